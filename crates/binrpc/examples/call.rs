@@ -1,0 +1,61 @@
+//! Calls one method and prints the reply: `call URI METHOD [ARGUMENT]...`
+//!
+//! An argument is a string, unless it begins with `i:` (an int) or `d:` (a double); `s:` says that it is a string.
+
+use kamailio_binrpc::{Arg, Client, Members, Target, Value};
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [target, method, arguments @ ..] = &arguments[..] else {
+        eprintln!("usage: call URI METHOD [ARGUMENT]...");
+        return ExitCode::from(2);
+    };
+    match call(target, method, arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn call(target: &str, method: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let target: Target = target.parse()?;
+    let arguments = arguments.iter().map(|text| argument(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut client = Client::connect(&target, Instant::now() + Duration::from_secs(5))?;
+    print(client.call(method, &arguments)?.records()?, 0);
+    Ok(())
+}
+
+fn argument(text: &str) -> Result<Arg<'_>, Box<dyn Error>> {
+    Ok(match text.split_once(':') {
+        Some(("i", int)) => Arg::Int(int.parse()?),
+        Some(("d", double)) => Arg::Double(double.parse()?),
+        Some(("s", text)) => text.into(),
+        _ => text.into(),
+    })
+}
+
+fn print(members: Members<'_>, depth: usize) {
+    for member in members {
+        print!("{:1$}", "", 2 * depth);
+        if let Some(name) = member.name {
+            print!("{}: ", String::from_utf8_lossy(name));
+        }
+        match member.value {
+            Value::Int(int) => println!("{}", int.signed()),
+            Value::Double(double) => match double.value() {
+                Some(number) => println!("{number:.3}"),
+                None => println!("no value"),
+            },
+            Value::Str(bytes) | Value::Bytes(bytes) => println!("{}", String::from_utf8_lossy(bytes)),
+            Value::Struct(inner) | Value::Array(inner) => {
+                println!();
+                print(inner, depth + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The async client, on tokio (feature `tokio`).
+
+use crate::error::Error;
+use crate::session::{Answer, Reply, Session};
+use crate::target::{Endpoint, Target};
+use crate::transport;
+use crate::wire::{Arg, Cookie};
+use ::tokio::io::{Interest, Ready};
+use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
+use ::tokio::time::{sleep, timeout_at};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A connection to Kamailio. Its methods are those of the blocking [`Client`](crate::Client).
+///
+/// To drop a method's future loses nothing: the next call goes on where it was. To drop the client closes the
+/// connection.
+#[derive(Debug)]
+pub struct Client {
+    socket: Socket,
+    session: Session,
+    deadline: Instant,
+    /// The peer takes no more requests. What it has answered can still be read.
+    deaf: bool,
+}
+
+impl Client {
+    /// Connects. The deadline is for this, name resolution included, and for all that follows.
+    ///
+    /// # Errors
+    /// [`Error::Io`], of the kind that the system gives: no such file, permission denied, connection refused; timed out
+    /// at the deadline.
+    pub async fn connect(target: &Target, deadline: Instant) -> Result<Self, Error> {
+        let socket = match timeout_at(deadline.into(), Socket::open(target, deadline)).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(error)) if error.kind() != io::ErrorKind::TimedOut => {
+                return Err(transport::no_connection(target, &error).into());
+            }
+            Ok(Err(_)) | Err(_) => return Err(transport::connected_too_late(target).into()),
+        };
+        let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
+        Ok(Self { socket, session, deadline, deaf: false })
+    }
+
+    /// Changes the deadline.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// Calls a method and waits for its reply. Replies to calls [sent](Self::send) before are passed over.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send) and [`receive`](Self::receive). A fault is not one: [`Reply::records`] has it.
+    pub async fn call(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Reply<'_>, Error> {
+        let cookie = self.send(method, args)?;
+        loop {
+            match self.next().await? {
+                Some(answer) if answer.cookie == cookie => return Ok(self.session.reply(answer)),
+                Some(_) => {}
+                None => return Err(Error::NoReply),
+            }
+        }
+    }
+
+    /// Queues a call. Nothing is written until [`receive`](Self::receive), so that many calls are one write.
+    ///
+    /// # Errors
+    /// [`Error::Encode`]: nothing was queued.
+    pub fn send(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
+        self.session.send(method, args)
+    }
+
+    /// The next reply, in the order of the calls. None: all are answered.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that did not come. What
+    /// came before has been returned before.
+    pub async fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
+        let answer = self.next().await?;
+        Ok(answer.map(|answer| self.session.reply(answer)))
+    }
+
+    async fn next(&mut self) -> Result<Option<Answer>, Error> {
+        loop {
+            if let Some(answer) = self.session.advance()? {
+                return Ok(Some(answer));
+            }
+            if self.session.awaiting() == 0 {
+                return Ok(None);
+            }
+            let writes = !self.deaf && !self.session.outgoing().is_empty();
+            let interest = Interest::READABLE | Interest::ERROR;
+            let interest = if writes { interest | Interest::WRITABLE } else { interest };
+            let Ok(ready) = timeout_at(self.deadline.into(), self.socket.ready(interest)).await else {
+                return Err(transport::timed_out(&self.session).into());
+            };
+            self.exchange(ready?)?;
+        }
+    }
+
+    /// Writes and reads what can be without waiting.
+    fn exchange(&mut self, ready: Ready) -> io::Result<()> {
+        if ready.is_writable() && !self.deaf {
+            match self.socket.try_write(self.session.outgoing()) {
+                Ok(written) => self.session.sent(written),
+                Err(error) if transport::is_closed(&error) && self.socket.is_stream() => self.deaf = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(transport::lost(&self.session, &error)),
+            }
+        }
+        if ready.is_readable() {
+            match self.socket.try_read(self.session.spare()) {
+                Ok(0) if self.socket.is_stream() => return Err(transport::closed(&self.session)),
+                Ok(read) => self.session.filled(read),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(transport::lost(&self.session, &error)),
+            }
+        } else if ready.is_error()
+            && let Some(error) = self.socket.take_error()?
+        {
+            return Err(transport::lost(&self.session, &error));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+enum Socket {
+    Unix(UnixStream),
+    UnixDatagram(UnixDatagram),
+    Tcp(TcpStream),
+    Udp(UdpSocket),
+}
+
+impl Socket {
+    async fn open(target: &Target, deadline: Instant) -> io::Result<Self> {
+        match target {
+            Target::Unix(path) => connect_unix(path).await.map(Self::Unix),
+            Target::UnixDatagram(path) => {
+                let socket = transport::unix_datagram()?;
+                socket.connect(path)?;
+                socket.set_nonblocking(true)?;
+                UnixDatagram::from_std(socket).map(Self::UnixDatagram)
+            }
+            Target::Tcp(endpoint) => {
+                let mut failed = transport::no_address(endpoint);
+                let addresses = resolve(endpoint).await?;
+                for (address, others) in addresses.iter().zip((0..addresses.len() as u32).rev()) {
+                    let share = deadline.saturating_duration_since(Instant::now()) / (others + 1);
+                    match timeout_at((Instant::now() + share).into(), TcpStream::connect(address)).await {
+                        Ok(Ok(stream)) => {
+                            stream.set_nodelay(true)?;
+                            return Ok(Self::Tcp(stream));
+                        }
+                        Ok(Err(error)) => failed = error,
+                        Err(_) => failed = io::ErrorKind::TimedOut.into(),
+                    }
+                }
+                Err(failed)
+            }
+            Target::Udp(endpoint) => {
+                let mut failed = transport::no_address(endpoint);
+                for address in resolve(endpoint).await? {
+                    let socket = UdpSocket::bind(transport::any_port(&address)).await?;
+                    match socket.connect(address).await {
+                        Ok(()) => return Ok(Self::Udp(socket)),
+                        Err(error) => failed = error,
+                    }
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    fn is_stream(&self) -> bool {
+        matches!(self, Self::Unix(_) | Self::Tcp(_))
+    }
+
+    async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Self::Unix(stream) => stream.ready(interest).await,
+            Self::UnixDatagram(socket) => socket.ready(interest).await,
+            Self::Tcp(stream) => stream.ready(interest).await,
+            Self::Udp(socket) => socket.ready(interest).await,
+        }
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.try_write(bytes),
+            Self::UnixDatagram(socket) => socket.try_send(bytes),
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Udp(socket) => socket.try_send(bytes),
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.try_read(buffer),
+            Self::UnixDatagram(socket) => socket.try_recv(buffer),
+            Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Udp(socket) => socket.try_recv(buffer),
+        }
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Self::Unix(stream) => stream.take_error(),
+            Self::UnixDatagram(socket) => socket.take_error(),
+            Self::Tcp(stream) => stream.take_error(),
+            Self::Udp(socket) => socket.take_error(),
+        }
+    }
+}
+
+/// While Kamailio's backlog is full, a socket that does not block gets an error at once and has to come again.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN).await,
+            connected => return connected,
+        }
+    }
+}
+
+async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
+    let addresses = lookup_host((endpoint.host(), endpoint.port())).await?;
+    Ok(addresses.filter(|address| endpoint.accepts(address)).collect())
+}
+
+/// Between two attempts to connect.
+const AGAIN: Duration = Duration::from_millis(5);

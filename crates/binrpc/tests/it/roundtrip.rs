@@ -1,0 +1,101 @@
+use kamailio_binrpc::wire::{self, Kind, Nodes};
+use kamailio_binrpc::{Arg, Cookie, Members, Value};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Tree {
+    Int(i64),
+    Double(f64),
+    Str(Vec<u8>),
+    Bytes(Vec<u8>),
+    Struct(Vec<(Option<String>, Tree)>),
+    Array(Vec<Tree>),
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let bytes = || prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..12),
+        prop::collection::vec(any::<u8>(), 250..260),
+        prop::collection::vec(any::<u8>(), 65_530..65_540),
+    ];
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(Tree::Int),
+        any::<i32>().prop_map(|int| Tree::Int(int.into())),
+        any::<u32>().prop_map(|int| Tree::Int(int.into())),
+        (-300_i64..300).prop_map(Tree::Int),
+        any::<i32>().prop_map(|milli| Tree::Double(f64::from(milli) / 1000.0)),
+        (-9.2e15..9.2e15).prop_map(Tree::Double),
+        bytes().prop_map(Tree::Str),
+        bytes().prop_map(Tree::Bytes),
+    ];
+    leaf.prop_recursive(6, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec((prop::option::of(".{0,9}"), inner.clone()), 0..6).prop_map(Tree::Struct),
+            prop::collection::vec(inner, 0..6).prop_map(Tree::Array),
+        ]
+    })
+}
+
+fn with_args<T>(trees: &[Tree], use_them: impl FnOnce(&[Arg<'_>]) -> T) -> T {
+    fn build<'a>(tree: &'a Tree) -> Arg<'a> {
+        match tree {
+            Tree::Int(int) => Arg::Int(*int),
+            Tree::Double(double) => Arg::Double(*double),
+            Tree::Str(bytes) => Arg::Str(bytes),
+            Tree::Bytes(bytes) => Arg::Bytes(bytes),
+            // Only a test may leak.
+            Tree::Struct(members) => {
+                let members: Vec<_> = members.iter().map(|(name, value)| (name.as_deref(), build(value))).collect();
+                Arg::Struct(members.leak())
+            }
+            Tree::Array(values) => Arg::Array(values.iter().map(build).collect::<Vec<_>>().leak()),
+        }
+    }
+    use_them(&trees.iter().map(build).collect::<Vec<_>>())
+}
+
+fn same(tree: &Tree, value: Value<'_>) -> bool {
+    match (tree, value) {
+        (Tree::Int(sent), Value::Int(int)) => match *sent {
+            0.. => int.unsigned() == *sent as u64 && usize::from(int.size()) == 8 - sent.leading_zeros() as usize / 8,
+            _ => int.signed() == *sent && int.size() == if i32::try_from(*sent).is_ok() { 4 } else { 8 },
+        },
+        (Tree::Double(sent), Value::Double(double)) => double.milli() == (sent * 1000.0).round() as i64,
+        (Tree::Str(sent), Value::Str(bytes)) | (Tree::Bytes(sent), Value::Bytes(bytes)) => sent == bytes,
+        (Tree::Struct(sent), Value::Struct(members)) => {
+            sent.len() == members.iter().count()
+                && sent.iter().zip(members).all(|((name, tree), member)| {
+                    name.as_ref().map(String::as_bytes) == member.name && same(tree, member.value)
+                })
+        }
+        (Tree::Array(sent), Value::Array(values)) => all_same(sent, values),
+        _ => false,
+    }
+}
+
+fn all_same(sent: &[Tree], values: Members<'_>) -> bool {
+    sent.len() == values.iter().count()
+        && sent.iter().zip(values).all(|(tree, member)| member.name.is_none() && same(tree, member.value))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn what_is_encoded_decodes_to_the_same(
+        records in prop::collection::vec(tree(), 0..5),
+        cookie in prop_oneof![any::<u32>(), 0..300_u32],
+        kind in prop::sample::select(vec![Kind::Reply, Kind::Fault]),
+    ) {
+        let mut packet = b"before".to_vec();
+        with_args(&records, |args| wire::encode(kind, Cookie(cookie), args, &mut packet)).unwrap();
+        let packet = packet.strip_prefix(b"before").unwrap();
+        let header = wire::header(packet).unwrap().unwrap();
+        prop_assert_eq!((header.kind, header.cookie), (kind, Cookie(cookie)));
+        prop_assert_eq!(header.header_len + header.body_len, packet.len());
+        let body = &packet[header.header_len..];
+        let mut nodes = Nodes::new();
+        nodes.decode(body).unwrap();
+        prop_assert!(all_same(&records, nodes.members(body)), "{:?}", nodes.members(body));
+    }
+}
