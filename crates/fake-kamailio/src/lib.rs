@@ -1,0 +1,29 @@
+//! A stand-in for Kamailio's module ctl: it answers calls with the bytes that real servers answered, and misbehaves in
+//! the ways that real servers do when a test tells it to.
+//!
+//! ```
+//! use fake_kamailio::Fake;
+//! use kamailio_binrpc::{Client, Value};
+//! use std::time::{Duration, Instant};
+//!
+//! let fake = Fake::start();
+//! fake.delay_method("core.uptime", Duration::from_millis(20));
+//! let mut client = Client::connect(&fake.tcp().parse()?, Instant::now() + Duration::from_secs(5))?;
+//! let uptime = client.call("core.uptime", &[])?.records()?;
+//! assert_eq!(uptime.first().and_then(|record| record.get("uptime")).and_then(Value::unsigned), Some(203));
+//! assert_eq!(fake.calls(), ["core.uptime"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It differs from ctl in that a slow answer on one connection does not keep the others waiting.
+
+mod captures;
+mod chunks;
+mod fake;
+mod packet;
+mod script;
+mod server;
+
+pub use captures::Captures;
+pub use fake::{Connections, Fake};
+pub use script::Then;
