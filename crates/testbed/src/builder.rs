@@ -1,0 +1,77 @@
+use std::{fmt::Write as _, fs};
+
+use crate::{
+    Kamailio,
+    address::Address,
+    folder::Folder,
+    program::{find, repository},
+};
+
+/// What a [`Kamailio`] of a test has more or less than the demo configuration.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Builder {
+    config: String,
+    defines: Vec<String>,
+    destinations: Option<u16>,
+}
+
+impl Builder {
+    /// Adds lines to the end of the configuration: parameters, modules, event routes.
+    pub fn config(mut self, lines: &str) -> Self {
+        self.config.push_str(lines);
+        self.config.push('\n');
+        self
+    }
+
+    /// Loads one more module, by its name without ".so".
+    pub fn module(self, name: &str) -> Self {
+        self.config(&format!("loadmodule \"{name}.so\""))
+    }
+
+    /// Leaves something out: "tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", or
+    /// "ping", the dispatcher's pings, which change the states and latencies of its destinations.
+    pub fn without(mut self, what: &str) -> Self {
+        assert!(OPTIONAL.contains(&what), "{what:?} is not among what can be left out: {OPTIONAL:?}");
+        self.defines.push(format!("WITHOUT_{}", what.to_uppercase()));
+        self
+    }
+
+    /// Replaces the dispatcher's list by so many destinations in set 1, which are not pinged; none at all is
+    /// possible too.
+    pub fn destinations(mut self, count: u16) -> Self {
+        self.destinations = Some(count);
+        self.without("ping")
+    }
+
+    /// Starts it, and returns when it answers.
+    #[must_use]
+    pub fn start(self) -> Kamailio {
+        find("kamailio");
+        find("kamcmd");
+        let address = Address::claim();
+        let folder = Folder::new();
+        let demo = repository("demo/kamailio.cfg");
+        let config = format!("#!KAMAILIO\ninclude_file \"{}\"\n{}", demo.display(), self.config);
+        write(&folder, "kamailio.cfg", &config);
+        if let Some(count) = self.destinations {
+            let mut list = String::new();
+            for n in 0..count {
+                let _ = writeln!(list, "1 sip:{}:{} 0 0", address.ip, FIRST_DESTINATION + n);
+            }
+            write(&folder, "destinations", &list);
+        }
+        let list = self.destinations.map(|_| folder.path().join("destinations"));
+        Kamailio::launch(address, folder, self.defines, list)
+    }
+}
+
+fn write(folder: &Folder, name: &str, text: &str) {
+    let path = folder.path().join(name);
+    fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+}
+
+const OPTIONAL: [&str; 8] = ["tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", "ping"];
+
+/// The port of the first destination; nobody listens on them.
+const FIRST_DESTINATION: u16 = 30_000;

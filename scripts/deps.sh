@@ -1,0 +1,119 @@
+#!/bin/sh
+# usage: deps.sh [demo]
+#
+# Installs what the tests need from the distribution's packages (apt) and from PyPI; with "demo", only what
+# "make run" needs. What is there is left alone, and then this takes no time and no rights.
+set -eu
+cd "$(dirname "$0")/.."
+# Debian's daemons are in /usr/sbin, which is not on everybody's PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# Kept in step with requirements of the tests: a newer parser may be stricter.
+prometheus_client=prometheus_client==0.26.0
+venv=.run/venv
+
+main() {
+	missing=
+	packages=
+	want cc gcc
+	[ -z "$packages" ] || packages="$packages libc6-dev"
+	want curl curl
+	want setsid util-linux
+	want kamailio kamailio
+	want kamcmd kamailio
+	want openssl openssl
+	want sipp sip-tester
+	want_tls
+	if [ "${1:-}" != demo ]; then
+		want prometheus prometheus
+		want promtool prometheus
+		want_python
+	fi
+	[ -z "$missing" ] || install_packages
+	[ "${1:-}" = demo ] || install_parser
+	[ "${1:-}" = demo ] || install_components
+}
+
+want() {
+	command -v "$1" >/dev/null || need "$1" "$2"
+}
+
+need() {
+	missing="$missing $1"
+	packages="$packages $2"
+}
+
+want_tls() {
+	modules=$(kamailio -h 2>&1 | sed -n 's/.*Modules search path (default: \(.*\))/\1/p')
+	[ -e "${modules%%:*}/tls.so" ] || need tls.so kamailio-tls-modules
+}
+
+# Debian has the parts of Python that make a virtual environment in a package of their own.
+want_python() {
+	has_venv python3 || has_venv /usr/bin/python3 || need python3-venv "python3 python3-venv"
+}
+
+has_venv() {
+	"$1" -c 'import venv, ensurepip' 2>/dev/null
+}
+
+install_packages() {
+	if ! command -v apt-get >/dev/null; then
+		echo "deps: these are missing, and there is no apt-get to install them with:$missing" >&2
+		exit 1
+	fi
+	sudo=
+	if [ "$(id -u)" -ne 0 ]; then
+		sudo=sudo
+		if ! command -v sudo >/dev/null; then
+			echo "deps: as root, run: apt-get install --no-install-recommends$packages" >&2
+			exit 1
+		fi
+	fi
+	echo "deps: installing$packages"
+	# The packages come with services that would take ports: they are neither started now nor at boot. A
+	# service that was there before is left as it is.
+	services=
+	for service in kamailio prometheus; do
+		command -v "$service" >/dev/null || services="$services $service"
+	done
+	if ! [ -e /usr/sbin/policy-rc.d ]; then
+		trap '$sudo rm -f /usr/sbin/policy-rc.d' EXIT
+		trap 'exit 1' HUP INT TERM
+		printf '#!/bin/sh\nexit 101\n' | $sudo tee /usr/sbin/policy-rc.d >/dev/null
+		$sudo chmod 755 /usr/sbin/policy-rc.d
+	fi
+	$sudo apt-get update -q
+	# shellcheck disable=SC2086 # a list of words
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+	for service in $services; do
+		if [ -d /run/systemd/system ] && [ -e "/lib/systemd/system/$service.service" ]; then
+			$sudo systemctl disable --quiet "$service"
+		fi
+	done
+}
+
+# The OpenMetrics parser, in a virtual environment inside this folder.
+install_parser() {
+	if [ "$(cat "$venv/installed" 2>/dev/null)" = "$prometheus_client" ] && "$venv/bin/python" -c ''; then
+		return
+	fi
+	echo "deps: installing $prometheus_client in $venv"
+	python=python3
+	has_venv $python || python=/usr/bin/python3
+	rm -rf "$venv"
+	$python -m venv "$venv"
+	"$venv/bin/python" -m pip install -q --disable-pip-version-check "$prometheus_client"
+	"$venv/bin/python" -c 'import prometheus_client.openmetrics.parser'
+	echo "$prometheus_client" >"$venv/installed"
+}
+
+# A minimal Rust toolchain lacks them.
+install_components() {
+	if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
+		echo "deps: adding rustfmt and clippy to the Rust toolchain"
+		rustup component add rustfmt clippy
+	fi
+}
+
+main "$@"

@@ -1,0 +1,178 @@
+#!/bin/sh
+# The exporter on a Kamailio with SIP traffic, to look at: runs until Ctrl-C or SIGTERM and leaves nothing
+# behind. LISTEN is the address of the exporter.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+listen=${LISTEN:-:9494}
+groups=
+dir=
+
+main() {
+	scripts/deps.sh demo || echo "run: not everything could be installed, going on with what is there" >&2
+	cargo build --release --package kamailio_exporter
+
+	trap clean_up EXIT
+	trap 'exit 0' INT TERM
+	trap 'exit 1' HUP
+	dir=$(mktemp -d)
+	if command -v kamailio >/dev/null; then
+		start_kamailio
+	else
+		start_fake
+	fi
+	start_exporter
+	show
+	watch
+}
+
+# On a loopback address of its own, so that no other SIP server is in the way.
+start_kamailio() {
+	address=127.$(($$ / 62500 % 200 + 20)).$(($$ / 250 % 250 + 1)).$(($$ % 250 + 1))
+	start kamailio demo/kamailio.sh "$dir" "$address"
+	await "Kamailio" kamailio answers
+	if ! command -v sipp >/dev/null; then
+		echo "run: there is no sipp, so there is no SIP traffic" >&2
+		return
+	fi
+	traffic "callee.xml -p 25070"
+	traffic "register.xml -r 2 $address:25060"
+	traffic "options.xml -r 1 $address:25060"
+	traffic "call.xml -s answer -r 3 -d 8000 $address:25060"
+	traffic "call.xml -s dispatch -r 1 -d 3000 $address:25060"
+	traffic "call.xml -s answer -t t1 -r 1 -d 5000 $address:25060"
+	for user in nobody busy gone; do
+		traffic "fail.xml -s $user -r 1 -rp 3000 $address:25060"
+	done
+}
+
+answers() {
+	[ -S "$dir/ctl" ] && timeout 5 kamcmd -s "unix:$dir/ctl" core.uptime >/dev/null 2>&1
+}
+
+# One sipp, from demo/, for ever. Kamailio's workers may swap two messages: a call survives that.
+traffic() {
+	# shellcheck disable=SC2086 # a list of words
+	start sipp sipp -sf demo/$1 -i "$address" -mi "$address" -ci "$address" \
+		-default_behaviors all,-abortunexp -nostdin
+}
+
+start_fake() {
+	echo "run: there is no Kamailio and no package of it could be installed." >&2
+	echo "run: using the fake one, which replays what a real Kamailio 5.6.3 answered: the numbers stand still" >&2
+	cargo build --package fake-kamailio
+	start kamailio cargo run --quiet --package fake-kamailio -- \
+		--captures captures --version 5.6.3 --listen "unix:$dir/ctl"
+	await "the fake Kamailio" kamailio test -S "$dir/ctl"
+}
+
+start_exporter() {
+	# What to ask when all addresses are listened on.
+	case $listen in
+	:* | 0.0.0.0:* | "[::]:"*) url=http://localhost:${listen##*:} ;;
+	*) url=http://$listen ;;
+	esac
+	"${CARGO_TARGET_DIR:-target}/release/kamailio_exporter" \
+		--kamailio.scrape-uri="unix:$dir/ctl" --web.listen-address="$listen" </dev/null &
+	exporter=$!
+	groups="$groups $exporter"
+	tries=0
+	until curl -fsS -m 5 "$url/metrics" >"$dir/page" 2>/dev/null; do
+		tries=$((tries + 1))
+		if ! kill -0 "$exporter" 2>/dev/null || [ $tries -gt 50 ]; then
+			echo "run: the exporter did not start on $listen" >&2
+			exit 1
+		fi
+		sleep 0.1
+	done
+}
+
+show() {
+	# A few seconds of traffic, for numbers that are not all zero.
+	pause 3
+	curl -fsS -m 5 "$url/metrics" >"$dir/page" || true
+	echo
+	echo "A few of the $(grep -c '^kamailio_' "$dir/page") metrics of Kamailio:"
+	grep -E '^kamailio_(up|core_uptime|core_shmmem_used|tm_stats_(current|total_total|codes)|sl_stats_codes_total.*"(200|404)"|dlg_stats_active_(ongoing|all)|dispatcher_list_target|dmq|stats_fetch)' \
+		"$dir/page" | head -n 25 | sed 's/^/  /'
+	echo
+	echo "Open  $url          the exporter"
+	echo "      $url/metrics  what Prometheus reads"
+	echo "ctl   unix:$dir/ctl  (for kamcmd -s)"
+	echo "Ctrl-C ends everything."
+}
+
+# Until a signal comes or the exporter ends by itself.
+watch() {
+	code=0
+	wait "$exporter" || code=$?
+	echo "run: the exporter has ended, with exit code $code" >&2
+	exit 1
+}
+
+# start NAME COMMAND...: in a process group of its own, where there is setsid, with its log in $dir/NAME.log.
+start() {
+	log=$dir/$1.log
+	shift
+	if command -v setsid >/dev/null; then
+		setsid "$@" </dev/null >>"$log" 2>&1 &
+	else
+		"$@" </dev/null >>"$log" 2>&1 &
+	fi
+	groups="$groups $!"
+}
+
+# await WHAT NAME COMMAND...: until the command succeeds; NAME is that of the log to show if it does not.
+await() {
+	what=$1
+	log=$dir/$2.log
+	shift 2
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		if [ $tries -gt 100 ]; then
+			echo "run: $what does not answer; it logged:" >&2
+			cat "$log" >&2
+			exit 1
+		fi
+		sleep 0.1
+	done
+}
+
+# Seconds, in parts short enough for a signal not to wait.
+pause() {
+	tries=0
+	while [ $tries -lt $(($1 * 10)) ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+}
+
+clean_up() {
+	code=$?
+	trap - EXIT
+	trap '' INT TERM HUP
+	signal_all TERM
+	{
+		pause 5
+		signal_all KILL
+	} &
+	killer=$!
+	for group in $groups; do
+		wait "$group" 2>/dev/null || true
+	done
+	kill -s KILL $killer 2>/dev/null || true
+	# What a program has left of its group.
+	signal_all KILL
+	[ -z "$dir" ] || rm -rf "$dir"
+	exit $code
+}
+
+signal_all() {
+	for group in $groups; do
+		kill -s "$1" -- "-$group" 2>/dev/null || kill -s "$1" "$group" 2>/dev/null || true
+	done
+}
+
+main

@@ -1,0 +1,32 @@
+#!/bin/sh
+# All checks and tests, one after the other, up to the first that fails.
+set -eu
+cd "$(dirname "$0")/.."
+
+main() {
+	begin=$(date +%s)
+	step "deps" scripts/deps.sh
+	step "fmt" cargo fmt --all --check
+	step "clippy" cargo clippy --workspace --all-targets --all-features -- -D warnings
+	# The library without its optional dependencies, which the line above turns on.
+	step "clippy, library alone" cargo clippy -p kamailio-binrpc --all-targets -- -D warnings
+	# Unit, property, integration and golden tests, and those with a real Kamailio and Prometheus.
+	step "test" cargo test --workspace --all-features --tests --examples
+	step "doctest" cargo test --workspace --all-features --doc
+	step "doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+	echo "== all passed, $(($(date +%s) - begin)) s"
+}
+
+step() {
+	name=$1
+	shift
+	start=$(date +%s)
+	echo "== $name"
+	if ! "$@"; then
+		echo "== $name: FAILED after $(($(date +%s) - start)) s: $*" >&2
+		exit 1
+	fi
+	echo "== $name: $(($(date +%s) - start)) s"
+}
+
+main
