@@ -1,0 +1,19 @@
+//! Stateless replies (module sl).
+
+use crate::collector::{Collector, Key, counter};
+
+/// `sl/sl_stats.c`, `rpc_stats`: ints up to 5.6, doubles since 5.7.
+pub(super) static STATS: Collector = Collector {
+    fields: &[counter(
+        Key::Each(reply_code),
+        "kamailio_sl_stats_codes",
+        "Replies sent without a transaction, by code; a class counts the codes that have no count of their own.",
+    )],
+    ..Collector::new("sl.stats", "sl", "Replies sent without a transaction.")
+};
+
+/// The reply codes and classes among the names of a reply: three characters, digits or `x`.
+pub(super) fn reply_code(name: &[u8]) -> Option<[(&'static str, &[u8]); 2]> {
+    let is_code = name.len() == 3 && name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'x');
+    is_code.then_some([("code", name), ("", b"")])
+}

@@ -1,0 +1,87 @@
+//! Durations as Go writes them, with days and weeks: `500ms`, `1m30s`, `1.5h`, `1d`.
+
+use std::time::Duration;
+
+/// Reads a duration that is longer than zero. The error is a sentence without the input.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let mut rest = text;
+    let mut seconds = 0.0;
+    if rest.is_empty() {
+        return Err(format!("a duration is missing; write for example {EXAMPLES}"));
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit);
+        let number: f64 =
+            number.parse().map_err(|_| format!("not a duration; write for example {EXAMPLES}"))?;
+        if unit.is_empty() {
+            return Err(format!("the unit is missing; write for example {EXAMPLES}"));
+        }
+        let unit = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(|| {
+            format!("\"{unit}\" is not a unit of time; there are ns, us, ms, s, m, h, d and w")
+        })?;
+        seconds += number * unit.1;
+        rest = after;
+    }
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if duration.is_zero() => Err("the duration has to be longer than zero".to_owned()),
+        Ok(duration) if duration > LONGEST => Err("the duration is longer than a year".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err("the duration is longer than a year".to_owned()),
+    }
+}
+
+const EXAMPLES: &str = "500ms, 5s or 1m30s";
+/// Beyond it, adding to the clock could overflow; and nobody waits that long.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const UNITS: [(&str, f64); 9] = [
+    ("ns", 1e-9),
+    ("us", 1e-6),
+    ("µs", 1e-6),
+    ("ms", 1e-3),
+    ("s", 1.0),
+    ("m", 60.0),
+    ("h", 3600.0),
+    ("d", 86_400.0),
+    ("w", 604_800.0),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_go_and_its_users_write_them() {
+        for (text, millis) in [
+            ("5s", 5_000),
+            ("500ms", 500),
+            ("1m30s", 90_000),
+            ("1.5h", 5_400_000),
+            ("1d", 86_400_000),
+            ("1w1d", 691_200_000),
+            ("1500us", 1),
+            (".5s", 500),
+        ] {
+            assert_eq!(parse(text).map(|d| d.as_millis()), Ok(millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_a_sentence() {
+        for (text, error) in [
+            ("", "a duration is missing; write for example 500ms, 5s or 1m30s"),
+            ("5", "the unit is missing; write for example 500ms, 5s or 1m30s"),
+            ("abc", "not a duration; write for example 500ms, 5s or 1m30s"),
+            ("-5s", "not a duration; write for example 500ms, 5s or 1m30s"),
+            ("1.2.3s", "not a duration; write for example 500ms, 5s or 1m30s"),
+            ("5 s", "\" s\" is not a unit of time; there are ns, us, ms, s, m, h, d and w"),
+            ("1y", "\"y\" is not a unit of time; there are ns, us, ms, s, m, h, d and w"),
+            ("0s", "the duration has to be longer than zero"),
+            ("99999999999w", "the duration is longer than a year"),
+        ] {
+            assert_eq!(parse(text), Err(error.to_owned()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The exporter of one Kamailio: what it remembers from scrape to scrape, and how requests share a run.
+
+use crate::collectors::ALL;
+use crate::diagnosis;
+use crate::plan::{Inventory, Selection, names};
+use crate::scrape::{self, Scrape};
+use crate::self_metrics::Counters;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use kamailio_binrpc::Target;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The exporter of one Kamailio.
+pub struct Exporter {
+    target: Target,
+    selection: Selection,
+    counters: Counters,
+    runs: Mutex<Vec<Running>>,
+    memory: Mutex<Memory>,
+}
+
+type Run = BoxFuture<'static, Arc<Scrape>>;
+
+/// A run that somebody waits for; it ends with the last who does.
+struct Running {
+    selection: Selection,
+    deadline: Instant,
+    run: WeakShared<Run>,
+}
+
+#[derive(Default)]
+struct Memory {
+    known: Option<Known>,
+    /// Whether Kamailio answered; `None` before the first scrape.
+    answered: Option<bool>,
+    /// By collector, as in [`ALL`].
+    logged: Vec<Logged>,
+}
+
+/// What the log has already said of a collector.
+#[derive(Clone, Copy, Default)]
+struct Logged {
+    failed: bool,
+    duplicates: bool,
+}
+
+/// What is known of a Kamailio as long as it is the same one.
+#[derive(Clone)]
+struct Known {
+    inventory: Arc<Inventory>,
+    up_since: Option<Vec<u8>>,
+}
+
+impl Exporter {
+    /// An exporter that has not scraped yet.
+    pub fn new(target: Target, selection: Selection) -> Arc<Self> {
+        Arc::new(Self {
+            target,
+            selection,
+            counters: Counters::default(),
+            runs: Mutex::default(),
+            memory: Mutex::default(),
+        })
+    }
+
+    /// The collectors that the operator selected.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// The counters of this exporter.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The Kamailio.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Scrapes, or waits for a run of the same selection that is under way and will end in time. A run that nobody
+    /// waits for any more is dropped, and with it its connection.
+    pub fn scrape(self: &Arc<Self>, selection: Selection, deadline: Instant) -> Shared<Run> {
+        let mut runs = lock(&self.runs);
+        runs.retain(|running| running.run.upgrade().is_some_and(|run| run.peek().is_none()));
+        let same = |running: &&Running| running.selection == selection && running.deadline <= deadline;
+        if let Some(run) = runs.iter().find(same).and_then(|running| running.run.upgrade()) {
+            return run;
+        }
+        let run = self.clone().run(selection.clone(), deadline).boxed().shared();
+        if let Some(weak) = run.downgrade() {
+            runs.push(Running { selection, deadline, run: weak });
+        }
+        run
+    }
+
+    async fn run(self: Arc<Self>, selection: Selection, deadline: Instant) -> Arc<Scrape> {
+        let known = lock(&self.memory).known.clone();
+        let inventory = known.as_ref().map(|known| known.inventory.clone());
+        let mut scrape = scrape::run(&self.target, &selection, inventory, deadline).await;
+        if known.is_some_and(|known| scrape.up_since.is_some() && known.up_since != scrape.up_since) {
+            tracing::info!(target = %self.target, "Kamailio was restarted");
+            scrape = scrape::run(&self.target, &selection, None, deadline).await;
+        }
+        self.counters.count_run(&scrape);
+        self.remember(&scrape);
+        Arc::new(scrape)
+    }
+
+    /// Keeps what the next scrape can use, and logs what has changed since the last one.
+    fn remember(&self, scrape: &Scrape) {
+        let mut memory = lock(&self.memory);
+        let known = scrape.inventory.clone().filter(|_| scrape.answered && scrape.up_since.is_some());
+        let known = known.map(|inventory| Known { inventory, up_since: scrape.up_since.clone() });
+        if memory.known.is_none() && known.is_some() {
+            let collectors = names(scrape.outcomes.iter().map(|outcome| &ALL[outcome.collector]));
+            tracing::info!(target = %self.target, collectors, "Kamailio answers");
+        }
+        memory.known = known;
+        if memory.answered.replace(scrape.answered) != Some(scrape.answered) && !scrape.answered {
+            let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
+            let advice = scrape.error.as_ref().and_then(|error| diagnosis::advice(&self.target, error));
+            tracing::error!(target = %self.target, error, advice, "scrape failed");
+        }
+        if !scrape.answered {
+            return;
+        }
+        memory.logged.resize(ALL.len(), Logged::default());
+        for outcome in &scrape.outcomes {
+            let logged = &mut memory.logged[outcome.collector];
+            let collector = ALL[outcome.collector].name;
+            match &outcome.failure {
+                Some(error) if !logged.failed => tracing::warn!(collector, error, "collector failed"),
+                None if logged.failed => tracing::info!(collector, "collector works again"),
+                _ => {}
+            }
+            logged.failed = outcome.failure.is_some();
+            let duplicates = outcome.findings.duplicates;
+            if duplicates > 0 && !logged.duplicates {
+                tracing::warn!(collector, duplicates, "rows with the labels of an earlier one are left out");
+            }
+            logged.duplicates = duplicates > 0;
+        }
+    }
+}
+
+/// No code that holds one of these locks can panic and leave them half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,22 @@
+//! The parts of `kamailio_exporter`. The binary puts them together; tests and benchmarks take them apart.
+//!
+//! A request comes in at [`web`], which asks the [`exporter`] of a Kamailio for a [`scrape`]. The [`plan`] says which
+//! methods to call; each one's [`collector`], a table in [`collectors`], says how its reply becomes samples
+//! ([`walk`], [`metric`]); the [`exposition`] writes them, with what the exporter knows of itself ([`self_metrics`]).
+
+pub mod build_info;
+pub mod catalogue;
+pub mod cli;
+pub mod collector;
+pub mod collectors;
+pub mod diagnosis;
+pub mod duration;
+pub mod exporter;
+pub mod exposition;
+pub mod log;
+pub mod metric;
+pub mod plan;
+pub mod scrape;
+pub mod self_metrics;
+pub mod walk;
+pub mod web;

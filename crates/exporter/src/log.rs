@@ -1,0 +1,148 @@
+//! The log, in the form that Prometheus' programs have: `time=… level=… source=… msg=…` and attributes, or JSON.
+
+use std::fmt::{self, Write as _};
+use std::time::SystemTime;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `key=value`, quoted where needed.
+    Logfmt,
+    /// An object.
+    Json,
+}
+
+/// Sends the log to standard error from now on.
+pub fn start(level: Level, format: Format) {
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::from_level(level))
+        .with_writer(std::io::stderr)
+        .event_format(format)
+        .init();
+}
+
+impl<S, N> FormatEvent<S, N> for Format
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        let file = metadata.file().unwrap_or_default();
+        let source =
+            format!("{}:{}", file.strip_prefix(SOURCE_ROOT).unwrap_or(file), metadata.line().unwrap_or(0));
+        let mut attributes = Attributes::default();
+        event.record(&mut attributes);
+        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let level = metadata.level().as_str();
+        let head =
+            [("time", time.as_str()), ("level", level), ("source", &source), ("msg", &attributes.message)];
+        let rest = attributes.rest.iter().map(|(name, value)| (*name, value.as_str()));
+        self.write_line(head.into_iter().chain(rest), &mut writer)
+    }
+}
+
+impl Format {
+    fn write_line<'a>(
+        self,
+        attributes: impl Iterator<Item = (&'a str, &'a str)>,
+        writer: &mut impl fmt::Write,
+    ) -> fmt::Result {
+        for (place, (name, value)) in attributes.enumerate() {
+            let (separator, equals) = match self {
+                Self::Logfmt => (if place == 0 { "" } else { " " }, "="),
+                Self::Json => (if place == 0 { "{\"" } else { ",\"" }, "\":"),
+            };
+            write!(writer, "{separator}{name}{equals}")?;
+            match self {
+                Self::Logfmt if !needs_quotes(value) => writer.write_str(value)?,
+                Self::Logfmt => write_quoted(value, writer)?,
+                Self::Json => writer.write_str(&serde_json::Value::from(value).to_string())?,
+            }
+        }
+        writer.write_str(if self == Self::Json { "}\n" } else { "\n" })
+    }
+}
+
+#[derive(Default)]
+struct Attributes {
+    message: String,
+    rest: Vec<(&'static str, String)>,
+}
+
+impl Visit for Attributes {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            self.rest.push((field.name(), format!("{value:?}")));
+        }
+    }
+}
+
+fn needs_quotes(value: &str) -> bool {
+    value.is_empty()
+        || value.chars().any(|c| c == ' ' || c == '=' || c == '"' || c == '\\' || !is_printable(c))
+}
+
+/// In quotes, with what would break the line or the terminal escaped.
+fn write_quoted(value: &str, writer: &mut impl fmt::Write) -> fmt::Result {
+    writer.write_char('"')?;
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => write!(writer, "\\{c}")?,
+            '\n' => writer.write_str("\\n")?,
+            '\r' => writer.write_str("\\r")?,
+            '\t' => writer.write_str("\\t")?,
+            c if is_printable(c) => writer.write_char(c)?,
+            c => write!(writer, "\\u{:04x}", c as u32)?,
+        }
+    }
+    writer.write_char('"')
+}
+
+fn is_printable(c: char) -> bool {
+    !c.is_control()
+}
+
+const SOURCE_ROOT: &str = "crates/exporter/src/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ATTRIBUTES: [(&str, &str); 4] =
+        [("level", "INFO"), ("msg", "two words"), ("empty", ""), ("odd", "a=\"b\"\\\n\u{1b}[0m")];
+
+    #[test]
+    fn logfmt_quotes_only_what_needs_it() {
+        let mut line = String::new();
+        Format::Logfmt.write_line(ATTRIBUTES.into_iter(), &mut line).unwrap();
+        assert_eq!(line, "level=INFO msg=\"two words\" empty=\"\" odd=\"a=\\\"b\\\"\\\\\\n\\u001b[0m\"\n");
+    }
+
+    #[test]
+    fn json_lines_are_json() {
+        let mut line = String::new();
+        Format::Json.write_line(ATTRIBUTES.into_iter(), &mut line).unwrap();
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        for (name, value) in ATTRIBUTES {
+            assert_eq!(object[name], value);
+        }
+    }
+}

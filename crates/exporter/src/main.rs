@@ -1,0 +1,58 @@
+//! `kamailio_exporter`: Prometheus exporter for the SIP server Kamailio.
+
+use kamailio_exporter::cli::{self, Exit, Options};
+use kamailio_exporter::exporter::Exporter;
+use kamailio_exporter::web::{self, Site};
+use kamailio_exporter::{build_info, log};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let options = match cli::parse(std::env::args_os()) {
+        Ok(options) => options,
+        Err(Exit::Print(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(Exit::Usage(sentence)) => {
+            eprintln!("kamailio_exporter: error: {sentence}, try --help");
+            return ExitCode::FAILURE;
+        }
+    };
+    log::start(options.log_level, options.log_format);
+    match start(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "http server failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread is enough for what is mostly waiting, and leaves the others to Kamailio.
+fn start(options: Options) -> anyhow::Result<()> {
+    tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
+    tracing::info!(build_context = build_info::context(), "Build context");
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let stop = stop_signal()?;
+        let exporter = Exporter::new(options.target, options.selection);
+        let site = Site::new(exporter, options.telemetry_path, options.timeout, options.max_requests);
+        web::serve(site, &options.listen, stop).await
+    })
+}
+
+/// Waits for SIGTERM or SIGINT. SIGHUP, with which service units reload, finds nothing to do.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break tracing::info!(signal = "SIGTERM", "stopping"),
+                _ = interrupt.recv() => break tracing::info!(signal = "SIGINT", "stopping"),
+                _ = hangup.recv() => tracing::info!(signal = "SIGHUP", "nothing to reload"),
+            }
+        }
+    })
+}

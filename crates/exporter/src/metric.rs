@@ -1,0 +1,221 @@
+//! Metric families, and the samples of one scrape.
+
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, RandomState};
+
+/// A metric family: what its `HELP` and `TYPE` lines say.
+#[derive(Debug)]
+pub struct Family {
+    /// The family's name; a counter's is without `_total`, which the exposition adds.
+    pub name: &'static str,
+    /// What kind of number its samples are.
+    pub kind: Kind,
+    /// What it measures, in which unit: a sentence.
+    pub help: &'static str,
+}
+
+/// The type of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only goes up, from 0 at a restart. The exposition appends `_total`.
+    Counter,
+    /// A counter whose name is without `_total` because dashboards know it so. OpenMetrics calls it `unknown`.
+    BareCounter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// A family's place in the [catalogue](crate::collectors::catalogue), which is its place in the exposition.
+pub type FamilyId = usize;
+
+/// A sample's value. Integers stay integers: above 2^53 a float would lose digits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A count that is never below zero.
+    Unsigned(u64),
+    /// A whole number that may be below zero.
+    Signed(i64),
+    /// Everything else.
+    Float(f64),
+}
+
+/// The samples of one scrape, by family, in the order of their arrival, without duplicates.
+#[derive(Default)]
+pub struct Samples {
+    families: Vec<Vec<Sample>>,
+    labels: Vec<u8>,
+    seen: HashTable<(FamilyId, Labels)>,
+    hasher: RandomState,
+}
+
+/// A sample: its labels as they are written, and its value.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    labels: Labels,
+    /// The value.
+    pub value: Number,
+}
+
+/// Where a sample's labels stand in the buffer that a scrape's samples share: `{a="x",b="y"}`, or nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Labels {
+    start: u32,
+    end: u32,
+}
+
+impl Samples {
+    /// Adds a sample. `false`: a sample of that family with these labels is there already, and is kept.
+    pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> bool {
+        let Self { families, labels: text, seen, hasher } = self;
+        let key = |labels: Labels| labels.slice(text);
+        let hash = hasher.hash_one((family, key(labels)));
+        if seen.find(hash, |&(f, l)| f == family && key(l) == key(labels)).is_some() {
+            return false;
+        }
+        seen.insert_unique(hash, (family, labels), |&(f, l)| hasher.hash_one((f, key(l))));
+        if families.len() <= family {
+            families.resize_with(family + 1, Vec::new);
+        }
+        families[family].push(Sample { labels, value });
+        true
+    }
+
+    /// Writes labels into the shared buffer, to push samples with them. Labels with an empty value are left out.
+    pub fn labels<V: AsRef<[u8]>>(&mut self, labels: impl IntoIterator<Item = (&'static str, V)>) -> Labels {
+        self.extend_labels(Labels::NONE, labels)
+    }
+
+    /// Writes `base`'s labels once more, and some after them.
+    pub fn extend_labels<V: AsRef<[u8]>>(
+        &mut self,
+        base: Labels,
+        labels: impl IntoIterator<Item = (&'static str, V)>,
+    ) -> Labels {
+        let start = self.labels.len();
+        self.labels.extend_from_within(base.range());
+        if base.start != base.end {
+            self.labels.pop();
+        }
+        for (name, value) in labels.into_iter().filter(|(_, value)| !value.as_ref().is_empty()) {
+            self.labels.push(if self.labels.len() == start { b'{' } else { b',' });
+            self.labels.extend_from_slice(name.as_bytes());
+            self.labels.extend_from_slice(b"=\"");
+            escape_label(value.as_ref(), &mut self.labels);
+            self.labels.push(b'"');
+        }
+        if self.labels.len() > start {
+            self.labels.push(b'}');
+        }
+        Labels::new(start, self.labels.len())
+    }
+
+    /// The samples of a family, and each one's labels as they are written.
+    pub fn family(&self, family: FamilyId) -> impl Iterator<Item = (&[u8], Number)> {
+        let samples = self.families.get(family).map_or(&[][..], Vec::as_slice);
+        samples.iter().map(|sample| (sample.labels.slice(&self.labels), sample.value))
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+}
+
+impl Labels {
+    /// No labels.
+    pub const NONE: Self = Self { start: 0, end: 0 };
+
+    /// A range that does not fit into 4 GiB of labels cannot come from replies whose size is limited; it is no labels.
+    fn new(start: usize, end: usize) -> Self {
+        match (u32::try_from(start), u32::try_from(end)) {
+            (Ok(start), Ok(end)) => Self { start, end },
+            _ => Self::NONE,
+        }
+    }
+
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    fn slice(self, text: &[u8]) -> &[u8] {
+        text.get(self.range()).unwrap_or_default()
+    }
+}
+
+impl From<f64> for Number {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<u64> for Number {
+    fn from(value: u64) -> Self {
+        Self::Unsigned(value)
+    }
+}
+
+/// Appends a label value: whatever bytes Kamailio sent, as UTF-8 with `\`, `"` and line feeds escaped.
+fn escape_label(value: &[u8], out: &mut Vec<u8>) {
+    for chunk in value.utf8_chunks() {
+        let valid = chunk.valid().as_bytes();
+        let mut copied = 0;
+        for (at, byte) in valid.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\\' | b'"' | b'\n')) {
+            out.extend_from_slice(&valid[copied..at]);
+            out.extend_from_slice(&[b'\\', if *byte == b'\n' { b'n' } else { *byte }]);
+            copied = at + 1;
+        }
+        out.extend_from_slice(&valid[copied..]);
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(samples: &Samples, family: FamilyId) -> Vec<(String, Number)> {
+        samples.family(family).map(|(l, v)| (String::from_utf8(l.to_vec()).unwrap(), v)).collect()
+    }
+
+    #[test]
+    fn labels_are_written_escaped_and_empty_ones_left_out() {
+        let mut samples = Samples::default();
+        let base = samples.labels([("uri", &b"a\"b\\c\nd\xff"[..]), ("empty", b"")]);
+        let more = samples.extend_labels(base, [("x", &b"1"[..])]);
+        let only = samples.extend_labels(Labels::NONE, [("x", &b"1"[..])]);
+        let none = samples.labels([("empty", &b""[..])]);
+        for labels in [base, more, only, none] {
+            assert!(samples.push(0, labels, Number::Unsigned(1)));
+        }
+        let written: Vec<_> = text(&samples, 0).into_iter().map(|(labels, _)| labels).collect();
+        assert_eq!(
+            written,
+            [
+                "{uri=\"a\\\"b\\\\c\\nd\u{fffd}\"}",
+                "{uri=\"a\\\"b\\\\c\\nd\u{fffd}\",x=\"1\"}",
+                "{x=\"1\"}",
+                ""
+            ]
+        );
+    }
+
+    #[test]
+    fn of_two_samples_with_the_same_labels_the_first_is_kept() {
+        let mut samples = Samples::default();
+        for (family, value, fresh) in [(3, 1, true), (3, 2, false), (4, 3, true)] {
+            let labels = samples.labels([("a", &b"x"[..])]);
+            assert_eq!(samples.push(family, labels, Number::Signed(value)), fresh);
+        }
+        assert_eq!(text(&samples, 3), [("{a=\"x\"}".to_owned(), Number::Signed(1))]);
+        assert_eq!(text(&samples, 4), [("{a=\"x\"}".to_owned(), Number::Signed(3))]);
+        assert_eq!(samples.len(), 2);
+        assert_eq!(text(&samples, 99), []);
+    }
+}

@@ -1,0 +1,257 @@
+//! What the exporter tells about itself: its scrapes, its build, its process.
+
+use crate::build_info;
+use crate::catalogue::catalogue;
+use crate::collectors;
+use crate::metric::{Family, Kind, Labels, Number, Samples};
+use crate::scrape::Scrape;
+use rustix::process::{Resource, getrlimit};
+use rustix::time::{ClockId, clock_gettime};
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The families of this module, in the order of the exposition.
+pub static FAMILIES: &[Family] = &[
+    UP,
+    TOTAL_SCRAPES,
+    FAILED_SCRAPES,
+    BUILD_INFO,
+    COLLECTOR_SUCCESS,
+    COLLECTOR_DURATION,
+    UNREADABLE_VALUES,
+    DUPLICATE_ROWS,
+    CPU_SECONDS,
+    MAX_FDS,
+    OPEN_FDS,
+    RESIDENT_MEMORY,
+    VIRTUAL_MEMORY,
+    VIRTUAL_MEMORY_MAX,
+    START_TIME,
+    NETWORK_RECEIVE,
+    NETWORK_TRANSMIT,
+];
+
+/// Counters of a running exporter.
+pub struct Counters {
+    total_scrapes: AtomicU64,
+    failed_scrapes: AtomicU64,
+    /// By collector, as in [`collectors::ALL`].
+    findings: Vec<Findings>,
+}
+
+#[derive(Default)]
+struct Findings {
+    unreadable: AtomicU64,
+    duplicates: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let findings = collectors::ALL.iter().map(|_| Findings::default()).collect();
+        Self { total_scrapes: AtomicU64::new(0), failed_scrapes: AtomicU64::new(0), findings }
+    }
+}
+
+impl Counters {
+    /// Counts what a run found in Kamailio's replies; once for each run, however many requests share it.
+    pub fn count_run(&self, scrape: &Scrape) {
+        for outcome in &scrape.outcomes {
+            let findings = &self.findings[outcome.collector];
+            findings.unreadable.fetch_add(outcome.findings.unreadable, Ordering::Relaxed);
+            findings.duplicates.fetch_add(outcome.findings.duplicates, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a request that a scrape answers.
+    pub fn count_request(&self, scrape: &Scrape) {
+        self.total_scrapes.fetch_add(1, Ordering::Relaxed);
+        if scrape.failed() {
+            self.failed_scrapes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The samples about this scrape, the scrapes before it, and the exporter's process.
+    pub fn samples(&self, scrape: &Scrape) -> Samples {
+        let mut samples = Samples::default();
+        let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
+        one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
+        one(&mut samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
+        one(&mut samples, &FAILED_SCRAPES, load(&self.failed_scrapes));
+        let build = samples.labels([
+            ("branch", build_info::BRANCH),
+            ("goarch", build_info::ARCHITECTURE),
+            ("goos", build_info::OS),
+            ("goversion", build_info::COMPILER),
+            ("revision", build_info::REVISION),
+            ("version", build_info::VERSION),
+        ]);
+        samples.push(catalogue().id(&BUILD_INFO), build, Number::Unsigned(1));
+        for outcome in &scrape.outcomes {
+            let collector = samples.labels([("collector", collectors::ALL[outcome.collector].name)]);
+            let findings = &self.findings[outcome.collector];
+            for (family, value) in [
+                (&COLLECTOR_SUCCESS, Number::Unsigned(outcome.failure.is_none().into())),
+                (&COLLECTOR_DURATION, Number::Float(outcome.duration.as_secs_f64())),
+                (&UNREADABLE_VALUES, load(&findings.unreadable)),
+                (&DUPLICATE_ROWS, load(&findings.duplicates)),
+            ] {
+                samples.push(catalogue().id(family), collector, value);
+            }
+        }
+        process(&mut samples);
+        samples
+    }
+}
+
+fn one(samples: &mut Samples, family: &Family, value: Number) {
+    samples.push(catalogue().id(family), Labels::NONE, value);
+}
+
+/// The nine `process_` metrics that Prometheus' client libraries have. What the system does not tell is left out.
+fn process(samples: &mut Samples) {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    #[expect(clippy::cast_precision_loss, reason = "seconds since the start, far below 2^52")]
+    one(samples, &CPU_SECONDS, Number::Float(cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9));
+    one(samples, &MAX_FDS, limit(Resource::Nofile));
+    if let Ok(directory) = fs::read_dir("/proc/self/fd") {
+        // The directory itself is open while it is read.
+        one(samples, &OPEN_FDS, Number::Unsigned((directory.count() as u64).saturating_sub(1)));
+    }
+    if let Some((virtual_memory, resident)) = memory() {
+        one(samples, &RESIDENT_MEMORY, Number::Unsigned(resident));
+        one(samples, &VIRTUAL_MEMORY, Number::Unsigned(virtual_memory));
+    }
+    one(samples, &VIRTUAL_MEMORY_MAX, limit(Resource::As));
+    if let Some(start) = start_time() {
+        one(samples, &START_TIME, Number::Float(start));
+    }
+    if let Some((received, transmitted)) = network() {
+        one(samples, &NETWORK_RECEIVE, Number::Unsigned(received));
+        one(samples, &NETWORK_TRANSMIT, Number::Unsigned(transmitted));
+    }
+}
+
+/// A limit; without one, the largest number there is, as the client libraries have it.
+fn limit(resource: Resource) -> Number {
+    Number::Unsigned(getrlimit(resource).current.unwrap_or(u64::MAX))
+}
+
+/// The bytes of virtual and of resident memory, which `/proc/self/statm` has in pages.
+fn memory() -> Option<(u64, u64)> {
+    let statm = fs::read_to_string("/proc/self/statm").ok()?;
+    let page = rustix::param::page_size() as u64;
+    let mut pages = statm.split(' ').map(|pages| pages.parse::<u64>().ok()?.checked_mul(page));
+    Some((pages.next()??, pages.next()??))
+}
+
+/// When the process was started, in seconds since 1970: ticks after the boot (field 22 of `/proc/self/stat`), and when
+/// that was.
+fn start_time() -> Option<f64> {
+    static START: std::sync::LazyLock<Option<f64>> = std::sync::LazyLock::new(|| {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        // The second field is the program's name in parentheses, and may have blanks in it.
+        let ticks: f64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
+        let kernel = fs::read_to_string("/proc/stat").ok()?;
+        let boot: f64 = kernel.lines().find_map(|line| line.strip_prefix("btime "))?.parse().ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "100 on every Linux")]
+        Some(boot + ticks / rustix::param::clock_ticks_per_second() as f64)
+    });
+    *START
+}
+
+/// The bytes that this network namespace has received and sent over IP.
+fn network() -> Option<(u64, u64)> {
+    let netstat = fs::read_to_string("/proc/self/net/netstat").ok()?;
+    let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("IpExt: "));
+    let (names, values) = (lines.next()?.split(' '), lines.next()?.split(' '));
+    let value = |wanted| names.clone().zip(values.clone()).find(|(name, _)| *name == wanted)?.1.parse().ok();
+    Some((value("InOctets")?, value("OutOctets")?))
+}
+
+const fn family(kind: Kind, name: &'static str, help: &'static str) -> Family {
+    Family { name, kind, help }
+}
+
+const UP: Family =
+    family(Kind::Gauge, "kamailio_up", "Whether Kamailio gave at least one valid reply to the last scrape.");
+const TOTAL_SCRAPES: Family = family(
+    Kind::BareCounter,
+    "kamailio_exporter_total_scrapes",
+    "Requests for metrics that were answered with a scrape of Kamailio.",
+);
+const FAILED_SCRAPES: Family = family(
+    Kind::BareCounter,
+    "kamailio_exporter_failed_scrapes",
+    "Requests for metrics in whose scrape Kamailio did not answer or a selected collector failed.",
+);
+const BUILD_INFO: Family = family(
+    Kind::Gauge,
+    "kamailio_exporter_build_info",
+    "What the exporter was built from; goversion is the compiler, whichever language it is of.",
+);
+const COLLECTOR_SUCCESS: Family =
+    family(Kind::Gauge, "kamailio_scrape_collector_success", "Whether the collector had no failure.");
+const COLLECTOR_DURATION: Family = family(
+    Kind::Gauge,
+    "kamailio_scrape_collector_duration_seconds",
+    "Seconds from the end of the reply before (or from the start) until the collector's replies were read.",
+);
+const UNREADABLE_VALUES: Family = family(
+    Kind::Counter,
+    "kamailio_exporter_unreadable_values",
+    "Values in Kamailio's replies that were not what their field expects, and were left out.",
+);
+const DUPLICATE_ROWS: Family = family(
+    Kind::Counter,
+    "kamailio_exporter_duplicate_rows",
+    "Samples that were left out because an earlier one of the same reply has the same labels.",
+);
+const CPU_SECONDS: Family =
+    family(Kind::Counter, "process_cpu_seconds", "Seconds of processor time that the exporter has used.");
+const MAX_FDS: Family =
+    family(Kind::Gauge, "process_max_fds", "File descriptors that the exporter may have open.");
+const OPEN_FDS: Family =
+    family(Kind::Gauge, "process_open_fds", "File descriptors that the exporter has open.");
+const RESIDENT_MEMORY: Family =
+    family(Kind::Gauge, "process_resident_memory_bytes", "Memory of the exporter that is in RAM, in bytes.");
+const VIRTUAL_MEMORY: Family =
+    family(Kind::Gauge, "process_virtual_memory_bytes", "Address space of the exporter, in bytes.");
+const VIRTUAL_MEMORY_MAX: Family = family(
+    Kind::Gauge,
+    "process_virtual_memory_max_bytes",
+    "Address space that the exporter may have, in bytes; 18446744073709551615 is no limit.",
+);
+const START_TIME: Family = family(
+    Kind::Gauge,
+    "process_start_time_seconds",
+    "When the exporter was started, in seconds since 1970-01-01 00:00 UTC.",
+);
+const NETWORK_RECEIVE: Family = family(
+    Kind::Counter,
+    "process_network_receive_bytes",
+    "Bytes received over IP in the exporter's network namespace.",
+);
+const NETWORK_TRANSMIT: Family = family(
+    Kind::Counter,
+    "process_network_transmit_bytes",
+    "Bytes sent over IP in the exporter's network namespace.",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_tells_about_this_process() {
+        let mut samples = Samples::default();
+        process(&mut samples);
+        for family in FAMILIES.iter().filter(|family| family.name.starts_with("process_")) {
+            let values: Vec<_> = samples.family(catalogue().id(family)).map(|(_, value)| value).collect();
+            assert_eq!(values.len(), 1, "{}", family.name);
+        }
+        let (virtual_memory, resident) = memory().unwrap();
+        assert!(resident > 100_000 && virtual_memory >= resident, "{virtual_memory} {resident}");
+        let age = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() - start_time().unwrap();
+        assert!((-2.0..3600.0).contains(&age), "this test process is {age} s old");
+    }
+}

@@ -1,0 +1,96 @@
+use kamailio_exporter::collector::{Call, Collector, Field, Key};
+use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::metric::{Family, Kind};
+use kamailio_exporter::self_metrics::FAMILIES;
+use kamailio_exporter::{build_info, cli};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Compares a file with what it should be, or writes it: `BLESS=1 cargo test`.
+fn check(file: &str, expected: &str) {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../")).join(file);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, expected).unwrap();
+    } else {
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == expected,
+            "{file} is stale: BLESS=1 cargo test -p kamailio_exporter --test it rewrites it"
+        );
+    }
+}
+
+#[test]
+fn the_readme_has_the_flags() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let (before, rest) = readme.split_once("<!-- flags:").unwrap();
+    let (head, rest) = rest.split_once("-->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- flags end -->").unwrap();
+    let help = cli::command().term_width(110).render_help().to_string();
+    let help: String = help.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    check(
+        "README.md",
+        &format!("{before}<!-- flags:{head}-->\n```text\n{help}```\n<!-- flags end -->{after}"),
+    );
+}
+
+#[test]
+fn the_version_is_the_same_everywhere() {
+    let version = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../VERSION")).unwrap();
+    assert_eq!(version.trim(), build_info::VERSION);
+}
+
+#[test]
+fn every_family_is_documented() {
+    let mut page = String::from(
+        "# Metrics\n\nGenerated from the collectors' tables by `BLESS=1 cargo test`.\n\nAll values are Kamailio's own. \
+         `auto`, the default of `--kamailio.methods`, takes every method that Kamailio has.\n",
+    );
+    for collector in ALL {
+        write_collector(&mut page, collector);
+    }
+    page += "\n## The exporter itself\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n";
+    for family in FAMILIES {
+        let labels = match family.name {
+            "kamailio_exporter_build_info" => "branch, goarch, goos, goversion, revision, version",
+            name if name.contains("_collector_") || name.contains("_values") || name.contains("_rows") => {
+                "collector"
+            }
+            _ => "",
+        };
+        write_family(&mut page, family, labels);
+    }
+    check("docs/metrics.md", &page);
+}
+
+fn write_collector(page: &mut String, collector: &'static Collector) {
+    let Collector { name, module, help, call, fields, .. } = collector;
+    let arguments = match call {
+        Call::Once(arguments) => arguments.iter().map(|argument| format!(" {argument}")).collect(),
+        Call::EachGroup => " GROUP:".to_owned(),
+    };
+    write!(
+        page,
+        "\n## {name}\n\n{help} Method `{name}{arguments}` of module {module}.\n\n\
+         | metric | type | labels | meaning |\n|---|---|---|---|\n"
+    )
+    .unwrap();
+    for Field { family, labels, key, .. } in *fields {
+        let mut names: Vec<_> = collector.labels.iter().chain(*labels).map(|label| label.name).collect();
+        if let Key::Each(select) = key {
+            let pairs = select(b"2xx").or_else(|| select(b"core.requests")).unwrap();
+            names.extend(pairs.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()));
+        }
+        write_family(page, family, &names.join(", "));
+    }
+}
+
+fn write_family(page: &mut String, family: &Family, labels: &str) {
+    let Family { name, kind, help } = family;
+    let (suffix, kind) = match kind {
+        Kind::Counter => ("_total", "counter"),
+        Kind::BareCounter => ("", "counter"),
+        Kind::Gauge => ("", "gauge"),
+    };
+    writeln!(page, "| `{name}{suffix}` | {kind} | {labels} | {help} |").unwrap();
+}

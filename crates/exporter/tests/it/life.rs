@@ -1,0 +1,165 @@
+use crate::support::{Exporter, command, run};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+
+#[test]
+fn a_signal_ends_it_with_exit_code_0() {
+    for signal in ["TERM", "INT"] {
+        let mut exporter = Exporter::start(&NOBODY);
+        exporter.signal(signal);
+        assert_eq!(exporter.wait(), Some(0), "{signal}");
+        exporter.wait_for_log(&format!("msg=stopping signal=SIG{signal}"));
+    }
+}
+
+#[test]
+fn a_request_under_way_is_finished_before_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("ctl");
+    let silent = UnixListener::bind(&socket).unwrap();
+    let mut exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "1s"]);
+    let client = std::thread::scope(|scope| {
+        let request = scope.spawn(|| exporter.get("/metrics"));
+        let _connection = silent.accept().unwrap();
+        exporter.signal("TERM");
+        request.join().unwrap()
+    });
+    assert_eq!(client.status, 200);
+    assert!(client.text().contains("\nkamailio_up 0\n"));
+    assert_eq!(exporter.wait(), Some(0));
+}
+
+#[test]
+fn sighup_does_not_end_it() {
+    let exporter = Exporter::start(&NOBODY);
+    exporter.signal("HUP");
+    exporter.wait_for_log("signal=SIGHUP");
+    assert_eq!(exporter.get("/-/healthy").status, 200);
+}
+
+#[test]
+fn it_listens_before_kamailio_answers_and_does_not_scrape_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("ctl");
+    let silent = UnixListener::bind(&socket).unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "200ms"]);
+    assert_eq!(exporter.get("/-/ready").status, 200);
+    assert!(silent.accept().is_err(), "it connected without being asked");
+    assert!(exporter.page().contains("\nkamailio_exporter_total_scrapes 1\n"));
+}
+
+#[test]
+fn what_cannot_work_is_one_sentence_and_exit_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (arguments, part) in [
+        (&["--nope"][..], "kamailio_exporter: error: unknown long flag '--nope', try --help"),
+        (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port, udp:host:port"),
+        (&["-m", "a, b"], "invalid method \"a\""),
+        (&["--web.listen-address", &taken], &format!("listen {taken}: Address already in use")),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        let log = String::from_utf8(output.stderr).unwrap();
+        let errors: Vec<_> = log.lines().filter(|line| !line.contains("level=INFO")).collect();
+        assert!(errors.len() == 1 && errors[0].contains(part), "{arguments:?}: {log}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (argument, part) in [("--help", "--kamailio.methods"), ("--version", "kamailio_exporter, version ")] {
+        let output = run(&[argument]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8(output.stdout).unwrap().contains(part));
+        assert!(output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn the_environment_sets_flags_and_the_command_line_wins() {
+    let output = command()
+        .env("KAMAILIO_EXPORTER_KAMAILIO_METHODS", "from.environment")
+        .env("KAMAILIO_EXPORTER_KAMAILIO_TIMEOUT", "")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("invalid method \"from.environment\""));
+    let output = command()
+        .env("KAMAILIO_EXPORTER_KAMAILIO_METHODS", "auto")
+        .args(["-m", "from.flag"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("invalid method \"from.flag\""));
+}
+
+#[test]
+fn arguments_can_come_from_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(&file, "--kamailio.scrape-uri=unix:/nonexistent/from-file\n-t\n100ms").unwrap();
+    let exporter = Exporter::start(&[&format!("@{}", file.path().display())]);
+    exporter.page();
+    exporter.wait_for_log("/nonexistent/from-file");
+}
+
+#[test]
+fn json_logs_are_json() {
+    let mut child = command()
+        .args(["--log.format", "json", "--web.listen-address", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let mut log = Vec::new();
+    while !String::from_utf8_lossy(&log).contains("Listening on") {
+        let mut chunk = [0; 4096];
+        let read = stderr.read(&mut chunk).unwrap();
+        assert!(read > 0, "it ended");
+        log.extend_from_slice(&chunk[..read]);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line = String::from_utf8(log)
+        .unwrap()
+        .lines()
+        .find(|line| line.contains("Listening on"))
+        .unwrap()
+        .to_owned();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["msg"]), (&"INFO".into(), &"Listening on".into()));
+    assert!(line["source"].as_str().unwrap().starts_with("web/listener.rs:"), "{line}");
+}
+
+#[test]
+fn a_kamailio_that_is_not_there_is_explained_once() {
+    let exporter = Exporter::start(&NOBODY);
+    for _ in 0..3 {
+        let page = exporter.page();
+        assert!(page.contains("\nkamailio_up 0\n"), "{page}");
+        assert!(!page.contains("kamailio_tm_"), "{page}");
+    }
+    exporter.wait_for_log("There is no folder /nonexistent: is Kamailio running");
+    assert_eq!(exporter.log().matches("scrape failed").count(), 1);
+}
+
+#[test]
+fn several_addresses_are_listened_on() {
+    let exporter = Exporter::start(&["--web.listen-address", "[::1]:0", NOBODY[0], NOBODY[1]]);
+    exporter.wait_for_log("address=[::1]:");
+    let log = exporter.log();
+    let second = log.split("msg=\"Listening on\" address=[::1]:").nth(1).unwrap();
+    let port: u16 = second.lines().next().unwrap().parse().unwrap();
+    let end = Instant::now() + Duration::from_secs(5);
+    let mut stream = TcpStream::connect(("::1", port)).unwrap();
+    stream.set_read_timeout(Some(end - Instant::now())).unwrap();
+    stream.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("Healthy\n"), "{answer}");
+}

@@ -1,0 +1,17 @@
+//! The program as a process, against a fake Kamailio or none.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+/// What is generated from the tables is up to date.
+mod docs;
+/// Captures through the program: what is served is what it was.
+mod golden;
+/// Paths, methods, headers, limits.
+mod http;
+/// Start, signals, log, exit codes.
+mod life;
+/// One scrape, and what can go wrong in it.
+mod scrape;
+/// The tables themselves.
+mod tables;

@@ -1,0 +1,342 @@
+use crate::support::{Exporter, eventually, samples};
+use fake_kamailio::{Fake, Then};
+use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const TEN: [&str; 10] = [
+    "tm.stats",
+    "sl.stats",
+    "core.shmmem",
+    "core.uptime",
+    "core.tcp_info",
+    "dispatcher.list",
+    "tls.info",
+    "dlg.stats_active",
+    "dmq.list_nodes",
+    "stats.fetch",
+];
+
+/// A packet's body with these records.
+fn body(records: &[Arg<'_>]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
+    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+}
+
+fn success(page: &str, collector: &str) -> f64 {
+    samples(page)[&format!("kamailio_scrape_collector_success{{collector=\"{collector}\"}}")]
+}
+
+/// The page, of whose collectors only this one may have failed.
+fn page_where_only(exporter: &Exporter, failed: &str) -> String {
+    let page = exporter.page();
+    for collector in TEN {
+        assert_eq!(success(&page, collector) == 1.0, collector != failed, "{collector}\n{}", exporter.log());
+    }
+    let samples = samples(&page);
+    assert_eq!((samples["kamailio_up"], samples["kamailio_exporter_failed_scrapes"]), (1.0, 1.0));
+    page
+}
+
+#[test]
+fn a_scrape_is_one_connection_and_in_steady_state_only_its_calls() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    exporter.page();
+    let first = fake.calls();
+    assert_eq!(&first[..2], ["system.listMethods", "cnt.list_groups"]);
+    assert_eq!(fake.connections().accepted, 1);
+    exporter.page();
+    let second = &fake.calls()[first.len()..];
+    assert_eq!(second, &first[2..]);
+    assert_eq!(second.len(), TEN.len());
+    assert_eq!(&second[8..], ["dispatcher.list", "stats.fetch script:"], "large replies come last");
+    assert_eq!(fake.connections().accepted, 2);
+    eventually(|| if fake.connections().open == 0 { Ok(()) } else { Err("left open".to_owned()) });
+}
+
+#[test]
+fn a_fault_fails_one_collector() {
+    for (code, reason) in [(500, "Internal error"), (400, "bad"), (404, "not \"found\""), (-1, "")] {
+        let fake = Fake::start();
+        fake.answer("tm.stats", Kind::Fault, &body(&[Arg::Int(code), reason.into()]));
+        let exporter = Exporter::start(&["-u", &fake.unix()]);
+        let page = page_where_only(&exporter, "tm.stats");
+        assert!(!page.contains("kamailio_tm_stats"));
+        exporter.wait_for_log(&format!("{code}"));
+    }
+}
+
+#[test]
+fn a_body_that_is_no_reply_fails_one_collector() {
+    let fake = Fake::start();
+    fake.answer("tm.stats", Kind::Reply, &[0x03, 0x75]);
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    page_where_only(&exporter, "tm.stats");
+}
+
+#[test]
+fn a_skipped_reply_fails_one_collector() {
+    let fake = Fake::start();
+    fake.skip("sl.stats");
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    page_where_only(&exporter, "sl.stats");
+}
+
+#[test]
+fn a_value_of_another_type_is_counted_and_the_others_are_served() {
+    let fake = Fake::start();
+    let row =
+        [(Some("current"), "seven".into()), (Some("waiting"), Arg::Int(3)), (Some("2xx"), Arg::Struct(&[]))];
+    fake.answer("tm.stats", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    let page = page_where_only(&exporter, "tm.stats");
+    let samples = samples(&page);
+    assert_eq!(samples["kamailio_tm_stats_waiting"], 3.0);
+    assert!(!samples.contains_key("kamailio_tm_stats_current"));
+    assert_eq!(samples["kamailio_exporter_unreadable_values_total{collector=\"tm.stats\"}"], 2.0);
+    exporter
+        .wait_for_log("2 of its values could not be read, the first of them for kamailio_tm_stats_current");
+}
+
+#[test]
+fn counters_are_unsigned_and_statistics_signed() {
+    let fake = Fake::start();
+    let row = [(Some("total"), Arg::Int(0xffff_fffb)), (Some("2xx"), Arg::Int(0x8000_0000))];
+    fake.answer("tm.stats", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let row = [
+        (Some("script.neg"), "18446744073709551611".into()),
+        (Some("script.big"), "9007199254740993".into()),
+        (Some("script.dotted.name"), Arg::Int(-7)),
+        (Some("lonely"), "1".into()),
+    ];
+    fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    let page = exporter.page();
+    for line in [
+        "kamailio_tm_stats_total_total 4294967291",
+        "kamailio_tm_stats_codes_total{code=\"2xx\"} 2147483648",
+        "kamailio_stats_fetch_value{group=\"script\",name=\"neg\"} -5",
+        "kamailio_stats_fetch_value{group=\"script\",name=\"big\"} 9007199254740993",
+        "kamailio_stats_fetch_value{group=\"script\",name=\"dotted.name\"} -7",
+        "kamailio_stats_fetch_value{name=\"lonely\"} 1",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+    }
+}
+
+#[test]
+fn destinations_may_be_in_set_0_equal_and_of_any_bytes() {
+    let fake = Fake::start();
+    let destination = |uri: &'static [u8]| [(Some("URI"), Arg::Str(uri)), (Some("FLAGS"), "AP".into())];
+    let (a, b) = (destination(b"sip:a"), destination(b"sip:\"\\\n\xff"));
+    let targets = [&a, &a, &b].map(|row| (Some("DEST"), Arg::Struct(row)));
+    let set = [(Some("ID"), Arg::Int(0)), (Some("TARGETS"), Arg::Struct(&targets))];
+    let records = [(Some("SET"), Arg::Struct(&set))];
+    let reply = [(Some("NRSETS"), Arg::Int(1)), (Some("RECORDS"), Arg::Struct(&records))];
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&reply)]));
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    let page = exporter.page();
+    let targets: Vec<_> =
+        page.lines().filter(|line| line.starts_with("kamailio_dispatcher_list_target{")).collect();
+    assert_eq!(
+        targets,
+        [
+            "kamailio_dispatcher_list_target{setid=\"0\",uri=\"sip:a\",flags=\"AP\"} 1",
+            "kamailio_dispatcher_list_target{setid=\"0\",uri=\"sip:\\\"\\\\\\n\u{fffd}\",flags=\"AP\"} 1",
+        ]
+    );
+    assert_eq!(samples(&page)["kamailio_exporter_duplicate_rows_total{collector=\"dispatcher.list\"}"], 1.0);
+    assert_eq!(success(&page, "dispatcher.list"), 1.0);
+    exporter.page();
+    assert_eq!(exporter.log().matches("rows with the labels of an earlier one").count(), 1);
+}
+
+#[test]
+fn faults_that_mean_none_are_no_failure() {
+    let fake = Fake::start();
+    fake.answer_with("dispatcher.list.0dest");
+    fake.answer("core.tcp_info", Kind::Fault, &body(&[Arg::Int(500), "tcp support disabled".into()]));
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    let page = exporter.page();
+    assert_eq!((success(&page, "dispatcher.list"), success(&page, "core.tcp_info")), (1.0, 1.0));
+    assert!(!page.contains("kamailio_dispatcher_list_target"));
+}
+
+#[test]
+fn a_set_that_kamailio_cannot_print_fails_the_dispatcher_only() {
+    let fake = Fake::start();
+    fake.answer_with("dispatcher.list.1025dest");
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    page_where_only(&exporter, "dispatcher.list");
+    exporter.wait_for_log("Internal error creating dest");
+}
+
+#[test]
+fn at_the_deadline_what_has_arrived_is_served() {
+    let fake = Fake::start();
+    fake.delay_method("stats.fetch", Duration::from_secs(30));
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "1s"]);
+    let start = Instant::now();
+    page_where_only(&exporter, "stats.fetch");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn prometheus_timeout_is_the_deadline_if_it_is_shorter() {
+    let fake = Fake::start();
+    fake.delay_method("stats.fetch", Duration::from_secs(30));
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "30s"]);
+    let start = Instant::now();
+    let answer = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1.5")]);
+    assert_eq!(success(&answer.text(), "stats.fetch"), 0.0);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_lost_connection_keeps_what_came_before() {
+    let fake = Fake::start();
+    fake.truncate("stats.fetch", 6, Then::Close);
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    page_where_only(&exporter, "stats.fetch");
+}
+
+#[test]
+fn a_declared_4_gib_is_not_believed() {
+    let fake = Fake::start();
+    fake.lie("stats.fetch", u32::MAX);
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    let page = page_where_only(&exporter, "stats.fetch");
+    assert!(samples(&page)["process_resident_memory_bytes"] < 32e6);
+    exporter.wait_for_log("4294967295");
+}
+
+#[test]
+fn concurrent_scrapes_share_a_run() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    exporter.page();
+    fake.delay_method("stats.fetch", Duration::from_secs(1));
+    let before = fake.connections().accepted;
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
+        }
+    });
+    assert_eq!(fake.connections().accepted - before, 1);
+    assert_eq!(samples(&exporter.page())["kamailio_exporter_total_scrapes"], 22.0);
+}
+
+#[test]
+fn another_selection_or_an_earlier_deadline_is_another_run() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    exporter.page();
+    fake.delay_method("core.uptime", Duration::from_secs(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| exporter.page());
+        eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
+        scope.spawn(|| exporter.get("/metrics?collect[]=tls.info"));
+        scope.spawn(|| exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]));
+        eventually(|| if fake.connections().open == 3 { Ok(()) } else { Err("they share a run".to_owned()) });
+    });
+}
+
+#[test]
+fn a_client_that_goes_away_ends_its_scrape() {
+    let fake = Fake::start();
+    fake.silent(true);
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "60s"]);
+    let mut client = TcpStream::connect(exporter.address()).unwrap();
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
+    drop(client);
+    eventually(|| if fake.connections().open == 0 { Ok(()) } else { Err("the run goes on".to_owned()) });
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_the_run_to_the_others() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "60s"]);
+    exporter.page();
+    fake.delay_method("stats.fetch", Duration::from_secs(2));
+    let mut client = TcpStream::connect(exporter.address()).unwrap();
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| exporter.page());
+        std::thread::sleep(Duration::from_millis(300));
+        drop(client);
+        assert!(success(&other.join().unwrap(), "stats.fetch") == 1.0);
+    });
+    assert_eq!(fake.connections().accepted, 2);
+}
+
+#[test]
+fn more_requests_than_allowed_are_told_to_come_again() {
+    let fake = Fake::start();
+    fake.silent(true);
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "2s", "--web.max-requests", "1"]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| exporter.page());
+        eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
+        let answer = exporter.get("/metrics");
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.text(), "Limit of concurrent requests reached (1), try again later.\n");
+    });
+}
+
+#[test]
+fn a_restart_with_other_modules_is_followed_at_once() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    assert!(exporter.page().contains("kamailio_tls_info"));
+    fake.remove("tls.info");
+    let uptime = [(Some("up_since"), "Sun Nov 22 14:00:00 2026".into()), (Some("uptime"), Arg::Int(1))];
+    fake.answer("core.uptime", Kind::Reply, &body(&[Arg::Struct(&uptime)]));
+    let page = exporter.page();
+    assert!(!page.contains("tls.info") && !page.contains("kamailio_tls_info"), "{page}");
+    assert_eq!(samples(&page)["kamailio_exporter_failed_scrapes"], 0.0);
+    assert_eq!(fake.count("system.listMethods"), 2);
+    exporter.wait_for_log("Kamailio was restarted");
+}
+
+#[test]
+fn a_method_that_is_lacking_fails_only_where_it_was_named() {
+    let fake = Fake::start();
+    fake.remove("dmq.list_nodes");
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    assert!(!exporter.page().contains("dmq.list_nodes"));
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,dmq.list_nodes"]);
+    let page = exporter.page();
+    assert_eq!((success(&page, "tm.stats"), success(&page, "dmq.list_nodes")), (1.0, 0.0));
+    assert_eq!(fake.count("dmq.list_nodes"), 0);
+}
+
+#[test]
+fn a_group_of_statistics_that_is_not_there_fails_only_where_it_was_named() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix(), "--kamailio.stats-groups", "core,nosuch"]);
+    let page = page_where_only(&exporter, "stats.fetch");
+    assert!(page.contains("kamailio_stats_fetch_value{group=\"core\""));
+    exporter.wait_for_log("Kamailio has no statistics in the group nosuch");
+    fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&[])]));
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    assert_eq!(success(&exporter.page(), "stats.fetch"), 1.0, "script is only the default");
+}
+
+#[test]
+fn a_failure_is_logged_when_it_begins_and_when_it_ends() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    fake.skip("tm.stats");
+    (0..3).for_each(|_| drop(exporter.page()));
+    fake.behave();
+    (0..3).for_each(|_| drop(exporter.page()));
+    exporter.wait_for_log("collector works again");
+    let log = exporter.log();
+    assert_eq!(log.matches("msg=\"collector failed\" collector=tm.stats").count(), 1, "{log}");
+    assert_eq!(log.matches("msg=\"collector works again\" collector=tm.stats").count(), 1, "{log}");
+}

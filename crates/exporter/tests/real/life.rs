@@ -1,0 +1,79 @@
+use crate::support::{Exporter, eventually, samples};
+use std::time::{Duration, Instant};
+use testbed::Kamailio;
+
+fn up(exporter: &Exporter) -> f64 {
+    samples(&exporter.page())["kamailio_up"]
+}
+
+#[test]
+fn kamailio_is_killed_and_restarted_under_it() {
+    let mut kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix()]);
+    assert_eq!(up(&exporter), 1.0);
+    let open_files = exporter.open_files();
+
+    kamailio.kill();
+    assert_eq!(up(&exporter), 0.0);
+    exporter.wait_for_log("but nobody listens: Kamailio is not running, or was killed");
+
+    kamailio.restart();
+    eventually(|| if up(&exporter) == 1.0 { Ok(()) } else { Err("still down".to_owned()) });
+    assert_eq!(exporter.log().matches("msg=\"Kamailio answers\"").count(), 2, "{}", exporter.log());
+    assert_eq!(exporter.open_files(), open_files);
+}
+
+#[test]
+fn three_hundred_scrapes_leave_no_connection_behind() {
+    let kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix()]);
+    exporter.page();
+    let open_files = exporter.open_files();
+    for _ in 0..300 {
+        exporter.page();
+    }
+    let page = samples(&exporter.page());
+    assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (1.0, 0.0));
+    assert_eq!(exporter.open_files(), open_files);
+    // Kamailio notices the end of a connection when it next looks at it.
+    eventually(|| match kamailio.kamcmd(&["ctl.connections"]).trim() {
+        "1" => Ok(()),
+        other => Err(format!("{other} connections instead of kamcmd's own")),
+    });
+    let errors: Vec<_> = kamailio
+        .log()
+        .lines()
+        .filter(|l| l.contains("ERROR") && l.contains("ctl"))
+        .map(str::to_owned)
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+#[test]
+fn a_suspended_kamailio_costs_the_timeout_and_not_more() {
+    let kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix(), "-t", "500ms"]);
+    assert_eq!(up(&exporter), 1.0);
+    kamailio.suspend();
+    let start = Instant::now();
+    assert_eq!(up(&exporter), 0.0);
+    let waited = start.elapsed();
+    kamailio.resume();
+    assert!(waited >= Duration::from_millis(500), "{waited:?}");
+    exporter.wait_for_log("Kamailio is stopped or still starting");
+    eventually(|| if up(&exporter) == 1.0 { Ok(()) } else { Err("still down".to_owned()) });
+}
+
+#[test]
+fn in_steady_state_a_scrape_is_one_connection_without_a_fault() {
+    let kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.stats-groups", "all"]);
+    for _ in 0..50 {
+        exporter.page();
+    }
+    let log = kamailio.log();
+    let complaints: Vec<_> =
+        log.lines().filter(|line| line.contains("ctl") || line.contains("stats")).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+    assert!(!exporter.log().contains("collector failed"), "{}", exporter.log());
+}
