@@ -1,17 +1,26 @@
 //! Every family that the exporter knows, with the lines that announce it, made once from the collectors' tables.
 
-use crate::collector::Collector;
+use crate::collector::{Collector, Key};
 use crate::metric::{Family, FamilyId, Kind};
 use crate::{collectors, self_metrics};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// The families in the order of the exposition, and which of them each collector fills.
 pub struct Catalogue {
     families: Vec<Announced>,
-    /// By collector, as in [`collectors::ALL`]: the families of its fields.
-    collectors: Vec<Vec<FamilyId>>,
+    /// By collector, as in [`collectors::ALL`].
+    collectors: Vec<CollectorFamilies>,
     ids: HashMap<&'static str, FamilyId>,
+}
+
+/// The families of a collector's fields.
+#[derive(Default)]
+pub struct CollectorFamilies {
+    /// By field.
+    ids: Vec<FamilyId>,
+    /// The fields of wide tables by the name of their value.
+    named: HashMap<&'static [u8], usize>,
 }
 
 /// A family, and its lines as the formats write them.
@@ -37,8 +46,8 @@ impl Catalogue {
     fn new(collectors: &[&'static Collector], own: &'static [Family]) -> Self {
         let mut this = Self { families: Vec::new(), collectors: Vec::new(), ids: HashMap::new() };
         for collector in collectors {
-            let ids = collector.fields.iter().map(|field| this.add(&field.family)).collect();
-            this.collectors.push(ids);
+            let ids = collector.fields().map(|field| this.add(&field.family)).collect();
+            this.collectors.push(CollectorFamilies { ids, named: named(collector) });
         }
         for family in own {
             this.add(family);
@@ -51,9 +60,17 @@ impl Catalogue {
         &self.families
     }
 
-    /// The families that the fields of a collector fill, by its place in [`collectors::ALL`].
-    pub fn fields(&self, collector: usize) -> &[FamilyId] {
+    /// The families of a collector's fields, by its place in [`collectors::ALL`].
+    pub fn collector(&self, collector: usize) -> &CollectorFamilies {
         &self.collectors[collector]
+    }
+
+    /// The groups of the statistics that have a field of their own, and that of the script's statistics.
+    pub fn statistic_groups(&self) -> impl Iterator<Item = &'static str> {
+        let names = self.collectors.iter().flat_map(|collector| collector.named.keys());
+        let groups =
+            names.filter_map(|name| std::str::from_utf8(name).ok()?.split_once('.')).map(|(group, _)| group);
+        groups.chain(["script"]).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// The family of this name, which is in one of the tables.
@@ -70,6 +87,30 @@ impl Catalogue {
     }
 }
 
+impl CollectorFamilies {
+    /// The family of a field, by its place in [`Collector::fields`].
+    pub fn of(&self, field: usize) -> FamilyId {
+        self.ids[field]
+    }
+
+    /// The place of the field of a wide table whose value has this name.
+    pub fn named(&self, name: &[u8]) -> Option<usize> {
+        self.named.get(name).copied()
+    }
+}
+
+fn named(collector: &'static Collector) -> HashMap<&'static [u8], usize> {
+    let wide = collector
+        .tables
+        .iter()
+        .flat_map(|table| table.fields.iter().chain(table.more).map(|field| (table.wide, field)));
+    let named = wide.enumerate().filter_map(|(place, (wide, field))| match field.key {
+        Key::At([name]) if wide => Some((name.as_bytes(), place)),
+        _ => None,
+    });
+    named.collect()
+}
+
 impl Announced {
     fn new(family: &'static Family) -> Self {
         let name = family.name;
@@ -78,6 +119,7 @@ impl Announced {
             Kind::Counter => ("counter", "counter"),
             Kind::BareCounter => ("counter", "unknown"),
             Kind::Gauge => ("gauge", "gauge"),
+            Kind::Untyped => ("untyped", "unknown"),
         };
         let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
         let quoted = help.replace('"', "\\\"");

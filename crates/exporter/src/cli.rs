@@ -21,6 +21,8 @@ pub struct Options {
     pub target: Target,
     /// The collectors, and the groups of statistics.
     pub selection: Selection,
+    /// How many samples a family may have.
+    pub max_series: usize,
     /// How long a scrape may take.
     pub timeout: Duration,
     /// The path of the metrics.
@@ -76,8 +78,9 @@ fn options() -> impl Iterator<Item = Arg> {
             "The binrpc socket of Kamailio's module ctl: unix:/PATH, unixd:/PATH, tcp:HOST:PORT or udp:HOST:PORT.",
         ),
         option("kamailio.methods", "auto", "METHODS").short('m').help(format!(
-            "The RPC methods to call, separated by commas; auto is every one that the exporter knows and Kamailio \
-             has. A method that is named is a failed collector if Kamailio lacks it. Known: {}.",
+            "The RPC methods to call, separated by commas: auto is every one that is cheap and that Kamailio has, all \
+             those that cost more too, and -NAME takes one out. A method that is named is a failed collector if \
+             Kamailio lacks it. Known: {}.",
             names(ALL.iter()).replace(',', ", ")
         )),
         option("kamailio.timeout", "5s", "DURATION").short('t').help(
@@ -88,6 +91,14 @@ fn options() -> impl Iterator<Item = Arg> {
             "The groups of statistics for the method stats.fetch, separated by commas, or all. \
              `kamcmd cnt.list_groups` lists them.",
         ),
+        Arg::new("collector.dialog.profiles")
+            .long("collector.dialog.profiles")
+            .value_name("PROFILE[:VALUE]")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .help("A dialog profile whose number of dialogs is wanted. Repeatable."),
+        option("collector.max-series", "10000", "NUMBER")
+            .help("How many series a metric may have; the rest is left out and counted."),
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')
             .action(ArgAction::Append)
@@ -128,7 +139,6 @@ fn with_environment(option: Arg) -> Arg {
 
 fn resolve(matches: &ArgMatches) -> Result<Options, String> {
     let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
-    let named = |name: &str| matches.value_source(name) != Some(ValueSource::DefaultValue);
     if !text("web.config.file").is_empty() {
         return Err(
             "--web.config.file is not supported yet: leave it out, and put a reverse proxy in front for TLS \
@@ -140,16 +150,11 @@ fn resolve(matches: &ArgMatches) -> Result<Options, String> {
         return Err("--web.systemd-socket is not supported yet: use --web.listen-address".to_owned());
     }
     let listen = matches.get_many::<String>("web.listen-address").unwrap_or_default();
-    let max_requests: usize = text("web.max-requests").parse().map_err(|_| {
-        format!("--web.max-requests is a number of requests, 0 for any, not \"{}\"", text("web.max-requests"))
-    })?;
+    let max_requests = number(matches, "web.max-requests")?;
     Ok(Options {
         target: text("kamailio.scrape-uri").parse().map_err(|error| format!("{error}"))?,
-        selection: Selection::parse(
-            text("kamailio.methods"),
-            text("kamailio.stats-groups"),
-            named("kamailio.stats-groups"),
-        )?,
+        selection: selection(matches)?,
+        max_series: number(matches, "collector.max-series")?,
         timeout: duration::parse(text("kamailio.timeout"))
             .map_err(|error| format!("--kamailio.timeout \"{}\": {error}", text("kamailio.timeout")))?,
         telemetry_path: telemetry_path(text("web.telemetry-path"))?,
@@ -170,6 +175,21 @@ fn resolve(matches: &ArgMatches) -> Result<Options, String> {
             other => return Err(format!("unrecognized log format {other}; there are logfmt and json")),
         },
     })
+}
+
+fn selection(matches: &ArgMatches) -> Result<Selection, String> {
+    let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    let mut selection = Selection::parse(text("kamailio.methods"))?;
+    if matches.value_source("kamailio.stats-groups") != Some(ValueSource::DefaultValue) {
+        selection = selection.with_groups(text("kamailio.stats-groups"))?;
+    }
+    let profiles = matches.get_many::<String>("collector.dialog.profiles").unwrap_or_default();
+    Ok(selection.with_profiles(profiles.map(String::as_str)))
+}
+
+fn number(matches: &ArgMatches, name: &str) -> Result<usize, String> {
+    let text = matches.get_one::<String>(name).map_or("", String::as_str);
+    text.parse().map_err(|_| format!("--{name} is a whole number, not \"{text}\""))
 }
 
 fn telemetry_path(path: &str) -> Result<String, String> {
@@ -276,14 +296,15 @@ mod tests {
         assert_eq!(options.listen.len(), 2);
         assert_eq!(options.log_level, Level::WARN);
         assert_eq!(options.log_format, log::Format::Json);
-        assert_eq!(options.selection, Selection::parse("tm.stats,sl.stats", "script,core", true).unwrap());
+        let selection = Selection::parse("tm.stats,sl.stats").unwrap();
+        assert_eq!(options.selection, selection.with_groups("script,core").unwrap());
     }
 
     #[test]
     fn without_arguments_the_defaults_stand() {
         let options = run(&[]).unwrap();
         assert_eq!(options.target, "unix:/var/run/kamailio/kamailio_ctl".parse().unwrap());
-        assert_eq!(options.selection, Selection::parse("auto", "script", false).unwrap());
+        assert_eq!(options.selection, Selection::parse("auto").unwrap());
         assert_eq!((options.timeout, options.max_requests), (Duration::from_secs(5), Some(40)));
         assert_eq!((options.telemetry_path.as_str(), options.listen.len()), ("/metrics", 1));
     }
@@ -309,16 +330,13 @@ mod tests {
                 "unrecognized log level trace; there are debug, info, warn and error",
             ),
             (&["--log.format", "XML"], "unrecognized log format XML; there are logfmt and json"),
-            (
-                &["--web.max-requests", "-1"],
-                "--web.max-requests is a number of requests, 0 for any, not \"-1\"",
-            ),
+            (&["--web.max-requests", "-1"], "--web.max-requests is a whole number, not \"-1\""),
         ] {
             assert_eq!(error(arguments), sentence, "{arguments:?}");
         }
         for (arguments, part) in [
             (&["-u", "http://x:1"][..], "http://x:1"),
-            (&["-m", "foo.bar"], "invalid method \"foo.bar\""),
+            (&["-m", "foo.bar"], "unknown method \"foo.bar\""),
             (&["--web.telemetry-path", "metrics"], "begins with /"),
             (&["--web.telemetry-path="], "begins with /"),
             (&["--web.listen-address", "9596"], "9596"),

@@ -1,27 +1,32 @@
 //! What a collector is: one RPC method, and how its reply is a table.
 //!
-//! A reply is a list of records. `rows` leads from them down to the rows, `labels` tell the rows apart, and each of
-//! `fields` turns a value of the row into a sample. [`walk`](crate::walk) does that for any table; a collector is data.
+//! A reply is a list of records. A table's `rows` leads from them down to the rows, `labels` tell the rows apart, and
+//! each of `fields` turns a value of the row into a sample. [`walk`](crate::walk) does that for any table; a collector
+//! is data.
 
 use crate::metric::{Family, Kind, Number};
-use kamailio_binrpc::Value;
+use kamailio_binrpc::{Members, Value};
 
 /// One RPC method of Kamailio, and the families that come from its reply.
 pub struct Collector {
-    /// The method's name, which is the collector's: `dispatcher.list`.
+    /// The collector's name, which is the method's where that has only one collector: `dispatcher.list`.
     pub name: &'static str,
+    /// The method.
+    pub method: &'static str,
+    /// Methods whose reply has the same rows and is better: the first that the server has is called instead.
+    pub instead: &'static [&'static str],
     /// The Kamailio module that provides the method (`core` if none has to be loaded).
     pub module: &'static str,
     /// What it tells: a sentence.
     pub help: &'static str,
     /// With which arguments the method is called, and how often.
     pub call: Call,
-    /// The names that lead from a record down to the rows. None: each record is a row.
-    pub rows: &'static [&'static str],
-    /// The labels of every sample of a row.
-    pub labels: &'static [Label],
-    /// The samples of a row.
-    pub fields: &'static [Field],
+    /// Whether `auto` has it: what is cheap to ask for and worth watching.
+    pub default: bool,
+    /// What is read from the reply.
+    pub tables: &'static [Table],
+    /// Reads replies that are printed as text, in place of the tables' keys.
+    pub map: Option<Map>,
     /// Reasons of faults that mean "there is none", which is a reply without rows.
     pub none_configured: &'static [&'static str],
     /// Whether the reply grows with the installation: such calls go last.
@@ -33,16 +38,61 @@ pub struct Collector {
 pub enum Call {
     /// One, with these arguments.
     Once(&'static [&'static str]),
-    /// One for each group of statistics that was asked for, with `group:` as its argument.
+    /// One for each group of statistics that the operator names, with `group:` as its argument.
     EachGroup,
+    /// All groups of statistics that the server has, in as many calls as Kamailio can answer.
+    EveryGroup,
+    /// One for each dialog profile that the operator names, with the profile and perhaps a value as arguments.
+    EachProfile,
+    /// One for each value that another method lists, asked for at the first contact.
+    EachOf(Listing),
+}
+
+/// A method that lists what another one can be called with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Listing {
+    /// The method.
+    pub method: &'static str,
+    /// The names that lead from its records down to the values; none if the records are the values.
+    pub path: &'static [&'static str],
+}
+
+/// Rows of a reply, and what each of them has.
+pub struct Table {
+    /// The names that lead from a record down to the rows; `*` is any name, and the empty name is a nameless member.
+    /// None: each record is a row.
+    pub rows: &'static [&'static str],
+    /// The labels of every sample of a row.
+    pub labels: &'static [Label],
+    /// The samples of a row. The first collectors have the names that the Go exporter's users know.
+    pub fields: &'static [Field],
+    /// Samples that the Go exporter does not have: not served where its methods are named without `auto`.
+    pub more: &'static [Field],
+    /// Labels that a row has only if another row has the same `labels`. If these do not tell them apart either, their
+    /// order does.
+    pub tell_apart: &'static [Label],
+    /// Whether there are hundreds of fields, one for each name, so that names have to be looked up.
+    pub wide: bool,
 }
 
 /// A label of a row, or of one field of it.
 pub struct Label {
     /// The label's name.
     pub name: &'static str,
-    /// Where its value stands: a path in the row, or in one of the structs around the row, the nearest first.
-    pub path: &'static [&'static str],
+    /// Where its value comes from.
+    pub value: LabelValue,
+}
+
+/// Where a label's value comes from.
+pub enum LabelValue {
+    /// A path in the row, or in one of the structs around the row, the nearest first.
+    At(&'static [&'static str]),
+    /// The name of the struct that `*` in the path to the rows stands for.
+    Name,
+    /// Always the same.
+    Is(&'static str),
+    /// An argument of the call, from 0.
+    Argument(usize),
 }
 
 /// One value of a row, and the family that it is a sample of.
@@ -61,12 +111,19 @@ pub struct Field {
 pub enum Key {
     /// At this path of names. Of several values with the same name the first counts. The empty path is the row itself.
     At(&'static [&'static str]),
-    /// Under each name that the function turns into labels: `4xx` into `code="4xx"`.
+    /// Under each name that the function turns into labels: `4xx` into `code="4xx"`. In a wide table, under those that
+    /// no other field has taken.
     Each(EachKey),
+    /// Wherever the collector's `map` finds it.
+    Mapped,
 }
 
 /// Tells which labels a name gives, if the value under it belongs to the family.
 pub type EachKey = for<'n> fn(&'n [u8]) -> Option<[(&'static str, &'n [u8]); 2]>;
+
+/// Reads the records of a reply that is printed as text. It gives each value to the function: which field of the
+/// collector it belongs to (by its place in the first table), its labels, and the number, `None` if it is unreadable.
+pub type Map = fn(Members<'_>, &mut dyn FnMut(usize, &[(&'static str, &[u8])], Option<Number>));
 
 /// Reads a value as a number. `Ok(None)`: the value says that there is none.
 pub type Read = for<'v> fn(Value<'v>) -> Result<Option<Number>, Unreadable>;
@@ -76,25 +133,55 @@ pub type Read = for<'v> fn(Value<'v>) -> Result<Option<Number>, Unreadable>;
 pub struct Unreadable;
 
 impl Collector {
-    /// A collector that calls `name` without arguments and has no rows, labels or fields yet.
+    /// A collector in `auto` that calls `name` without arguments and has no tables yet.
     pub const fn new(name: &'static str, module: &'static str, help: &'static str) -> Self {
         Self {
             name,
+            method: name,
+            instead: &[],
             module,
             help,
             call: Call::Once(&[]),
-            rows: &[],
-            labels: &[],
-            fields: &[],
+            default: true,
+            tables: &[],
+            map: None,
             none_configured: &[],
             large: false,
         }
+    }
+
+    /// One that is not in `auto`, because it costs Kamailio more or is of interest to few.
+    pub const fn opt_in(name: &'static str, module: &'static str, help: &'static str) -> Self {
+        Self { default: false, ..Self::new(name, module, help) }
+    }
+
+    /// All fields, in order.
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.tables.iter().flat_map(|table| table.fields.iter().chain(table.more))
+    }
+}
+
+impl Table {
+    /// A table whose rows are the records, without labels and fields yet.
+    pub const NEW: Self =
+        Self { rows: &[], labels: &[], fields: &[], more: &[], tell_apart: &[], wide: false };
+}
+
+impl Field {
+    /// The same with labels of its own.
+    pub const fn with(self, labels: &'static [Label]) -> Self {
+        Self { labels, ..self }
     }
 }
 
 /// A label whose value stands at `path`.
 pub const fn label(name: &'static str, path: &'static [&'static str]) -> Label {
-    Label { name, path }
+    Label { name, value: LabelValue::At(path) }
+}
+
+/// A label that is always the same.
+pub const fn is(name: &'static str, value: &'static str) -> Label {
+    Label { name, value: LabelValue::Is(value) }
 }
 
 /// A counter that Kamailio sends as an unsigned number.
@@ -114,7 +201,7 @@ pub const fn size(key: Key, name: &'static str, help: &'static str) -> Field {
 
 /// A gauge that is 1 for each row, and says what it says by its labels.
 pub const fn row(name: &'static str, help: &'static str, labels: &'static [Label]) -> Field {
-    Field { labels, ..field(Key::At(&[]), Kind::Gauge, name, help, one) }
+    field(Key::At(&[]), Kind::Gauge, name, help, one).with(labels)
 }
 
 /// Any field.

@@ -2,8 +2,9 @@
 
 use crate::collectors::ALL;
 use crate::diagnosis;
-use crate::plan::{Inventory, Selection, names};
-use crate::scrape::{self, Scrape};
+use crate::inventory::Inventory;
+use crate::plan::{Selection, names};
+use crate::scrape::{self, Job, Scrape};
 use crate::self_metrics::Counters;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
@@ -15,6 +16,8 @@ use std::time::Instant;
 pub struct Exporter {
     target: Target,
     selection: Selection,
+    /// How many samples a family may have.
+    limit: usize,
     counters: Counters,
     runs: Mutex<Vec<Running>>,
     memory: Mutex<Memory>,
@@ -43,6 +46,7 @@ struct Memory {
 struct Logged {
     failed: bool,
     duplicates: bool,
+    over_limit: bool,
 }
 
 /// What is known of a Kamailio as long as it is the same one.
@@ -53,11 +57,12 @@ struct Known {
 }
 
 impl Exporter {
-    /// An exporter that has not scraped yet.
-    pub fn new(target: Target, selection: Selection) -> Arc<Self> {
+    /// An exporter that has not scraped yet. A family may have `limit` samples.
+    pub fn new(target: Target, selection: Selection, limit: usize) -> Arc<Self> {
         Arc::new(Self {
             target,
             selection,
+            limit,
             counters: Counters::default(),
             runs: Mutex::default(),
             memory: Mutex::default(),
@@ -98,10 +103,17 @@ impl Exporter {
     async fn run(self: Arc<Self>, selection: Selection, deadline: Instant) -> Arc<Scrape> {
         let known = lock(&self.memory).known.clone();
         let inventory = known.as_ref().map(|known| known.inventory.clone());
-        let mut scrape = scrape::run(&self.target, &selection, inventory, deadline).await;
+        let job = Job {
+            target: &self.target,
+            configured: &self.selection,
+            selection: &selection,
+            limit: self.limit,
+            deadline,
+        };
+        let mut scrape = scrape::run(job, inventory).await;
         if known.is_some_and(|known| scrape.up_since.is_some() && known.up_since != scrape.up_since) {
             tracing::info!(target = %self.target, "Kamailio was restarted");
-            scrape = scrape::run(&self.target, &selection, None, deadline).await;
+            scrape = scrape::run(job, None).await;
         }
         self.counters.count_run(&scrape);
         self.remember(&scrape);
@@ -141,6 +153,16 @@ impl Exporter {
                 tracing::warn!(collector, duplicates, "rows with the labels of an earlier one are left out");
             }
             logged.duplicates = duplicates > 0;
+            let dropped = outcome.findings.over_limit;
+            if dropped > 0 && !logged.over_limit {
+                tracing::warn!(
+                    collector,
+                    dropped,
+                    limit = self.limit,
+                    "a family has more samples than its limit"
+                );
+            }
+            logged.over_limit = dropped > 0;
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod diagnosis;
 pub mod duration;
 pub mod exporter;
 pub mod exposition;
+pub mod inventory;
 pub mod log;
 pub mod metric;
 pub mod plan;

@@ -23,6 +23,8 @@ pub enum Kind {
     BareCounter,
     /// Goes up and down.
     Gauge,
+    /// Nobody knows. OpenMetrics calls it `unknown`.
+    Untyped,
 }
 
 /// A family's place in the [catalogue](crate::collectors::catalogue), which is its place in the exposition.
@@ -40,8 +42,9 @@ pub enum Number {
 }
 
 /// The samples of one scrape, by family, in the order of their arrival, without duplicates.
-#[derive(Default)]
 pub struct Samples {
+    /// How many samples a family may have.
+    limit: usize,
     families: Vec<Vec<Sample>>,
     labels: Vec<u8>,
     seen: HashTable<(FamilyId, Labels)>,
@@ -63,21 +66,41 @@ pub struct Labels {
     end: u32,
 }
 
+/// What became of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is there.
+    Added,
+    /// A sample of its family with the same labels is there already, and is kept.
+    Duplicate,
+    /// Its family is full.
+    OverLimit,
+}
+
 impl Samples {
-    /// Adds a sample. `false`: a sample of that family with these labels is there already, and is kept.
-    pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> bool {
-        let Self { families, labels: text, seen, hasher } = self;
+    /// No samples; a family may have `limit` of them.
+    pub fn new(limit: usize) -> Self {
+        let (families, labels, seen) = (Vec::new(), Vec::new(), HashTable::new());
+        Self { limit, families, labels, seen, hasher: RandomState::new() }
+    }
+
+    /// Adds a sample.
+    pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> Pushed {
+        let Self { limit, families, labels: text, seen, hasher } = self;
         let key = |labels: Labels| labels.slice(text);
         let hash = hasher.hash_one((family, key(labels)));
         if seen.find(hash, |&(f, l)| f == family && key(l) == key(labels)).is_some() {
-            return false;
+            return Pushed::Duplicate;
+        }
+        if families.get(family).is_some_and(|samples| samples.len() >= *limit) {
+            return Pushed::OverLimit;
         }
         seen.insert_unique(hash, (family, labels), |&(f, l)| hasher.hash_one((f, key(l))));
         if families.len() <= family {
             families.resize_with(family + 1, Vec::new);
         }
         families[family].push(Sample { labels, value });
-        true
+        Pushed::Added
     }
 
     /// Writes labels into the shared buffer, to push samples with them. Labels with an empty value are left out.
@@ -186,13 +209,13 @@ mod tests {
 
     #[test]
     fn labels_are_written_escaped_and_empty_ones_left_out() {
-        let mut samples = Samples::default();
+        let mut samples = Samples::new(9);
         let base = samples.labels([("uri", &b"a\"b\\c\nd\xff"[..]), ("empty", b"")]);
         let more = samples.extend_labels(base, [("x", &b"1"[..])]);
         let only = samples.extend_labels(Labels::NONE, [("x", &b"1"[..])]);
         let none = samples.labels([("empty", &b""[..])]);
         for labels in [base, more, only, none] {
-            assert!(samples.push(0, labels, Number::Unsigned(1)));
+            assert_eq!(samples.push(0, labels, Number::Unsigned(1)), Pushed::Added);
         }
         let written: Vec<_> = text(&samples, 0).into_iter().map(|(labels, _)| labels).collect();
         assert_eq!(
@@ -208,8 +231,10 @@ mod tests {
 
     #[test]
     fn of_two_samples_with_the_same_labels_the_first_is_kept() {
-        let mut samples = Samples::default();
-        for (family, value, fresh) in [(3, 1, true), (3, 2, false), (4, 3, true)] {
+        let mut samples = Samples::new(2);
+        for (family, value, fresh) in
+            [(3, 1, Pushed::Added), (3, 2, Pushed::Duplicate), (4, 3, Pushed::Added)]
+        {
             let labels = samples.labels([("a", &b"x"[..])]);
             assert_eq!(samples.push(family, labels, Number::Signed(value)), fresh);
         }
@@ -217,5 +242,18 @@ mod tests {
         assert_eq!(text(&samples, 4), [("{a=\"x\"}".to_owned(), Number::Signed(3))]);
         assert_eq!(samples.len(), 2);
         assert_eq!(text(&samples, 99), []);
+    }
+
+    #[test]
+    fn a_family_has_a_limit() {
+        let mut samples = Samples::new(2);
+        let mut pushed = Vec::new();
+        for (family, label) in [(0, "a"), (0, "b"), (0, "c"), (0, "a"), (1, "a")] {
+            let labels = samples.labels([("x", label)]);
+            pushed.push(samples.push(family, labels, Number::Unsigned(1)));
+        }
+        use Pushed::{Added, Duplicate, OverLimit};
+        assert_eq!(pushed, [Added, Added, OverLimit, Duplicate, Added]);
+        assert_eq!(samples.len(), 3);
     }
 }

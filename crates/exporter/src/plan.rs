@@ -1,18 +1,20 @@
 //! What to ask: which collectors the operator wants, what the server has, and the calls that follow from both.
 
-use crate::collector::Call;
+use crate::collector::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
-use kamailio_binrpc::Members;
-use std::collections::HashSet;
+use crate::inventory::Inventory;
 
-/// The collectors that are wanted, and the groups of statistics.
+/// The collectors that are wanted, and what they are called with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// By collector, as in [`ALL`].
     wants: Vec<Want>,
+    /// Whether the methods were named without `auto`: then those of the Go exporter have its families and no others.
+    drop_in: bool,
     groups: Vec<String>,
     /// Whether the operator named the groups himself: then one that does not exist is a failure.
     groups_named: bool,
+    profiles: Vec<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +26,6 @@ enum Want {
     Named,
 }
 
-/// What a server has, learned at the first contact.
-#[derive(Debug, Default)]
-pub struct Inventory {
-    /// The methods; `None` if the server did not tell, and then each one is tried.
-    methods: Option<HashSet<Vec<u8>>>,
-    /// The groups of statistics; `None` if the server did not tell (module counters is not loaded).
-    groups: Option<Vec<String>>,
-}
-
 /// The calls of a scrape.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -42,39 +35,60 @@ pub struct Plan {
     pub collectors: Vec<usize>,
     /// Those of them that were named and whose method the server lacks.
     pub lacking: Vec<usize>,
+    /// Whether the fields that the Go exporter does not have are wanted.
+    pub more: bool,
 }
 
-/// A call, and whose reply it brings.
+/// A call, and who reads its reply.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PlannedCall {
-    /// The collector, by its place in [`ALL`].
-    pub collector: usize,
+    /// The method.
+    pub method: &'static str,
     /// The arguments, all strings.
     pub args: Vec<String>,
-    /// Whether the reply becomes samples; else it only tells that Kamailio is still the same.
-    pub export: bool,
+    /// The collectors that the reply is for. Without any it only tells that Kamailio is still the same.
+    pub readers: Vec<Reader>,
+}
+
+/// A collector that reads a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The collector, by its place in [`ALL`].
+    pub collector: usize,
     /// Whether a reply without any value is a failure.
     pub expects_rows: bool,
 }
 
 impl Selection {
-    /// Reads the lists of methods and groups. The error is a sentence.
-    pub fn parse(methods: &str, groups: &str, groups_named: bool) -> Result<Self, String> {
-        let groups: Vec<String> = groups.split(',').map(|group| group.trim().to_owned()).collect();
+    /// Reads a list of methods: names, `auto`, `all`, and names with a `-` in front, which are taken out again. The
+    /// error is a sentence.
+    pub fn parse(methods: &str) -> Result<Self, String> {
         let mut wants = vec![Want::No; ALL.len()];
+        let mut drop_in = true;
         for method in methods.split(',').map(str::trim) {
-            if method == "auto" {
-                for want in wants.iter_mut().filter(|want| **want == Want::No) {
-                    *want = Want::IfPresent;
+            if let "auto" | "all" = method {
+                drop_in = false;
+                for (collector, want) in ALL.iter().zip(&mut wants) {
+                    if *want == Want::No && (collector.default || method == "all") {
+                        *want = Want::IfPresent;
+                    }
                 }
+            } else if let Some(method) = method.strip_prefix('-') {
+                wants[place(method)?] = Want::No;
             } else {
-                let collector = ALL.iter().position(|collector| collector.name == method);
-                let collector = collector.ok_or_else(|| {
-                    format!("invalid method \"{method}\". available methods are: auto,{}", names(ALL.iter()))
-                })?;
-                wants[collector] = Want::Named;
+                wants[place(method)?] = Want::Named;
             }
         }
+        if wants.iter().all(|want| *want == Want::No) {
+            return Err(format!("--kamailio.methods \"{methods}\" leaves no method to call"));
+        }
+        let groups = vec!["script".to_owned()];
+        Ok(Self { wants, drop_in, groups, groups_named: false, profiles: Vec::new() })
+    }
+
+    /// The same with the groups of statistics that the operator names for `stats.fetch`. The error is a sentence.
+    pub fn with_groups(self, groups: &str) -> Result<Self, String> {
+        let groups: Vec<String> = groups.split(',').map(|group| group.trim().to_owned()).collect();
         if groups.iter().any(String::is_empty) {
             return Err(
                 "method \"stats.fetch\" requires at least one group of statistics, and no group may be \
@@ -82,7 +96,23 @@ impl Selection {
                     .to_owned(),
             );
         }
-        Ok(Self { wants, groups, groups_named })
+        Ok(Self { groups, groups_named: true, ..self })
+    }
+
+    /// The same with the dialog profiles whose sizes are wanted: `profile`, or `profile:value`. Naming a profile selects
+    /// its collector.
+    pub fn with_profiles<'p>(mut self, profiles: impl Iterator<Item = &'p str>) -> Self {
+        let split = |profile: &str| match profile.split_once(':') {
+            Some((profile, value)) => vec![profile.to_owned(), value.to_owned()],
+            None => vec![profile.to_owned()],
+        };
+        self.profiles = profiles.map(split).collect();
+        for (collector, want) in ALL.iter().zip(&mut self.wants) {
+            if collector.call == Call::EachProfile && !self.profiles.is_empty() {
+                *want = Want::Named;
+            }
+        }
+        self
     }
 
     /// The same with only the collectors that a request asks for, or without those that it excludes. The error is a
@@ -109,33 +139,11 @@ impl Selection {
         }
         Ok(filtered)
     }
-}
 
-impl Inventory {
-    /// The method that lists the methods (`core/core_cmd.c`, `core_list_methods`).
-    pub const METHODS: &str = "system.listMethods";
-    /// The method that lists the groups of statistics (`counters/counters.c`, `cnt_rpc_list_groups`).
-    pub const GROUPS: &str = "cnt.list_groups";
-
-    /// That of a server without any method.
-    pub fn of_nothing() -> Self {
-        Self { methods: Some(HashSet::new()), groups: None }
-    }
-
-    /// Takes the reply to [`Self::METHODS`].
-    pub fn take_methods(&mut self, records: Members<'_>) {
-        self.methods =
-            Some(records.iter().filter_map(|method| method.value.bytes()).map(Vec::from).collect());
-    }
-
-    /// Takes the reply to [`Self::GROUPS`].
-    pub fn take_groups(&mut self, records: Members<'_>) {
-        let names = records.iter().filter_map(|group| std::str::from_utf8(group.value.bytes()?).ok());
-        self.groups = Some(names.map(str::to_owned).collect());
-    }
-
-    fn has(&self, method: &str) -> bool {
-        self.methods.as_ref().is_none_or(|methods| methods.contains(method.as_bytes()))
+    /// The collectors that are wanted, if the server has them.
+    pub fn collectors(&self) -> impl Iterator<Item = &'static Collector> {
+        let wanted = ALL.iter().zip(&self.wants).filter(|(_, want)| **want != Want::No);
+        wanted.map(|(collector, _)| *collector)
     }
 }
 
@@ -143,39 +151,39 @@ impl Plan {
     /// The calls that can succeed: small replies first, those that grow with the installation last. The uptime is
     /// always asked for, because a restart is seen by it.
     pub fn new(selection: &Selection, inventory: &Inventory) -> Self {
-        let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new() };
+        let more = !selection.drop_in;
+        let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more };
+        if inventory.has(UPTIME.method) {
+            plan.calls.push(PlannedCall { method: UPTIME.method, args: Vec::new(), readers: Vec::new() });
+        }
         for (index, (collector, want)) in ALL.iter().zip(&selection.wants).enumerate() {
-            let present = inventory.has(collector.name);
-            let export = *want != Want::No && (present || *want == Want::Named);
-            if export {
-                plan.collectors.push(index);
-                if !present {
-                    plan.lacking.push(index);
-                }
+            let present = method(collector, inventory);
+            if *want == Want::No || present.is_none() && *want == Want::IfPresent {
+                continue;
             }
-            if present && (export || std::ptr::eq(*collector, UPTIME)) {
-                plan.add(index, export, selection, inventory);
+            plan.collectors.push(index);
+            match present {
+                Some(method) => plan.add(index, method, selection, inventory),
+                None => plan.lacking.push(index),
             }
         }
-        plan.calls.sort_by_key(|call| ALL[call.collector].large);
+        plan.calls.sort_by_key(|call| call.readers.iter().any(|reader| ALL[reader.collector].large));
         plan
     }
 
-    fn add(&mut self, collector: usize, export: bool, selection: &Selection, inventory: &Inventory) {
-        let mut add = |args, expects_rows| {
-            let call = PlannedCall { collector, args, export, expects_rows };
-            if !self.calls.contains(&call) {
-                self.calls.push(call);
+    fn add(&mut self, collector: usize, method: &'static str, selection: &Selection, inventory: &Inventory) {
+        let mut add = |args: Vec<String>, expects_rows| {
+            let reader = Reader { collector, expects_rows };
+            match self.calls.iter_mut().find(|call| call.method == method && call.args == args) {
+                Some(call) if call.readers.iter().any(|reader| reader.collector == collector) => {}
+                Some(call) => call.readers.push(reader),
+                None => self.calls.push(PlannedCall { method, args, readers: vec![reader] }),
             }
         };
         match ALL[collector].call {
             Call::Once(args) => add(args.iter().map(|arg| (*arg).to_owned()).collect(), false),
-            // All groups in one reply may be more than Kamailio can put into a struct, so each goes by itself.
             Call::EachGroup if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
-                match &inventory.groups {
-                    Some(groups) => groups.iter().for_each(|group| add(vec![format!("{group}:")], false)),
-                    None => add(vec![ALL_GROUPS.to_owned()], false),
-                }
+                inventory.statistics().into_iter().for_each(|args| add(args, false));
             }
             Call::EachGroup => {
                 for group in &selection.groups {
@@ -183,13 +191,38 @@ impl Plan {
                     add(vec![arg], selection.groups_named);
                 }
             }
+            Call::EveryGroup => inventory.statistics().into_iter().for_each(|args| add(args, false)),
+            Call::EachProfile => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
+            Call::EachOf(listing) => {
+                inventory.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));
+            }
         }
     }
 }
 
 /// The names of collectors, for a sentence or a log line.
-pub fn names<'c>(collectors: impl Iterator<Item = &'c &'static crate::collector::Collector>) -> String {
+pub fn names<'c>(collectors: impl Iterator<Item = &'c &'static Collector>) -> String {
     collectors.map(|collector| collector.name).collect::<Vec<_>>().join(",")
+}
+
+/// The method to call for a collector, if the server has one.
+fn method(collector: &'static Collector, inventory: &Inventory) -> Option<&'static str> {
+    let methods = collector.instead.iter().copied().chain([collector.method]);
+    methods.filter(|_| inventory.knows_methods()).find(|method| inventory.has(method)).or_else(|| {
+        // A server that does not list its methods is asked for what every version has.
+        (!inventory.knows_methods()).then_some(collector.method)
+    })
+}
+
+fn place(method: &str) -> Result<usize, String> {
+    ALL.iter().position(|collector| collector.name == method).ok_or_else(|| {
+        let nearest =
+            ALL.iter().map(|collector| collector.name).min_by_key(|name| strsim::levenshtein(name, method));
+        format!(
+            "unknown method \"{method}\": did you mean \"{}\"? --help lists all of them",
+            nearest.unwrap_or_default()
+        )
+    })
 }
 
 const ALL_GROUPS: &str = "all";
@@ -198,67 +231,62 @@ const ALL_GROUPS: &str = "all";
 mod tests {
     use super::*;
 
-    fn inventory(methods: &[&str], groups: Option<&[&str]>) -> Inventory {
-        Inventory {
-            methods: Some(methods.iter().map(|method| method.as_bytes().to_vec()).collect()),
-            groups: groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect()),
-        }
-    }
-
     fn calls(methods: &str, groups: &str, inventory: &Inventory) -> String {
-        let plan = Plan::new(&Selection::parse(methods, groups, true).unwrap(), inventory);
-        let call =
-            |call: &PlannedCall| [&[ALL[call.collector].name.to_owned()], &call.args[..]].concat().join(" ");
+        let plan = Plan::new(&Selection::parse(methods).unwrap().with_groups(groups).unwrap(), inventory);
+        let call = |call: &PlannedCall| [&[call.method.to_owned()], &call.args[..]].concat().join(" ");
         let calls = plan.calls.iter().map(call).collect::<Vec<_>>().join("; ");
         format!("{calls} | lacking: {}", names(plan.lacking.iter().map(|index| &ALL[*index])))
     }
 
     #[test]
     fn auto_takes_what_the_server_has() {
-        let inventory = inventory(&["core.uptime", "tm.stats", "stats.fetch", "tls.info"], None);
+        let inventory =
+            Inventory::of(&["core.uptime", "tm.stats", "stats.fetch", "tls.info", "dlg.stats_active"], &[]);
         assert_eq!(
-            calls("auto", "script", &inventory),
-            "tm.stats; core.uptime; tls.info; stats.fetch script: | lacking: "
+            calls("auto,-stats", "script", &inventory),
+            "core.uptime; tm.stats; tls.info; stats.fetch script: | lacking: "
         );
+        assert!(calls("all", "script", &inventory).contains("dlg.stats_active"));
+        assert!(calls("auto,dlg.stats_active,-tm.stats", "script", &inventory).contains("dlg.stats_active"));
+        assert!(!calls("auto,dlg.stats_active,-tm.stats", "script", &inventory).contains("tm.stats"));
     }
 
     #[test]
     fn a_named_method_that_the_server_lacks_is_not_called_and_not_forgotten() {
-        let inventory = inventory(&["core.uptime", "tm.stats"], None);
+        let inventory = Inventory::of(&["core.uptime", "tm.stats"], &[]);
         assert_eq!(
             calls("auto,dmq.list_nodes,dmq.list_nodes", "script", &inventory),
-            "tm.stats; core.uptime | lacking: dmq.list_nodes"
+            "core.uptime; tm.stats | lacking: dmq.list_nodes"
         );
     }
 
     #[test]
     fn the_uptime_is_asked_for_in_any_case() {
-        let inventory = inventory(&["core.uptime", "tm.stats"], None);
-        let selection = Selection::parse("tm.stats", "script", false).unwrap();
-        let plan = Plan::new(&selection, &inventory);
-        assert_eq!(plan.collectors, [0]);
-        let exported: Vec<_> = plan.calls.iter().map(|c| (ALL[c.collector].name, c.export)).collect();
-        assert_eq!(exported, [("tm.stats", true), ("core.uptime", false)]);
+        let inventory = Inventory::of(&["core.uptime", "tm.stats"], &[]);
+        let plan = Plan::new(&Selection::parse("tm.stats").unwrap(), &inventory);
+        assert_eq!(names(plan.collectors.iter().map(|index| &ALL[*index])), "tm.stats");
+        let readers: Vec<_> = plan.calls.iter().map(|call| (call.method, call.readers.len())).collect();
+        assert_eq!(readers, [("core.uptime", 0), ("tm.stats", 1)]);
     }
 
     #[test]
     fn a_server_that_does_not_list_its_methods_is_asked_for_each_one() {
         assert_eq!(
             calls("sl.stats,tls.info", "script", &Inventory::default()),
-            "sl.stats; core.uptime; tls.info | lacking: "
+            "core.uptime; sl.stats; tls.info | lacking: "
         );
     }
 
     #[test]
     fn statistics_go_by_group() {
-        let known = inventory(&["stats.fetch"], Some(&["core", "tmx"]));
-        let unknown = inventory(&["stats.fetch"], None);
+        let known = Inventory::of(&["stats.fetch"], &["core", "tmx"]);
+        let unknown = Inventory::of(&["stats.fetch"], &[]);
         for (groups, inventory, expected) in [
             ("script, core", &known, "stats.fetch script:; stats.fetch core:"),
             ("core,core", &known, "stats.fetch core:"),
             ("core:,core.x:", &known, "stats.fetch core:; stats.fetch core.x:"),
             ("all,core", &known, "stats.fetch core:; stats.fetch tmx:"),
-            ("all", &unknown, "stats.fetch all"),
+            ("all", &unknown, "stats.fetch script:"),
         ] {
             assert_eq!(
                 calls("stats.fetch", groups, inventory),
@@ -269,21 +297,35 @@ mod tests {
     }
 
     #[test]
+    fn equal_calls_are_made_once() {
+        let inventory = Inventory::of(&["stats.fetch"], &["core", "script"]);
+        let selection = Selection::parse("stats,stats.fetch").unwrap();
+        let plan = Plan::new(&selection, &inventory);
+        let readers: Vec<_> =
+            plan.calls.iter().map(|call| (call.args.join(" "), call.readers.len())).collect();
+        assert_eq!(readers, [("script:".to_owned(), 2), ("core:".to_owned(), 1)]);
+    }
+
+    #[test]
     fn bad_lists_are_refused() {
-        let error = |methods, groups| Selection::parse(methods, groups, true).unwrap_err();
+        let error = |methods| Selection::parse(methods).unwrap_err();
         assert_eq!(
-            error("foo.bar", "script"),
-            "invalid method \"foo.bar\". available methods are: auto,tm.stats,sl.stats,core.shmmem,core.uptime,\
-             core.tcp_info,dispatcher.list,tls.info,dlg.stats_active,dmq.list_nodes,stats.fetch"
+            error("tm.stat"),
+            "unknown method \"tm.stat\": did you mean \"tm.stats\"? --help lists all of them"
         );
-        assert!(error("", "script").starts_with("invalid method \"\"."));
-        assert!(error("stats.fetch", "").contains("at least one group"));
-        assert!(error("stats.fetch", "a,,b").contains("no group may be empty"));
+        assert!(error("").starts_with("unknown method \"\""));
+        assert_eq!(
+            error("tm.stats,-tm.stats"),
+            "--kamailio.methods \"tm.stats,-tm.stats\" leaves no method to call"
+        );
+        let groups = |groups| Selection::parse("stats.fetch").unwrap().with_groups(groups).unwrap_err();
+        assert!(groups("").contains("at least one group"));
+        assert!(groups("a,,b").contains("no group may be empty"));
     }
 
     #[test]
     fn a_request_may_filter() {
-        let selection = Selection::parse("tm.stats,sl.stats", "script", false).unwrap();
+        let selection = Selection::parse("tm.stats,sl.stats").unwrap();
         let filter = |collect: &[&str], exclude: &[&str]| {
             let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
             let filtered = selection.filtered(&owned(collect), &owned(exclude))?;

@@ -2,9 +2,10 @@
 
 use crate::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
+use crate::inventory::{Inventory, Question};
 use crate::metric::Samples;
-use crate::plan::{Inventory, Plan, PlannedCall, Selection};
-use crate::walk::{Findings, walk};
+use crate::plan::{Plan, PlannedCall, Reader, Selection};
+use crate::walk::{Answered, Findings, walk};
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply, Target};
 use std::sync::Arc;
@@ -45,17 +46,26 @@ impl Scrape {
     }
 }
 
-/// Scrapes `target`. Without `inventory` the server is asked first what it has. Whatever happens, what has arrived by
-/// the deadline is in the result.
-pub async fn run(
-    target: &Target,
-    selection: &Selection,
-    inventory: Option<Arc<Inventory>>,
-    deadline: Instant,
-) -> Scrape {
+/// What to scrape, and how much of it.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The Kamailio.
+    pub target: &'a Target,
+    /// All that is ever wanted of it: the inventory is made for that.
+    pub configured: &'a Selection,
+    /// What is wanted this time.
+    pub selection: &'a Selection,
+    /// How many samples a family may have.
+    pub limit: usize,
+    /// When to stop, and be content with what has arrived.
+    pub deadline: Instant,
+}
+
+/// Scrapes a Kamailio. Without `inventory` the server is asked first what it has.
+pub async fn run(job: Job<'_>, inventory: Option<Arc<Inventory>>) -> Scrape {
     let mut run = Run {
         scrape: Scrape {
-            samples: Samples::default(),
+            samples: Samples::new(job.limit),
             outcomes: Vec::new(),
             answered: false,
             error: None,
@@ -64,8 +74,8 @@ pub async fn run(
         },
         mark: Instant::now(),
     };
-    if let Err(error) = run.exchange(target, selection, deadline).await {
-        run.fail_rest(selection, &error);
+    if let Err(error) = run.exchange(job).await {
+        run.fail_rest(job.selection, &error);
         run.scrape.error = Some(error);
     }
     run.scrape
@@ -83,25 +93,26 @@ struct Pending {
 }
 
 impl Run {
-    async fn exchange(
-        &mut self,
-        target: &Target,
-        selection: &Selection,
-        deadline: Instant,
-    ) -> Result<(), Error> {
-        let mut client = Client::connect(target, deadline).await?;
+    async fn exchange(&mut self, job: Job<'_>) -> Result<(), Error> {
+        let mut client = Client::connect(job.target, job.deadline).await?;
         let inventory = match self.scrape.inventory.clone() {
             Some(inventory) => inventory,
-            None => Arc::new(self.first_contact(&mut client).await?),
+            None => {
+                let mut inventory = Inventory::default();
+                self.ask(&mut client, &mut inventory, &Question::FIRST).await?;
+                let questions = inventory.questions(job.configured);
+                self.ask(&mut client, &mut inventory, &questions).await?;
+                Arc::new(inventory)
+            }
         };
         self.scrape.inventory = Some(inventory.clone());
 
-        let plan = Plan::new(selection, &inventory);
+        let plan = Plan::new(job.selection, &inventory);
         self.begin(&plan);
         let mut calls = Vec::with_capacity(plan.calls.len());
         for call in plan.calls {
             let args: Vec<Arg<'_>> = call.args.iter().map(|arg| Arg::Str(arg.as_bytes())).collect();
-            calls.push((client.send(ALL[call.collector].name, &args)?, call));
+            calls.push((client.send(call.method, &args)?, call));
         }
         self.mark = Instant::now();
         let mut pending = Pending { calls: calls.into_iter() };
@@ -110,13 +121,13 @@ impl Run {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
-                        self.take(&call, &reply);
+                        self.take(&call, plan.more, &reply);
                     }
                 }
                 Err(error) => {
                     let sentence = error.to_string();
-                    for (_, call) in pending.calls {
-                        self.outcome(call.collector, |outcome| outcome.fail(sentence.clone()));
+                    for reader in pending.calls.flat_map(|(_, call)| call.readers) {
+                        self.outcome(reader.collector, |outcome| outcome.fail(sentence.clone()));
                     }
                     self.scrape.error = Some(error);
                     return Ok(());
@@ -125,22 +136,30 @@ impl Run {
         }
     }
 
-    /// Asks for the methods and the groups of statistics in one round trip.
-    async fn first_contact(&mut self, client: &mut Client) -> Result<Inventory, Error> {
-        let mut inventory = Inventory::default();
-        let methods = client.send(Inventory::METHODS, &[])?;
-        client.send(Inventory::GROUPS, &[])?;
+    /// Asks the server what it has. A question that it does not answer stays open.
+    async fn ask(
+        &mut self,
+        client: &mut Client,
+        inventory: &mut Inventory,
+        questions: &[Question],
+    ) -> Result<(), Error> {
+        let mut asked = Vec::with_capacity(questions.len());
+        for question in questions {
+            let arguments: Vec<_> = question.argument().map(Arg::from).into_iter().collect();
+            asked.push((client.send(question.method(), &arguments)?, question));
+        }
         while let Some(reply) = client.receive().await? {
             let records = reply.records();
             self.scrape.answered |= is_answer(&records);
-            match records {
-                Ok(records) if reply.cookie() == methods => inventory.take_methods(records),
-                Ok(records) => inventory.take_groups(records),
-                // Without the list every method is tried, without the groups all of them at once.
-                Err(error) => tracing::debug!(error = %error, "no inventory"),
+            let question =
+                asked.iter().find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, question)| question);
+            match (records, question) {
+                (Ok(records), Some(question)) => inventory.take(question, records),
+                (Err(error), _) => tracing::debug!(%error, ?question, "no answer"),
+                (Ok(_), None) => {}
             }
         }
-        Ok(inventory)
+        Ok(())
     }
 
     fn begin(&mut self, plan: &Plan) {
@@ -156,52 +175,65 @@ impl Run {
         }
     }
 
-    fn take(&mut self, call: &PlannedCall, reply: &Reply<'_>) {
-        let collector = ALL[call.collector];
+    fn take(&mut self, call: &PlannedCall, more: bool, reply: &Reply<'_>) {
         let records = reply.records();
         self.scrape.answered |= is_answer(&records);
         if let Ok(records) = &records
-            && std::ptr::eq(collector, UPTIME)
+            && call.method == UPTIME.method
         {
             let up_since = records.first().and_then(|record| record.get("up_since")?.bytes());
             self.scrape.up_since = up_since.map(<[u8]>::to_vec);
         }
-        if !call.export {
-            return;
+        let mut read = Vec::with_capacity(call.readers.len());
+        for reader in &call.readers {
+            let (findings, failure) = match &records {
+                Ok(records) => self.read(*reader, call, more, *records),
+                Err(Error::Fault { reason, .. })
+                    if ALL[reader.collector].none_configured.contains(&reason.as_str()) =>
+                {
+                    (Findings::default(), None)
+                }
+                Err(error) => (Findings::default(), Some(error.to_string())),
+            };
+            read.push((reader.collector, findings, failure));
         }
-        let (findings, failure) = match records {
-            Ok(records) => {
-                let fields = catalogue().fields(call.collector);
-                let findings = walk(collector, fields, records, &mut self.scrape.samples);
-                let empty = call.expects_rows
-                    && records.first().and_then(|r| r.members()).is_none_or(Members::is_empty);
-                let failure = match findings.first_unreadable {
-                    Some(name) => Some(format!(
-                        "{} of its values could not be read, the first of them for {name}",
-                        findings.unreadable
-                    )),
-                    None if empty => Some(format!(
-                        "Kamailio has no statistics in the group {}; `kamcmd cnt.list_groups` shows those that it has",
-                        call.args.join(" ").trim_end_matches(':')
-                    )),
-                    None => None,
-                };
-                (findings, failure)
-            }
-            Err(Error::Fault { reason, .. }) if collector.none_configured.contains(&reason.as_str()) => {
-                (Findings::default(), None)
-            }
-            Err(error) => (Findings::default(), Some(error.to_string())),
-        };
         let now = Instant::now();
         let duration = now - std::mem::replace(&mut self.mark, now);
-        self.outcome(call.collector, |outcome| {
-            outcome.duration += duration;
-            outcome.findings.add(findings);
-            if let Some(failure) = failure {
-                outcome.fail(failure);
+        for (collector, findings, failure) in read {
+            self.outcome(collector, |outcome| {
+                outcome.duration += duration;
+                outcome.findings.add(findings);
+                if let Some(failure) = failure {
+                    outcome.fail(failure);
+                }
+            });
+        }
+    }
+
+    fn read(
+        &mut self,
+        reader: Reader,
+        call: &PlannedCall,
+        more: bool,
+        records: Members<'_>,
+    ) -> (Findings, Option<String>) {
+        let collector = ALL[reader.collector];
+        let families = catalogue().collector(reader.collector);
+        let answered = Answered { collector, families, arguments: &call.args, more };
+        let findings = walk(answered, records, &mut self.scrape.samples);
+        let empty = records.first().and_then(|record| record.members()).is_none_or(Members::is_empty);
+        let failure = match findings.first_unreadable {
+            Some(name) => {
+                let count = findings.unreadable;
+                Some(format!("{count} of its values could not be read, the first of them for {name}"))
             }
-        });
+            None if reader.expects_rows && empty => Some(format!(
+                "Kamailio has no statistics in the group {}; `kamcmd cnt.list_groups` shows those that it has",
+                call.args.join(" ").trim_end_matches(':')
+            )),
+            None => None,
+        };
+        (findings, failure)
     }
 
     fn outcome(&mut self, collector: usize, change: impl FnOnce(&mut Outcome)) {

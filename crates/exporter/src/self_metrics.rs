@@ -20,6 +20,7 @@ pub static FAMILIES: &[Family] = &[
     COLLECTOR_DURATION,
     UNREADABLE_VALUES,
     DUPLICATE_ROWS,
+    DROPPED_SAMPLES,
     CPU_SECONDS,
     MAX_FDS,
     OPEN_FDS,
@@ -43,6 +44,7 @@ pub struct Counters {
 struct Findings {
     unreadable: AtomicU64,
     duplicates: AtomicU64,
+    over_limit: AtomicU64,
 }
 
 impl Default for Counters {
@@ -59,6 +61,7 @@ impl Counters {
             let findings = &self.findings[outcome.collector];
             findings.unreadable.fetch_add(outcome.findings.unreadable, Ordering::Relaxed);
             findings.duplicates.fetch_add(outcome.findings.duplicates, Ordering::Relaxed);
+            findings.over_limit.fetch_add(outcome.findings.over_limit, Ordering::Relaxed);
         }
     }
 
@@ -72,7 +75,7 @@ impl Counters {
 
     /// The samples about this scrape, the scrapes before it, and the exporter's process.
     pub fn samples(&self, scrape: &Scrape) -> Samples {
-        let mut samples = Samples::default();
+        let mut samples = Samples::new(usize::MAX);
         let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
         one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
         one(&mut samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
@@ -94,6 +97,7 @@ impl Counters {
                 (&COLLECTOR_DURATION, Number::Float(outcome.duration.as_secs_f64())),
                 (&UNREADABLE_VALUES, load(&findings.unreadable)),
                 (&DUPLICATE_ROWS, load(&findings.duplicates)),
+                (&DROPPED_SAMPLES, load(&findings.over_limit)),
             ] {
                 samples.push(catalogue().id(family), collector, value);
             }
@@ -206,6 +210,11 @@ const DUPLICATE_ROWS: Family = family(
     "kamailio_exporter_duplicate_rows",
     "Samples that were left out because an earlier one of the same reply has the same labels.",
 );
+const DROPPED_SAMPLES: Family = family(
+    Kind::Counter,
+    "kamailio_exporter_dropped_samples",
+    "Samples that were left out because their family has as many as --collector.max-series allows.",
+);
 const CPU_SECONDS: Family =
     family(Kind::Counter, "process_cpu_seconds", "Seconds of processor time that the exporter has used.");
 const MAX_FDS: Family =
@@ -243,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_system_tells_about_this_process() {
-        let mut samples = Samples::default();
+        let mut samples = Samples::new(usize::MAX);
         process(&mut samples);
         for family in FAMILIES.iter().filter(|family| family.name.starts_with("process_")) {
             let values: Vec<_> = samples.family(catalogue().id(family)).map(|(_, value)| value).collect();

@@ -1,9 +1,12 @@
-//! Walks a reply as its collector's table says, and writes the samples.
+//! Walks a reply as its collector's tables say, and writes the samples.
 
-use crate::collector::{Collector, Field, Key, Label};
-use crate::metric::{FamilyId, Labels, Samples};
+use crate::catalogue::CollectorFamilies;
+use crate::collector::{Collector, Field, Key, Label, LabelValue, Table};
+use crate::metric::{FamilyId, Labels, Number, Pushed, Samples};
 use kamailio_binrpc::{Members, Value};
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// What was wrong in a reply that could be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,61 +17,120 @@ pub struct Findings {
     pub first_unreadable: Option<&'static str>,
     /// Samples with the labels of an earlier one. They are left out.
     pub duplicates: u64,
+    /// Samples over the limit of their family. They are left out.
+    pub over_limit: u64,
 }
 
-/// Adds the samples of a reply's `records` to `samples`; `families` are those of the collector's fields, in order.
-pub fn walk(
-    collector: &'static Collector,
-    families: &[FamilyId],
-    records: Members<'_>,
-    samples: &mut Samples,
-) -> Findings {
-    let mut walk = Walk { collector, families, samples, scope: Vec::new(), findings: Findings::default() };
-    for record in records {
-        walk.descend(collector.rows, record.value);
+/// A call whose reply is walked.
+#[derive(Clone, Copy)]
+pub struct Answered<'a> {
+    /// Whose tables are used.
+    pub collector: &'static Collector,
+    /// The families of its fields.
+    pub families: &'a CollectorFamilies,
+    /// The arguments of the call.
+    pub arguments: &'a [String],
+    /// Whether the fields that the Go exporter does not have are wanted.
+    pub more: bool,
+}
+
+/// Adds the samples of a reply's `records` to `samples`.
+pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> Findings {
+    let mut walk = Walk {
+        call,
+        samples,
+        scope: Vec::new(),
+        name: b"",
+        equals: Equals::default(),
+        findings: Findings::default(),
+    };
+    if let Some(map) = call.collector.map {
+        walk.mapped(map, records);
+        return walk.findings;
+    }
+    let mut first = 0;
+    for table in call.collector.tables {
+        if !table.tell_apart.is_empty() {
+            walk.equals = Equals::default();
+            walk.each_row(table, records, |walk, row| walk.count(table, row));
+        }
+        walk.each_row(table, records, |walk, row| walk.row(table, first, row));
+        first += table.fields.len() + table.more.len();
     }
     walk.findings
 }
 
-impl Findings {
-    /// Adds those of another reply to the same collector.
-    pub fn add(&mut self, other: Self) {
-        self.unreadable += other.unreadable;
-        self.duplicates += other.duplicates;
-        self.first_unreadable = self.first_unreadable.or(other.first_unreadable);
-    }
-}
-
 struct Walk<'w, 'r> {
-    collector: &'static Collector,
-    families: &'w [FamilyId],
+    call: Answered<'w>,
     samples: &'w mut Samples,
     /// The structs around the row, outermost first.
     scope: Vec<Members<'r>>,
+    /// The name that `*` stands for.
+    name: &'r [u8],
+    equals: Equals,
     findings: Findings,
 }
 
+/// How many rows have the same labels, by the hash of these labels. Rows whose labels have the same hash by chance only
+/// get a label that they would not have needed.
+#[derive(Default)]
+struct Equals {
+    rows: HashMap<u64, Equal>,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Equal {
+    count: usize,
+    /// How many of them have been served.
+    served: usize,
+}
+
 impl<'r> Walk<'_, 'r> {
-    fn descend(&mut self, path: &[&str], value: Value<'r>) {
-        let Some((name, rest)) = path.split_first() else { return self.row(value) };
+    fn each_row(&mut self, table: &Table, records: Members<'r>, mut visit: impl FnMut(&mut Self, Value<'r>)) {
+        for record in records {
+            self.descend(table.rows, record.value, &mut visit);
+        }
+    }
+
+    fn descend(&mut self, path: &[&str], value: Value<'r>, visit: &mut impl FnMut(&mut Self, Value<'r>)) {
+        let Some((name, rest)) = path.split_first() else { return visit(self, value) };
         let Some(around) = value.members() else { return };
         self.scope.push(around);
         for member in around {
-            if member.name == Some(name.as_bytes()) {
-                self.descend(rest, member.value);
+            let found = member.name.unwrap_or_default();
+            if *name == ANY {
+                self.name = found;
+                self.descend(rest, member.value, visit);
+            } else if found == name.as_bytes() {
+                self.descend(rest, member.value, visit);
             }
         }
         self.scope.pop();
     }
 
-    fn row(&mut self, row: Value<'r>) {
-        let labels = self.labels(Labels::NONE, self.collector.labels, row);
-        for (field, family) in self.collector.fields.iter().zip(self.families) {
+    fn count(&mut self, table: &Table, row: Value<'r>) {
+        for key in self.keys(table, row) {
+            self.equals.rows.entry(key).or_default().count += 1;
+        }
+    }
+
+    fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
+        let mut labels = self.labels(Labels::NONE, table.labels, row);
+        if !table.tell_apart.is_empty() {
+            labels = self.tell_apart(table, labels, row);
+        }
+        if table.wide {
+            return self.wide_row(table, first, labels, row);
+        }
+        let more = if self.call.more { table.more } else { &[] };
+        for (place, field) in table.fields.iter().chain(more).enumerate() {
+            let family = self.call.families.of(first + place);
             match field.key {
                 Key::At(path) => {
                     if let Some(value) = row.path(path) {
                         let labels = self.labels(labels, field.labels, row);
-                        self.sample(field, *family, labels, value);
+                        self.read(field, family, labels, value);
                     }
                 }
                 Key::Each(select) => {
@@ -76,38 +138,138 @@ impl<'r> Walk<'_, 'r> {
                     for member in row.members().into_iter().flatten() {
                         if let Some(pairs) = member.name.and_then(select) {
                             let labels = self.samples.extend_labels(labels, pairs);
-                            self.sample(field, *family, labels, member.value);
+                            self.read(field, family, labels, member.value);
                         }
                     }
                 }
+                Key::Mapped => {}
             }
         }
     }
 
-    fn sample(&mut self, field: &Field, family: FamilyId, labels: Labels, value: Value<'r>) {
+    /// Each value of the row has one field: that of its name, or the first that selects the name.
+    fn wide_row(&mut self, table: &'static Table, first: usize, labels: Labels, row: Value<'r>) {
+        for member in row.members().into_iter().flatten() {
+            let Some(name) = member.name else { continue };
+            if let Some(place) = self.call.families.named(name) {
+                let Some(field) = place.checked_sub(first).and_then(|place| table.fields.get(place)) else {
+                    continue;
+                };
+                let labels = self.labels(labels, field.labels, row);
+                self.read(field, self.call.families.of(place), labels, member.value);
+                continue;
+            }
+            let selected = table.fields.iter().enumerate().find_map(|(place, field)| match field.key {
+                Key::Each(select) => Some((place, field, select(name)?)),
+                _ => None,
+            });
+            if let Some((place, field, pairs)) = selected {
+                let labels = self.labels(labels, field.labels, row);
+                let labels = self.samples.extend_labels(labels, pairs);
+                self.read(field, self.call.families.of(first + place), labels, member.value);
+            }
+        }
+    }
+
+    fn mapped(&mut self, map: crate::collector::Map, records: Members<'_>) {
+        map(records, &mut |place, labels, number| {
+            let Some(field) = self.call.collector.fields().nth(place) else { return };
+            let labels = self.samples.labels(labels.iter().copied());
+            match number {
+                Some(number) => self.push(self.call.families.of(place), labels, number),
+                None => self.unreadable(field),
+            }
+        });
+    }
+
+    fn read(&mut self, field: &'static Field, family: FamilyId, labels: Labels, value: Value<'r>) {
         match (field.read)(value) {
-            Ok(Some(number)) => {
-                if !self.samples.push(family, labels, number) {
-                    self.findings.duplicates += 1;
-                }
-            }
+            Ok(Some(number)) => self.push(family, labels, number),
             Ok(None) => {}
-            Err(_) => {
-                self.findings.unreadable += 1;
-                self.findings.first_unreadable.get_or_insert(field.family.name);
-            }
+            Err(_) => self.unreadable(field),
         }
     }
 
-    fn labels(&mut self, base: Labels, labels: &'static [Label], row: Value<'r>) -> Labels {
+    fn push(&mut self, family: FamilyId, labels: Labels, number: Number) {
+        match self.samples.push(family, labels, number) {
+            Pushed::Added => {}
+            Pushed::Duplicate => self.findings.duplicates += 1,
+            Pushed::OverLimit => self.findings.over_limit += 1,
+        }
+    }
+
+    fn unreadable(&mut self, field: &Field) {
+        self.findings.unreadable += 1;
+        self.findings.first_unreadable.get_or_insert(field.family.name);
+    }
+
+    fn labels(&mut self, base: Labels, labels: &[Label], row: Value<'r>) -> Labels {
         if labels.is_empty() {
             return base;
         }
-        let find = |path: &[&str]| {
-            let around = self.scope.iter().rev().find_map(|scope| Value::Struct(*scope).path(path));
-            row.path(path).or(around).map_or(Cow::Borrowed(&[][..]), text)
+        let (scope, name, arguments) = (&self.scope, self.name, self.call.arguments);
+        let values = labels.iter().map(|label| (label.name, find(label, row, scope, name, arguments)));
+        self.samples.extend_labels(base, values)
+    }
+
+    fn tell_apart(&mut self, table: &'static Table, base: Labels, row: Value<'r>) -> Labels {
+        let [labels, all_labels] = self.keys(table, row);
+        let count = |key| self.equals.rows.get(key).map_or(0, |equal| equal.count);
+        if count(&labels) < 2 {
+            return base;
+        }
+        let still_equal = count(&all_labels) > 1;
+        let base = self.labels(base, table.tell_apart, row);
+        let equal = self.equals.rows.entry(all_labels).or_default();
+        equal.served += 1;
+        if still_equal {
+            self.samples.extend_labels(base, [("index", equal.served.to_string())])
+        } else {
+            base
+        }
+    }
+
+    /// The hashes of a row's labels, and of these with those that tell it apart.
+    fn keys(&self, table: &Table, row: Value<'r>) -> [u64; 2] {
+        let mut hasher = self.equals.hasher.build_hasher();
+        let mut hash = |labels: &[Label]| {
+            for label in labels {
+                hasher.write(&find(label, row, &self.scope, self.name, self.call.arguments));
+                hasher.write_u8(0xff);
+            }
+            hasher.finish()
         };
-        self.samples.extend_labels(base, labels.iter().map(|label| (label.name, find(label.path))))
+        [hash(table.labels), hash(table.tell_apart)]
+    }
+}
+
+impl Findings {
+    /// Adds those of another reply to the same collector.
+    pub fn add(&mut self, other: Self) {
+        self.unreadable += other.unreadable;
+        self.duplicates += other.duplicates;
+        self.over_limit += other.over_limit;
+        self.first_unreadable = self.first_unreadable.or(other.first_unreadable);
+    }
+}
+
+fn find<'v>(
+    label: &Label,
+    row: Value<'v>,
+    scope: &[Members<'v>],
+    name: &'v [u8],
+    arguments: &'v [String],
+) -> Cow<'v, [u8]> {
+    match label.value {
+        LabelValue::At(path) => {
+            let around = || scope.iter().rev().find_map(|scope| Value::Struct(*scope).path(path));
+            row.path(path).or_else(around).map_or(Cow::Borrowed(b""), text)
+        }
+        LabelValue::Name => Cow::Borrowed(name),
+        LabelValue::Is(value) => Cow::Borrowed(value.as_bytes()),
+        LabelValue::Argument(place) => {
+            Cow::Borrowed(arguments.get(place).map_or(&[][..], |argument| argument.as_bytes()))
+        }
     }
 }
 
@@ -125,3 +287,5 @@ fn text(value: Value<'_>) -> Cow<'_, [u8]> {
 }
 
 const NULL_STRING: &[u8] = b"<null string>";
+/// In a path to rows: any name.
+const ANY: &str = "*";

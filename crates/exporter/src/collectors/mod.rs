@@ -23,6 +23,7 @@ pub static ALL: &[&Collector] = &[
     &dialog::STATS_ACTIVE,
     &dmq::LIST_NODES,
     &statistics::FETCH,
+    &statistics::TYPED,
 ];
 
 /// The collector that tells how long Kamailio runs: it is asked in every scrape, because a restart is seen by it.

@@ -1,14 +1,17 @@
 //! Stateless replies (module sl).
 
-use crate::collector::{Collector, Key, counter};
+use crate::collector::{Collector, Key, Table, counter};
 
 /// `sl/sl_stats.c`, `rpc_stats`: ints up to 5.6, doubles since 5.7.
 pub(super) static STATS: Collector = Collector {
-    fields: &[counter(
-        Key::Each(reply_code),
-        "kamailio_sl_stats_codes",
-        "Replies sent without a transaction, by code; a class counts the codes that have no count of their own.",
-    )],
+    tables: &[Table {
+        fields: &[counter(
+            Key::Each(reply_code),
+            "kamailio_sl_stats_codes",
+            "Replies sent without a transaction, by code; a class counts the codes that have no count of their own.",
+        )],
+        ..Table::NEW
+    }],
     ..Collector::new("sl.stats", "sl", "Replies sent without a transaction.")
 };
 

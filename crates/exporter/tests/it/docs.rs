@@ -1,4 +1,4 @@
-use kamailio_exporter::collector::{Call, Collector, Field, Key};
+use kamailio_exporter::collector::{Call, Collector, Field, Key, Table};
 use kamailio_exporter::collectors::ALL;
 use kamailio_exporter::metric::{Family, Kind};
 use kamailio_exporter::self_metrics::FAMILIES;
@@ -53,7 +53,11 @@ fn every_family_is_documented() {
     for family in FAMILIES {
         let labels = match family.name {
             "kamailio_exporter_build_info" => "branch, goarch, goos, goversion, revision, version",
-            name if name.contains("_collector_") || name.contains("_values") || name.contains("_rows") => {
+            name if name.contains("_collector_")
+                || name.contains("_values")
+                || name.contains("_rows")
+                || name.contains("_dropped_") =>
+            {
                 "collector"
             }
             _ => "",
@@ -64,24 +68,39 @@ fn every_family_is_documented() {
 }
 
 fn write_collector(page: &mut String, collector: &'static Collector) {
-    let Collector { name, module, help, call, fields, .. } = collector;
+    let Collector { name, method, module, help, call, default, tables, .. } = collector;
     let arguments = match call {
         Call::Once(arguments) => arguments.iter().map(|argument| format!(" {argument}")).collect(),
-        Call::EachGroup => " GROUP:".to_owned(),
+        Call::EachGroup | Call::EveryGroup => " GROUP:".to_owned(),
+        Call::EachProfile => " PROFILE [VALUE]".to_owned(),
+        Call::EachOf(listing) => format!(" X` for each X of `{}", listing.method),
     };
+    let selected = if *default { "In `auto`." } else { "Only if it is named, or with `all`." };
     write!(
         page,
-        "\n## {name}\n\n{help} Method `{name}{arguments}` of module {module}.\n\n\
+        "\n## {name}\n\n{help} Method `{method}{arguments}` of module {module}. {selected}\n\n\
          | metric | type | labels | meaning |\n|---|---|---|---|\n"
     )
     .unwrap();
-    for Field { family, labels, key, .. } in *fields {
-        let mut names: Vec<_> = collector.labels.iter().chain(*labels).map(|label| label.name).collect();
+    let mut rows: Vec<(&Family, Vec<&str>)> = Vec::new();
+    let fields =
+        |table: &'static Table| table.fields.iter().chain(table.more).map(move |field| (table, field));
+    for (table, Field { family, labels, key, .. }) in tables.iter().flat_map(fields) {
+        let labels = table.labels.iter().chain(*labels).chain(table.tell_apart);
+        let mut labels: Vec<_> = labels.map(|label| label.name).collect();
         if let Key::Each(select) = key {
             let pairs = select(b"2xx").or_else(|| select(b"core.requests")).unwrap();
-            names.extend(pairs.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()));
+            labels.extend(pairs.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()));
         }
-        write_family(page, family, &names.join(", "));
+        match rows.iter_mut().find(|(row, _)| row.name == family.name) {
+            Some((_, known)) => known.extend(labels),
+            None => rows.push((family, labels)),
+        }
+    }
+    for (family, mut labels) in rows {
+        let mut unique = std::collections::BTreeSet::new();
+        labels.retain(|label| unique.insert(*label));
+        write_family(page, family, &labels.join(", "));
     }
 }
 
@@ -91,6 +110,7 @@ fn write_family(page: &mut String, family: &Family, labels: &str) {
         Kind::Counter => ("_total", "counter"),
         Kind::BareCounter => ("", "counter"),
         Kind::Gauge => ("", "gauge"),
+        Kind::Untyped => ("", "untyped"),
     };
     writeln!(page, "| `{name}{suffix}` | {kind} | {labels} | {help} |").unwrap();
 }

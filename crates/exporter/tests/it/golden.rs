@@ -11,7 +11,7 @@ fn is_stable(line: &str) -> bool {
 
 fn check(version: &str, file: &str, accept: &str) {
     let fake = Fake::replay(Captures::of(version));
-    let exporter = Exporter::start(&["-u", &fake.unix(), "--kamailio.stats-groups", "all"]);
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
     let answer = exporter.request("GET", "/metrics", &[("Accept", accept)]);
     let page: String =
         answer.text().lines().filter(|line| is_stable(line)).map(|line| line.to_owned() + "\n").collect();

@@ -61,7 +61,7 @@ fn what_cannot_work_is_one_sentence_and_exit_code_1() {
     for (arguments, part) in [
         (&["--nope"][..], "kamailio_exporter: error: unknown long flag '--nope', try --help"),
         (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port, udp:host:port"),
-        (&["-m", "a, b"], "invalid method \"a\""),
+        (&["-m", "a, b"], "unknown method \"a\""),
         (&["--web.listen-address", &taken], &format!("listen {taken}: Address already in use")),
     ] {
         let output = run(arguments);
@@ -90,13 +90,13 @@ fn the_environment_sets_flags_and_the_command_line_wins() {
         .env("KAMAILIO_EXPORTER_KAMAILIO_TIMEOUT", "")
         .output()
         .unwrap();
-    assert!(String::from_utf8(output.stderr).unwrap().contains("invalid method \"from.environment\""));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("unknown method \"from.environment\""));
     let output = command()
         .env("KAMAILIO_EXPORTER_KAMAILIO_METHODS", "auto")
         .args(["-m", "from.flag"])
         .output()
         .unwrap();
-    assert!(String::from_utf8(output.stderr).unwrap().contains("invalid method \"from.flag\""));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("unknown method \"from.flag\""));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The program as a process, against a fake Kamailio or none.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
 /// What is generated from the tables is up to date.

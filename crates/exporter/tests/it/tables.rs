@@ -1,8 +1,8 @@
 use kamailio_exporter::catalogue::catalogue;
-use kamailio_exporter::collector::{Collector, Key};
+use kamailio_exporter::collector::{Call, Collector, Key, Table};
 use kamailio_exporter::collectors::{ALL, UPTIME};
+use kamailio_exporter::inventory::Question;
 use kamailio_exporter::metric::{Family, Kind};
-use kamailio_exporter::plan::Inventory;
 use std::collections::BTreeSet;
 
 /// Words of methods that change something, block Kamailio or show secrets, and methods that are known to kill it.
@@ -51,7 +51,13 @@ fn words(method: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn only_methods_that_read_are_called() {
-    let called = ALL.iter().map(|collector| collector.name).chain([Inventory::METHODS, Inventory::GROUPS]);
+    let listings = ALL.iter().filter_map(|collector| match collector.call {
+        Call::EachOf(listing) => Some(listing.method),
+        _ => None,
+    });
+    let questions = [Question::Methods, Question::Groups, Question::Statistics(String::new())];
+    let called = ALL.iter().flat_map(|collector| collector.instead.iter().copied().chain([collector.method]));
+    let called = called.chain(listings).chain(questions.iter().map(Question::method));
     for method in called {
         let forbidden: Vec<_> = words(method).filter(|word| NEVER.contains(word)).collect();
         assert!(forbidden.is_empty(), "{method} has {forbidden:?} in its name");
@@ -70,7 +76,7 @@ fn collectors_have_one_name_each_and_sentences() {
     assert!(ALL.iter().any(|collector| std::ptr::eq(*collector, UPTIME)));
     for collector in ALL {
         assert_sentence(collector.help);
-        assert!(!collector.fields.is_empty(), "{}", collector.name);
+        assert!(collector.fields().next().is_some(), "{}", collector.name);
     }
 }
 
@@ -91,7 +97,7 @@ fn families_have_valid_names_and_sentences() {
 
 #[test]
 fn fields_that_share_a_family_agree_on_it() {
-    for field in ALL.iter().flat_map(|collector| collector.fields) {
+    for field in ALL.iter().flat_map(|collector| collector.fields()) {
         let family = catalogue().families()[catalogue().id(&field.family)].family;
         assert_eq!((family.kind, family.help), (field.family.kind, field.family.help), "{}", family.name);
     }
@@ -101,6 +107,10 @@ fn fields_that_share_a_family_agree_on_it() {
 fn labels_are_valid_and_a_sample_has_none_twice() {
     for collector in ALL {
         for (field, labels) in labels_by_field(collector) {
+            assert!(
+                !labels.contains(&"index")
+                    || collector.tables.iter().all(|table| table.tell_apart.is_empty())
+            );
             let unique: BTreeSet<_> = labels.iter().collect();
             assert_eq!(unique.len(), labels.len(), "{field}: {labels:?}");
             for label in labels {
@@ -113,9 +123,11 @@ fn labels_are_valid_and_a_sample_has_none_twice() {
 }
 
 fn labels_by_field(collector: &'static Collector) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    collector.fields.iter().map(|field| {
-        let mut labels: Vec<_> =
-            collector.labels.iter().chain(field.labels).map(|label| label.name).collect();
+    let fields =
+        |table: &'static Table| table.fields.iter().chain(table.more).map(move |field| (table, field));
+    collector.tables.iter().flat_map(fields).map(|(table, field)| {
+        let labels = table.labels.iter().chain(table.tell_apart).chain(field.labels);
+        let mut labels: Vec<_> = labels.map(|label| label.name).collect();
         if let Key::Each(select) = field.key {
             let pairs = select(b"2xx").or_else(|| select(b"core.requests")).expect("a key that it selects");
             labels.extend(pairs.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()));

@@ -67,7 +67,7 @@ fn a_suspended_kamailio_costs_the_timeout_and_not_more() {
 #[test]
 fn in_steady_state_a_scrape_is_one_connection_without_a_fault() {
     let kamailio = Kamailio::start();
-    let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.stats-groups", "all"]);
+    let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
     for _ in 0..50 {
         exporter.page();
     }

@@ -1,6 +1,9 @@
 //! The program against the real Kamailio, with the real Prometheus and its tools.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
 /// What operators do to a Kamailio, and what happens to it by itself.

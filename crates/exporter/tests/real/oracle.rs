@@ -114,7 +114,7 @@ fn compare(
 fn every_value_that_kamcmd_prints_is_served() {
     let kamailio = Kamailio::start();
     kamailio.traffic();
-    let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.stats-groups", "all"]);
+    let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
     for method in ["tm.stats", "sl.stats", "core.shmmem", "core.tcp_info", "dlg.stats_active"] {
         compare(&kamailio, &exporter, &[method], |text| flat(method, text));
     }

@@ -47,7 +47,7 @@ const DROP_IN_FINDINGS: [&str; 3] =
 fn promtool_and_the_strict_openmetrics_parser_accept_it() {
     let kamailio = Kamailio::start();
     kamailio.traffic();
-    let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.stats-groups", "all"]);
+    let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
     let mut findings = promtool_check_metrics(&exporter.page());
     findings.sort_unstable();
     assert_eq!(findings.len(), DROP_IN_FINDINGS.len(), "{findings:?}");
