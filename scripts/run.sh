@@ -73,10 +73,9 @@ start_exporter() {
 	:* | 0.0.0.0:* | "[::]:"*) url=http://localhost:${listen##*:} ;;
 	*) url=http://$listen ;;
 	esac
-	"${CARGO_TARGET_DIR:-target}/release/kamailio_exporter" \
-		--kamailio.scrape-uri="unix:$dir/ctl" --web.listen-address="$listen" </dev/null &
+	spawn "${CARGO_TARGET_DIR:-target}/release/kamailio_exporter" \
+		--kamailio.scrape-uri="unix:$dir/ctl" --web.listen-address="$listen"
 	exporter=$!
-	groups="$groups $exporter"
 	tries=0
 	until curl -fsS -m 5 "$url/metrics" >"$dir/page" 2>/dev/null; do
 		tries=$((tries + 1))
@@ -93,7 +92,7 @@ show() {
 	pause 3
 	curl -fsS -m 5 "$url/metrics" >"$dir/page" || true
 	echo
-	echo "A few of the $(grep -c '^kamailio_' "$dir/page") metrics of Kamailio:"
+	echo "A few of the $(grep -c '^kamailio_' "$dir/page") series:"
 	grep -E '^kamailio_(up|core_uptime|core_shmmem_used|tm_stats_(current|total_total|codes)|sl_stats_codes_total.*"(200|404)"|dlg_stats_active_(ongoing|all)|dispatcher_list_target|dmq|stats_fetch)' \
 		"$dir/page" | head -n 25 | sed 's/^/  /'
 	echo
@@ -111,14 +110,19 @@ watch() {
 	exit 1
 }
 
-# start NAME COMMAND...: in a process group of its own, where there is setsid, with its log in $dir/NAME.log.
+# start NAME COMMAND...: in the background, with its log in $dir/NAME.log.
 start() {
 	log=$dir/$1.log
 	shift
+	spawn "$@" >>"$log" 2>&1
+}
+
+# In the background and in a process group of its own, where there is setsid: Ctrl-C is for this script alone.
+spawn() {
 	if command -v setsid >/dev/null; then
-		setsid "$@" </dev/null >>"$log" 2>&1 &
+		setsid "$@" </dev/null &
 	else
-		"$@" </dev/null >>"$log" 2>&1 &
+		"$@" </dev/null &
 	fi
 	groups="$groups $!"
 }
