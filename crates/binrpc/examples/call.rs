@@ -41,20 +41,21 @@ fn argument(text: &str) -> Result<Arg<'_>, Box<dyn Error>> {
 
 fn print(members: Members<'_>, depth: usize) {
     for member in members {
-        print!("{:1$}", "", 2 * depth);
-        if let Some(name) = member.name {
-            print!("{}: ", String::from_utf8_lossy(name));
-        }
+        let indent = "  ".repeat(depth);
+        let name = member.name.map(|name| format!("{}: ", String::from_utf8_lossy(name))).unwrap_or_default();
         match member.value {
-            Value::Int(int) => println!("{}", int.signed()),
+            Value::Int(int) => println!("{indent}{name}{}", int.signed()),
             Value::Double(double) => match double.value() {
-                Some(number) => println!("{number:.3}"),
-                None => println!("no value"),
+                Some(number) => println!("{indent}{name}{number:.3}"),
+                None => println!("{indent}{name}no value"),
             },
-            Value::Str(bytes) | Value::Bytes(bytes) => println!("{}", String::from_utf8_lossy(bytes)),
+            Value::Str(bytes) | Value::Bytes(bytes) => {
+                println!("{indent}{name}{}", String::from_utf8_lossy(bytes));
+            }
             Value::Struct(inner) | Value::Array(inner) => {
-                println!();
+                println!("{indent}{name}{{");
                 print(inner, depth + 1);
+                println!("{indent}}}");
             }
         }
     }

@@ -115,19 +115,18 @@ impl Client {
 
     /// Writes something or reads something.
     fn exchange(&mut self) -> io::Result<()> {
-        let mut left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(transport::timed_out(&self.session));
         }
         if !self.deaf && !self.session.outgoing().is_empty() {
-            left = left.min(TURN);
             match self.socket.write(self.session.outgoing(), left) {
                 Ok(written) => {
                     self.session.sent(written);
                     return Ok(());
                 }
                 Err(error) if transport::is_closed(&error) && self.socket.is_stream() => self.deaf = true,
-                Err(error) if is_pause(&error) => {}
+                Err(error) if is_pause(&error) => return Ok(()),
                 Err(error) => return Err(transport::lost(&self.session, &error)),
             }
         }
@@ -227,6 +226,3 @@ fn is_pause(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }
-
-/// How long to wait with a write before reading again, well within the 10 ms in which Kamailio must be rid of a reply.
-const TURN: Duration = Duration::from_millis(4);

@@ -32,7 +32,6 @@ pub struct Session {
     input_start: usize,
     input_end: usize,
     nodes: Nodes,
-    failed: Option<DecodeError>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +68,6 @@ impl Session {
             input_start: 0,
             input_end: 0,
             nodes: Nodes::new(),
-            failed: None,
         }
     }
 
@@ -98,7 +96,7 @@ impl Session {
 
     /// The driver has written the first `n` bytes of [`outgoing`](Self::outgoing).
     pub fn sent(&mut self, n: usize) {
-        self.written = (self.written + n).min(self.released);
+        self.written = self.written.saturating_add(n).min(self.released);
     }
 
     /// Takes bytes that have arrived.
@@ -116,7 +114,7 @@ impl Session {
         if self.input_start == self.input_end {
             (self.input_start, self.input_end) = (0, 0);
         }
-        if self.input.len() - self.input_end < READ_SIZE {
+        if self.input.len() - self.input_end < READ_SIZE && self.input_start > 0 {
             self.input.copy_within(self.input_start..self.input_end, 0);
             (self.input_start, self.input_end) = (0, self.input_end - self.input_start);
         }
@@ -129,7 +127,7 @@ impl Session {
 
     /// The driver has read `n` bytes into [`spare`](Self::spare).
     pub fn filled(&mut self, n: usize) {
-        self.input_end = (self.input_end + n).min(self.input.len());
+        self.input_end = self.input_end.saturating_add(n).min(self.input.len());
     }
 
     /// The next reply. None: more bytes are needed, or nothing is awaited.
@@ -151,12 +149,37 @@ impl Session {
         self.calls
     }
 
-    /// [`poll`](Self::poll) without borrowing. The answer's range is valid until the next call of this or of `spare`.
+    /// [`poll`](Self::poll) without borrowing. The answer is good until the next call of this or of `spare`.
+    ///
+    /// A header that is refused is never passed, so that the error is found again each time.
     pub(crate) fn advance(&mut self) -> Result<Option<Answer>, DecodeError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        loop {
+            let unread = self.input.get(self.input_start..self.input_end).unwrap_or_default();
+            let Some(header) = wire::header(unread)? else { return Ok(None) };
+            if header.kind == Kind::Request {
+                return Err(DecodeError(Flaw::Request));
+            }
+            let len = header.header_len + header.body_len;
+            let Some(body) = unread.get(header.header_len..len) else { return Ok(None) };
+            let awaited = self.in_flight.iter().position(|call| call.cookie == header.cookie);
+            if let Some(1..) = awaited {
+                let skipped = self.answered();
+                return Ok(skipped.map(|cookie| Answer { cookie, packet: 0..0, content: Content::Skipped }));
+            }
+            let packet = self.input_start..self.input_start + len;
+            self.input_start = packet.end;
+            // Else it is old, foreign, or Kamailio's 0 for a request that it could not read.
+            if awaited.is_some() {
+                let content = match self.nodes.decode(body) {
+                    Ok(()) => {
+                        Content::Body { fault: header.kind == Kind::Fault, header_len: header.header_len }
+                    }
+                    Err(error) => Content::Broken(error),
+                };
+                self.answered();
+                return Ok(Some(Answer { cookie: header.cookie, packet, content }));
+            }
         }
-        self.frame().inspect_err(|error| self.failed = Some(error.clone()))
     }
 
     pub(crate) fn reply(&self, answer: Answer) -> Reply<'_> {
@@ -170,43 +193,6 @@ impl Session {
             }
         };
         Reply { cookie: answer.cookie, packet, content }
-    }
-
-    fn frame(&mut self) -> Result<Option<Answer>, DecodeError> {
-        loop {
-            let unread = self.input.get(self.input_start..self.input_end).unwrap_or_default();
-            let Some(header) = wire::header(unread)? else { return Ok(None) };
-            if header.kind == Kind::Request {
-                return Err(DecodeError(Flaw::Request));
-            }
-            let Some(body) = unread.get(header.header_len..header.header_len + header.body_len) else {
-                return Ok(None);
-            };
-            let packet = self.input_start..self.input_start + header.header_len + header.body_len;
-            match self.in_flight.iter().position(|call| call.cookie == header.cookie) {
-                // Old, foreign, or Kamailio's 0 for a request that it could not read.
-                None => self.input_start = packet.end,
-                Some(0) => {
-                    let content = match self.nodes.decode(body) {
-                        Ok(()) => {
-                            Content::Body { fault: header.kind == Kind::Fault, header_len: header.header_len }
-                        }
-                        Err(error) => Content::Broken(error),
-                    };
-                    self.input_start = packet.end;
-                    self.answered();
-                    return Ok(Some(Answer { cookie: header.cookie, packet, content }));
-                }
-                Some(_) => {
-                    let skipped = self.answered();
-                    return Ok(skipped.map(|cookie| Answer {
-                        cookie,
-                        packet: 0..0,
-                        content: Content::Skipped,
-                    }));
-                }
-            }
-        }
     }
 
     fn answered(&mut self) -> Option<Cookie> {
@@ -308,3 +294,36 @@ fn fault(records: Members<'_>) -> Error {
 const READ_SIZE: usize = 64 << 10;
 /// Bytes of a fault's reason: all that Kamailio sends (`ctl/binrpc_run.c`, `MAX_FAULT_LEN`).
 const MAX_REASON: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_wrap_over_zero() {
+        let mut session = Session { next: u32::MAX - 1, ..Session::stream() };
+        let sent = [(); 4].map(|()| session.send("core.uptime", &[]).unwrap().0);
+        assert_eq!(sent, [u32::MAX - 1, u32::MAX, 1, 2]);
+    }
+
+    #[test]
+    fn memory_is_used_again() {
+        let mut session = Session::stream();
+        let zeros = [Arg::Int(0); 50_000];
+        // It is never empty: half of a reply always stays behind.
+        let mut rest = Vec::new();
+        for _ in 0..500 {
+            let cookie = session.send("core.uptime", &[]).unwrap();
+            session.sent(usize::MAX);
+            let mut packet = Vec::new();
+            wire::encode(Kind::Reply, cookie, &zeros, &mut packet).unwrap();
+            let half = packet.split_off(packet.len() / 2);
+            session.receive(&rest);
+            session.receive(&packet);
+            assert_eq!(session.poll().unwrap().is_some(), !rest.is_empty());
+            rest = half;
+        }
+        assert!(session.input.len() <= 4 * READ_SIZE, "{} bytes", session.input.len());
+        assert!(session.out.len() <= 100, "{} bytes", session.out.len());
+    }
+}

@@ -34,11 +34,11 @@ impl Client {
     /// at the deadline.
     pub async fn connect(target: &Target, deadline: Instant) -> Result<Self, Error> {
         let socket = match timeout_at(deadline.into(), Socket::open(target, deadline)).await {
-            Ok(Ok(socket)) => socket,
+            Ok(Ok(socket)) if Instant::now() < deadline => socket,
             Ok(Err(error)) if error.kind() != io::ErrorKind::TimedOut => {
                 return Err(transport::no_connection(target, &error).into());
             }
-            Ok(Err(_)) | Err(_) => return Err(transport::connected_too_late(target).into()),
+            _ => return Err(transport::connected_too_late(target).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
         Ok(Self { socket, session, deadline, deaf: false })
@@ -89,6 +89,10 @@ impl Client {
             }
             if self.session.awaiting() == 0 {
                 return Ok(None);
+            }
+            // A peer that is always ready would never let the timeout be looked at.
+            if Instant::now() >= self.deadline {
+                return Err(transport::timed_out(&self.session).into());
             }
             let writes = !self.deaf && !self.session.outgoing().is_empty();
             let interest = Interest::READABLE | Interest::ERROR;

@@ -33,7 +33,7 @@ impl Captures {
     }
 
     /// All `NAME.req` of a folder, each with its `NAME.reply`. Of several with the same payload the shortest name
-    /// answers, unless [`choose`](Self::choose) says otherwise.
+    /// answers, unless another is chosen ([`Fake::answer_with`](crate::Fake::answer_with)).
     ///
     /// # Errors
     /// A folder or file that cannot be read, a file that is not one packet, a folder without captures.

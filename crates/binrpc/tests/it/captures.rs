@@ -35,7 +35,11 @@ fn requests_decode_to_method_and_arguments() {
         let name = text(capture, "request");
         let packet = read(name);
         let header = wire::header(&packet).unwrap().unwrap();
-        assert_eq!((header.kind, header.body_len + header.header_len), (Kind::Request, packet.len()), "{name}");
+        assert_eq!(
+            (header.kind, header.body_len + header.header_len),
+            (Kind::Request, packet.len()),
+            "{name}"
+        );
         let values: Vec<Json> = decoded(body(&packet), |records| {
             let plain = |value: Value<'_>| match value {
                 Value::Int(int) => int.signed().into(),
@@ -151,9 +155,13 @@ fn arg(value: Value<'_>) -> Arg<'_> {
         Value::Str(bytes) => Arg::Str(bytes),
         Value::Bytes(bytes) => Arg::Bytes(bytes),
         Value::Struct(members) => {
-            let members = members.iter().map(|member| (member.name.map(|name| str::from_utf8(name).unwrap()), arg(member.value)));
+            let members = members
+                .iter()
+                .map(|member| (member.name.map(|name| str::from_utf8(name).unwrap()), arg(member.value)));
             Arg::Struct(members.collect::<Vec<_>>().leak())
         }
-        Value::Array(values) => Arg::Array(values.iter().map(|member| arg(member.value)).collect::<Vec<_>>().leak()),
+        Value::Array(values) => {
+            Arg::Array(values.iter().map(|member| arg(member.value)).collect::<Vec<_>>().leak())
+        }
     }
 }

@@ -12,14 +12,13 @@ fn read(path: &str) -> String {
 fn the_tests_that_the_document_names_exist() {
     let document = read("../../docs/binrpc.md");
     // The tests are the code spans with a path in them: `quirks::name`.
-    let named: Vec<(&str, &str)> = document.split('`').skip(1).step_by(2).filter_map(|span| span.split_once("::")).collect();
+    let named: Vec<(&str, &str)> =
+        document.split('`').skip(1).step_by(2).filter_map(|span| span.split_once("::")).collect();
     assert!(named.len() >= 30, "only {} tests are named", named.len());
     for (module, test) in named {
-        let source = match module.split_once(':') {
-            None => read(&format!("tests/it/{module}.rs")),
-            Some(_) => panic!("{module}::{test} is no test"),
-        };
-        assert!(source.contains(&format!("fn {test}(")), "there is no test {module}::{test}");
+        let source = read(&format!("tests/it/{module}.rs"));
+        let exists = [format!("fn {test}("), format!("fn {test}<")].iter().any(|name| source.contains(name));
+        assert!(exists, "there is no test {module}::{test}");
     }
 }
 
@@ -31,6 +30,9 @@ fn every_quirk_is_in_the_document() {
         source.split("#[test]\nfn ").skip(1).map(|rest| rest.split('(').next().unwrap_or_default()).collect();
     assert!(tests.len() >= 20, "only {} tests were found", tests.len());
     for test in tests {
-        assert!(document.contains(&format!("`quirks::{test}`")), "docs/binrpc.md does not name quirks::{test}");
+        assert!(
+            document.contains(&format!("`quirks::{test}`")),
+            "docs/binrpc.md does not name quirks::{test}"
+        );
     }
 }

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-pub(crate) static INDEX: LazyLock<Json> = LazyLock::new(|| serde_json::from_slice(&read("index.json")).unwrap());
+pub(crate) static INDEX: LazyLock<Json> =
+    LazyLock::new(|| serde_json::from_slice(&read("index.json")).unwrap());
 
 /// A file of the folder `captures`.
 pub(crate) fn read(name: &str) -> Vec<u8> {
@@ -87,8 +88,10 @@ pub(crate) fn json(value: Value<'_>) -> Json {
         Value::Str(bytes) => serde_json::json!({ "str": text(bytes) }),
         Value::Bytes(bytes) => serde_json::json!({ "bytes": text(bytes) }),
         Value::Struct(members) => {
-            let members: Vec<Json> =
-                members.iter().map(|member| Json::from(vec![member.name.map_or(Json::Null, text), json(member.value)])).collect();
+            let members: Vec<Json> = members
+                .iter()
+                .map(|member| Json::from(vec![member.name.map_or(Json::Null, text), json(member.value)]))
+                .collect();
             serde_json::json!({ "struct": members })
         }
         Value::Array(values) => {

@@ -8,16 +8,18 @@ enum Tree {
     Double(f64),
     Str(Vec<u8>),
     Bytes(Vec<u8>),
-    Struct(Vec<(Option<String>, Tree)>),
-    Array(Vec<Tree>),
+    Struct(Vec<(Option<String>, Self)>),
+    Array(Vec<Self>),
 }
 
 fn tree() -> impl Strategy<Value = Tree> {
-    let bytes = || prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..12),
-        prop::collection::vec(any::<u8>(), 250..260),
-        prop::collection::vec(any::<u8>(), 65_530..65_540),
-    ];
+    let bytes = || {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..12),
+            prop::collection::vec(any::<u8>(), 250..260),
+            prop::collection::vec(any::<u8>(), 65_530..65_540),
+        ]
+    };
     let leaf = prop_oneof![
         any::<i64>().prop_map(Tree::Int),
         any::<i32>().prop_map(|int| Tree::Int(int.into())),
@@ -45,7 +47,8 @@ fn with_args<T>(trees: &[Tree], use_them: impl FnOnce(&[Arg<'_>]) -> T) -> T {
             Tree::Bytes(bytes) => Arg::Bytes(bytes),
             // Only a test may leak.
             Tree::Struct(members) => {
-                let members: Vec<_> = members.iter().map(|(name, value)| (name.as_deref(), build(value))).collect();
+                let members: Vec<_> =
+                    members.iter().map(|(name, value)| (name.as_deref(), build(value))).collect();
                 Arg::Struct(members.leak())
             }
             Tree::Array(values) => Arg::Array(values.iter().map(build).collect::<Vec<_>>().leak()),
@@ -57,7 +60,10 @@ fn with_args<T>(trees: &[Tree], use_them: impl FnOnce(&[Arg<'_>]) -> T) -> T {
 fn same(tree: &Tree, value: Value<'_>) -> bool {
     match (tree, value) {
         (Tree::Int(sent), Value::Int(int)) => match *sent {
-            0.. => int.unsigned() == *sent as u64 && usize::from(int.size()) == 8 - sent.leading_zeros() as usize / 8,
+            0.. => {
+                int.unsigned() == *sent as u64
+                    && usize::from(int.size()) == 8 - sent.leading_zeros() as usize / 8
+            }
             _ => int.signed() == *sent && int.size() == if i32::try_from(*sent).is_ok() { 4 } else { 8 },
         },
         (Tree::Double(sent), Value::Double(double)) => double.milli() == (sent * 1000.0).round() as i64,

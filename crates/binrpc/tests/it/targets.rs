@@ -59,7 +59,10 @@ fn what_cannot_work_is_a_sentence() {
         ("unixd:k", "its path does not begin with a slash".to_owned()),
         ("run/k", "it does not say which kind of socket it is".to_owned()),
         ("localhost", "it does not say which kind of socket it is".to_owned()),
-        ("unix://run/k/ctl", r#""run" stands where a host would, after two slashes; a path has one or three"#.to_owned()),
+        (
+            "unix://run/k/ctl",
+            r#""run" stands where a host would, after two slashes; a path has one or three"#.to_owned(),
+        ),
         ("unix:/a\0b", "it has a control character in it".to_owned()),
         ("tcp:host:2049\n", "it has a control character in it".to_owned()),
         (" unix:/a", "it has a blank where none can be".to_owned()),

@@ -1,0 +1,192 @@
+//! Values to bytes.
+
+use super::{
+    Cookie, END, FIXED_HEADER, Kind, LONG, MAGIC_AND_VERSION, MAX_BODY, MAX_DEPTH, MAX_REQUEST, T_ARRAY,
+    T_BYTES, T_DOUBLE, T_INT, T_NAME, T_STR, T_STRUCT,
+};
+use crate::error::{EncodeError, Misfit};
+
+/// A value to send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Arg<'a> {
+    /// A whole number. From `i32::MIN` to `u32::MAX` it goes out as Kamailio's own ints do; Kamailio reads the lowest
+    /// 32 bits of anything else.
+    Int(i64),
+    /// A number that is rounded to thousandths, within ±9.2e15.
+    Double(f64),
+    /// A string. Methods that want a C string stop at its first NUL.
+    Str(&'a [u8]),
+    /// Bytes. No method of Kamailio takes them.
+    Bytes(&'a [u8]),
+    /// Members with and without a name. Kamailio answers fault 500 to a method that would read them (`rpc_scan`).
+    Struct(&'a [(Option<&'a str>, Self)]),
+    /// Values without names, as the wire's type 4. No method of Kamailio takes them.
+    Array(&'a [Self]),
+}
+
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Str(text.as_bytes())
+    }
+}
+
+impl From<i32> for Arg<'_> {
+    fn from(number: i32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<u32> for Arg<'_> {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<f64> for Arg<'_> {
+    fn from(number: f64) -> Self {
+        Self::Double(number)
+    }
+}
+
+/// Appends a packet to `out`, which is left as it was if there is an error.
+///
+/// # Errors
+/// A request of more than [`MAX_REQUEST`] bytes, header included, a body of more than [`MAX_BODY`], nesting deeper than
+/// [`MAX_DEPTH`], a double that does not fit.
+pub fn encode(kind: Kind, cookie: Cookie, records: &[Arg<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let begin = out.len();
+    // The widest header, so that the body is written where it stays but for a few bytes.
+    out.extend_from_slice(&[0; MAX_HEADER]);
+    let packed = records.iter().try_for_each(|record| put(record, 0, out)).and_then(|()| {
+        let len = out.len() - begin - MAX_HEADER;
+        let (head, head_len) = pack_header(kind, cookie, len);
+        match kind {
+            Kind::Request if head_len + len > MAX_REQUEST => {
+                Err(EncodeError(Misfit::RequestOverLimit { len: head_len + len }))
+            }
+            _ if len > MAX_BODY => Err(EncodeError(Misfit::ReplyOverLimit { len })),
+            _ => Ok((head, head_len)),
+        }
+    });
+    match packed {
+        Ok((head, head_len)) => {
+            out.splice(begin..begin + MAX_HEADER, head.into_iter().take(head_len));
+            Ok(())
+        }
+        Err(error) => {
+            out.truncate(begin);
+            Err(error)
+        }
+    }
+}
+
+/// Appends a call to `out`, which is left as it was if there is an error.
+///
+/// # Errors
+/// Those of [`encode`], and a method with a NUL in its name.
+pub fn encode_request(
+    cookie: Cookie,
+    method: &str,
+    args: &[Arg<'_>],
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    if method.contains('\0') {
+        return Err(EncodeError(Misfit::MethodWithNul));
+    }
+    let mut records = Vec::with_capacity(1 + args.len());
+    records.push(Arg::from(method));
+    records.extend_from_slice(args);
+    encode(Kind::Request, cookie, &records, out)
+}
+
+fn pack_header(kind: Kind, cookie: Cookie, body_len: usize) -> ([u8; MAX_HEADER], usize) {
+    let (len, len_size) = fewest_bytes(body_len as u64);
+    let (cookie, cookie_size) = fewest_bytes(cookie.0.into());
+    // Neither may be left out, so a 0 has one byte.
+    let (len_size, cookie_size) = (len_size.max(1), cookie_size.max(1));
+    let mut head = [0; MAX_HEADER];
+    head[0] = MAGIC_AND_VERSION;
+    head[1] = (kind as u8) << 4 | (len_size as u8 - 1) << 2 | (cookie_size as u8 - 1);
+    let fields = len[8 - len_size..].iter().chain(&cookie[8 - cookie_size..]);
+    head.iter_mut().skip(FIXED_HEADER).zip(fields).for_each(|(to, from)| *to = *from);
+    (head, FIXED_HEADER + len_size + cookie_size)
+}
+
+fn put(arg: &Arg<'_>, depth: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    match *arg {
+        Arg::Int(int) => {
+            // A C int's bits: the sign is in them when they are four, and not in fewer.
+            let bits = if i32::try_from(int).is_ok() { u64::from(int as u32) } else { int as u64 };
+            put_bytes(T_INT, bits, out);
+        }
+        Arg::Double(double) => {
+            let milli = (double * 1000.0).round();
+            if !(-TWO_TO_63..TWO_TO_63).contains(&milli) {
+                return Err(EncodeError(Misfit::DoubleOutOfRange { double }));
+            }
+            put_bytes(T_DOUBLE, milli as i64 as u64, out);
+        }
+        Arg::Str(text) => put_text(T_STR, text, out),
+        Arg::Bytes(bytes) => {
+            put_mark(T_BYTES, bytes.len(), out);
+            out.extend_from_slice(bytes);
+        }
+        Arg::Struct(_) | Arg::Array(_) if depth == MAX_DEPTH => {
+            return Err(EncodeError(Misfit::DepthOverLimit));
+        }
+        Arg::Struct(members) => {
+            out.push(T_STRUCT);
+            for (name, value) in members {
+                if let Some(name) = name {
+                    put_text(T_NAME, name.as_bytes(), out);
+                }
+                put(value, depth + 1, out)?;
+            }
+            out.push(END << 4 | T_STRUCT);
+        }
+        Arg::Array(values) => {
+            out.push(T_ARRAY);
+            for value in values {
+                put(value, depth + 1, out)?;
+            }
+            out.push(END << 4 | T_ARRAY);
+        }
+    }
+    Ok(())
+}
+
+fn put_bytes(kind: u8, bits: u64, out: &mut Vec<u8>) {
+    let (bytes, size) = fewest_bytes(bits);
+    if kind == T_DOUBLE {
+        out.push((size as u8) << 4 | kind);
+    } else {
+        put_mark(kind, size, out);
+    }
+    out.extend_from_slice(&bytes[8 - size..]);
+}
+
+fn put_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
+    put_mark(kind, text.len() + 1, out);
+    out.extend_from_slice(text);
+    out.push(0);
+}
+
+fn put_mark(kind: u8, len: usize, out: &mut Vec<u8>) {
+    if len < LONG.into() {
+        out.push((len as u8) << 4 | kind);
+    } else {
+        let (bytes, size) = fewest_bytes(len as u64);
+        out.push((LONG | size as u8) << 4 | kind);
+        out.extend_from_slice(&bytes[8 - size..]);
+    }
+}
+
+/// The number's eight bytes, and how many at their end matter.
+fn fewest_bytes(number: u64) -> ([u8; 8], usize) {
+    (number.to_be_bytes(), 8 - number.leading_zeros() as usize / 8)
+}
+
+/// Length and cookie have up to four bytes each.
+const MAX_HEADER: usize = FIXED_HEADER + 8;
+/// 2⁶³: thousandths from here on are no `i64`.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
