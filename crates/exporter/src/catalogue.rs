@@ -73,6 +73,12 @@ impl Catalogue {
         groups.chain(["script"]).collect::<BTreeSet<_>>().into_iter()
     }
 
+    /// Whether one of our families has this name, or samples of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.ids.contains_key(name)
+            || name.strip_suffix("_total").is_some_and(|name| self.ids.contains_key(name))
+    }
+
     /// The family of this name, which is in one of the tables.
     pub fn id(&self, family: &Family) -> FamilyId {
         self.ids[family.name]

@@ -3,6 +3,7 @@
 use crate::build_info;
 use crate::collectors::ALL;
 use crate::duration;
+use crate::fetch::Url;
 use crate::log;
 use crate::plan::{Selection, names};
 use crate::web::ListenAddress;
@@ -23,10 +24,14 @@ pub struct Options {
     pub selection: Selection,
     /// How many samples a family may have.
     pub max_series: usize,
+    /// The numbers and names of dispatcher sets.
+    pub set_names: Vec<(String, String)>,
     /// How long a scrape may take.
     pub timeout: Duration,
     /// The path of the metrics.
     pub telemetry_path: String,
+    /// rtpengine's page, and the path that it is served under.
+    pub rtpengine: Option<(Url, String)>,
     /// Where to listen.
     pub listen: Vec<ListenAddress>,
     /// How many requests may be under way at once; `None` is any number.
@@ -91,6 +96,12 @@ fn options() -> impl Iterator<Item = Arg> {
             "The groups of statistics for the method stats.fetch, separated by commas, or all. \
              `kamcmd cnt.list_groups` lists them.",
         ),
+        Arg::new("collector.dispatcher.mapping")
+            .long("collector.dispatcher.mapping")
+            .value_name("ID:NAME")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .help("The name of a dispatcher set, for kamailio_dispatcher_set_info. Repeatable."),
         Arg::new("collector.dialog.profiles")
             .long("collector.dialog.profiles")
             .value_name("PROFILE[:VALUE]")
@@ -99,12 +110,19 @@ fn options() -> impl Iterator<Item = Arg> {
             .help("A dialog profile whose number of dialogs is wanted. Repeatable."),
         option("collector.max-series", "10000", "NUMBER")
             .help("How many series a metric may have; the rest is left out and counted."),
+        option("kamailio.custom-metrics-url", "", "URL").hide_default_value(true).help(
+            "A page of metrics to serve with ours, as module xhttp_prom has it: http://HOST:PORT/PATH.",
+        ),
+        option("rtpengine.metrics-url", "", "URL").hide_default_value(true).help(
+            "rtpengine's own page of metrics, to serve under --web.rtp-telemetry-path: http://HOST:PORT/PATH.",
+        ),
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')
             .action(ArgAction::Append)
             .value_delimiter(',')
             .help("Where to listen: [HOST]:PORT, or vsock://:PORT. Repeatable."),
         option("web.telemetry-path", "/metrics", "PATH").help("The path of the metrics."),
+        option("web.rtp-telemetry-path", "/rtpengine", "PATH").help("The path of rtpengine's page."),
         option("web.max-requests", "40", "NUMBER")
             .help("How many requests may be under way at once; more are answered with 503. 0 is any number."),
         option("web.config.file", "", "FILE")
@@ -155,9 +173,14 @@ fn resolve(matches: &ArgMatches) -> Result<Options, String> {
         target: text("kamailio.scrape-uri").parse().map_err(|error| format!("{error}"))?,
         selection: selection(matches)?,
         max_series: number(matches, "collector.max-series")?,
+        set_names: set_names(matches)?,
         timeout: duration::parse(text("kamailio.timeout"))
             .map_err(|error| format!("--kamailio.timeout \"{}\": {error}", text("kamailio.timeout")))?,
-        telemetry_path: telemetry_path(text("web.telemetry-path"))?,
+        telemetry_path: path(matches, "web.telemetry-path")?,
+        rtpengine: match url(matches, "rtpengine.metrics-url")? {
+            Some(url) => Some((url, path(matches, "web.rtp-telemetry-path")?)),
+            None => None,
+        },
         listen: listen.map(|address| address.parse()).collect::<Result<_, _>>()?,
         max_requests: Some(max_requests).filter(|max| *max > 0),
         log_level: match text("log.level").to_ascii_lowercase().as_str() {
@@ -184,7 +207,8 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
         selection = selection.with_groups(text("kamailio.stats-groups"))?;
     }
     let profiles = matches.get_many::<String>("collector.dialog.profiles").unwrap_or_default();
-    Ok(selection.with_profiles(profiles.map(String::as_str)))
+    let page = url(matches, "kamailio.custom-metrics-url")?;
+    Ok(selection.with_profiles(profiles.map(String::as_str)).with_page(page))
 }
 
 fn number(matches: &ArgMatches, name: &str) -> Result<usize, String> {
@@ -192,11 +216,33 @@ fn number(matches: &ArgMatches, name: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("--{name} is a whole number, not \"{text}\""))
 }
 
-fn telemetry_path(path: &str) -> Result<String, String> {
+fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
+    let mappings = matches.get_many::<String>("collector.dispatcher.mapping").unwrap_or_default();
+    let pair = |mapping: &String| match mapping.split_once(':') {
+        Some((set, name)) if set.parse::<i32>().is_ok() && !name.is_empty() => {
+            Ok((set.to_owned(), name.to_owned()))
+        }
+        _ => Err(format!(
+            "--collector.dispatcher.mapping \"{mapping}\" is not ID:NAME, for example 1:carriers"
+        )),
+    };
+    mappings.map(pair).collect()
+}
+
+fn url(matches: &ArgMatches, name: &str) -> Result<Option<Url>, String> {
+    let text = matches.get_one::<String>(name).map_or("", String::as_str);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Url::parse(text).map(Some).map_err(|error| format!("--{name} \"{text}\": {error}"))
+}
+
+fn path(matches: &ArgMatches, name: &str) -> Result<String, String> {
+    let path = matches.get_one::<String>(name).map_or("", String::as_str);
     let unusable = |byte: u8| byte <= b' ' || byte >= 0x7f || matches!(byte, b'?' | b'#' | b'%');
     if !path.starts_with('/') || path.bytes().any(unusable) || path.starts_with("/-/") {
         return Err(format!(
-            "--web.telemetry-path \"{path}\" is not a path for metrics: it begins with / (but not with /-/) and has no \
+            "--{name} \"{path}\" is not a path for metrics: it begins with / (but not with /-/) and has no \
              blanks, ?, # or %"
         ));
     }

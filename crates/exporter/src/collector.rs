@@ -38,14 +38,20 @@ pub struct Collector {
 pub enum Call {
     /// One, with these arguments.
     Once(&'static [&'static str]),
+    /// One with each of these arguments.
+    Each(&'static [&'static str]),
     /// One for each group of statistics that the operator names, with `group:` as its argument.
     EachGroup,
     /// All groups of statistics that the server has, in as many calls as Kamailio can answer.
     EveryGroup,
     /// One for each dialog profile that the operator names, with the profile and perhaps a value as arguments.
     EachProfile,
+    /// None of Kamailio's: the page that the operator names.
+    Page,
     /// One for each value that another method lists, asked for at the first contact.
     EachOf(Listing),
+    /// The same for a method that wants an int.
+    EachNumberOf(Listing),
 }
 
 /// A method that lists what another one can be called with.
@@ -121,9 +127,12 @@ pub enum Key {
 /// Tells which labels a name gives, if the value under it belongs to the family.
 pub type EachKey = for<'n> fn(&'n [u8]) -> Option<[(&'static str, &'n [u8]); 2]>;
 
-/// Reads the records of a reply that is printed as text. It gives each value to the function: which field of the
-/// collector it belongs to (by its place in the first table), its labels, and the number, `None` if it is unreadable.
-pub type Map = fn(Members<'_>, &mut dyn FnMut(usize, &[(&'static str, &[u8])], Option<Number>));
+/// Reads the records of a reply that is printed as text. It gives each value to the function.
+pub type Map = fn(Members<'_>, &mut Emit<'_>);
+
+/// Takes a value of a text: which field of the collector it belongs to (by its place in the first table), its labels,
+/// and the number, `None` if it is unreadable.
+pub type Emit<'e> = dyn FnMut(usize, &[(&'static str, &[u8])], Option<Number>) + 'e;
 
 /// Reads a value as a number. `Ok(None)`: the value says that there is none.
 pub type Read = for<'v> fn(Value<'v>) -> Result<Option<Number>, Unreadable>;
@@ -243,6 +252,17 @@ pub fn signed(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
 /// 1, whatever the value.
 pub fn one(_: Value<'_>) -> Result<Option<Number>, Unreadable> {
     Ok(Some(Number::Unsigned(1)))
+}
+
+/// A moment in seconds since 1970; 0 is none.
+pub fn moment(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    let none = |number: &Number| matches!(number, Number::Unsigned(0) | Number::Signed(0));
+    unsigned(value).map(|number| number.filter(|number| !none(number)))
+}
+
+/// 1 or 0.
+pub fn flag(is: bool) -> Result<Option<Number>, Unreadable> {
+    Ok(Some(Number::Unsigned(is.into())))
 }
 
 /// A statistic: a decimal string, which Kamailio prints from a signed long as unsigned, so that -5 arrives as

@@ -1,11 +1,13 @@
 //! The exporter of one Kamailio: what it remembers from scrape to scrape, and how requests share a run.
 
+use crate::catalogue::catalogue;
 use crate::collectors::ALL;
 use crate::diagnosis;
 use crate::inventory::Inventory;
+use crate::metric::Number;
 use crate::plan::{Selection, names};
 use crate::scrape::{self, Job, Scrape};
-use crate::self_metrics::Counters;
+use crate::self_metrics::{Counters, SET_INFO};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use kamailio_binrpc::Target;
@@ -18,6 +20,8 @@ pub struct Exporter {
     selection: Selection,
     /// How many samples a family may have.
     limit: usize,
+    /// The numbers and names of dispatcher sets.
+    set_names: Vec<(String, String)>,
     counters: Counters,
     runs: Mutex<Vec<Running>>,
     memory: Mutex<Memory>,
@@ -57,12 +61,19 @@ struct Known {
 }
 
 impl Exporter {
-    /// An exporter that has not scraped yet. A family may have `limit` samples.
-    pub fn new(target: Target, selection: Selection, limit: usize) -> Arc<Self> {
+    /// An exporter that has not scraped yet. A family may have `limit` samples; `set_names` are the numbers and names
+    /// of dispatcher sets.
+    pub fn new(
+        target: Target,
+        selection: Selection,
+        limit: usize,
+        set_names: Vec<(String, String)>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             target,
             selection,
             limit,
+            set_names,
             counters: Counters::default(),
             runs: Mutex::default(),
             memory: Mutex::default(),
@@ -114,6 +125,13 @@ impl Exporter {
         if known.is_some_and(|known| scrape.up_since.is_some() && known.up_since != scrape.up_since) {
             tracing::info!(target = %self.target, "Kamailio was restarted");
             scrape = scrape::run(job, None).await;
+        }
+        if scrape.answered {
+            let family = catalogue().id(&SET_INFO);
+            for (set, name) in &self.set_names {
+                let labels = scrape.samples.labels([("setid", set), ("name", name)]);
+                scrape.samples.push(family, labels, Number::Unsigned(1));
+            }
         }
         self.counters.count_run(&scrape);
         self.remember(&scrape);

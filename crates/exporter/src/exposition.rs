@@ -1,7 +1,8 @@
 //! The text that Prometheus reads: which format a request asks for, and how samples are written in it.
 
 use crate::catalogue::catalogue;
-use crate::metric::{Number, Samples};
+use crate::foreign::{ForeignFamily, ForeignSample};
+use crate::metric::{Number, Samples, escape_label};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write as _;
 
@@ -55,7 +56,6 @@ impl Format {
     /// Writes the samples, family by family. Each family has its samples in one of `parts`.
     pub fn write(self, parts: &[&Samples]) -> Vec<u8> {
         let mut out = Vec::with_capacity(TYPICAL_LEN);
-        let mut digits = itoa::Buffer::new();
         for (id, announced) in catalogue().families().iter().enumerate() {
             let mut samples = parts.iter().flat_map(|samples| samples.family(id)).peekable();
             if samples.peek().is_none() {
@@ -67,18 +67,55 @@ impl Format {
                 out.extend_from_slice(announced.sample_name.as_bytes());
                 out.extend_from_slice(labels);
                 out.push(b' ');
-                match value {
-                    Number::Unsigned(number) => out.extend_from_slice(digits.format(number).as_bytes()),
-                    Number::Signed(number) => out.extend_from_slice(digits.format(number).as_bytes()),
-                    Number::Float(number) => write_float(number, &mut out),
-                }
+                write_number(value, &mut out);
                 out.push(b'\n');
             }
+        }
+        for family in parts.iter().flat_map(|samples| samples.foreign.families()) {
+            self.write_foreign(family, &mut out);
         }
         if self.syntax != Syntax::Text {
             out.extend_from_slice(b"# EOF\n");
         }
         out
+    }
+
+    fn write_foreign(self, family: &ForeignFamily, out: &mut Vec<u8>) {
+        let (mut name, mut kind) = (family.name.as_str(), family.kind);
+        if self.syntax != Syntax::Text {
+            let counts = |sample: &ForeignSample| match sample.value {
+                Number::Unsigned(_) => true,
+                Number::Signed(value) => value >= 0,
+                Number::Float(value) => value >= 0.0,
+            };
+            match name.strip_suffix("_total") {
+                Some(base) if kind == "counter" && family.samples.iter().all(counts) => name = base,
+                _ if matches!(kind, "counter" | "untyped" | "") => kind = "unknown",
+                _ => {}
+            }
+        }
+        if !family.help.is_empty() {
+            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
+            let help = if self.syntax == Syntax::Text { help } else { help.replace('"', "\\\"") };
+            out.extend_from_slice(format!("# HELP {name} {help}\n").as_bytes());
+        }
+        if !kind.is_empty() {
+            out.extend_from_slice(format!("# TYPE {name} {kind}\n").as_bytes());
+        }
+        for sample in &family.samples {
+            out.extend_from_slice(family.name.as_bytes());
+            out.extend_from_slice(sample.suffix.as_bytes());
+            for (place, (name, value)) in sample.labels.iter().enumerate() {
+                out.push(if place == 0 { b'{' } else { b',' });
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(b"=\"");
+                escape_label(value.as_bytes(), out);
+                out.push(b'"');
+            }
+            out.extend_from_slice(if sample.labels.is_empty() { b" " } else { b"} " });
+            write_number(sample.value, out);
+            out.push(b'\n');
+        }
     }
 }
 
@@ -97,6 +134,14 @@ pub fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     encoder.write_all(bytes)?;
     encoder.finish()
+}
+
+fn write_number(number: Number, out: &mut Vec<u8>) {
+    match number {
+        Number::Unsigned(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        Number::Signed(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        Number::Float(number) => write_float(number, out),
+    }
 }
 
 /// The shortest digits that read back as the same number; the formats' own words for what is not finite.

@@ -76,8 +76,8 @@ impl Inventory {
                 Call::EachGroup | Call::EveryGroup => {
                     self.groups.iter().map(|group| Question::Statistics(group.name.clone())).collect()
                 }
-                Call::EachOf(listing) => vec![Question::Listing(listing)],
-                Call::Once(_) | Call::EachProfile => Vec::new(),
+                Call::EachOf(listing) | Call::EachNumberOf(listing) => vec![Question::Listing(listing)],
+                Call::Once(_) | Call::Each(_) | Call::EachProfile | Call::Page => Vec::new(),
             };
             for question in new {
                 if self.has(question.method()) && !questions.contains(&question) {

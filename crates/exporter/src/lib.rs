@@ -13,6 +13,8 @@ pub mod diagnosis;
 pub mod duration;
 pub mod exporter;
 pub mod exposition;
+pub mod fetch;
+pub mod foreign;
 pub mod inventory;
 pub mod log;
 pub mod metric;

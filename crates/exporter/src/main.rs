@@ -35,8 +35,15 @@ fn start(options: Options) -> anyhow::Result<()> {
     tracing::info!(build_context = build_info::context(), "Build context");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let stop = stop_signal()?;
-        let exporter = Exporter::new(options.target, options.selection, options.max_series);
-        let site = Site::new(exporter, options.telemetry_path, options.timeout, options.max_requests);
+        let exporter =
+            Exporter::new(options.target, options.selection, options.max_series, options.set_names);
+        let site = Site::new(
+            exporter,
+            options.telemetry_path,
+            options.rtpengine,
+            options.timeout,
+            options.max_requests,
+        );
         web::serve(site, &options.listen, stop).await
     })
 }

@@ -1,5 +1,6 @@
 //! Metric families, and the samples of one scrape.
 
+use crate::foreign::ForeignFamilies;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
 
@@ -49,6 +50,8 @@ pub struct Samples {
     labels: Vec<u8>,
     seen: HashTable<(FamilyId, Labels)>,
     hasher: RandomState,
+    /// Families that are in no table.
+    pub foreign: ForeignFamilies,
 }
 
 /// A sample: its labels as they are written, and its value.
@@ -81,12 +84,13 @@ impl Samples {
     /// No samples; a family may have `limit` of them.
     pub fn new(limit: usize) -> Self {
         let (families, labels, seen) = (Vec::new(), Vec::new(), HashTable::new());
-        Self { limit, families, labels, seen, hasher: RandomState::new() }
+        let foreign = ForeignFamilies::new(limit);
+        Self { limit, families, labels, seen, hasher: RandomState::new(), foreign }
     }
 
     /// Adds a sample.
     pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> Pushed {
-        let Self { limit, families, labels: text, seen, hasher } = self;
+        let Self { limit, families, labels: text, seen, hasher, .. } = self;
         let key = |labels: Labels| labels.slice(text);
         let hash = hasher.hash_one((family, key(labels)));
         if seen.find(hash, |&(f, l)| f == family && key(l) == key(labels)).is_some() {
@@ -183,7 +187,7 @@ impl From<u64> for Number {
 }
 
 /// Appends a label value: whatever bytes Kamailio sent, as UTF-8 with `\`, `"` and line feeds escaped.
-fn escape_label(value: &[u8], out: &mut Vec<u8>) {
+pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
     for chunk in value.utf8_chunks() {
         let valid = chunk.valid().as_bytes();
         let mut copied = 0;

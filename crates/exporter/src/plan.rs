@@ -2,6 +2,7 @@
 
 use crate::collector::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
+use crate::fetch::Url;
 use crate::inventory::Inventory;
 
 /// The collectors that are wanted, and what they are called with.
@@ -15,6 +16,7 @@ pub struct Selection {
     /// Whether the operator named the groups himself: then one that does not exist is a failure.
     groups_named: bool,
     profiles: Vec<Vec<String>>,
+    page: Option<Url>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Plan {
     pub lacking: Vec<usize>,
     /// Whether the fields that the Go exporter does not have are wanted.
     pub more: bool,
+    /// A page of somebody else's metrics, and the collector that it is for.
+    pub page: Option<(usize, Url)>,
 }
 
 /// A call, and who reads its reply.
@@ -44,8 +48,10 @@ pub struct Plan {
 pub struct PlannedCall {
     /// The method.
     pub method: &'static str,
-    /// The arguments, all strings.
+    /// The arguments.
     pub args: Vec<String>,
+    /// Whether they are ints; else they are strings.
+    pub numbers: bool,
     /// The collectors that the reply is for. Without any it only tells that Kamailio is still the same.
     pub readers: Vec<Reader>,
 }
@@ -83,7 +89,7 @@ impl Selection {
             return Err(format!("--kamailio.methods \"{methods}\" leaves no method to call"));
         }
         let groups = vec!["script".to_owned()];
-        Ok(Self { wants, drop_in, groups, groups_named: false, profiles: Vec::new() })
+        Ok(Self { wants, drop_in, groups, groups_named: false, profiles: Vec::new(), page: None })
     }
 
     /// The same with the groups of statistics that the operator names for `stats.fetch`. The error is a sentence.
@@ -113,6 +119,11 @@ impl Selection {
             }
         }
         self
+    }
+
+    /// The same with a page of somebody else's metrics, which the collector of pages brings.
+    pub fn with_page(self, page: Option<Url>) -> Self {
+        Self { page, ..self }
     }
 
     /// The same with only the collectors that a request asks for, or without those that it excludes. The error is a
@@ -152,12 +163,21 @@ impl Plan {
     /// always asked for, because a restart is seen by it.
     pub fn new(selection: &Selection, inventory: &Inventory) -> Self {
         let more = !selection.drop_in;
-        let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more };
+        let mut plan =
+            Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more, page: None };
         if inventory.has(UPTIME.method) {
-            plan.calls.push(PlannedCall { method: UPTIME.method, args: Vec::new(), readers: Vec::new() });
+            plan.calls.push(PlannedCall {
+                method: UPTIME.method,
+                args: Vec::new(),
+                numbers: false,
+                readers: Vec::new(),
+            });
         }
         for (index, (collector, want)) in ALL.iter().zip(&selection.wants).enumerate() {
-            let present = method(collector, inventory);
+            let present = match collector.call {
+                Call::Page => selection.page.as_ref().map(|_| collector.method),
+                _ => method(collector, inventory),
+            };
             if *want == Want::No || present.is_none() && *want == Want::IfPresent {
                 continue;
             }
@@ -172,12 +192,17 @@ impl Plan {
     }
 
     fn add(&mut self, collector: usize, method: &'static str, selection: &Selection, inventory: &Inventory) {
+        if ALL[collector].call == Call::Page {
+            self.page = selection.page.clone().map(|page| (collector, page));
+            return;
+        }
+        let numbers = matches!(ALL[collector].call, Call::EachNumberOf(_));
         let mut add = |args: Vec<String>, expects_rows| {
             let reader = Reader { collector, expects_rows };
             match self.calls.iter_mut().find(|call| call.method == method && call.args == args) {
                 Some(call) if call.readers.iter().any(|reader| reader.collector == collector) => {}
                 Some(call) => call.readers.push(reader),
-                None => self.calls.push(PlannedCall { method, args, readers: vec![reader] }),
+                None => self.calls.push(PlannedCall { method, args, numbers, readers: vec![reader] }),
             }
         };
         match ALL[collector].call {
@@ -192,8 +217,10 @@ impl Plan {
                 }
             }
             Call::EveryGroup => inventory.statistics().into_iter().for_each(|args| add(args, false)),
+            Call::Page => {}
             Call::EachProfile => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
-            Call::EachOf(listing) => {
+            Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
+            Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                 inventory.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));
             }
         }

@@ -2,10 +2,13 @@
 
 use crate::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
+use crate::fetch::Url;
+use crate::foreign;
 use crate::inventory::{Inventory, Question};
-use crate::metric::Samples;
+use crate::metric::{Pushed, Samples};
 use crate::plan::{Plan, PlannedCall, Reader, Selection};
 use crate::walk::{Answered, Findings, walk};
+use bytes::Bytes;
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply, Target};
 use std::sync::Arc;
@@ -74,11 +77,31 @@ pub async fn run(job: Job<'_>, inventory: Option<Arc<Inventory>>) -> Scrape {
         },
         mark: Instant::now(),
     };
-    if let Err(error) = run.exchange(job).await {
+    // What others serve does not depend on Kamailio's answer, so both are asked at once.
+    let page = Plan::new(job.selection, &Inventory::of_nothing()).page;
+    let (exchanged, page) = tokio::join!(run.exchange(job), fetch(page, job.deadline));
+    if let Err(error) = exchanged {
         run.fail_rest(job.selection, &error);
         run.scrape.error = Some(error);
     }
+    if let Some(page) = page {
+        run.take_page(page);
+    }
     run.scrape
+}
+
+/// A page that was asked for.
+struct Fetched {
+    collector: usize,
+    duration: Duration,
+    content: Result<Bytes, String>,
+}
+
+async fn fetch(page: Option<(usize, Url)>, deadline: Instant) -> Option<Fetched> {
+    let (collector, url) = page?;
+    let start = Instant::now();
+    let content = url.get(deadline).await.map(|page| page.content);
+    Some(Fetched { collector, duration: start.elapsed(), content })
 }
 
 struct Run {
@@ -111,7 +134,8 @@ impl Run {
         self.begin(&plan);
         let mut calls = Vec::with_capacity(plan.calls.len());
         for call in plan.calls {
-            let args: Vec<Arg<'_>> = call.args.iter().map(|arg| Arg::Str(arg.as_bytes())).collect();
+            let args = call.args.iter().map(|arg| argument(arg, call.numbers));
+            let args: Vec<Arg<'_>> = args.collect();
             calls.push((client.send(call.method, &args)?, call));
         }
         self.mark = Instant::now();
@@ -236,6 +260,35 @@ impl Run {
         (findings, failure)
     }
 
+    /// Joins a page to our samples. Where it has a family of ours, ours is kept.
+    fn take_page(&mut self, page: Fetched) {
+        let mut outcome = Outcome { duration: page.duration, ..Outcome::new(page.collector) };
+        match page.content.map(|content| foreign::parse(&String::from_utf8_lossy(&content))) {
+            Ok((families, unreadable, first)) => {
+                outcome.findings.unreadable = unreadable;
+                for family in families {
+                    for sample in family.samples {
+                        let pushed = if catalogue().has(&family.name) {
+                            Pushed::Duplicate
+                        } else {
+                            self.scrape.samples.foreign.push(&family.name, family.kind, &family.help, sample)
+                        };
+                        outcome.findings.count(pushed);
+                    }
+                }
+                if let Some(line) = first {
+                    outcome.fail(format!(
+                        "{unreadable} lines of the page make no sense, the first of them: {line}"
+                    ));
+                }
+            }
+            Err(error) => outcome.fail(error),
+        }
+        if let Some(known) = self.scrape.outcomes.iter_mut().find(|known| known.collector == page.collector) {
+            *known = outcome;
+        }
+    }
+
     fn outcome(&mut self, collector: usize, change: impl FnOnce(&mut Outcome)) {
         if let Some(outcome) = self.scrape.outcomes.iter_mut().find(|outcome| outcome.collector == collector)
         {
@@ -270,6 +323,13 @@ impl Outcome {
     /// The first failure is the one to tell.
     fn fail(&mut self, failure: String) {
         self.failure.get_or_insert(failure);
+    }
+}
+
+fn argument(text: &str, is_number: bool) -> Arg<'_> {
+    match text.parse() {
+        Ok(number) if is_number => Arg::Int(number),
+        _ => Arg::Str(text.as_bytes()),
     }
 }
 

@@ -21,6 +21,7 @@ pub static FAMILIES: &[Family] = &[
     UNREADABLE_VALUES,
     DUPLICATE_ROWS,
     DROPPED_SAMPLES,
+    SET_INFO,
     CPU_SECONDS,
     MAX_FDS,
     OPEN_FDS,
@@ -214,6 +215,12 @@ const DROPPED_SAMPLES: Family = family(
     Kind::Counter,
     "kamailio_exporter_dropped_samples",
     "Samples that were left out because their family has as many as --collector.max-series allows.",
+);
+/// The names that the operator gives to dispatcher sets.
+pub const SET_INFO: Family = family(
+    Kind::Gauge,
+    "kamailio_dispatcher_set_info",
+    "The name that --collector.dispatcher.mapping gives to a dispatcher set.",
 );
 const CPU_SECONDS: Family =
     family(Kind::Counter, "process_cpu_seconds", "Seconds of processor time that the exporter has used.");

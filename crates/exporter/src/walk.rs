@@ -191,11 +191,7 @@ impl<'r> Walk<'_, 'r> {
     }
 
     fn push(&mut self, family: FamilyId, labels: Labels, number: Number) {
-        match self.samples.push(family, labels, number) {
-            Pushed::Added => {}
-            Pushed::Duplicate => self.findings.duplicates += 1,
-            Pushed::OverLimit => self.findings.over_limit += 1,
-        }
+        self.findings.count(self.samples.push(family, labels, number));
     }
 
     fn unreadable(&mut self, field: &Field) {
@@ -244,6 +240,15 @@ impl<'r> Walk<'_, 'r> {
 }
 
 impl Findings {
+    /// Counts what became of a sample.
+    pub fn count(&mut self, pushed: Pushed) {
+        match pushed {
+            Pushed::Added => {}
+            Pushed::Duplicate => self.duplicates += 1,
+            Pushed::OverLimit => self.over_limit += 1,
+        }
+    }
+
     /// Adds those of another reply to the same collector.
     pub fn add(&mut self, other: Self) {
         self.unreadable += other.unreadable;

@@ -1,6 +1,7 @@
 //! The collectors, one file a subject.
 
 mod core;
+mod custom;
 mod dialog;
 mod dispatcher;
 mod dmq;
@@ -24,6 +25,7 @@ pub static ALL: &[&Collector] = &[
     &dmq::LIST_NODES,
     &statistics::FETCH,
     &statistics::TYPED,
+    &custom::PAGE,
 ];
 
 /// The collector that tells how long Kamailio runs: it is asked in every scrape, because a restart is seen by it.

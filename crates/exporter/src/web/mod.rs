@@ -7,6 +7,7 @@ pub use listener::{ListenAddress, serve};
 
 use crate::exporter::Exporter;
 use crate::exposition::{Format, accepts_gzip, gzip};
+use crate::fetch::Url;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 pub struct Site {
     exporter: Arc<Exporter>,
     telemetry_path: String,
+    rtpengine: Option<(Url, String)>,
     timeout: Duration,
     max_requests: usize,
     permits: Semaphore,
@@ -30,22 +32,24 @@ pub struct Site {
 type Answer = Response<Full<Bytes>>;
 
 impl Site {
-    /// A site with this exporter's metrics at `telemetry_path`.
+    /// A site with this exporter's metrics at `telemetry_path`, and rtpengine's page at the path beside its address.
     pub fn new(
         exporter: Arc<Exporter>,
         telemetry_path: String,
+        rtpengine: Option<(Url, String)>,
         timeout: Duration,
         max_requests: Option<usize>,
     ) -> Arc<Self> {
         let max_requests = max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let permits = Semaphore::new(max_requests);
-        Arc::new(Self { exporter, telemetry_path, timeout, max_requests, permits })
+        Arc::new(Self { exporter, telemetry_path, rtpengine, timeout, max_requests, permits })
     }
 
     async fn answer<B>(&self, request: Request<B>) -> Answer {
         let path = request.uri().path();
+        let rtpengine = self.rtpengine.as_ref().filter(|(_, served)| path == served);
         let known = path == self.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
-        if !known {
+        if !known && rtpengine.is_none() {
             return text(StatusCode::NOT_FOUND, "404 page not found\n");
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -55,9 +59,10 @@ impl Site {
         }
         match path {
             path if path == self.telemetry_path => self.metrics(&request).await,
+            _ if rtpengine.is_some() => self.rtpengine(&request).await,
             "/-/healthy" => text(StatusCode::OK, "Healthy\n"),
             "/-/ready" => text(StatusCode::OK, "Ready\n"),
-            _ => body(StatusCode::OK, "text/html; charset=UTF-8", pages::landing(&self.telemetry_path)),
+            _ => body(StatusCode::OK, "text/html; charset=UTF-8", self.landing()),
         }
     }
 
@@ -73,8 +78,8 @@ impl Site {
         if request.method() == Method::HEAD {
             return body(StatusCode::OK, &format.content_type(), Bytes::new());
         }
-        let deadline = match prometheus_timeout(headers) {
-            Ok(timeout) => Instant::now() + timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout)),
+        let deadline = match self.deadline(headers) {
+            Ok(deadline) => deadline,
             Err(sentence) => return text(StatusCode::BAD_REQUEST, sentence + "\n"),
         };
         let query = request.uri().query().unwrap_or_default();
@@ -109,6 +114,36 @@ impl Site {
     }
 }
 
+impl Site {
+    /// When an answer has to be ready.
+    fn deadline(&self, headers: &HeaderMap) -> Result<Instant, String> {
+        let timeout = prometheus_timeout(headers)?.unwrap_or(self.timeout);
+        Ok(Instant::now() + timeout.min(self.timeout))
+    }
+
+    fn landing(&self) -> String {
+        pages::landing(&self.telemetry_path, self.rtpengine.as_ref().map(|(_, path)| path.as_str()))
+    }
+
+    /// rtpengine's page as it is.
+    async fn rtpengine<B>(&self, request: &Request<B>) -> Answer {
+        let Some((url, _)) = &self.rtpengine else {
+            return text(StatusCode::NOT_FOUND, "404 page not found\n");
+        };
+        let deadline = match self.deadline(request.headers()) {
+            Ok(deadline) => deadline,
+            Err(sentence) => return text(StatusCode::BAD_REQUEST, sentence + "\n"),
+        };
+        match url.get(deadline).await {
+            Ok(page) => body(StatusCode::OK, page.content_type.as_deref().unwrap_or(TEXT), page.content),
+            Err(sentence) => {
+                tracing::warn!(error = sentence, "no page of rtpengine");
+                text(StatusCode::BAD_GATEWAY, sentence + "\n")
+            }
+        }
+    }
+}
+
 /// How long Prometheus will wait, less the time that the answer needs on its way.
 fn prometheus_timeout(headers: &HeaderMap) -> Result<Option<Duration>, String> {
     let Some(value) = headers.get(SCRAPE_TIMEOUT) else { return Ok(None) };
@@ -140,6 +175,8 @@ fn body(status: StatusCode, content_type: &str, content: impl Into<Bytes>) -> An
     answer
 }
 
+/// What a page is that does not say what it is.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 /// What blackbox_exporter keeps back as well; of a timeout under a second half is kept.
 const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);

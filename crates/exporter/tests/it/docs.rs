@@ -52,6 +52,7 @@ fn every_family_is_documented() {
     page += "\n## The exporter itself\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n";
     for family in FAMILIES {
         let labels = match family.name {
+            "kamailio_dispatcher_set_info" => "setid, name",
             "kamailio_exporter_build_info" => "branch, goarch, goos, goversion, revision, version",
             name if name.contains("_collector_")
                 || name.contains("_values")
@@ -69,11 +70,19 @@ fn every_family_is_documented() {
 
 fn write_collector(page: &mut String, collector: &'static Collector) {
     let Collector { name, method, module, help, call, default, tables, .. } = collector;
+    if *call == Call::Page {
+        write!(page, "\n## {name}\n\n{help} See module {module}.\n").unwrap();
+        return;
+    }
     let arguments = match call {
+        Call::Page => String::new(),
         Call::Once(arguments) => arguments.iter().map(|argument| format!(" {argument}")).collect(),
+        Call::Each(arguments) => format!(" {}", arguments.join("|")),
         Call::EachGroup | Call::EveryGroup => " GROUP:".to_owned(),
         Call::EachProfile => " PROFILE [VALUE]".to_owned(),
-        Call::EachOf(listing) => format!(" X` for each X of `{}", listing.method),
+        Call::EachOf(listing) | Call::EachNumberOf(listing) => {
+            format!(" X` for each X of `{}", listing.method)
+        }
     };
     let selected = if *default { "In `auto`." } else { "Only if it is named, or with `all`." };
     write!(

@@ -14,6 +14,8 @@ mod golden;
 mod http;
 /// Start, signals, log, exit codes.
 mod life;
+/// Pages of others.
+mod pages;
 /// One scrape, and what can go wrong in it.
 mod scrape;
 /// The tables themselves.

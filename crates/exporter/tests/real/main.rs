@@ -10,5 +10,7 @@ mod support;
 mod life;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
+/// Pages of others, from the real servers.
+mod pages;
 /// Prometheus scrapes it, and its tools accept what it serves.
 mod prometheus;

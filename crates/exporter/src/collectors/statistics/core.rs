@@ -1,0 +1,42 @@
+//! The core: its parser, its name resolution, shared memory.
+
+use super::{counter, gauge};
+use crate::collector::Field;
+
+/// `core/core_stats.c`, `core_stats` and `shm_stats`; `core/resolve.c` has the group `dns`.
+pub(super) const CORE: &[Field] = &[
+    counter(
+        &["core.bad_URIs_rcvd"],
+        "kamailio_core_bad_uris",
+        "URIs in SIP messages that could not be parsed.",
+    ),
+    counter(
+        &["core.bad_msg_hdr"],
+        "kamailio_core_bad_headers",
+        "Headers of SIP messages that could not be parsed (statistic bad_msg_hdr).",
+    ),
+    counter(&["dns.failed_dns_request"], "kamailio_dns_requests_failed", "DNS requests that failed."),
+    counter(
+        &["dns.slow_dns_request"],
+        "kamailio_dns_requests_slow",
+        "DNS requests that took longer than the core parameter dns_slow_query_ms allows.",
+    ),
+    gauge(&["shmem.total_size"], "kamailio_shmem_size_bytes", "Size of the shared memory."),
+    gauge(
+        &["shmem.used_size"],
+        "kamailio_shmem_used_bytes",
+        "Shared memory that is in use, without what the allocator needs.",
+    ),
+    gauge(
+        &["shmem.real_used_size"],
+        "kamailio_shmem_real_used_bytes",
+        "Shared memory that is in use, with what the allocator needs.",
+    ),
+    gauge(
+        &["shmem.max_used_size"],
+        "kamailio_shmem_max_used_bytes",
+        "The most shared memory that has been in use since the start, with what the allocator needs.",
+    ),
+    gauge(&["shmem.free_size"], "kamailio_shmem_free_bytes", "Shared memory that is free."),
+    gauge(&["shmem.fragments"], "kamailio_shmem_fragments", "Fragments of the free shared memory."),
+];

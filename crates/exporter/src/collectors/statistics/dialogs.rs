@@ -1,0 +1,38 @@
+//! Dialogs (modules dialog, ims_dialog and sst).
+
+use super::{counter, family_of_gauges, left_out, stat};
+use crate::collector::{Field, is};
+
+const DIALOGS: Field = family_of_gauges("kamailio_dialog_dialogs", "Dialogs, by state.");
+const IMS_DIALOGS: Field = family_of_gauges("kamailio_ims_dialog_dialogs", "Dialogs of module ims_dialog, by state.");
+
+/// `dialog/dialog.c`, `mod_stats`; `ims_dialog/ims_dialog.c` registers them as `dialog_ng`. `sst/sst.c` registers
+/// `expired_sst` and never counts it.
+pub(super) const DIALOG: &[Field] = &[
+    stat(&["dialog.active_dialogs"], DIALOGS, &[is("state", "confirmed")]),
+    stat(&["dialog.early_dialogs"], DIALOGS, &[is("state", "early")]),
+    counter(&["dialog.processed_dialogs"], "kamailio_dialog_processed", "Dialogs since the start."),
+    counter(
+        &["dialog.expired_dialogs"],
+        "kamailio_dialog_expired",
+        "Dialogs that ended because their lifetime was over.",
+    ),
+    counter(
+        &["dialog.failed_dialogs"],
+        "kamailio_dialog_failed",
+        "Dialogs that were never confirmed: refused or cancelled.",
+    ),
+    stat(&["dialog_ng.active"], IMS_DIALOGS, &[is("state", "confirmed")]),
+    stat(&["dialog_ng.early"], IMS_DIALOGS, &[is("state", "early")]),
+    counter(
+        &["dialog_ng.processed"],
+        "kamailio_ims_dialog_processed",
+        "Dialogs of module ims_dialog since the start.",
+    ),
+    counter(
+        &["dialog_ng.expired"],
+        "kamailio_ims_dialog_expired",
+        "Dialogs of module ims_dialog that ended because their lifetime was over.",
+    ),
+    left_out(&["sst.expired_sst"]),
+];

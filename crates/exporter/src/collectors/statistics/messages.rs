@@ -1,0 +1,47 @@
+//! Messages that are kept, traced or captured (modules msilo, imc, siptrace, sipcapture).
+
+use super::{NO_LABEL, counter, family_of_counters, left_out, selected, stat};
+use crate::collector::{Field, is};
+
+const DELIVERIES: Field = family_of_counters(
+    "kamailio_msilo_deliveries",
+    "Attempts to deliver what was kept for a user, by kind and by whether they succeeded.",
+);
+const REQUESTS: Field = family_of_counters(
+    "kamailio_sipcapture_requests_captured",
+    "SIP requests captured, by capture mode; the default mode has no label.",
+);
+const REPLIES: Field = family_of_counters(
+    "kamailio_sipcapture_replies_captured",
+    "SIP replies captured, by capture mode; the default mode has no label.",
+);
+
+/// `msilo/msilo.c`, `msilo_stats`. `imc/imc.c` registers `active_rooms` and never updates it.
+pub(super) const MSILO: &[Field] = &[
+    counter(
+        &["msilo.stored_messages"],
+        "kamailio_msilo_messages_stored",
+        "Messages kept because their receiver was not there.",
+    ),
+    stat(&["msilo.dumped_messages"], DELIVERIES, &[is("kind", "message"), is("result", "success")]),
+    stat(&["msilo.failed_messages"], DELIVERIES, &[is("kind", "message"), is("result", "failure")]),
+    stat(&["msilo.dumped_reminders"], DELIVERIES, &[is("kind", "reminder"), is("result", "success")]),
+    stat(&["msilo.failed_reminders"], DELIVERIES, &[is("kind", "reminder"), is("result", "failure")]),
+    left_out(&["imc.active_rooms"]),
+];
+
+/// `siptrace/siptrace.c`, `siptrace_stats`; `sipcapture/sipcapture.c` has two for each capture mode.
+pub(super) const TRACED: &[Field] = &[
+    counter(&["siptrace.traced_requests"], "kamailio_siptrace_requests_traced", "SIP requests traced."),
+    counter(&["siptrace.traced_replies"], "kamailio_siptrace_replies_traced", "SIP replies traced."),
+    stat(&["sipcapture.captured_requests"], REQUESTS, &[]),
+    stat(&["sipcapture.captured_replies"], REPLIES, &[]),
+    selected(|name| mode(name, b"sipcapture.captured_requests["), REQUESTS),
+    selected(|name| mode(name, b"sipcapture.captured_replies["), REPLIES),
+];
+
+/// `captured_requests[mode]`.
+fn mode<'n>(name: &'n [u8], what: &[u8]) -> Option<[(&'static str, &'n [u8]); 2]> {
+    let mode = name.strip_prefix(what)?.strip_suffix(b"]")?;
+    (!mode.is_empty()).then_some([("mode", mode), NO_LABEL])
+}

@@ -1,0 +1,116 @@
+//! Registrations: what is accepted (module registrar), where users are (usrloc, p_usrloc), and those that Kamailio
+//! itself has elsewhere (uac).
+
+use super::{NO_LABEL, counter, family_of_counters, family_of_gauges, gauge, ratio, selected, stat};
+use crate::collector::{Field, is};
+
+const ANSWERED: Field =
+    family_of_counters("kamailio_registrar_registrations", "REGISTER requests, by what they were answered.");
+const USERS: Field = family_of_gauges(
+    "kamailio_usrloc_users",
+    "Addresses of record that have a contact, by location table.",
+);
+const CONTACTS: Field =
+    family_of_gauges("kamailio_usrloc_contacts", "Registered contacts, by location table.");
+const EXPIRED: Field = family_of_counters(
+    "kamailio_usrloc_contacts_expired",
+    "Contacts whose registration ran out, by location table.",
+);
+
+/// `registrar/registrar.c`, `mod_stats`.
+pub(super) const REGISTRAR: &[Field] = &[
+    stat(&["registrar.accepted_regs"], ANSWERED, &[is("result", "accepted")]),
+    stat(&["registrar.rejected_regs"], ANSWERED, &[is("result", "rejected")]),
+    gauge(
+        &["registrar.max_expires"],
+        "kamailio_registrar_max_expires_seconds",
+        "The longest that a registration may last, 0 for any time: the parameter max_expires.",
+    ),
+    gauge(
+        &["registrar.max_contacts"],
+        "kamailio_registrar_max_contacts",
+        "Contacts that an address of record may have, 0 for any number: the parameter max_contacts.",
+    ),
+    gauge(
+        &["registrar.default_expire"],
+        "kamailio_registrar_default_expires_seconds",
+        "How long a registration lasts if the client does not say: the parameter default_expires.",
+    ),
+    ratio(
+        &["registrar.default_expires_range"],
+        "kamailio_registrar_default_expires_range_ratio",
+        "By which part default_expires is varied at random: the parameter default_expires_range.",
+    ),
+    ratio(
+        &["registrar.expires_range"],
+        "kamailio_registrar_expires_range_ratio",
+        "By which part the time that a client asks for is varied at random: the parameter expires_range.",
+    ),
+];
+
+/// `usrloc/udomain.c`, `new_udomain`: three for each table; ims_usrloc_pcscf does the same for its domains.
+pub(super) const USRLOC: &[Field] = &[
+    gauge(
+        &["usrloc.registered_users"],
+        "kamailio_usrloc_registered_users",
+        "Addresses of record that have a contact, in all location tables.",
+    ),
+    selected(|name| table(name, b"users"), USERS),
+    selected(|name| table(name, b"contacts"), CONTACTS),
+    selected(|name| table(name, b"expires"), EXPIRED),
+    gauge(
+        &["p_usrloc.registered_users"],
+        "kamailio_p_usrloc_registered_users",
+        "Addresses of record that have a contact, in all location tables of module p_usrloc.",
+    ),
+];
+
+/// `uac/uac.c`. An account that is disabled while it is not active is taken off `regactive` all the same, so that it can
+/// be negative.
+pub(super) const UAC: &[Field] = &[
+    gauge(&["uac.regtotal"], "kamailio_uac_registrations", "Accounts that Kamailio registers elsewhere."),
+    gauge(
+        &["uac.regactive"],
+        "kamailio_uac_registrations_active",
+        "Accounts that Kamailio has registered elsewhere; Kamailio's count can fall below zero.",
+    ),
+    gauge(
+        &["uac.regdisabled"],
+        "kamailio_uac_registrations_disabled",
+        "Accounts that Kamailio does not register elsewhere any more, after failures or by hand.",
+    ),
+];
+
+/// `location_users` is the number of users in the table `location`. The separator is the core parameter
+/// stats_name_separator: `_`, or another mark.
+fn table<'n>(name: &'n [u8], what: &[u8]) -> Option<[(&'static str, &'n [u8]); 2]> {
+    let table = name.strip_prefix(b"usrloc.")?.strip_suffix(what)?;
+    let table = match table {
+        [table @ .., mark] if mark.is_ascii_punctuation() => table,
+        table => table,
+    };
+    (!table.is_empty()).then_some([("table", table), NO_LABEL])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_carries_its_table() {
+        for (name, is) in [
+            ("usrloc.location_users", Some("location")),
+            ("usrloc.my_table_users", Some("my_table")),
+            ("usrloc.loc__users", Some("loc_")),
+            ("usrloc.location-users", Some("location")),
+            ("usrloc.locationusers", Some("location")),
+            ("usrloc._users", None),
+            ("usrloc.users", None),
+            ("usrloc.location_contacts", None),
+            ("p_usrloc.location_users", None),
+        ] {
+            let found = table(name.as_bytes(), b"users");
+            assert_eq!(found.map(|labels| labels[0]), is.map(|table| ("table", table.as_bytes())), "{name}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Replies sent without a transaction (module sl).
+
+use super::{counter, family_of_counters, left_out, stat};
+use crate::collector::{Field, is};
+
+const BY_CODE: Field = family_of_counters(
+    "kamailio_sl_replies_sent_by_code",
+    "Replies sent without a transaction, by code; a class counts the codes that have no count of their own.",
+);
+
+macro_rules! by_code {
+    ($($code:literal)*) => {
+        &[$(stat(&[concat!("sl.", $code, "_replies")], BY_CODE, &[is("code", $code)])),*]
+    };
+}
+
+/// `sl/sl.c`, `mod_stats`. Kamailio registers `sent_err_replies` and never counts it.
+pub(super) const SL: &[Field] = &[
+    counter(&["sl.sent_replies"], "kamailio_sl_replies_sent", "Replies sent without a transaction."),
+    counter(
+        &["sl.failures"],
+        "kamailio_sl_replies_failed",
+        "Replies without a transaction that could not be sent.",
+    ),
+    counter(
+        &["sl.received_ACKs"],
+        "kamailio_sl_acks_absorbed",
+        "ACKs received for replies that were sent without a transaction.",
+    ),
+    left_out(&["sl.sent_err_replies"]),
+];
+
+/// The codes and classes; `xxx` is everything outside 100 to 699.
+pub(super) const BY_CODES: &[Field] = by_code![
+    "1xx" "200" "202" "2xx" "300" "301" "302" "3xx" "400" "401" "403" "404" "407" "408" "483" "4xx" "500" "5xx"
+    "6xx" "xxx"
+];
