@@ -1,7 +1,7 @@
 //! One list of tests for both clients over every transport, against the fake and against a real Kamailio.
 
 use crate::recorded::body;
-use fake_kamailio::{Fake, Then};
+use fake_kamailio::{Captures, Fake, Then};
 use kamailio_binrpc::{Arg, Client, Cookie, Error, Reply, Target, Value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -347,6 +347,16 @@ fn waits_for_room_in_the_backlog<D: Driver>() {
     std::fs::remove_file(&path).unwrap();
 }
 
+/// On a port of IPv6's loopback that was free a moment ago.
+fn speaks_ipv6<D: Driver>() {
+    let port = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
+    for scheme in ["tcp", "udp"] {
+        let target: Target = format!("{scheme}:[::1]:{port}").parse().unwrap();
+        let fake = Fake::listen(Captures::of("5.6.3"), std::slice::from_ref(&target)).unwrap();
+        answers_like_kamailio::<D>(&fake, &target);
+    }
+}
+
 fn with_fake<D: Driver>(uri: fn(&Fake) -> String, test: fn(&Fake, &Target)) {
     let fake = Fake::start();
     let target = uri(&fake).parse().unwrap();
@@ -460,6 +470,11 @@ macro_rules! driver_tests {
         mod udp {
             use super::*;
             datagram_tests!($driver, udp, []);
+        }
+
+        #[test]
+        fn speaks_ipv6() {
+            super::speaks_ipv6::<$driver>();
         }
 
         #[test]
