@@ -2,11 +2,12 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps
+.PHONY: help run test deps bench
 
 help:
 	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
 	@echo "make test   all checks and tests; installs what they need"
+	@echo "make bench  what a scrape costs, beside the floor; PEERS=\"name=/path\" beside other exporters too"
 	@echo "make deps   installs what the tests need, and nothing if it is there"
 
 run:
@@ -17,3 +18,8 @@ test:
 
 deps:
 	@exec scripts/deps.sh
+
+bench:
+	@scripts/deps.sh
+	@cargo build --quiet --release --package kamailio_exporter --package bench
+	@exec target/release/bench

@@ -1,0 +1,60 @@
+//! A keep-alive HTTP client that does no more than a benchmark needs.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// A connection that asks for the same page again and again.
+pub(crate) struct Http {
+    stream: TcpStream,
+    request: Vec<u8>,
+    input: Vec<u8>,
+}
+
+impl Http {
+    /// Connects; `headers` are lines that end in CR LF.
+    pub(crate) fn connect(address: &str, headers: &str) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").into();
+        Ok(Self { stream, request, input: vec![0; 4 << 20] })
+    }
+
+    /// One answer; the bytes of its body.
+    pub(crate) fn get(&mut self) -> usize {
+        self.stream.write_all(&self.request).expect("the exporter reads");
+        let mut end = 0;
+        let head = loop {
+            end += self.read(end);
+            if let Some(head) = self.input[..end].windows(4).position(|window| window == b"\r\n\r\n") {
+                break head;
+            }
+        };
+        let headers = String::from_utf8_lossy(&self.input[..head]).to_ascii_lowercase();
+        assert!(headers.starts_with("http/1.1 200"), "{headers}");
+        let value = |name: &str| {
+            headers.lines().find_map(|line| line.strip_prefix(name).map(str::trim).map(str::to_owned))
+        };
+        let Some(length) = value("content-length:") else {
+            // Chunked: the last chunk is empty.
+            while !self.input[..end].ends_with(b"\r\n0\r\n\r\n") {
+                end += self.read(end);
+            }
+            return end - head - 4;
+        };
+        let length: usize = length.parse().expect("a length");
+        while end < head + 4 + length {
+            end += self.read(end);
+        }
+        length
+    }
+
+    fn read(&mut self, end: usize) -> usize {
+        let read = self.stream.read(&mut self.input[end..]).expect("the exporter answers");
+        assert!(read > 0, "the exporter closed the connection");
+        read
+    }
+}
+
+/// What Prometheus asks for.
+pub(crate) const AS_PROMETHEUS: &str = "Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
+     version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\nAccept-Encoding: gzip\r\n";

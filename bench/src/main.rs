@@ -1,0 +1,220 @@
+//! What a scrape costs, beside the floor and beside other exporters: `make bench`.
+//!
+//! Everything is measured on one Kamailio with SIP traffic, in turns, so that what the machine does meanwhile hits all
+//! alike. It measures and does not judge: the goals stand beside the figures.
+
+mod floor;
+mod http;
+mod pipeline;
+mod process;
+
+use floor::Floor;
+use http::{AS_PROMETHEUS, Http};
+use process::{Exporter, cpu, peak_memory};
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+use testbed::Kamailio;
+
+/// The nine methods of the comparison.
+const METHODS: &str = "tm.stats,sl.stats,core.shmmem,core.uptime,core.tcp_info,dispatcher.list,dlg.stats_active,dmq.list_nodes,stats.fetch";
+
+struct Contestant {
+    name: String,
+    exporter: Exporter,
+    binary: String,
+}
+
+fn main() {
+    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let own = std::env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());
+    let mut binaries = vec![("kamailio_exporter".to_owned(), own)];
+    for peer in std::env::var("PEERS").unwrap_or_default().split_whitespace() {
+        let (name, path) = peer.split_once('=').expect("PEERS is \"name=/path name=/path\"");
+        binaries.push((name.to_owned(), path.to_owned()));
+    }
+    let kamailio = Kamailio::start();
+    let _traffic = kamailio.background_traffic();
+    let mut contestants: Vec<_> = binaries
+        .into_iter()
+        .map(|(name, binary)| {
+            let exporter = Exporter::start(&binary, &kamailio.unix(), METHODS, "all");
+            Contestant { name, exporter, binary }
+        })
+        .collect();
+    let calls: Vec<Vec<&str>> = METHODS
+        .split(',')
+        .map(|method| if method == "stats.fetch" { vec![method, "all"] } else { vec![method] })
+        .collect();
+    let calls: Vec<&[&str]> = calls.iter().map(Vec::as_slice).collect();
+    let mut floor = Floor::new(kamailio.socket_path(), &calls);
+    println!("nine methods on a Kamailio with SIP traffic, medians of {rounds} rounds in turns\n");
+    row("", contestants.iter().map(|contestant| contestant.name.clone()), "goal");
+    latency(&kamailio, &mut floor, &mut contestants, rounds);
+    resources(&contestants);
+    concurrency(&contestants);
+    large_list(&contestants);
+    pipeline::measure();
+}
+
+/// p50 and CPU of a scrape, of the floor, of us and of the others in turns; and what it costs Kamailio.
+fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant], rounds: usize) {
+    let ctl = ctl_process(kamailio);
+    let mut floors = Vec::new();
+    let mut floor_ctl = Vec::new();
+    for (what, headers, goal, cpu_goal) in
+        [("text", "", "<= 1.3", "<= 120"), ("OpenMetrics, gzip", AS_PROMETHEUS, "<= 1.7", "<= 250")]
+    {
+        let mut results: Vec<[Vec<f64>; 3]> = contestants.iter().map(|_| Default::default()).collect();
+        for _ in 0..rounds {
+            let (seconds, _, kamailios) = measure(ctl, ctl, || {
+                floor.scrape();
+            });
+            floors.push(seconds);
+            floor_ctl.push(kamailios);
+            for (contestant, result) in contestants.iter().zip(&mut results) {
+                let mut http = Http::connect(&contestant.exporter.address, headers).expect("it listens");
+                let measured = measure(contestant.exporter.pid(), ctl, || {
+                    http.get();
+                });
+                for (all, one) in result.iter_mut().zip([measured.0, measured.1, measured.2]) {
+                    all.push(one);
+                }
+            }
+        }
+        let base = median(&mut floors);
+        let base_ctl = median(&mut floor_ctl);
+        println!("  the floor: p50 {:.0} us, {:.0} us of ctl's CPU", base * 1e6, base_ctl * 1e6);
+        let medians: Vec<[f64; 3]> =
+            results.iter_mut().map(|result| result.each_mut().map(|all| median(all))).collect();
+        row(&format!("p50, {what}, us"), medians.iter().map(|m| format!("{:.0}", m[0] * 1e6)), "");
+        row(&format!("p50, {what}, x floor"), medians.iter().map(|m| format!("{:.2}", m[0] / base)), goal);
+        row(
+            &format!("CPU, {what}, us a scrape"),
+            medians.iter().map(|m| format!("{:.0}", m[1] * 1e6)),
+            cpu_goal,
+        );
+        row(
+            &format!("ctl's CPU, {what}, x floor"),
+            medians.iter().map(|m| format!("{:.2}", m[2] / base_ctl)),
+            "<= 1.1",
+        );
+    }
+}
+
+fn resources(contestants: &[Contestant]) {
+    for contestant in contestants {
+        let mut http = Http::connect(&contestant.exporter.address, AS_PROMETHEUS).expect("it listens");
+        (0..10_000).for_each(|_| {
+            http.get();
+        });
+    }
+    let memory =
+        contestants.iter().map(|contestant| format!("{:.1}", peak_memory(contestant.exporter.pid())));
+    row("peak memory after 10,000 more, MiB", memory, "<= 5");
+    let size = contestants.iter().map(|contestant| {
+        std::fs::metadata(&contestant.binary)
+            .map_or("?".to_owned(), |file| format!("{:.1}", file.len() as f64 / 1048576.0))
+    });
+    row("binary, MiB", size, "<= 6");
+    let start = contestants.iter().map(|c| format!("{:.1}", c.exporter.first_answer.as_secs_f64() * 1e3));
+    row("start to first answer, ms", start, "<= 5");
+}
+
+/// Fifty clients at once, twenty times, beside one alone.
+fn concurrency(contestants: &[Contestant]) {
+    let ratios = contestants.iter().map(|contestant| {
+        let connect = || Http::connect(&contestant.exporter.address, "").expect("it listens");
+        let mut http = connect();
+        let mut alone: Vec<_> = (0..200)
+            .map(|_| {
+                seconds(|| {
+                    http.get();
+                })
+            })
+            .collect();
+        let barrier = Barrier::new(CLIENTS);
+        let mut crowd: Vec<f64> = std::thread::scope(|scope| {
+            let client = || {
+                let mut http = connect();
+                let mut times = Vec::new();
+                for _ in 0..20 {
+                    barrier.wait();
+                    times.push(seconds(|| {
+                        http.get();
+                    }));
+                }
+                times
+            };
+            let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+            clients.into_iter().flat_map(|client| client.join().expect("it gets its pages")).collect()
+        });
+        let (alone, crowd) = (percentile(&mut alone, 99), percentile(&mut crowd, 99));
+        format!("{:.2}", crowd / alone)
+    });
+    row("50 clients at once: p99, x alone", ratios, "<= 2");
+}
+
+/// The processor time of a scrape of a thousand destinations.
+fn large_list(contestants: &[Contestant]) {
+    let fake = fake_kamailio::Fake::start();
+    fake.answer_with("dispatcher.list.1000dest");
+    let costs = contestants.iter().map(|contestant| {
+        let exporter = Exporter::start(&contestant.binary, &fake.unix(), "dispatcher.list", "all");
+        let mut http = Http::connect(&exporter.address, "").expect("it listens");
+        let (_, seconds, _) = measure(exporter.pid(), exporter.pid(), || {
+            http.get();
+        });
+        format!("{:.0}", seconds * 1e6)
+    });
+    row("CPU, 1,000 destinations, us a scrape", costs, "<= 1000");
+}
+
+/// Scrapes for a while: the median of the time of one, and what one costs either process.
+fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> (f64, f64, f64) {
+    (0..20).for_each(|_| scrape());
+    let before = (cpu(process), cpu(ctl));
+    let mut times = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < ROUND {
+        times.push(seconds(&mut scrape));
+    }
+    let count = times.len() as f64;
+    (median(&mut times), (cpu(process) - before.0) / count, (cpu(ctl) - before.1) / count)
+}
+
+/// The process of module ctl.
+fn ctl_process(kamailio: &Kamailio) -> u32 {
+    let processes = kamailio.kamcmd(&["core.psa"]);
+    let mut pid = 0;
+    for line in processes.lines().map(str::trim) {
+        if let Some(found) = line.strip_prefix("PID: ").or_else(|| line.strip_prefix("pid: ")) {
+            pid = found.parse().expect("a number");
+        } else if line.to_ascii_lowercase().contains("ctl handler") {
+            return pid;
+        }
+    }
+    panic!("no ctl handler among the processes: {processes}");
+}
+
+fn seconds(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    percentile(values, 50)
+}
+
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() * percent / 100).copied().unwrap_or(f64::NAN)
+}
+
+fn row(what: &str, values: impl Iterator<Item = String>, goal: &str) {
+    let values: String = values.map(|value| format!("{value:>18}")).collect();
+    println!("{what:<38}{values}{goal:>10}");
+}
+
+const CLIENTS: usize = 50;
+const ROUND: Duration = Duration::from_secs(2);
