@@ -1,8 +1,9 @@
 //! Every family that the exporter knows, with the lines that announce it, made once from the collectors' tables.
 
-use crate::collector::{Collector, Key};
+use crate::collector::{Collector, EachKey, Key, NameLabels, Table};
 use crate::metric::{Family, FamilyId, Kind};
 use crate::{collectors, self_metrics};
+use hashbrown::DefaultHashBuilder;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
@@ -20,7 +21,9 @@ pub struct CollectorFamilies {
     /// By field.
     ids: Vec<FamilyId>,
     /// The fields of wide tables by the name of their value.
-    named: HashMap<&'static [u8], usize>,
+    named: HashMap<&'static [u8], usize, DefaultHashBuilder>,
+    /// The fields of wide tables that select names.
+    selecting: Vec<(usize, EachKey)>,
 }
 
 /// A family, and its lines as the formats write them.
@@ -47,7 +50,7 @@ impl Catalogue {
         let mut this = Self { families: Vec::new(), collectors: Vec::new(), ids: HashMap::new() };
         for collector in collectors {
             let ids = collector.fields().map(|field| this.add(&field.family)).collect();
-            this.collectors.push(CollectorFamilies { ids, named: named(collector) });
+            this.collectors.push(CollectorFamilies::new(collector, ids));
         }
         for family in own {
             this.add(family);
@@ -94,6 +97,20 @@ impl Catalogue {
 }
 
 impl CollectorFamilies {
+    fn new(collector: &'static Collector, ids: Vec<FamilyId>) -> Self {
+        let mut this = Self { ids, ..Self::default() };
+        let fields =
+            |table: &'static Table| table.fields.iter().chain(table.more).map(|field| (table.wide, field));
+        for (place, (wide, field)) in collector.tables.iter().flat_map(fields).enumerate() {
+            match field.key {
+                Key::At([name]) if wide => drop(this.named.insert(name.as_bytes(), place)),
+                Key::Each(select) if wide => this.selecting.push((place, select)),
+                _ => {}
+            }
+        }
+        this
+    }
+
     /// The family of a field, by its place in [`Collector::fields`].
     pub fn of(&self, field: usize) -> FamilyId {
         self.ids[field]
@@ -103,18 +120,11 @@ impl CollectorFamilies {
     pub fn named(&self, name: &[u8]) -> Option<usize> {
         self.named.get(name).copied()
     }
-}
 
-fn named(collector: &'static Collector) -> HashMap<&'static [u8], usize> {
-    let wide = collector
-        .tables
-        .iter()
-        .flat_map(|table| table.fields.iter().chain(table.more).map(|field| (table.wide, field)));
-    let named = wide.enumerate().filter_map(|(place, (wide, field))| match field.key {
-        Key::At([name]) if wide => Some((name.as_bytes(), place)),
-        _ => None,
-    });
-    named.collect()
+    /// The place of the first field of a wide table that selects this name, and the labels that the name gives.
+    pub fn selected<'n>(&self, name: &'n [u8]) -> Option<(usize, NameLabels<'n>)> {
+        self.selecting.iter().find_map(|(place, select)| Some((*place, select(name)?)))
+    }
 }
 
 impl Announced {

@@ -102,6 +102,7 @@ pub enum LabelValue {
 }
 
 /// One value of a row, and the family that it is a sample of.
+#[derive(Clone, Copy)]
 pub struct Field {
     /// Where the value stands.
     pub key: Key,
@@ -114,18 +115,28 @@ pub struct Field {
 }
 
 /// Where a field's values stand in a row.
+#[derive(Clone, Copy)]
 pub enum Key {
     /// At this path of names. Of several values with the same name the first counts. The empty path is the row itself.
     At(&'static [&'static str]),
     /// Under each name that the function turns into labels: `4xx` into `code="4xx"`. In a wide table, under those that
     /// no other field has taken.
     Each(EachKey),
+    /// In a wide table: under each name that no other field has taken. If the first function makes a family of its own
+    /// of the name, its sample has no labels; else the name becomes labels.
+    Rest(ByName, EachKey),
     /// Wherever the collector's `map` finds it.
     Mapped,
 }
 
 /// Tells which labels a name gives, if the value under it belongs to the family.
-pub type EachKey = for<'n> fn(&'n [u8]) -> Option<[(&'static str, &'n [u8]); 2]>;
+pub type EachKey = for<'n> fn(&'n [u8]) -> Option<NameLabels<'n>>;
+
+/// Labels that come from a name; one without a value is none.
+pub type NameLabels<'n> = [(&'static str, &'n [u8]); 2];
+
+/// Tells the family and the type of a value by its name alone.
+pub type ByName = fn(&[u8]) -> Option<(String, &'static str)>;
 
 /// Reads the records of a reply that is printed as text. It gives each value to the function.
 pub type Map = fn(Members<'_>, &mut Emit<'_>);

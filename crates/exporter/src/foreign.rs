@@ -9,8 +9,11 @@ pub struct ForeignFamilies {
     limit: usize,
     families: Vec<ForeignFamily>,
     places: HashMap<String, usize>,
-    seen: HashSet<(usize, &'static str, Vec<(String, String)>)>,
+    seen: HashSet<Series>,
 }
+
+/// A family's place, and a sample's suffix and labels.
+type Series = (usize, &'static str, Vec<(String, String)>);
 
 /// A family of a page.
 #[derive(Clone, Debug, Default, PartialEq)]

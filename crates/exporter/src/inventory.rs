@@ -3,6 +3,7 @@
 
 use crate::catalogue::catalogue;
 use crate::collector::{Call, Listing};
+use crate::collectors::statistics;
 use crate::plan::Selection;
 use kamailio_binrpc::{Members, Value};
 use std::collections::{HashMap, HashSet};
@@ -15,6 +16,9 @@ pub struct Inventory {
     /// The groups of statistics; empty if the server did not tell (module counters is not loaded).
     groups: Vec<Group>,
     listed: HashMap<Listing, Vec<String>>,
+    /// What the server says about statistics, by `group.name`.
+    help: HashMap<String, String>,
+    asked: Vec<Question>,
 }
 
 #[derive(Debug)]
@@ -33,14 +37,13 @@ pub enum Question {
     Groups,
     /// Which statistics a group has.
     Statistics(String),
+    /// What a statistic counts, by its group and its name.
+    Help(String, String),
     /// What a method can be called with.
     Listing(Listing),
 }
 
 impl Question {
-    /// What is asked first.
-    pub const FIRST: [Self; 2] = [Self::Methods, Self::Groups];
-
     /// The method that answers it.
     pub fn method(&self) -> &'static str {
         match self {
@@ -49,15 +52,18 @@ impl Question {
             // counters/counters.c, cnt_grps_list_rpc and cnt_var_list_rpc
             Self::Groups => "cnt.list_groups",
             Self::Statistics(_) => "cnt.list_vars",
+            // counters/counters.c, cnt_help_rpc
+            Self::Help(..) => "cnt.help",
             Self::Listing(listing) => listing.method,
         }
     }
 
-    /// Its argument, if it has one.
-    pub fn argument(&self) -> Option<&str> {
+    /// Its arguments.
+    pub fn arguments(&self) -> Vec<&str> {
         match self {
-            Self::Statistics(group) => Some(group),
-            Self::Methods | Self::Groups | Self::Listing(_) => None,
+            Self::Statistics(group) => vec![group],
+            Self::Help(group, name) => vec![group, name],
+            Self::Methods | Self::Groups | Self::Listing(_) => Vec::new(),
         }
     }
 }
@@ -68,24 +74,49 @@ impl Inventory {
         Self { methods: Some(HashSet::new()), ..Self::default() }
     }
 
-    /// What to ask once the answers to [`Question::FIRST`] are in.
-    pub fn questions(&self, selection: &Selection) -> Vec<Question> {
-        let mut questions = Vec::new();
-        for collector in selection.collectors().filter(|collector| self.has(collector.method)) {
-            let new = match collector.call {
+    /// What is still to be asked: at first what there is, then more about it.
+    pub fn questions(&mut self, selection: &Selection) -> Vec<Question> {
+        let mut questions = vec![Question::Methods, Question::Groups];
+        for collector in selection.collectors().filter(|_| self.knows_methods()) {
+            if !self.has(collector.method) {
+                continue;
+            }
+            match collector.call {
                 Call::EachGroup | Call::EveryGroup => {
-                    self.groups.iter().map(|group| Question::Statistics(group.name.clone())).collect()
+                    questions
+                        .extend(self.groups.iter().map(|group| Question::Statistics(group.name.clone())));
                 }
-                Call::EachOf(listing) | Call::EachNumberOf(listing) => vec![Question::Listing(listing)],
-                Call::Once(_) | Call::Each(_) | Call::EachProfile | Call::Page => Vec::new(),
-            };
-            for question in new {
-                if self.has(question.method()) && !questions.contains(&question) {
-                    questions.push(question);
+                Call::EachOf(listing) | Call::EachNumberOf(listing) => {
+                    questions.push(Question::Listing(listing))
                 }
+                Call::Once(_) | Call::Each(_) | Call::EachProfile | Call::Page => {}
             }
         }
-        questions
+        questions.extend(self.self_named().take(MAX_HELP));
+        questions.retain(|question| self.has(question.method()) && !self.asked.contains(question));
+        let mut unique = Vec::with_capacity(questions.len());
+        for question in questions {
+            if !unique.contains(&question) {
+                unique.push(question);
+            }
+        }
+        self.asked.extend(unique.iter().cloned());
+        unique
+    }
+
+    /// The statistics whose names say what they are, and that need nothing but a sentence about them.
+    fn self_named(&self) -> impl Iterator<Item = Question> {
+        let names = self.groups.iter().flat_map(|group| {
+            group.statistics.iter().flatten().map(|name| (group.name.clone(), name.clone()))
+        });
+        let named =
+            names.filter(|(group, name)| statistics::by_name(format!("{group}.{name}").as_bytes()).is_some());
+        named.map(|(group, name)| Question::Help(group, name))
+    }
+
+    /// What the server says about a statistic, by `group.name`; empty if it says nothing.
+    pub fn help(&self, statistic: &str) -> &str {
+        self.help.get(statistic).map_or("", String::as_str)
     }
 
     /// Takes the answer to a question.
@@ -102,6 +133,13 @@ impl Inventory {
             Question::Statistics(name) => {
                 if let Some(group) = self.groups.iter_mut().find(|group| group.name == *name) {
                     group.statistics = Some(texts(records));
+                }
+            }
+            Question::Help(group, name) => {
+                let text = texts(records).into_iter().next().unwrap_or_default();
+                // counters/counters.c says so of what was registered without a description.
+                if !text.contains("(no description)") {
+                    self.help.insert(format!("{group}.{name}"), text);
                 }
             }
             Question::Listing(listing) => {
@@ -126,31 +164,38 @@ impl Inventory {
         self.listed.get(&listing).map_or(&[], Vec::as_slice)
     }
 
-    /// The arguments of the calls of `stats.fetch` that bring all statistics. A group goes by its name where its reply
-    /// fits into a struct of Kamailio's, else its statistics go by their names, as many as fit.
+    /// The arguments of the calls of `stats.fetch` that bring all statistics: as many groups in a call as its reply, one
+    /// struct of Kamailio's, has room for; of a group that has more than that, as many statistics.
     pub fn statistics(&self) -> Vec<Vec<String>> {
         if self.groups.is_empty() {
             // All in one reply would not fit; a group that does not exist is an empty reply.
             return catalogue().statistic_groups().map(|group| vec![format!("{group}:")]).collect();
         }
         let mut calls = Vec::new();
+        let mut room = 0;
         for Group { name, statistics } in &self.groups {
-            let names = statistics.iter().flatten().map(|statistic| format!("{name}.{statistic}"));
-            let mut batches: Vec<(usize, Vec<String>)> = Vec::new();
-            for name in names {
-                let size = name.len() + MEMBER_OVERHEAD;
-                match batches.last_mut().filter(|(bytes, _)| bytes + size <= STRUCT_BYTES) {
-                    Some((bytes, batch)) => {
-                        *bytes += size;
-                        batch.push(name);
-                    }
-                    None => batches.push((size, vec![name])),
-                }
-            }
-            if batches.len() < 2 {
+            let Some(statistics) = statistics else {
+                // Nobody knows how large it is, so it goes alone.
                 calls.push(vec![format!("{name}:")]);
+                room = 0;
+                continue;
+            };
+            let size = |statistic: &String| name.len() + 1 + statistic.len() + MEMBER_OVERHEAD;
+            let whole: usize = statistics.iter().map(size).sum();
+            let parts: Vec<_> = if whole <= STRUCT_BYTES {
+                vec![(format!("{name}:"), whole)]
             } else {
-                calls.extend(batches.into_iter().map(|(_, batch)| batch));
+                statistics.iter().map(|statistic| (format!("{name}.{statistic}"), size(statistic))).collect()
+            };
+            for (argument, size) in parts {
+                match calls.last_mut().filter(|_| size <= room) {
+                    Some(call) => call.push(argument),
+                    None => {
+                        calls.push(vec![argument]);
+                        room = STRUCT_BYTES;
+                    }
+                }
+                room = room.saturating_sub(size);
             }
         }
         calls
@@ -186,21 +231,36 @@ const MEMBER_OVERHEAD: usize = 28;
 /// that stats.fetch is a fault, with two lines in Kamailio's log for each statistic that did not fit.
 const STRUCT_BYTES: usize = 8 * 1024 - 64;
 
+/// Questions about single statistics, which all go out in one write.
+const MAX_HELP: usize = 500;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn group(name: &str, statistics: usize) -> Group {
+        let statistics = (0..statistics).map(|number| format!("statistic_{number:03}")).collect();
+        Group { name: name.to_owned(), statistics: Some(statistics) }
+    }
+
+    #[test]
+    fn groups_share_a_call_as_long_as_they_fit_into_a_struct() {
+        let mut inventory = Inventory::of(&["stats.fetch"], &["unknown"]);
+        inventory.groups.extend([group("core", 100), group("tmx", 60), group("sl", 20), group("none", 0)]);
+        let calls = inventory.statistics();
+        assert_eq!(calls, [vec!["unknown:"], vec!["core:", "tmx:"], vec!["sl:", "none:"]]);
+    }
+
     #[test]
     fn a_group_that_does_not_fit_into_a_struct_goes_in_batches() {
-        let statistics = (0..300).map(|number| format!("statistic_{number:03}")).collect();
-        let mut inventory = Inventory::of(&["stats.fetch"], &["core"]);
-        inventory.groups.push(Group { name: "script".to_owned(), statistics: Some(statistics) });
+        let mut inventory = Inventory::of(&["stats.fetch"], &[]);
+        inventory.groups.extend([group("core", 10), group("script", 300), group("tmx", 10)]);
         let calls = inventory.statistics();
-        assert_eq!(calls[0], ["core:"]);
-        assert_eq!(calls.iter().skip(1).map(Vec::len).collect::<Vec<_>>(), [169, 131]);
-        for call in &calls[1..] {
-            let bytes: usize = call.iter().map(|name| 3 + name.len() + 1 + 2 + 21).sum();
-            assert!(bytes <= 8 * 1024, "{bytes}");
+        assert_eq!(calls.iter().map(Vec::len).collect::<Vec<_>>(), [160, 142]);
+        assert_eq!((calls[0][0].as_str(), calls[1][141].as_str()), ("core:", "tmx:"));
+        for call in &calls[..1] {
+            let bytes: usize = call.iter().skip(1).map(|name| 2 + name.len() + 1 + 2 + 21).sum();
+            assert!(bytes + 10 * 44 <= 8 * 1024, "{bytes}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Metric families, and the samples of one scrape.
 
 use crate::foreign::ForeignFamilies;
-use hashbrown::HashTable;
-use std::hash::{BuildHasher, RandomState};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
 
 /// A metric family: what its `HELP` and `TYPE` lines say.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Family {
     /// The family's name; a counter's is without `_total`, which the exposition adds.
     pub name: &'static str,
@@ -48,8 +48,9 @@ pub struct Samples {
     limit: usize,
     families: Vec<Vec<Sample>>,
     labels: Vec<u8>,
-    seen: HashTable<(FamilyId, Labels)>,
-    hasher: RandomState,
+    /// With the hash, so that the table grows without hashing again.
+    seen: HashTable<(u64, FamilyId, Labels)>,
+    hasher: DefaultHashBuilder,
     /// Families that are in no table.
     pub foreign: ForeignFamilies,
 }
@@ -83,9 +84,9 @@ pub enum Pushed {
 impl Samples {
     /// No samples; a family may have `limit` of them.
     pub fn new(limit: usize) -> Self {
-        let (families, labels, seen) = (Vec::new(), Vec::new(), HashTable::new());
+        let (families, labels, seen) = (Vec::new(), Vec::new(), HashTable::with_capacity(USUAL));
         let foreign = ForeignFamilies::new(limit);
-        Self { limit, families, labels, seen, hasher: RandomState::new(), foreign }
+        Self { limit, families, labels, seen, hasher: DefaultHashBuilder::default(), foreign }
     }
 
     /// Adds a sample.
@@ -93,13 +94,13 @@ impl Samples {
         let Self { limit, families, labels: text, seen, hasher, .. } = self;
         let key = |labels: Labels| labels.slice(text);
         let hash = hasher.hash_one((family, key(labels)));
-        if seen.find(hash, |&(f, l)| f == family && key(l) == key(labels)).is_some() {
+        if seen.find(hash, |&(h, f, l)| h == hash && f == family && key(l) == key(labels)).is_some() {
             return Pushed::Duplicate;
         }
         if families.get(family).is_some_and(|samples| samples.len() >= *limit) {
             return Pushed::OverLimit;
         }
-        seen.insert_unique(hash, (family, labels), |&(f, l)| hasher.hash_one((f, key(l))));
+        seen.insert_unique(hash, (hash, family, labels), |&(hash, ..)| hash);
         if families.len() <= family {
             families.resize_with(family + 1, Vec::new);
         }
@@ -188,6 +189,9 @@ impl From<u64> for Number {
 
 /// Appends a label value: whatever bytes Kamailio sent, as UTF-8 with `\`, `"` and line feeds escaped.
 pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
+    if value.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"')) {
+        return out.extend_from_slice(value);
+    }
     for chunk in value.utf8_chunks() {
         let valid = chunk.valid().as_bytes();
         let mut copied = 0;
@@ -202,6 +206,9 @@ pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
         }
     }
 }
+
+/// How many samples a scrape brings as a rule: room for them from the start.
+const USUAL: usize = 1000;
 
 #[cfg(test)]
 mod tests {

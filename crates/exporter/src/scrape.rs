@@ -122,10 +122,13 @@ impl Run {
             Some(inventory) => inventory,
             None => {
                 let mut inventory = Inventory::default();
-                self.ask(&mut client, &mut inventory, &Question::FIRST).await?;
-                let questions = inventory.questions(job.configured);
-                self.ask(&mut client, &mut inventory, &questions).await?;
-                Arc::new(inventory)
+                loop {
+                    let questions = inventory.questions(job.configured);
+                    if questions.is_empty() {
+                        break Arc::new(inventory);
+                    }
+                    self.ask(&mut client, &mut inventory, &questions).await?;
+                }
             }
         };
         self.scrape.inventory = Some(inventory.clone());
@@ -169,7 +172,7 @@ impl Run {
     ) -> Result<(), Error> {
         let mut asked = Vec::with_capacity(questions.len());
         for question in questions {
-            let arguments: Vec<_> = question.argument().map(Arg::from).into_iter().collect();
+            let arguments: Vec<_> = question.arguments().into_iter().map(Arg::from).collect();
             asked.push((client.send(question.method(), &arguments)?, question));
         }
         while let Some(reply) = client.receive().await? {
@@ -243,7 +246,8 @@ impl Run {
     ) -> (Findings, Option<String>) {
         let collector = ALL[reader.collector];
         let families = catalogue().collector(reader.collector);
-        let answered = Answered { collector, families, arguments: &call.args, more };
+        let inventory = self.scrape.inventory.clone().unwrap_or_default();
+        let answered = Answered { collector, families, arguments: &call.args, inventory: &inventory, more };
         let findings = walk(answered, records, &mut self.scrape.samples);
         let empty = records.first().and_then(|record| record.members()).is_none_or(Members::is_empty);
         let failure = match findings.first_unreadable {

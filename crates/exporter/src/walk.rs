@@ -1,7 +1,9 @@
 //! Walks a reply as its collector's tables say, and writes the samples.
 
-use crate::catalogue::CollectorFamilies;
+use crate::catalogue::{CollectorFamilies, catalogue};
 use crate::collector::{Collector, Field, Key, Label, LabelValue, Table};
+use crate::foreign::ForeignSample;
+use crate::inventory::Inventory;
 use crate::metric::{FamilyId, Labels, Number, Pushed, Samples};
 use kamailio_binrpc::{Members, Value};
 use std::borrow::Cow;
@@ -30,6 +32,8 @@ pub struct Answered<'a> {
     pub families: &'a CollectorFamilies,
     /// The arguments of the call.
     pub arguments: &'a [String],
+    /// What the server says about its statistics.
+    pub inventory: &'a Inventory,
     /// Whether the fields that the Go exporter does not have are wanted.
     pub more: bool,
 }
@@ -142,31 +146,58 @@ impl<'r> Walk<'_, 'r> {
                         }
                     }
                 }
-                Key::Mapped => {}
+                Key::Rest(..) | Key::Mapped => {}
             }
         }
     }
 
     /// Each value of the row has one field: that of its name, or the first that selects the name.
     fn wide_row(&mut self, table: &'static Table, first: usize, labels: Labels, row: Value<'r>) {
+        let families = self.call.families;
         for member in row.members().into_iter().flatten() {
             let Some(name) = member.name else { continue };
-            if let Some(place) = self.call.families.named(name) {
-                let Some(field) = place.checked_sub(first).and_then(|place| table.fields.get(place)) else {
-                    continue;
-                };
-                let labels = self.labels(labels, field.labels, row);
-                self.read(field, self.call.families.of(place), labels, member.value);
+            let named = families.named(name).map(|place| (place, None));
+            let found = named.or_else(|| families.selected(name).map(|(place, pairs)| (place, Some(pairs))));
+            let Some((place, pairs)) = found else {
+                self.rest(table, first, labels, name, member.value);
                 continue;
+            };
+            let Some(field) = place.checked_sub(first).and_then(|place| table.fields.get(place)) else {
+                continue;
+            };
+            let mut labels = self.labels(labels, field.labels, row);
+            if let Some(pairs) = pairs {
+                labels = self.samples.extend_labels(labels, pairs);
             }
-            let selected = table.fields.iter().enumerate().find_map(|(place, field)| match field.key {
-                Key::Each(select) => Some((place, field, select(name)?)),
-                _ => None,
-            });
-            if let Some((place, field, pairs)) = selected {
-                let labels = self.labels(labels, field.labels, row);
+            self.read(field, families.of(place), labels, member.value);
+        }
+    }
+
+    /// What no field of a wide table has taken.
+    fn rest(
+        &mut self,
+        table: &'static Table,
+        first: usize,
+        labels: Labels,
+        name: &'r [u8],
+        value: Value<'r>,
+    ) {
+        // It is the last field, and the others are hundreds.
+        for (place, field) in table.fields.iter().enumerate().rev() {
+            let Key::Rest(by_name, select) = field.key else { return };
+            if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
+                match (field.read)(value) {
+                    Ok(Some(value)) => {
+                        let help = self.call.inventory.help(&String::from_utf8_lossy(name));
+                        let sample = ForeignSample { suffix: "", labels: Vec::new(), value };
+                        self.findings.count(self.samples.foreign.push(&family, kind, help, sample));
+                    }
+                    Ok(None) => {}
+                    Err(_) => self.unreadable(field),
+                }
+            } else if let Some(pairs) = select(name) {
                 let labels = self.samples.extend_labels(labels, pairs);
-                self.read(field, self.call.families.of(first + place), labels, member.value);
+                self.read(field, self.call.families.of(first + place), labels, value);
             }
         }
     }

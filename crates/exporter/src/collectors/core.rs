@@ -1,9 +1,11 @@
-//! The core: memory, uptime, TCP.
+//! The core: memory, uptime, version.
 
-use crate::collector::{Collector, Table, at, counter, size};
+use crate::collector::{Collector, Table, at, counter, label, row, size};
 
-/// `core/core_cmd.c`, `core_shmmem`: ints up to 5.6 (modulo 2^32), doubles since 5.7.
+/// `core/core_cmd.c`, `core_shmmem`: ints up to 5.6 (modulo 2^32), doubles since 5.7. `corex/corex_rpc_shm.c`,
+/// `corex_rpc_shm_stats`: the same members as doubles in all versions.
 pub(super) static SHMMEM: Collector = Collector {
+    instead: &["shm.stats"],
     tables: &[Table {
         fields: &[
             size(at(&["total"]), "kamailio_core_shmmem_total", "Size of the shared memory in bytes."),
@@ -47,43 +49,21 @@ pub(super) static UPTIME: Collector = Collector {
     ..Collector::new("core.uptime", "core", "How long Kamailio has been running.")
 };
 
-/// `core/core_cmd.c`, `core_tcpinfo`.
-pub(super) static TCP_INFO: Collector = Collector {
+/// `core/core_cmd.c`, `core_runinfo`. How long it runs stands in `core.uptime` too.
+pub(super) static RUNINFO: Collector = Collector {
     tables: &[Table {
-        fields: &[
-            size(
-                at(&["readers"]),
-                "kamailio_core_tcp_info_readers",
-                "Processes that read from TCP connections.",
-            ),
-            size(
-                at(&["max_connections"]),
-                "kamailio_core_tcp_info_max_connections",
-                "TCP connections that may be open at once, TLS included.",
-            ),
-            size(
-                at(&["max_tls_connections"]),
-                "kamailio_core_tcp_info_max_tls_connections",
-                "TLS connections that may be open at once.",
-            ),
-            size(
-                at(&["opened_connections"]),
-                "kamailio_core_tcp_info_opened_connections",
-                "TCP connections that are open, TLS included.",
-            ),
-            size(
-                at(&["opened_tls_connections"]),
-                "kamailio_core_tcp_info_opened_tls_connections",
-                "TLS connections that are open.",
-            ),
-            size(
-                at(&["write_queued_bytes"]),
-                "kamailio_core_tcp_info_write_queued_bytes",
-                "Bytes that wait to be written to TCP connections.",
-            ),
-        ],
+        fields: &[row(
+            "kamailio_build_info",
+            "The Kamailio that answers; sourceid is the commit that it was built from.",
+            &[
+                label("name", &["name"]),
+                label("version", &["version"]),
+                label("sourceid", &["sourceid"]),
+                label("compiler", &["compiler"]),
+                label("compiled", &["compiled"]),
+            ],
+        )],
         ..Table::NEW
     }],
-    none_configured: &["tcp support disabled"],
-    ..Collector::new("core.tcp_info", "core", "TCP connections.")
+    ..Collector::new("core.runinfo", "core", "Which Kamailio it is.")
 };

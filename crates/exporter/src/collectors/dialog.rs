@@ -1,6 +1,6 @@
 //! Dialogs (module dialog).
 
-use crate::collector::{Collector, Table, at, size};
+use crate::collector::{Call, Collector, Label, LabelValue, Table, at, size};
 
 /// `dialog/dialog.c`, `rpc_dlg_stats_active`: Kamailio walks all its dialogs to answer.
 pub(super) static STATS_ACTIVE: Collector = Collector {
@@ -23,4 +23,26 @@ pub(super) static STATS_ACTIVE: Collector = Collector {
         ..Table::NEW
     }],
     ..Collector::opt_in("dlg.stats_active", "dialog", "Dialogs by state.")
+};
+
+/// `dialog/dlg_profile.c`, `rpc_profile_get_size`: one number.
+pub(super) static PROFILE_GET_SIZE: Collector = Collector {
+    call: Call::EachProfile,
+    tables: &[Table {
+        labels: &[
+            Label { name: "profile", value: LabelValue::Argument(0) },
+            Label { name: "value", value: LabelValue::Argument(1) },
+        ],
+        fields: &[size(
+            at(&[]),
+            "kamailio_dialog_profile_dialogs",
+            "Dialogs in the profile, or those in it that have the value.",
+        )],
+        ..Table::NEW
+    }],
+    ..Collector::opt_in(
+        "dlg.profile_get_size",
+        "dialog",
+        "Dialogs in the profiles that --collector.dialog.profiles names.",
+    )
 };

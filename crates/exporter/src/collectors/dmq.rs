@@ -1,8 +1,10 @@
 //! The message bus between Kamailios (module dmq).
 
-use crate::collector::{Collector, Table, label, row};
+use crate::collector::{Collector, Table, Unreadable, at, field, flag, label, row, size};
+use crate::metric::{Kind, Number};
+use kamailio_binrpc::Value;
 
-/// `dmq/dmq.c`, `dmq_rpc_list_nodes`: one record a node.
+/// `dmq/dmq.c`, `dmq_rpc_list_nodes`: one record a node. `last_notification` is always 0.
 pub(super) static LIST_NODES: Collector = Collector {
     tables: &[Table {
         labels: &[label("host", &["host"]), label("port", &["port"])],
@@ -11,7 +13,26 @@ pub(super) static LIST_NODES: Collector = Collector {
             "A node of the bus; local is 1 for this Kamailio itself.",
             &[label("status", &["status"]), label("local", &["local"])],
         )],
+        more: &[
+            field(
+                at(&["status"]),
+                Kind::Gauge,
+                "kamailio_dmq_node_up",
+                "1 if the node of the bus is active.",
+                is_active,
+            ),
+            size(
+                at(&["fail_count"]),
+                "kamailio_dmq_node_failures",
+                "Failures in a row to reach the node of the bus, since Kamailio 6.1.",
+            ),
+        ],
+        tell_apart: &[label("proto", &["proto"])],
         ..Table::NEW
     }],
     ..Collector::new("dmq.list_nodes", "dmq", "Nodes of the message bus.")
 };
+
+fn is_active(status: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    flag(status.bytes().ok_or(Unreadable)? == b"active")
+}

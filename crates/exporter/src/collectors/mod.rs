@@ -1,14 +1,48 @@
 //! The collectors, one file a subject.
 
+mod benchmark;
+mod call_obj;
+mod capture;
+mod cdp;
+mod cnxcc;
 mod core;
+mod ctl;
 mod custom;
+mod db_cluster;
 mod dialog;
 mod dispatcher;
+mod dlgs;
 mod dmq;
+mod dns;
+mod htable;
+mod imc;
+mod keepalive;
+mod lcr;
+mod mqueue;
+mod msrp;
+mod mtree;
+mod pdb;
+mod peerstate;
+mod pike;
+mod pipelimit;
+mod process;
+mod ptimer;
+mod ratelimit;
+mod rtpengine;
+mod rtpproxy;
+mod sca;
+mod sctp;
+mod secfilter;
 mod sl;
-mod statistics;
+pub mod statistics;
+mod tcp;
 mod tls;
 mod tm;
+mod tsilo;
+mod uac;
+mod udp;
+mod ulscscf;
+mod websocket;
 
 use crate::collector::Collector;
 
@@ -18,7 +52,7 @@ pub static ALL: &[&Collector] = &[
     &sl::STATS,
     &core::SHMMEM,
     &core::UPTIME,
-    &core::TCP_INFO,
+    &tcp::INFO,
     &dispatcher::LIST,
     &tls::INFO,
     &dialog::STATS_ACTIVE,
@@ -26,6 +60,49 @@ pub static ALL: &[&Collector] = &[
     &statistics::FETCH,
     &statistics::TYPED,
     &custom::PAGE,
+    &core::RUNINFO,
+    &process::PKG_STATS,
+    &rtpengine::SHOW,
+    &htable::STATS,
+    &mqueue::GET_SIZES,
+    &pipelimit::LIST,
+    &keepalive::LIST,
+    &mtree::SUMMARY,
+    &dialog::PROFILE_GET_SIZE,
+    &dispatcher::INFO,
+    &dispatcher::OCLIST,
+    &rtpengine::HASH_TOTAL,
+    &rtpproxy::LIST,
+    &uac::REG_DUMP,
+    &secfilter::STATS,
+    &ratelimit::STATS,
+    &pike::TOP,
+    &call_obj::STATS,
+    &benchmark::TIMER_LIST,
+    &dlgs::STATS,
+    &peerstate::STATS,
+    &ptimer::LIST,
+    &udp::PROXY_STATS,
+    &cnxcc::STATS,
+    &cdp::LIST_PEERS,
+    &ulscscf::STATUS,
+    &sctp::INFO,
+    &tcp::LIST,
+    &tls::LIST,
+    &websocket::DUMP,
+    &process::PSA,
+    &msrp::CMAPLIST,
+    &imc::LIST_ROOMS,
+    &tsilo::DUMP,
+    &db_cluster::LIST_CONNECTIONS,
+    &lcr::DUMP_GWS,
+    &sca::SUBSCRIPTION_COUNT,
+    &capture::SIPTRACE,
+    &capture::SIPCAPTURE,
+    &pdb::STATUS,
+    &dns::MEM_INFO,
+    &dns::BLOCKLIST_MEM_INFO,
+    &ctl::CONNECTIONS,
 ];
 
 /// The collector that tells how long Kamailio runs: it is asked in every scrape, because a restart is seen by it.

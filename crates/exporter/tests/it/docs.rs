@@ -1,3 +1,4 @@
+use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collector::{Call, Collector, Field, Key, Table};
 use kamailio_exporter::collectors::ALL;
 use kamailio_exporter::metric::{Family, Kind};
@@ -98,8 +99,7 @@ fn write_collector(page: &mut String, collector: &'static Collector) {
         let labels = table.labels.iter().chain(*labels).chain(table.tell_apart);
         let mut labels: Vec<_> = labels.map(|label| label.name).collect();
         if let Key::Each(select) = key {
-            let pairs = select(b"2xx").or_else(|| select(b"core.requests")).unwrap();
-            labels.extend(pairs.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()));
+            labels.extend(crate::tables::labels_of(*select));
         }
         match rows.iter_mut().find(|(row, _)| row.name == family.name) {
             Some((_, known)) => known.extend(labels),
@@ -122,4 +122,19 @@ fn write_family(page: &mut String, family: &Family, labels: &str) {
         Kind::Untyped => ("", "untyped"),
     };
     writeln!(page, "| `{name}{suffix}` | {kind} | {labels} | {help} |").unwrap();
+}
+
+#[test]
+fn the_new_names_in_the_migration_guide_exist() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrating.md")).unwrap();
+    let mut checked = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let ours = row.split('|').nth(2).unwrap();
+        for name in ours.split('`').skip(1).step_by(2) {
+            assert!(catalogue().has(name), "{name} is not one of our metrics");
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "only {checked} names were found");
 }

@@ -1,6 +1,7 @@
 use crate::support::{Exporter, eventually, samples};
 use fake_kamailio::{Fake, Then};
 use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
+use kamailio_exporter::collectors::ALL;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -20,7 +21,10 @@ const TEN: [&str; 10] = [
 
 /// An exporter of the ten.
 fn start(fake: &Fake, arguments: &[&str]) -> Exporter {
-    Exporter::start(&[&["-u", &fake.unix(), "-m", "auto,dlg.stats_active,-stats"], arguments].concat())
+    let others = ALL.iter().filter(|collector| collector.default && !TEN.contains(&collector.name));
+    let others: String = others.map(|collector| format!(",-{}", collector.name)).collect();
+    let methods = format!("auto,dlg.stats_active{others}");
+    Exporter::start(&[&["-u", &fake.unix(), "-m", &methods], arguments].concat())
 }
 
 /// A packet's body with these records.
@@ -149,12 +153,25 @@ fn destinations_may_be_in_set_0_equal_and_of_any_bytes() {
     assert_eq!(
         targets,
         [
-            "kamailio_dispatcher_list_target{setid=\"0\",uri=\"sip:a\",flags=\"AP\"} 1",
+            "kamailio_dispatcher_list_target{setid=\"0\",uri=\"sip:a\",index=\"1\",flags=\"AP\"} 1",
+            "kamailio_dispatcher_list_target{setid=\"0\",uri=\"sip:a\",index=\"2\",flags=\"AP\"} 1",
             "kamailio_dispatcher_list_target{setid=\"0\",uri=\"sip:\\\"\\\\\\n\u{fffd}\",flags=\"AP\"} 1",
         ]
     );
-    assert_eq!(samples(&page)["kamailio_exporter_duplicate_rows_total{collector=\"dispatcher.list\"}"], 1.0);
+    assert_eq!(samples(&page)["kamailio_exporter_duplicate_rows_total{collector=\"dispatcher.list\"}"], 0.0);
     assert_eq!(success(&page, "dispatcher.list"), 1.0);
+}
+
+#[test]
+fn samples_with_equal_labels_are_counted_and_told_of_once() {
+    let fake = Fake::start();
+    let row = [(Some("2xx"), Arg::Int(3)), (Some("2xx"), Arg::Int(4))];
+    fake.answer("sl.stats", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let exporter = start(&fake, &[]);
+    let page = exporter.page();
+    assert_eq!(samples(&page)["kamailio_sl_stats_codes_total{code=\"2xx\"}"], 3.0);
+    assert_eq!(samples(&page)["kamailio_exporter_duplicate_rows_total{collector=\"sl.stats\"}"], 1.0);
+    assert_eq!(success(&page, "sl.stats"), 1.0);
     exporter.page();
     assert_eq!(exporter.log().matches("rows with the labels of an earlier one").count(), 1);
 }
@@ -344,4 +361,36 @@ fn a_failure_is_logged_when_it_begins_and_when_it_ends() {
     let log = exporter.log();
     assert_eq!(log.matches("msg=\"collector failed\" collector=tm.stats").count(), 1, "{log}");
     assert_eq!(log.matches("msg=\"collector works again\" collector=tm.stats").count(), 1, "{log}");
+}
+
+#[test]
+fn a_statistic_whose_name_says_what_it_is_has_a_family_of_its_own() {
+    let fake = Fake::start();
+    fake.answer(
+        "cnt.list_vars",
+        Kind::Reply,
+        &body(&["calls_total".into(), "delay_seconds".into(), "other".into()]),
+    );
+    fake.answer("cnt.help", Kind::Reply, &body(&["Calls \"seen\"".into()]));
+    let row = [
+        (Some("script.calls_total"), "7".into()),
+        (Some("script.delay_seconds"), "18446744073709551611".into()),
+        (Some("script.other"), "1".into()),
+        (Some("script.not-a-name_total"), "2".into()),
+    ];
+    fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "auto,-stats.fetch"]);
+    let page = exporter.page();
+    for part in [
+        "# HELP kamailio_script_calls_total Calls \"seen\"\n# TYPE kamailio_script_calls_total counter\n\
+         kamailio_script_calls_total 7\n",
+        "# TYPE kamailio_script_delay_seconds gauge\nkamailio_script_delay_seconds -5\n",
+        "kamailio_statistic{group=\"script\",name=\"other\"} 1\n",
+        "kamailio_statistic{group=\"script\",name=\"not-a-name_total\"} 2\n",
+    ] {
+        assert!(page.contains(part), "{part} is not in\n{page}");
+    }
+    let calls = fake.calls().len();
+    exporter.page();
+    assert!(!fake.calls()[calls..].iter().any(|call| call.starts_with("cnt.")), "it asks again");
 }

@@ -6,6 +6,10 @@
 #[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
+/// What is served in another way than kamcmd prints it, or not at all.
+mod exceptions;
+/// Reads what `kamcmd` prints.
+mod kamcmd;
 /// What operators do to a Kamailio, and what happens to it by itself.
 mod life;
 /// Every value that `kamcmd` prints is served.

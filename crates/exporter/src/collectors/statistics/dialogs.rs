@@ -1,13 +1,13 @@
-//! Dialogs (modules dialog, ims_dialog and sst).
+//! Dialogs (modules dialog and ims_dialog).
 
-use super::{counter, family_of_gauges, left_out, stat};
+use super::{counter, family_of_gauges, stat};
 use crate::collector::{Field, is};
 
 const DIALOGS: Field = family_of_gauges("kamailio_dialog_dialogs", "Dialogs, by state.");
-const IMS_DIALOGS: Field = family_of_gauges("kamailio_ims_dialog_dialogs", "Dialogs of module ims_dialog, by state.");
+const IMS_DIALOGS: Field =
+    family_of_gauges("kamailio_ims_dialog_dialogs", "Dialogs of module ims_dialog, by state.");
 
-/// `dialog/dialog.c`, `mod_stats`; `ims_dialog/ims_dialog.c` registers them as `dialog_ng`. `sst/sst.c` registers
-/// `expired_sst` and never counts it.
+/// `dialog/dialog.c`, `mod_stats`; `ims_dialog/ims_dialog.c` registers them as `dialog_ng`.
 pub(super) const DIALOG: &[Field] = &[
     stat(&["dialog.active_dialogs"], DIALOGS, &[is("state", "confirmed")]),
     stat(&["dialog.early_dialogs"], DIALOGS, &[is("state", "early")]),
@@ -34,5 +34,4 @@ pub(super) const DIALOG: &[Field] = &[
         "kamailio_ims_dialog_expired",
         "Dialogs of module ims_dialog that ended because their lifetime was over.",
     ),
-    left_out(&["sst.expired_sst"]),
 ];

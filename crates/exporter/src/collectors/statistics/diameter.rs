@@ -1,7 +1,9 @@
 //! Diameter: all of it (module cdp), and the requests of the IMS modules by command. Kamailio documents the response
 //! times as seconds and counts milliseconds.
 
-use super::{counted_milliseconds, counter, family_of_counters, gauge, milliseconds, of_many, stat};
+use super::{
+    counted_milliseconds, counter, family_of_counters, family_of_gauges, gauge, milliseconds, read, stat,
+};
 use crate::collector::{Field, Label, is};
 
 const TIMEOUTS: Field = family_of_counters(
@@ -12,30 +14,40 @@ const REPLIES: Field = family_of_counters(
     "kamailio_diameter_replies_received",
     "Replies to Diameter requests of the IMS modules, by command.",
 );
-const RESPONSE_SECONDS: Field = counted_milliseconds(
-    of_many(),
-    "kamailio_diameter_response_seconds",
-    "Time spent waiting for the replies to Diameter requests of the IMS modules, by command.",
+const RESPONSE_SECONDS: Field = read(
+    family_of_counters(
+        "kamailio_diameter_response_seconds",
+        "Time spent waiting for the replies to Diameter requests of the IMS modules, by command.",
+    ),
+    counted_milliseconds,
 );
-const AVERAGE_SECONDS: Field = milliseconds(
-    of_many(),
-    "kamailio_diameter_average_response_seconds",
-    "Average time until the reply to a Diameter request of the IMS modules since the start, by command.",
+const AVERAGE_SECONDS: Field = read(
+    family_of_gauges(
+        "kamailio_diameter_average_response_seconds",
+        "Average time until the reply to a Diameter request of the IMS modules since the start, by command.",
+    ),
+    milliseconds,
 );
 
 /// `cdp/cdp_stats.c`.
 pub(super) const CDP: &[Field] = &[
     counter(&["cdp.timeout"], "kamailio_cdp_timeouts", "Diameter requests that were not answered in time."),
     counter(&["cdp.replies_received"], "kamailio_cdp_replies_received", "Replies to Diameter requests."),
-    counted_milliseconds(
-        &["cdp.replies_response_time"],
-        "kamailio_cdp_response_seconds",
-        "Time spent waiting for the replies to Diameter requests.",
+    read(
+        counter(
+            &["cdp.replies_response_time"],
+            "kamailio_cdp_response_seconds",
+            "Time spent waiting for the replies to Diameter requests.",
+        ),
+        counted_milliseconds,
     ),
-    milliseconds(
-        &["cdp.average_response_time"],
-        "kamailio_cdp_average_response_seconds",
-        "Average time until the reply to a Diameter request since the start.",
+    read(
+        gauge(
+            &["cdp.average_response_time"],
+            "kamailio_cdp_average_response_seconds",
+            "Average time until the reply to a Diameter request since the start.",
+        ),
+        milliseconds,
     ),
     gauge(&["cdp.queuelength"], "kamailio_cdp_queue_length", "Diameter messages that wait for a worker."),
 ];

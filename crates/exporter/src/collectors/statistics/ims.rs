@@ -1,6 +1,6 @@
 //! IMS: charging, quality of service, registrations.
 
-use super::{counter, family_of_counters, family_of_gauges, gauge, left_out, ratio, stat};
+use super::{counter, family_of_counters, family_of_gauges, gauge, percent, read, stat};
 use crate::collector::{Field, is};
 
 const CCRS: Field = family_of_counters(
@@ -14,10 +14,8 @@ const CCRS_BY_RESULT: Field = family_of_counters(
 );
 const RX_SESSIONS: Field =
     family_of_gauges("kamailio_ims_qos_rx_sessions", "Rx sessions, by what they are for.");
-const AARS: Field = family_of_counters(
-    "kamailio_ims_qos_aars_sent",
-    "AA requests sent, by what their Rx session is for.",
-);
+const AARS: Field =
+    family_of_counters("kamailio_ims_qos_aars_sent", "AA requests sent, by what their Rx session is for.");
 const AARS_BY_RESULT: Field = family_of_counters(
     "kamailio_ims_qos_aars_by_result",
     "AA requests that were answered or failed, by what their Rx session is for and by whether they succeeded.",
@@ -87,11 +85,7 @@ pub(super) const SESSIONS: &[Field] = &[
         "kamailio_ims_charging_calls_ended",
         "Calls that Kamailio ended because of their charging.",
     ),
-    counter(
-        &["ims_qos.asrs"],
-        "kamailio_ims_qos_asrs_received",
-        "Abort session requests received.",
-    ),
+    counter(&["ims_qos.asrs"], "kamailio_ims_qos_asrs_received", "Abort session requests received."),
     counter(
         &["ims_qos.media_rx_sessions"],
         "kamailio_ims_qos_media_rx_sessions_opened",
@@ -118,10 +112,13 @@ pub(super) const REGISTRAR: &[Field] = &[
         "kamailio_ims_registrar_scscf_default_expires_seconds",
         "How long a registration at the S-CSCF lasts if the client does not say.",
     ),
-    ratio(
-        &["ims_registrar_scscf.default_expires_range"],
-        "kamailio_ims_registrar_scscf_default_expires_range_ratio",
-        "By which part the time that a registration at the S-CSCF lasts is varied at random.",
+    read(
+        gauge(
+            &["ims_registrar_scscf.default_expires_range"],
+            "kamailio_ims_registrar_scscf_default_expires_range_ratio",
+            "By which part the time that a registration at the S-CSCF lasts is varied at random.",
+        ),
+        percent,
     ),
     gauge(
         &["ims_registrar_scscf.notifies_in_q"],
@@ -142,8 +139,6 @@ pub(super) const USRLOC: &[Field] = &[
         "kamailio_ims_usrloc_pcscf_contacts_expired",
         "Contacts of the P-CSCF whose registration ran out.",
     ),
-    // Kamailio prints the number of expired contacts under this name: no count of identities, and served already.
-    left_out(&["ims_usrloc_pcscf.registered_impus"]),
     gauge(
         &["ims_usrloc_scscf.active_subscriptions"],
         "kamailio_ims_usrloc_scscf_subscriptions",

@@ -1,7 +1,7 @@
-//! Messages that are kept, traced or captured (modules msilo, imc, siptrace, sipcapture).
+//! Messages that are kept, traced or captured (modules msilo, siptrace, sipcapture).
 
-use super::{NO_LABEL, counter, family_of_counters, left_out, selected, stat};
-use crate::collector::{Field, is};
+use super::{NO_LABEL, counter, family_of_counters, selected, stat};
+use crate::collector::{Field, NameLabels, is};
 
 const DELIVERIES: Field = family_of_counters(
     "kamailio_msilo_deliveries",
@@ -16,7 +16,7 @@ const REPLIES: Field = family_of_counters(
     "SIP replies captured, by capture mode; the default mode has no label.",
 );
 
-/// `msilo/msilo.c`, `msilo_stats`. `imc/imc.c` registers `active_rooms` and never updates it.
+/// `msilo/msilo.c`, `msilo_stats`.
 pub(super) const MSILO: &[Field] = &[
     counter(
         &["msilo.stored_messages"],
@@ -27,7 +27,6 @@ pub(super) const MSILO: &[Field] = &[
     stat(&["msilo.failed_messages"], DELIVERIES, &[is("kind", "message"), is("result", "failure")]),
     stat(&["msilo.dumped_reminders"], DELIVERIES, &[is("kind", "reminder"), is("result", "success")]),
     stat(&["msilo.failed_reminders"], DELIVERIES, &[is("kind", "reminder"), is("result", "failure")]),
-    left_out(&["imc.active_rooms"]),
 ];
 
 /// `siptrace/siptrace.c`, `siptrace_stats`; `sipcapture/sipcapture.c` has two for each capture mode.
@@ -41,7 +40,7 @@ pub(super) const TRACED: &[Field] = &[
 ];
 
 /// `captured_requests[mode]`.
-fn mode<'n>(name: &'n [u8], what: &[u8]) -> Option<[(&'static str, &'n [u8]); 2]> {
+fn mode<'n>(name: &'n [u8], what: &[u8]) -> Option<NameLabels<'n>> {
     let mode = name.strip_prefix(what)?.strip_suffix(b"]")?;
     (!mode.is_empty()).then_some([("mode", mode), NO_LABEL])
 }

@@ -1,15 +1,13 @@
 //! Registrations: what is accepted (module registrar), where users are (usrloc, p_usrloc), and those that Kamailio
 //! itself has elsewhere (uac).
 
-use super::{NO_LABEL, counter, family_of_counters, family_of_gauges, gauge, ratio, selected, stat};
-use crate::collector::{Field, is};
+use super::{NO_LABEL, family_of_counters, family_of_gauges, gauge, percent, read, selected, stat};
+use crate::collector::{Field, NameLabels, is};
 
 const ANSWERED: Field =
     family_of_counters("kamailio_registrar_registrations", "REGISTER requests, by what they were answered.");
-const USERS: Field = family_of_gauges(
-    "kamailio_usrloc_users",
-    "Addresses of record that have a contact, by location table.",
-);
+const USERS: Field =
+    family_of_gauges("kamailio_usrloc_users", "Addresses of record that have a contact, by location table.");
 const CONTACTS: Field =
     family_of_gauges("kamailio_usrloc_contacts", "Registered contacts, by location table.");
 const EXPIRED: Field = family_of_counters(
@@ -36,15 +34,21 @@ pub(super) const REGISTRAR: &[Field] = &[
         "kamailio_registrar_default_expires_seconds",
         "How long a registration lasts if the client does not say: the parameter default_expires.",
     ),
-    ratio(
-        &["registrar.default_expires_range"],
-        "kamailio_registrar_default_expires_range_ratio",
-        "By which part default_expires is varied at random: the parameter default_expires_range.",
+    read(
+        gauge(
+            &["registrar.default_expires_range"],
+            "kamailio_registrar_default_expires_range_ratio",
+            "By which part default_expires is varied at random: the parameter default_expires_range.",
+        ),
+        percent,
     ),
-    ratio(
-        &["registrar.expires_range"],
-        "kamailio_registrar_expires_range_ratio",
-        "By which part the time that a client asks for is varied at random: the parameter expires_range.",
+    read(
+        gauge(
+            &["registrar.expires_range"],
+            "kamailio_registrar_expires_range_ratio",
+            "By which part the time that a client asks for is varied at random: the parameter expires_range.",
+        ),
+        percent,
     ),
 ];
 
@@ -83,7 +87,7 @@ pub(super) const UAC: &[Field] = &[
 
 /// `location_users` is the number of users in the table `location`. The separator is the core parameter
 /// stats_name_separator: `_`, or another mark.
-fn table<'n>(name: &'n [u8], what: &[u8]) -> Option<[(&'static str, &'n [u8]); 2]> {
+fn table<'n>(name: &'n [u8], what: &[u8]) -> Option<NameLabels<'n>> {
     let table = name.strip_prefix(b"usrloc.")?.strip_suffix(what)?;
     let table = match table {
         [table @ .., mark] if mark.is_ascii_punctuation() => table,

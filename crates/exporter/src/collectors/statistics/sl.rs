@@ -1,6 +1,6 @@
 //! Replies sent without a transaction (module sl).
 
-use super::{counter, family_of_counters, left_out, stat};
+use super::{counter, family_of_counters, stat};
 use crate::collector::{Field, is};
 
 const BY_CODE: Field = family_of_counters(
@@ -14,7 +14,7 @@ macro_rules! by_code {
     };
 }
 
-/// `sl/sl.c`, `mod_stats`. Kamailio registers `sent_err_replies` and never counts it.
+/// `sl/sl.c`, `mod_stats`.
 pub(super) const SL: &[Field] = &[
     counter(&["sl.sent_replies"], "kamailio_sl_replies_sent", "Replies sent without a transaction."),
     counter(
@@ -27,7 +27,6 @@ pub(super) const SL: &[Field] = &[
         "kamailio_sl_acks_absorbed",
         "ACKs received for replies that were sent without a transaction.",
     ),
-    left_out(&["sl.sent_err_replies"]),
 ];
 
 /// The codes and classes; `xxx` is everything outside 100 to 699.

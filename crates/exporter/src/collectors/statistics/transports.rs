@@ -36,7 +36,11 @@ pub(super) const TCP: &[Field] = &[
         "kamailio_tcp_connections_reset",
         "TCP connections that the peer reset after they were established.",
     ),
-    counter(&["tcp.send_timeout"], "kamailio_tcp_sends_timed_out", "Writes to a TCP connection that timed out."),
+    counter(
+        &["tcp.send_timeout"],
+        "kamailio_tcp_sends_timed_out",
+        "Writes to a TCP connection that timed out.",
+    ),
     counter(
         &["tcp.sendq_full"],
         "kamailio_tcp_sends_refused",
@@ -71,7 +75,11 @@ pub(super) const TLS: &[Field] = &[
 
 /// `core/sctp_core.c` and `sctp/sctp_stats.c`.
 pub(super) const SCTP: &[Field] = &[
-    counter(&["sctp.established"], "kamailio_sctp_associations_established", "SCTP associations established."),
+    counter(
+        &["sctp.established"],
+        "kamailio_sctp_associations_established",
+        "SCTP associations established.",
+    ),
     counter(
         &["sctp.connect_failed"],
         "kamailio_sctp_connects_failed",

@@ -31,10 +31,8 @@ const TRANSMITTED: Field = family_of_counters(
     "kamailio_websocket_frames_transmitted_by_subprotocol",
     "WebSocket frames sent, by subprotocol.",
 );
-const HANDSHAKES: Field = family_of_counters(
-    "kamailio_websocket_handshakes",
-    "WebSocket handshakes, by whether they succeeded.",
-);
+const HANDSHAKES: Field =
+    family_of_counters("kamailio_websocket_handshakes", "WebSocket handshakes, by whether they succeeded.");
 const SUCCESSFUL_HANDSHAKES: Field = family_of_counters(
     "kamailio_websocket_successful_handshakes_by_subprotocol",
     "WebSocket handshakes that succeeded, by subprotocol.",

@@ -1,0 +1,60 @@
+//! Times that the configuration script takes (module benchmark).
+
+use crate::collector::{Collector, Table, Unreadable, at, field, label, statistic};
+use crate::metric::{Kind, Number};
+use kamailio_binrpc::Value;
+
+/// `benchmark/benchmark.c`, `bm_rpc_timer_struct`: one record a timer, in microseconds, the large ones as text. What
+/// starts again with each period is left out.
+pub(super) static TIMER_LIST: Collector = Collector {
+    tables: &[Table {
+        labels: &[label("name", &["name"])],
+        fields: &[
+            field(
+                at(&["calls"]),
+                Kind::Counter,
+                "kamailio_benchmark_timer_runs",
+                "How often the timer was stopped.",
+                statistic,
+            ),
+            field(
+                at(&["sum"]),
+                Kind::Counter,
+                "kamailio_benchmark_timer_seconds",
+                "Time that was measured.",
+                seconds,
+            ),
+            field(
+                at(&[]),
+                Kind::Gauge,
+                "kamailio_benchmark_timer_min_seconds",
+                "The least that was measured.",
+                least,
+            ),
+            field(
+                at(&["global_max"]),
+                Kind::Gauge,
+                "kamailio_benchmark_timer_max_seconds",
+                "The most that was measured.",
+                seconds,
+            ),
+        ],
+        ..Table::NEW
+    }],
+    ..Collector::opt_in("benchmark.timer_list", "benchmark", "Times that the configuration script takes.")
+};
+
+fn seconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match statistic(value)? {
+        Some(Number::Signed(microseconds)) => Ok(Some(Number::Float(microseconds as f64 / 1e6))),
+        _ => Err(Unreadable),
+    }
+}
+
+/// A timer that never ran has the largest number there is as its minimum.
+fn least(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match timer.get("calls").map(statistic) {
+        Some(Ok(Some(Number::Signed(0)))) => Ok(None),
+        _ => seconds(timer.get("global_min").ok_or(Unreadable)?),
+    }
+}

@@ -1,0 +1,34 @@
+//! Numbers given to calls (module call_obj).
+
+use crate::collector::{Collector, Emit, Key, Table, gauge, size};
+use crate::metric::Number;
+use kamailio_binrpc::Members;
+
+/// `call_obj/call_obj_mod.c`, `rpc_stats`: the lines `Start: 1  End: 100` and `Total: 100  Assigned: 6  (6.00%)`.
+pub(super) static STATS: Collector = Collector {
+    tables: &[Table {
+        fields: &[
+            gauge(Key::Mapped, "kamailio_call_obj_first", "The lowest number that is given to calls."),
+            gauge(Key::Mapped, "kamailio_call_obj_last", "The highest number that is given to calls."),
+            size(Key::Mapped, "kamailio_call_obj_objects", "Numbers that there are for calls."),
+            size(Key::Mapped, "kamailio_call_obj_assigned", "Numbers that calls have."),
+        ],
+        ..Table::NEW
+    }],
+    map: Some(read),
+    ..Collector::opt_in("call_obj.stats", "call_obj", "Numbers given to calls.")
+};
+
+fn read(lines: Members<'_>, emit: &mut Emit<'_>) {
+    let text: Vec<_> = lines.iter().filter_map(|line| line.value.bytes()).collect();
+    let text = text.join(&b' ');
+    let mut words = text.split(u8::is_ascii_whitespace);
+    while let Some(word) = words.next() {
+        if let Some(place) = NAMES.iter().position(|name| *name == word) {
+            let number = words.next().and_then(|number| std::str::from_utf8(number).ok()?.parse().ok());
+            emit(place, &[], number.map(Number::Signed));
+        }
+    }
+}
+
+const NAMES: [&[u8]; 4] = [b"Start:", b"End:", b"Total:", b"Assigned:"];

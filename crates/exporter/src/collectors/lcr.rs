@@ -1,0 +1,45 @@
+//! Gateways (module lcr).
+
+use crate::collector::{Collector, Table, Unreadable, at, field, flag, label, statistic};
+use crate::metric::{Kind, Number};
+use kamailio_binrpc::Value;
+
+/// `lcr/lcr_rpc.c`, `dump_gws`.
+pub(super) static DUMP_GWS: Collector = Collector {
+    tables: &[Table {
+        rows: &["gw", ""],
+        labels: &[label("lcr_id", &["lcr_id"]), label("gw_id", &["gw_id"]), label("gw_name", &["gw_name"])],
+        fields: &[
+            field(
+                at(&["state"]),
+                Kind::Gauge,
+                "kamailio_lcr_gateway_up",
+                "1 unless the gateway was found to be inactive.",
+                is_not_inactive,
+            ),
+            field(
+                at(&["defunct_until"]),
+                Kind::Gauge,
+                "kamailio_lcr_gateway_defunct_until_timestamp_seconds",
+                "Until when the gateway is not used, in seconds since 1970.",
+                until,
+            ),
+        ],
+        ..Table::NEW
+    }],
+    large: true,
+    ..Collector::opt_in("lcr.dump_gws", "lcr", "Gateways.")
+};
+
+/// Above it are the states of a gateway that failed fewer times than it may.
+fn is_not_inactive(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    flag(state.unsigned().ok_or(Unreadable)? != INACTIVE)
+}
+
+/// 0 is a gateway that was never declared defunct.
+fn until(text: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    Ok(statistic(text)?.filter(|number| *number != Number::Signed(0)))
+}
+
+// lcr/lcr_mod.h: GW_INACTIVE.
+const INACTIVE: u64 = 2;

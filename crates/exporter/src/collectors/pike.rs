@@ -1,0 +1,20 @@
+//! Addresses that send too much (module pike).
+
+use crate::collector::{Collector, Table, at, size};
+
+/// `pike/pike_top.c`, `pike_top`: those that are blocked, if it is asked for nothing else.
+pub(super) static TOP: Collector = Collector {
+    tables: &[Table {
+        fields: &[
+            size(at(&["number_of_rows"]), "kamailio_pike_hot_addresses", "Addresses over the limit."),
+            size(
+                at(&["max_hits"]),
+                "kamailio_pike_max_hits",
+                "Requests in an interval that an address may send.",
+            ),
+        ],
+        ..Table::NEW
+    }],
+    large: true,
+    ..Collector::opt_in("pike.top", "pike", "Addresses that send too much.")
+};

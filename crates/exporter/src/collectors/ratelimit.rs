@@ -1,0 +1,52 @@
+//! Rate limits by numbered pipes (module ratelimit).
+
+use crate::collector::{Collector, Emit, Key, Table, gauge, label, size};
+use crate::metric::Number;
+use kamailio_binrpc::{Members, Value};
+
+/// `ratelimit/ratelimit.c`, `rpc_stats`: a line a pipe, `PIPE[0]: 300/20 (drop rate: 1)`. Those that are not used have
+/// neither requests nor a limit.
+pub(super) static STATS: Collector = Collector {
+    tables: &[Table {
+        labels: &[label("pipe", &[])],
+        fields: &[
+            size(
+                Key::Mapped,
+                "kamailio_ratelimit_pipe_last_requests",
+                "Requests to the pipe in the last interval.",
+            ),
+            gauge(Key::Mapped, "kamailio_ratelimit_pipe_limit", "What the pipe lets through in an interval."),
+            gauge(
+                Key::Mapped,
+                "kamailio_ratelimit_pipe_drop_rate",
+                "Of how many requests algorithm RED drops one; 0 if it drops none.",
+            ),
+        ],
+        ..Table::NEW
+    }],
+    map: Some(read),
+    ..Collector::opt_in("rl.stats", "ratelimit", "Rate limits by pipe.")
+};
+
+fn read(lines: Members<'_>, emit: &mut Emit<'_>) {
+    for line in lines {
+        match pipe(line.value) {
+            Some((_, [0, 0, _])) => {}
+            Some((name, numbers)) => {
+                for (place, number) in numbers.into_iter().enumerate() {
+                    emit(place, &[("pipe", name.as_bytes())], Some(Number::Signed(number)));
+                }
+            }
+            None => emit(0, &[], None),
+        }
+    }
+}
+
+fn pipe(line: Value<'_>) -> Option<(&str, [i64; 3])> {
+    let rest = std::str::from_utf8(line.bytes()?).ok()?.strip_prefix("PIPE[")?;
+    let (name, rest) = rest.split_once("]: ")?;
+    let (requests, rest) = rest.split_once('/')?;
+    let (limit, rest) = rest.split_once(" (drop rate: ")?;
+    let drop_rate = rest.strip_suffix(')')?;
+    Some((name, [requests.parse().ok()?, limit.parse().ok()?, drop_rate.parse().ok()?]))
+}

@@ -1,0 +1,67 @@
+//! Media relays (module rtpengine).
+
+use crate::collector::{Call, Collector, Table, Unreadable, at, field, flag, label, size};
+use crate::metric::{Kind, Number};
+use kamailio_binrpc::Value;
+
+/// `rtpengine/rtpengine.c`, `rtpengine_rpc_show`: one record a node.
+///
+/// Up to 5.8 `disabled` is 1 for a node that does not answer, and the string `1(permanent)` for one that was switched
+/// off. Since 6.0 it is 1 for one that was switched off, and `active` is 0 for one that does not answer.
+/// `recheck_ticks` is a time on Kamailio's own clock.
+pub(super) static SHOW: Collector = Collector {
+    call: Call::Once(&["all"]),
+    tables: &[Table {
+        labels: &[label("url", &["url"]), label("set", &["set"]), label("index", &["index"])],
+        fields: &[
+            field(
+                at(&[]),
+                Kind::Gauge,
+                "kamailio_rtpengine_node_up",
+                "1 if Kamailio uses the node: it answers and was not switched off.",
+                is_up,
+            ),
+            field(
+                at(&[]),
+                Kind::Gauge,
+                "kamailio_rtpengine_node_disabled",
+                "1 if the node was switched off.",
+                is_switched_off,
+            ),
+            size(at(&["weight"]), "kamailio_rtpengine_node_weight", "Weight of the node in its set."),
+        ],
+        ..Table::NEW
+    }],
+    none_configured: &["Instance not found", "Instance not found (no sets loaded)"],
+    ..Collector::new("rtpengine.show", "rtpengine", "Media relays.")
+};
+
+/// `rtpengine/rtpengine.c`, `rtpengine_rpc_get_hash_total`.
+pub(super) static HASH_TOTAL: Collector = Collector {
+    tables: &[Table {
+        fields: &[size(
+            at(&[]),
+            "kamailio_rtpengine_hash_calls",
+            "Calls whose media relay Kamailio remembers.",
+        )],
+        ..Table::NEW
+    }],
+    ..Collector::opt_in("rtpengine.get_hash_total", "rtpengine", "Calls with a media relay.")
+};
+
+fn is_up(node: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match (node.get("active"), node.get("disabled")) {
+        (Some(active), _) => flag(active.unsigned().ok_or(Unreadable)? != 0),
+        (None, Some(Value::Str(_))) => flag(false),
+        (None, Some(disabled)) => flag(disabled.unsigned().ok_or(Unreadable)? == 0),
+        (None, None) => Err(Unreadable),
+    }
+}
+
+fn is_switched_off(node: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match (node.get("active"), node.get("disabled")) {
+        (Some(_), Some(disabled)) => flag(disabled.unsigned().ok_or(Unreadable)? != 0),
+        (None, Some(disabled)) => flag(matches!(disabled, Value::Str(_))),
+        (_, None) => Err(Unreadable),
+    }
+}

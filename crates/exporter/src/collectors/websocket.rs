@@ -1,0 +1,33 @@
+//! Websocket connections (module websocket).
+
+use crate::collector::{Collector, Table, Unreadable, at, field, unsigned};
+use crate::metric::{Kind, Number};
+use kamailio_binrpc::Value;
+
+/// `websocket/ws_conn.c`, `ws_rpc_dump`: up to 50 connections, and how many these are.
+pub(super) static DUMP: Collector = Collector {
+    tables: &[Table {
+        rows: &["info"],
+        fields: &[field(
+            at(&[]),
+            Kind::Gauge,
+            "kamailio_websocket_listed_connections",
+            "Websocket connections, if Kamailio lists them all.",
+            all,
+        )],
+        ..Table::NEW
+    }],
+    large: true,
+    ..Collector::opt_in(
+        "ws.dump",
+        "websocket",
+        "Websocket connections, as long as they are few: the statistics count them better.",
+    )
+};
+
+fn all(info: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    if info.get("truncated").and_then(Value::bytes) == Some(b"yes") {
+        return Ok(None);
+    }
+    unsigned(info.get("wscounter").ok_or(Unreadable)?)
+}

@@ -1,0 +1,317 @@
+use kamailio_binrpc::wire::{self, Arg, Nodes};
+use kamailio_exporter::catalogue::{CollectorFamilies, catalogue};
+use kamailio_exporter::collector::{Collector, Field, Key, LabelValue};
+use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::inventory::Inventory;
+use kamailio_exporter::metric::{Kind, Number, Samples};
+use kamailio_exporter::walk::{Answered, Findings, walk};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+/// What Kamailio prints under these names is no measurement: three are registered and never updated, the fourth has the
+/// value of another.
+const LEFT_OUT: [&str; 4] =
+    ["sl.sent_err_replies", "sst.expired_sst", "imc.active_rooms", "ims_usrloc_pcscf.registered_impus"];
+
+/// A name of what has a `*` in the list.
+const EXAMPLES: [(&str, &str); 7] = [
+    ("usrloc.*_users", "usrloc.location_users"),
+    ("usrloc.*_contacts", "usrloc.location_contacts"),
+    ("usrloc.*_expires", "usrloc.location_expires"),
+    ("sipcapture.captured_requests[*]", "sipcapture.captured_requests[mode]"),
+    ("sipcapture.captured_replies[*]", "sipcapture.captured_replies[mode]"),
+    ("script.*", "script.calls"),
+    ("*.*", "module.name"),
+];
+
+/// Those that no field is for.
+const UNKNOWN: [&str; 2] = ["script.calls", "module.name"];
+
+/// A row of the list of all statistics that Kamailio 5.6 and 6.2 have: group, name, type, unit, help.
+struct Row {
+    name: String,
+    kind: String,
+    unit: String,
+}
+
+fn rows() -> Vec<Row> {
+    let list = include_str!("../fixtures/stats.tsv");
+    let rows: Vec<_> = list.lines().skip(1).map(row).collect();
+    assert_eq!(rows.len(), 487, "the list has grown or shrunk: so must the tables");
+    rows
+}
+
+fn row(line: &str) -> Row {
+    let columns: Vec<&str> = line.split('\t').collect();
+    let [group, name, kind, unit, _help] = columns[..] else { panic!("not five columns: {line}") };
+    let pattern = format!("{group}.{name}");
+    let example = EXAMPLES.iter().find(|(row, _)| *row == pattern).map(|(_, example)| *example);
+    assert!(example.is_some() || !pattern.contains('*'), "{pattern} needs an example");
+    Row { name: example.map_or(pattern, str::to_owned), kind: kind.to_owned(), unit: unit.to_owned() }
+}
+
+fn collector() -> (&'static Collector, &'static CollectorFamilies) {
+    let place = ALL.iter().position(|collector| collector.name == "stats").unwrap();
+    (ALL[place], catalogue().collector(place))
+}
+
+fn walked(body: &[u8]) -> (Samples, Findings, usize) {
+    let mut nodes = Nodes::new();
+    nodes.decode(body).unwrap();
+    let records = nodes.members(body);
+    let (collector, families) = collector();
+    let mut samples = Samples::new(1000);
+    let inventory = Inventory::default();
+    let answered = Answered { collector, families, arguments: &[], inventory: &inventory, more: true };
+    let findings = walk(answered, records, &mut samples);
+    let statistics = records.iter().filter_map(|record| record.value.members()).flatten().count();
+    (samples, findings, statistics)
+}
+
+/// The samples that a reply with these statistics gives: series and value.
+fn served(statistics: &[(&str, &str)]) -> (BTreeMap<String, Number>, Findings) {
+    let (samples, findings, count) = walked(&reply(statistics));
+    assert_eq!(count, statistics.len());
+    (series(&samples), findings)
+}
+
+fn series(samples: &Samples) -> BTreeMap<String, Number> {
+    let families = catalogue().families().iter().enumerate();
+    let series = families.flat_map(|(id, announced)| {
+        samples.family(id).map(move |(labels, number)| {
+            (format!("{}{}", announced.sample_name, String::from_utf8_lossy(labels)), number)
+        })
+    });
+    series.collect()
+}
+
+/// A body with one struct, as `stats.fetch` sends it.
+fn reply(statistics: &[(&str, &str)]) -> Vec<u8> {
+    let members: Vec<_> = statistics.iter().map(|(name, value)| (Some(*name), Arg::from(*value))).collect();
+    let mut packet = Vec::new();
+    wire::encode(wire::Kind::Reply, wire::Cookie(1), &[Arg::Struct(&members)], &mut packet).unwrap();
+    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+}
+
+/// A packet of the captures, without its header.
+fn captured(version: &str, name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures").join(version);
+    let mut packet = std::fs::read(folder.join(format!("{name}.reply"))).unwrap();
+    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+}
+
+/// The fields that have a statistic's name.
+fn fields_named(name: &str) -> Vec<&'static Field> {
+    let fields = collector().0.fields();
+    fields.filter(|field| matches!(field.key, Key::At([key]) if *key == name)).collect()
+}
+
+#[test]
+fn every_statistic_has_one_field_of_its_type() {
+    let mut known = BTreeSet::new();
+    for Row { name, kind, unit } in rows() {
+        let named = fields_named(&name);
+        assert!(named.len() < 2, "{name} has {} fields", named.len());
+        let selected = || {
+            let (place, _) = collector().1.selected(name.as_bytes())?;
+            collector().0.fields().nth(place)
+        };
+        let field = named.first().copied().or_else(selected);
+        known.insert(name.clone());
+        if LEFT_OUT.contains(&name.as_str()) || UNKNOWN.contains(&name.as_str()) {
+            assert_eq!(field.is_some(), LEFT_OUT.contains(&name.as_str()), "{name}");
+            continue;
+        }
+        let family = field.unwrap_or_else(|| panic!("{name} has no field")).family;
+        assert_eq!(
+            family.kind == Kind::Counter,
+            kind == "counter",
+            "{name}, a {kind}, is in {}",
+            family.name
+        );
+        assert!(
+            unit.is_empty() || family.name.ends_with(&format!("_{unit}")),
+            "{name} is in {}",
+            family.name
+        );
+    }
+    for field in collector().0.fields() {
+        if let Key::At(path) = field.key {
+            let [name] = path else { panic!("{} has no name", field.family.name) };
+            assert!(known.contains(*name), "{name} is not in the list");
+        }
+    }
+}
+
+#[test]
+fn every_statistic_becomes_a_sample_and_no_two_the_same() {
+    let rows = rows();
+    let values: Vec<String> = (1..=rows.len()).map(|number| (number * 1000).to_string()).collect();
+    let statistics: Vec<_> = rows.iter().zip(&values).map(|(row, value)| (&*row.name, &**value)).collect();
+    let (series, findings) = served(&statistics);
+    assert_eq!(findings, Findings::default());
+    assert_eq!(series.len(), rows.len() - LEFT_OUT.len());
+    let unknown: Vec<_> = series.keys().filter(|series| series.starts_with("kamailio_statistic")).collect();
+    assert_eq!(
+        unknown,
+        [
+            "kamailio_statistic{group=\"module\",name=\"name\"}",
+            "kamailio_statistic{group=\"script\",name=\"calls\"}"
+        ]
+    );
+}
+
+#[test]
+fn what_is_left_out_gives_no_sample_at_all() {
+    for name in LEFT_OUT {
+        assert_eq!(fields_named(name).len(), 1, "{name}");
+        let (series, findings) = served(&[(name, "7")]);
+        assert_eq!((series.len(), findings), (0, Findings::default()), "{name}");
+    }
+}
+
+#[test]
+fn labels_say_what_the_name_says() {
+    for field in collector().0.fields() {
+        let Key::At([name]) = field.key else { continue };
+        for label in field.labels {
+            let LabelValue::Is(value) = label.value else { panic!("{name}: {} is not constant", label.name) };
+            let words = words(label.name, value);
+            assert!(words.iter().any(|word| name.contains(word)), "{name}: {}={value}", label.name);
+        }
+    }
+}
+
+/// One of these stands in the name of a statistic with this label.
+fn words(label: &str, value: &str) -> Vec<String> {
+    let same = [value.to_owned()];
+    let words: &[&str] = match (label, value) {
+        ("method", "REGISTER") => &["requests_register", "xx_reg"],
+        ("state", "confirmed") => &["active"],
+        ("result", "success") => &["successful", "dumped", "connok"],
+        ("result", "failure") => &["failed", "connfail"],
+        ("method" | "command", _) => {
+            return vec![format!("_{}", value.to_lowercase()), format!(".{}", value.to_lowercase())];
+        }
+        ("code", _) if value.len() == 3 => return same.into(),
+        ("class", "1xx" | "2xx" | "3xx" | "4xx" | "5xx" | "6xx") => return same.into(),
+        ("subprotocol" | "side" | "type" | "session" | "table" | "kind" | "state" | "result", _) => {
+            return same.into();
+        }
+        _ => panic!("{label}={value}: add what it stands for"),
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn fields_of_a_family_have_the_same_labels() {
+    let mut families: HashMap<&str, (&str, Vec<&str>)> = HashMap::new();
+    for field in collector().0.fields() {
+        let Key::At([name]) = field.key else { continue };
+        let labels: Vec<_> = field.labels.iter().map(|label| label.name).collect();
+        let (first, known) = families.entry(field.family.name).or_insert((name, labels.clone()));
+        // Old versions of ims_qos count all AARs together, instead of by session.
+        let without_session = name.starts_with("ims_qos.aar_") || known.contains(&"session");
+        if !without_session && !known.contains(&"command") {
+            assert_eq!(labels, *known, "{name} and {first}");
+        }
+    }
+}
+
+#[test]
+fn units_are_seconds_and_ratios() {
+    for (name, value, series, expected) in [
+        ("cdp.replies_response_time", "1500", "kamailio_cdp_response_seconds_total", Number::Float(1.5)),
+        (
+            "ims_icscf.lir_avg_response_time",
+            "20",
+            "kamailio_diameter_average_response_seconds{command=\"LIR\"}",
+            Number::Float(0.02),
+        ),
+        ("registrar.expires_range", "30", "kamailio_registrar_expires_range_ratio", Number::Float(0.3)),
+        (
+            "registrar.default_expire",
+            "3600",
+            "kamailio_registrar_default_expires_seconds",
+            Number::Signed(3600),
+        ),
+        ("uac.regactive", "18446744073709551613", "kamailio_uac_registrations_active", Number::Signed(-3)),
+        (
+            "usrloc.my-table-expires",
+            "4",
+            "kamailio_usrloc_contacts_expired_total{table=\"my-table\"}",
+            Number::Signed(4),
+        ),
+        (
+            "sipcapture.captured_replies[hep]",
+            "5",
+            "kamailio_sipcapture_replies_captured_total{mode=\"hep\"}",
+            Number::Signed(5),
+        ),
+    ] {
+        let (served, findings) = served(&[(name, value)]);
+        assert_eq!(findings, Findings::default(), "{name}");
+        assert_eq!(served, BTreeMap::from([(series.to_owned(), expected)]), "{name}");
+    }
+}
+
+#[test]
+fn a_counter_below_zero_is_unreadable() {
+    for name in ["core.rcv_requests", "cdp.replies_response_time"] {
+        let (series, findings) = served(&[(name, "18446744073709551611")]);
+        assert_eq!((series.len(), findings.unreadable), (0, 1), "{name}");
+    }
+}
+
+#[test]
+fn the_captures_are_served_without_a_loss() {
+    let all = ["stats.fetch_all", "aux.stats.fetch_all"];
+    let parts = ["aux3.stats.fetch_ims_usrloc_pcscf-", "aux3.stats.fetch_ims_qos-", "stats.fetch_vals-"];
+    for version in ["5.6.3", "6.2-dev"] {
+        for (name, at_least) in all.map(|name| (name, 150)).into_iter().chain(parts.map(|name| (name, 3))) {
+            let body = captured(version, name);
+            let mut nodes = Nodes::new();
+            nodes.decode(&body).unwrap();
+            let left_out = |member: &str| LEFT_OUT.contains(&member);
+            let records = nodes.members(&body);
+            let members = records.iter().filter_map(|record| record.value.members()).flatten();
+            let names: Vec<_> =
+                members.map(|member| String::from_utf8(member.name.unwrap().to_vec()).unwrap()).collect();
+            assert!(names.len() >= at_least, "{version} {name}: {}", names.len());
+            let (samples, findings, statistics) = walked(&body);
+            assert_eq!(findings, Findings::default(), "{version} {name}");
+            let left_out = names.iter().filter(|name| left_out(name)).count();
+            let self_named: usize =
+                samples.foreign.families().iter().map(|family| family.samples.len()).sum();
+            assert_eq!(samples.len() + self_named, statistics - left_out, "{version} {name}");
+            let own = |name: &&String| !name.starts_with("script.") && !name.starts_with("vals.");
+            let known = names.iter().filter(own).count() - left_out;
+            let series = series(&samples);
+            let typed = series.keys().filter(|series| !series.starts_with("kamailio_statistic{")).count();
+            assert_eq!(typed, known, "{version} {name}");
+        }
+    }
+}
+
+#[test]
+fn of_the_captures_a_total_is_the_sum_of_its_parts() {
+    for version in ["5.6.3", "6.2-dev"] {
+        let (samples, _, _) = walked(&captured(version, "stats.fetch_all"));
+        let series = series(&samples);
+        let sum = |family: &str| -> i64 {
+            let of_family = series.iter().filter(|(series, _)| series.split('{').next() == Some(family));
+            of_family.map(|(_, number)| if let Number::Signed(number) = number { *number } else { 0 }).sum()
+        };
+        for (total, parts) in [
+            ("kamailio_core_replies_received_total", "kamailio_core_replies_received_by_class_total"),
+            ("kamailio_sl_replies_sent_total", "kamailio_sl_replies_sent_by_code_total"),
+            (
+                "kamailio_websocket_frames_received_total",
+                "kamailio_websocket_frames_received_by_subprotocol_total",
+            ),
+        ] {
+            assert!(sum(total) > 0, "{version} {total}");
+            assert_eq!(sum(total), sum(parts), "{version} {total}");
+        }
+    }
+}
