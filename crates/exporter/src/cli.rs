@@ -5,7 +5,7 @@ use crate::collectors::ALL;
 use crate::duration;
 use crate::fetch::Url;
 use crate::log;
-use crate::plan::{Selection, names};
+use crate::selection::{Selection, names};
 use crate::web::ListenAddress;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;

@@ -13,7 +13,8 @@ pub struct Collector {
     pub name: &'static str,
     /// The method.
     pub method: &'static str,
-    /// Methods whose reply has the same rows and is better: the first that the server has is called instead.
+    /// Calls, each a method and its arguments, whose reply says the same and is better: the first one that the server has
+    /// is made instead.
     pub instead: &'static [&'static str],
     /// The Kamailio module that provides the method (`core` if none has to be loaded).
     pub module: &'static str,

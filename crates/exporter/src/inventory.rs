@@ -4,7 +4,7 @@
 use crate::catalogue::catalogue;
 use crate::collector::{Call, Listing};
 use crate::collectors::statistics;
-use crate::plan::Selection;
+use crate::selection::Selection;
 use kamailio_binrpc::{Members, Value};
 use std::collections::{HashMap, HashSet};
 

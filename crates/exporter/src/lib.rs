@@ -20,6 +20,7 @@ pub mod log;
 pub mod metric;
 pub mod plan;
 pub mod scrape;
+pub mod selection;
 pub mod self_metrics;
 pub mod walk;
 pub mod web;

@@ -1,32 +1,10 @@
-//! What to ask: which collectors the operator wants, what the server has, and the calls that follow from both.
+//! What to ask: the calls that follow from what the operator wants and what the server has.
 
 use crate::collector::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::fetch::Url;
 use crate::inventory::Inventory;
-
-/// The collectors that are wanted, and what they are called with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
-    /// By collector, as in [`ALL`].
-    wants: Vec<Want>,
-    /// Whether the methods were named without `auto`: then those of the Go exporter have its families and no others.
-    drop_in: bool,
-    groups: Vec<String>,
-    /// Whether the operator named the groups himself: then one that does not exist is a failure.
-    groups_named: bool,
-    profiles: Vec<Vec<String>>,
-    page: Option<Url>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Want {
-    No,
-    /// If the server has the method.
-    IfPresent,
-    /// A server without the method is a failure.
-    Named,
-}
+use crate::selection::{Selection, Want};
 
 /// The calls of a scrape.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,99 +43,6 @@ pub struct Reader {
     pub expects_rows: bool,
 }
 
-impl Selection {
-    /// Reads a list of methods: names, `auto`, `all`, and names with a `-` in front, which are taken out again. The
-    /// error is a sentence.
-    pub fn parse(methods: &str) -> Result<Self, String> {
-        let mut wants = vec![Want::No; ALL.len()];
-        let mut drop_in = true;
-        for method in methods.split(',').map(str::trim) {
-            if let "auto" | "all" = method {
-                drop_in = false;
-                for (collector, want) in ALL.iter().zip(&mut wants) {
-                    if *want == Want::No && (collector.default || method == "all") {
-                        *want = Want::IfPresent;
-                    }
-                }
-            } else if let Some(method) = method.strip_prefix('-') {
-                wants[place(method)?] = Want::No;
-            } else {
-                wants[place(method)?] = Want::Named;
-            }
-        }
-        if wants.iter().all(|want| *want == Want::No) {
-            return Err(format!("--kamailio.methods \"{methods}\" leaves no method to call"));
-        }
-        let groups = vec!["script".to_owned()];
-        Ok(Self { wants, drop_in, groups, groups_named: false, profiles: Vec::new(), page: None })
-    }
-
-    /// The same with the groups of statistics that the operator names for `stats.fetch`. The error is a sentence.
-    pub fn with_groups(self, groups: &str) -> Result<Self, String> {
-        let groups: Vec<String> = groups.split(',').map(|group| group.trim().to_owned()).collect();
-        if groups.iter().any(String::is_empty) {
-            return Err(
-                "method \"stats.fetch\" requires at least one group of statistics, and no group may be \
-                 empty: name them in --kamailio.stats-groups, for example script,core"
-                    .to_owned(),
-            );
-        }
-        Ok(Self { groups, groups_named: true, ..self })
-    }
-
-    /// The same with the dialog profiles whose sizes are wanted: `profile`, or `profile:value`. Naming a profile selects
-    /// its collector.
-    pub fn with_profiles<'p>(mut self, profiles: impl Iterator<Item = &'p str>) -> Self {
-        let split = |profile: &str| match profile.split_once(':') {
-            Some((profile, value)) => vec![profile.to_owned(), value.to_owned()],
-            None => vec![profile.to_owned()],
-        };
-        self.profiles = profiles.map(split).collect();
-        for (collector, want) in ALL.iter().zip(&mut self.wants) {
-            if collector.call == Call::EachProfile && !self.profiles.is_empty() {
-                *want = Want::Named;
-            }
-        }
-        self
-    }
-
-    /// The same with a page of somebody else's metrics, which the collector of pages brings.
-    pub fn with_page(self, page: Option<Url>) -> Self {
-        Self { page, ..self }
-    }
-
-    /// The same with only the collectors that a request asks for, or without those that it excludes. The error is a
-    /// sentence.
-    pub fn filtered(&self, collect: &[String], exclude: &[String]) -> Result<Self, String> {
-        if !collect.is_empty() && !exclude.is_empty() {
-            return Err("Combined collect and exclude queries are not allowed.".to_owned());
-        }
-        for name in collect.iter().chain(exclude) {
-            match ALL.iter().position(|collector| collector.name == name) {
-                None => return Err(format!("missing collector: {name}")),
-                Some(collector) if self.wants[collector] == Want::No => {
-                    return Err(format!("disabled collector: {name}"));
-                }
-                Some(_) => {}
-            }
-        }
-        let mut filtered = self.clone();
-        for (collector, want) in ALL.iter().zip(&mut filtered.wants) {
-            let named = |names: &[String]| names.iter().any(|name| name == collector.name);
-            if named(exclude) || !collect.is_empty() && !named(collect) {
-                *want = Want::No;
-            }
-        }
-        Ok(filtered)
-    }
-
-    /// The collectors that are wanted, if the server has them.
-    pub fn collectors(&self) -> impl Iterator<Item = &'static Collector> {
-        let wanted = ALL.iter().zip(&self.wants).filter(|(_, want)| **want != Want::No);
-        wanted.map(|(collector, _)| *collector)
-    }
-}
-
 impl Plan {
     /// The calls that can succeed: small replies first, those that grow with the installation last. The uptime is
     /// always asked for, because a restart is seen by it.
@@ -175,15 +60,17 @@ impl Plan {
         }
         for (index, (collector, want)) in ALL.iter().zip(&selection.wants).enumerate() {
             let present = match collector.call {
-                Call::Page => selection.page.as_ref().map(|_| collector.method),
-                _ => method(collector, inventory),
+                Call::Page => {
+                    selection.page.as_ref().map(|_| Source { method: collector.method, args: None })
+                }
+                _ => source(collector, inventory),
             };
             if *want == Want::No || present.is_none() && *want == Want::IfPresent {
                 continue;
             }
             plan.collectors.push(index);
             match present {
-                Some(method) => plan.add(index, method, selection, inventory),
+                Some(source) => plan.add(index, source, selection, inventory),
                 None => plan.lacking.push(index),
             }
         }
@@ -191,11 +78,12 @@ impl Plan {
         plan
     }
 
-    fn add(&mut self, collector: usize, method: &'static str, selection: &Selection, inventory: &Inventory) {
+    fn add(&mut self, collector: usize, source: Source, selection: &Selection, inventory: &Inventory) {
         if ALL[collector].call == Call::Page {
             self.page = selection.page.clone().map(|page| (collector, page));
             return;
         }
+        let method = source.method;
         let numbers = matches!(ALL[collector].call, Call::EachNumberOf(_));
         let mut add = |args: Vec<String>, expects_rows| {
             let reader = Reader { collector, expects_rows };
@@ -205,6 +93,9 @@ impl Plan {
                 None => self.calls.push(PlannedCall { method, args, numbers, readers: vec![reader] }),
             }
         };
+        if let Some(args) = source.args {
+            return add(args, false);
+        }
         match ALL[collector].call {
             Call::Once(args) => add(args.iter().map(|arg| (*arg).to_owned()).collect(), false),
             Call::EachGroup if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
@@ -227,28 +118,22 @@ impl Plan {
     }
 }
 
-/// The names of collectors, for a sentence or a log line.
-pub fn names<'c>(collectors: impl Iterator<Item = &'c &'static Collector>) -> String {
-    collectors.map(|collector| collector.name).collect::<Vec<_>>().join(",")
+/// A method, and its arguments where they are not those of the collector's own calls.
+struct Source {
+    method: &'static str,
+    args: Option<Vec<String>>,
 }
 
-/// The method to call for a collector, if the server has one.
-fn method(collector: &'static Collector, inventory: &Inventory) -> Option<&'static str> {
-    let methods = collector.instead.iter().copied().chain([collector.method]);
-    methods.filter(|_| inventory.knows_methods()).find(|method| inventory.has(method)).or_else(|| {
-        // A server that does not list its methods is asked for what every version has.
-        (!inventory.knows_methods()).then_some(collector.method)
-    })
-}
-
-fn place(method: &str) -> Result<usize, String> {
-    ALL.iter().position(|collector| collector.name == method).ok_or_else(|| {
-        let nearest =
-            ALL.iter().map(|collector| collector.name).min_by_key(|name| strsim::levenshtein(name, method));
-        format!(
-            "unknown method \"{method}\": did you mean \"{}\"? --help lists all of them",
-            nearest.unwrap_or_default()
-        )
+/// Where a collector's reply comes from, if the server has it.
+fn source(collector: &'static Collector, inventory: &Inventory) -> Option<Source> {
+    let instead = collector.instead.iter().filter(|_| inventory.knows_methods()).find_map(|call| {
+        let mut words = call.split(' ');
+        let method = words.next().filter(|method| inventory.has(method))?;
+        Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
+    });
+    // A server that does not list its methods is asked for what every version has.
+    instead.or_else(|| {
+        inventory.has(collector.method).then_some(Source { method: collector.method, args: None })
     })
 }
 
@@ -258,6 +143,7 @@ const ALL_GROUPS: &str = "all";
 mod tests {
     use super::*;
     use crate::catalogue::catalogue;
+    use crate::selection::names;
 
     fn calls(methods: &str, groups: &str, inventory: &Inventory) -> String {
         let plan = Plan::new(&Selection::parse(methods).unwrap().with_groups(groups).unwrap(), inventory);
@@ -271,7 +157,7 @@ mod tests {
         let inventory =
             Inventory::of(&["core.uptime", "tm.stats", "stats.fetch", "tls.info", "dlg.stats_active"], &[]);
         assert_eq!(
-            calls("auto,-stats", "script", &inventory),
+            calls("auto,-stats,-core.shmmem", "script", &inventory),
             "core.uptime; tm.stats; tls.info; stats.fetch script: | lacking: "
         );
         assert!(calls("all", "script", &inventory).contains("dlg.stats_active"));
@@ -335,40 +221,5 @@ mod tests {
         let readers: Vec<_> =
             plan.calls.iter().map(|call| (call.args.join(" "), call.readers.len())).collect();
         assert_eq!(readers, [("script:".to_owned(), 2), ("core:".to_owned(), 1)]);
-    }
-
-    #[test]
-    fn bad_lists_are_refused() {
-        let error = |methods| Selection::parse(methods).unwrap_err();
-        assert_eq!(
-            error("tm.stat"),
-            "unknown method \"tm.stat\": did you mean \"tm.stats\"? --help lists all of them"
-        );
-        assert!(error("").starts_with("unknown method \"\""));
-        assert_eq!(
-            error("tm.stats,-tm.stats"),
-            "--kamailio.methods \"tm.stats,-tm.stats\" leaves no method to call"
-        );
-        let groups = |groups| Selection::parse("stats.fetch").unwrap().with_groups(groups).unwrap_err();
-        assert!(groups("").contains("at least one group"));
-        assert!(groups("a,,b").contains("no group may be empty"));
-    }
-
-    #[test]
-    fn a_request_may_filter() {
-        let selection = Selection::parse("tm.stats,sl.stats").unwrap();
-        let filter = |collect: &[&str], exclude: &[&str]| {
-            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-            let filtered = selection.filtered(&owned(collect), &owned(exclude))?;
-            let plan = Plan::new(&filtered, &Inventory::default());
-            Ok::<_, String>(names(plan.collectors.iter().map(|index| &ALL[*index])))
-        };
-        assert_eq!(filter(&[], &[]).unwrap(), "tm.stats,sl.stats");
-        assert_eq!(filter(&["tm.stats"], &[]).unwrap(), "tm.stats");
-        assert_eq!(filter(&[], &["tm.stats"]).unwrap(), "sl.stats");
-        assert_eq!(filter(&["x"], &[]).unwrap_err(), "missing collector: x");
-        assert_eq!(filter(&[], &["tls.info"]).unwrap_err(), "disabled collector: tls.info");
-        let both = filter(&["tm.stats"], &["sl.stats"]).unwrap_err();
-        assert_eq!(both, "Combined collect and exclude queries are not allowed.");
     }
 }

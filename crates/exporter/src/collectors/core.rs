@@ -1,40 +1,48 @@
 //! The core: memory, uptime, version.
 
-use crate::collector::{Collector, Table, at, counter, label, row, size};
+use crate::collector::{Collector, Field, Table, at, counter, label, row, size, statistic};
 
-/// `core/core_cmd.c`, `core_shmmem`: ints up to 5.6 (modulo 2^32), doubles since 5.7. `corex/corex_rpc_shm.c`,
-/// `corex_rpc_shm_stats`: the same members as doubles in all versions.
+/// `core/core_cmd.c`, `core_shmmem`: ints up to 5.6, modulo 2^32, doubles since 5.7. `corex/corex_rpc_shm.c`,
+/// `corex_rpc_shm_stats`: the same members as doubles in all versions. The statistics of the group shmem are exact too.
 pub(super) static SHMMEM: Collector = Collector {
-    instead: &["shm.stats"],
+    instead: &["shm.stats", "stats.fetch shmem:"],
     tables: &[Table {
         fields: &[
-            size(at(&["total"]), "kamailio_core_shmmem_total", "Size of the shared memory in bytes."),
-            size(at(&["free"]), "kamailio_core_shmmem_free", "Shared memory that is free, in bytes."),
-            size(
-                at(&["used"]),
-                "kamailio_core_shmmem_used",
-                "Shared memory that is in use, in bytes, without what the allocator needs.",
-            ),
-            size(
-                at(&["real_used"]),
-                "kamailio_core_shmmem_real_used",
-                "Shared memory that is in use, in bytes, with what the allocator needs.",
-            ),
-            size(
-                at(&["max_used"]),
-                "kamailio_core_shmmem_max_used",
-                "The most that real_used has been, in bytes.",
-            ),
-            size(
-                at(&["fragments"]),
-                "kamailio_core_shmmem_fragments",
-                "Fragments of the free shared memory.",
-            ),
+            TOTAL,
+            FREE,
+            USED,
+            REAL_USED,
+            MAX_USED,
+            FRAGMENTS,
+            Field { key: at(&["shmem.total_size"]), read: statistic, ..TOTAL },
+            Field { key: at(&["shmem.free_size"]), read: statistic, ..FREE },
+            Field { key: at(&["shmem.used_size"]), read: statistic, ..USED },
+            Field { key: at(&["shmem.real_used_size"]), read: statistic, ..REAL_USED },
+            Field { key: at(&["shmem.max_used_size"]), read: statistic, ..MAX_USED },
+            Field { key: at(&["shmem.fragments"]), read: statistic, ..FRAGMENTS },
         ],
         ..Table::NEW
     }],
     ..Collector::new("core.shmmem", "core", "Shared memory.")
 };
+
+const TOTAL: Field =
+    size(at(&["total"]), "kamailio_core_shmmem_total", "Size of the shared memory in bytes.");
+const FREE: Field = size(at(&["free"]), "kamailio_core_shmmem_free", "Shared memory that is free, in bytes.");
+const USED: Field = size(
+    at(&["used"]),
+    "kamailio_core_shmmem_used",
+    "Shared memory that is in use, in bytes, without what the allocator needs.",
+);
+const REAL_USED: Field = size(
+    at(&["real_used"]),
+    "kamailio_core_shmmem_real_used",
+    "Shared memory that is in use, in bytes, with what the allocator needs.",
+);
+const MAX_USED: Field =
+    size(at(&["max_used"]), "kamailio_core_shmmem_max_used", "The most that real_used has been, in bytes.");
+const FRAGMENTS: Field =
+    size(at(&["fragments"]), "kamailio_core_shmmem_fragments", "Fragments of the free shared memory.");
 
 /// `core/core_cmd.c`, `core_uptime`.
 pub(super) static UPTIME: Collector = Collector {

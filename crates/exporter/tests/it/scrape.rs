@@ -394,3 +394,20 @@ fn a_statistic_whose_name_says_what_it_is_has_a_family_of_its_own() {
     exporter.page();
     assert!(!fake.calls()[calls..].iter().any(|call| call.starts_with("cnt.")), "it asks again");
 }
+
+#[test]
+fn shared_memory_of_4_gib_and_more_is_told_right_without_corex() {
+    let fake = Fake::start();
+    fake.answer_with("shm5000M.core.shmmem");
+    fake.remove("shm.stats");
+    let row =
+        [(Some("shmem.total_size"), "5242880000".into()), (Some("shmem.free_size"), "5240106688".into())];
+    fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "core.shmmem"]);
+    let page = samples(&exporter.page());
+    assert_eq!(
+        (page["kamailio_core_shmmem_total"], page["kamailio_core_shmmem_free"]),
+        (5242880000.0, 5240106688.0)
+    );
+    assert_eq!(fake.count("core.shmmem"), 0);
+}

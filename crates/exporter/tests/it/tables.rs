@@ -125,7 +125,9 @@ fn called() -> BTreeSet<&'static str> {
     });
     let (groups, name) = (Question::Statistics(String::new()), String::new());
     let questions = [Question::Methods, Question::Groups, groups, Question::Help(name.clone(), name)];
-    let called = ALL.iter().flat_map(|collector| collector.instead.iter().copied().chain([collector.method]));
+    let called = ALL.iter().flat_map(|collector| {
+        collector.instead.iter().filter_map(|call| call.split(' ').next()).chain([collector.method])
+    });
     called.chain(listings).chain(questions.iter().map(Question::method)).collect()
 }
 
