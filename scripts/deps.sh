@@ -25,8 +25,13 @@ main() {
 	want sipp sip-tester
 	want_tls
 	if [ "${1:-}" != demo ]; then
+		want_modules
+		want sqlite3 sqlite3
+		want rtpengine rtpengine-daemon
 		want prometheus prometheus
 		want promtool prometheus
+		want chromium chromium
+		want systemd-socket-activate systemd
 		want_python
 	fi
 	[ -z "$missing" ] || install_packages
@@ -45,7 +50,21 @@ need() {
 
 want_tls() {
 	modules=$(kamailio -h 2>&1 | sed -n 's/.*Modules search path (default: \(.*\))/\1/p')
-	[ -e "${modules%%:*}/tls.so" ] || need tls.so kamailio-tls-modules
+	want_module tls kamailio-tls-modules
+}
+
+# Those of demo/many-modules.cfg: one module of each package.
+want_modules() {
+	want_module msrp kamailio-extra-modules
+	want_module cnxcc kamailio-cnxcc-modules
+	want_module cdp kamailio-ims-modules
+	want_module presence kamailio-presence-modules
+	want_module db_sqlite kamailio-sqlite-modules
+	want_module websocket kamailio-websocket-modules
+}
+
+want_module() {
+	[ -e "${modules%%:*}/$1.so" ] || need "$1.so" "$2"
 }
 
 # Debian has the parts of Python that make a virtual environment in a package of their own.
@@ -77,6 +96,7 @@ install_packages() {
 	for service in kamailio prometheus; do
 		command -v "$service" >/dev/null || services="$services $service"
 	done
+	command -v rtpengine >/dev/null || services="$services rtpengine-daemon"
 	if ! [ -e /usr/sbin/policy-rc.d ]; then
 		trap '$sudo rm -f /usr/sbin/policy-rc.d' EXIT
 		trap 'exit 1' HUP INT TERM

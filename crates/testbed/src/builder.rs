@@ -4,13 +4,15 @@ use crate::{
     Kamailio,
     address::Address,
     folder::Folder,
+    kamailio::Launch,
     program::{find, repository},
 };
 
 /// What a [`Kamailio`] of a test has more or less than the demo configuration.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use]
 pub struct Builder {
+    demo: &'static str,
     config: String,
     defines: Vec<String>,
     destinations: Option<u16>,
@@ -44,6 +46,11 @@ impl Builder {
         self.without("ping")
     }
 
+    /// Takes demo/many-modules.cfg in place of demo/kamailio.cfg.
+    pub fn many_modules(self) -> Self {
+        Self { demo: MANY_MODULES, ..self }
+    }
+
     /// Starts it, and returns when it answers.
     #[must_use]
     pub fn start(self) -> Kamailio {
@@ -51,18 +58,34 @@ impl Builder {
         find("kamcmd");
         let address = Address::claim();
         let folder = Folder::new();
-        let demo = repository("demo/kamailio.cfg");
+        let launch = self.prepare(&address, &folder);
+        Kamailio::launch(address, folder, launch)
+    }
+
+    /// Writes its files.
+    pub(crate) fn prepare(self, address: &Address, folder: &Folder) -> Launch {
+        let demo = repository("demo").join(self.demo).with_extension("cfg");
         let config = format!("#!KAMAILIO\ninclude_file \"{}\"\n{}", demo.display(), self.config);
-        write(&folder, "kamailio.cfg", &config);
+        write(folder, "kamailio.cfg", &config);
         if let Some(count) = self.destinations {
             let mut list = String::new();
             for n in 0..count {
                 let _ = writeln!(list, "1 sip:{}:{} 0 0", address.ip, FIRST_DESTINATION + n);
             }
-            write(&folder, "destinations", &list);
+            write(folder, "destinations", &list);
         }
-        let list = self.destinations.map(|_| folder.path().join("destinations"));
-        Kamailio::launch(address, folder, self.defines, list)
+        Launch {
+            script: demo.with_extension("sh"),
+            defines: self.defines,
+            list: self.destinations.map(|_| folder.path().join("destinations")),
+            media_proxy: self.demo == MANY_MODULES,
+        }
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { demo: "kamailio", config: String::new(), defines: Vec::new(), destinations: None }
     }
 }
 
@@ -70,6 +93,8 @@ fn write(folder: &Folder, name: &str, text: &str) {
     let path = folder.path().join(name);
     fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
 }
+
+const MANY_MODULES: &str = "many-modules";
 
 const OPTIONAL: [&str; 8] = ["tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", "ping"];
 

@@ -1,22 +1,15 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    net::Ipv4Addr,
-    path::PathBuf,
+    net::{Ipv4Addr, TcpStream},
+    path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{
-    Builder, Traffic,
-    address::Address,
-    folder::Folder,
-    group::Group,
-    program::{find, repository},
-    sipp,
-};
+use crate::{Builder, Phones, Traffic, address::Address, folder::Folder, group::Group, program::find, sipp};
 
 /// A running Kamailio with the project's demo configuration, killed and removed on drop.
 #[derive(Debug)]
@@ -24,10 +17,22 @@ pub struct Kamailio {
     // Dropped in this order: first who sends, then Kamailio, then its folder and address.
     callee: OnceLock<Group>,
     group: Option<Group>,
-    defines: Vec<String>,
-    list: Option<PathBuf>,
+    _media_proxy: Option<Group>,
+    launch: Launch,
     folder: Folder,
     address: Address,
+}
+
+/// How a Kamailio is started, and again after it has stopped.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    /// Takes the folder, the address and options of Kamailio.
+    pub(crate) script: PathBuf,
+    pub(crate) defines: Vec<String>,
+    /// The dispatcher's list, if it is not the script's.
+    pub(crate) list: Option<PathBuf>,
+    /// Whether rtpengine is started too.
+    pub(crate) media_proxy: bool,
 }
 
 impl Kamailio {
@@ -37,18 +42,21 @@ impl Kamailio {
         Builder::default().start()
     }
 
+    /// Starts one with nearly every module of Debian's that has something to count, and an rtpengine.
+    #[must_use]
+    pub fn many_modules() -> Self {
+        Self::builder().many_modules().start()
+    }
+
     /// What shall be different from the demo configuration.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    pub(crate) fn launch(
-        address: Address,
-        folder: Folder,
-        defines: Vec<String>,
-        list: Option<PathBuf>,
-    ) -> Self {
-        let mut kamailio = Self { callee: OnceLock::new(), group: None, defines, list, folder, address };
+    pub(crate) fn launch(address: Address, folder: Folder, launch: Launch) -> Self {
+        let _media_proxy = launch.media_proxy.then(|| rtpengine(address.ip, folder.path()));
+        let callee = OnceLock::new();
+        let mut kamailio = Self { callee, group: None, _media_proxy, launch, folder, address };
         kamailio.run();
         kamailio
     }
@@ -113,11 +121,14 @@ impl Kamailio {
 
     /// Stops it as an operator does and starts it again, with the same sockets. A killed one is started too.
     pub fn restart(&mut self) {
-        if let Some(group) = self.group.take() {
-            group.signal("CONT");
-            group.signal_leader("TERM");
-            group.wait(STOP_TIMEOUT);
-        }
+        self.stop();
+        self.run();
+    }
+
+    /// Stops it and starts it again with another configuration.
+    pub fn restart_with(&mut self, builder: Builder) {
+        self.stop();
+        self.launch = builder.prepare(&self.address, &self.folder);
         self.run();
     }
 
@@ -146,7 +157,11 @@ impl Kamailio {
     /// returns when all are done: see [`Traffic`] for what exactly.
     pub fn traffic(&self) {
         self.callee();
-        sipp::some(self.address.ip, self.folder.path(), !self.defines.iter().any(|d| d == "WITHOUT_TCP"));
+        sipp::some(
+            self.address.ip,
+            self.folder.path(),
+            !self.launch.defines.iter().any(|d| d == "WITHOUT_TCP"),
+        );
     }
 
     /// Sends it calls and registrations for as long as the returned value lives.
@@ -174,6 +189,23 @@ impl Kamailio {
         traffic
     }
 
+    /// Registers a phone each over TCP, TLS and websocket, of which only the one with many modules has all.
+    pub fn phones(&self) -> Phones {
+        Phones::register(self.address.ip, self.folder.path())
+    }
+
+    /// The page of metrics that module xhttp_prom serves, in the one with many modules.
+    #[must_use]
+    pub fn custom_metrics_url(&self) -> String {
+        format!("http://{}:{HTTP_PORT}/metrics", self.address.ip)
+    }
+
+    /// The page of metrics of its rtpengine, in the one with many modules.
+    #[must_use]
+    pub fn rtpengine_metrics_url(&self) -> String {
+        format!("http://{}:{RTPENGINE_HTTP_PORT}/metrics", self.address.ip)
+    }
+
     /// Starts the callee, who answers calls and the dispatcher's pings. Traffic does it by itself.
     pub fn callee(&self) {
         self.callee.get_or_init(|| sipp::callee(self.address.ip, self.folder.path()));
@@ -185,18 +217,26 @@ impl Kamailio {
         ongoing.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("calls need the module dialog: {text}"))
     }
 
+    fn stop(&mut self) {
+        if let Some(group) = self.group.take() {
+            group.signal("CONT");
+            group.signal_leader("TERM");
+            group.wait(STOP_TIMEOUT);
+        }
+    }
+
     fn run(&mut self) {
         let (dir, ip) = (self.folder.path(), self.address.ip.to_string());
         let mut args = vec![dir.as_os_str(), OsStr::new(&ip)];
-        for define in &self.defines {
+        for define in &self.launch.defines {
             args.extend([OsStr::new("-A"), OsStr::new(define)]);
         }
         let config = dir.join("kamailio.cfg");
         let mut envs = vec![("KAMAILIO_CFG", config.as_os_str())];
-        if let Some(list) = &self.list {
+        if let Some(list) = &self.launch.list {
             envs.push(("DISPATCHER_LIST", list.as_os_str()));
         }
-        let group = Group::spawn(&repository("demo/kamailio.sh"), args, &envs, &dir.join("log"));
+        let group = Group::spawn(&self.launch.script, args, &envs, &dir.join("log"));
         let deadline = Instant::now() + START_TIMEOUT;
         while !self.is_ready() {
             assert!(group.is_running(), "Kamailio did not start. It logged:\n{}", self.log());
@@ -206,14 +246,17 @@ impl Kamailio {
         self.group = Some(group);
     }
 
-    /// It answers, and its first worker has done its start-up route.
+    /// It answers, its first worker has done its start-up route, and it knows its media proxies.
     fn is_ready(&self) -> bool {
-        let version = self.socket_path().exists().then(|| self.ask(&self.unix(), &["core.version"]));
-        let answers = matches!(version, Some(Ok(version)) if version.starts_with("kamailio "));
-        let statistics = !self.defines.iter().any(|define| define == "WITHOUT_STATISTICS");
-        answers
-            && (!statistics
-                || matches!(self.ask(&self.unix(), &["stats.fetch", "balance"]), Ok(text) if !text.contains(": 0\n")))
+        let says = |args: &[&str], test: fn(&str) -> bool| {
+            self.ask(&self.unix(), args).is_ok_and(|text| test(&text))
+        };
+        let statistics = !self.launch.defines.iter().any(|define| define == "WITHOUT_STATISTICS");
+        self.socket_path().exists()
+            && says(&["core.version"], |text| text.starts_with("kamailio "))
+            && (!statistics || says(&["stats.fetch", "balance"], |text| !text.contains(": 0\n")))
+            && (!self.launch.media_proxy
+                || says(&["rtpengine.show", "all"], |text| !text.starts_with("error: ")))
     }
 
     fn ask(&self, uri: &str, args: &[&str]) -> Result<String, String> {
@@ -234,8 +277,39 @@ impl Kamailio {
     }
 }
 
+/// Debian's rtpengine without its kernel module, which answers when this returns.
+fn rtpengine(ip: Ipv4Addr, dir: &Path) -> Group {
+    let args = [
+        "--config-file=none".to_owned(),
+        "--foreground".to_owned(),
+        "--log-stderr".to_owned(),
+        "--table=-1".to_owned(),
+        "--num-threads=1".to_owned(),
+        format!("--interface={ip}"),
+        format!("--listen-ng={ip}:{RTPENGINE_PORT}"),
+        format!("--listen-http={ip}:{RTPENGINE_HTTP_PORT}"),
+        "--port-min=26000".to_owned(),
+        "--port-max=26100".to_owned(),
+    ];
+    let log = dir.join("rtpengine-log");
+    let group = Group::spawn(&find("rtpengine"), args.iter().map(OsStr::new), &[], &log);
+    let deadline = Instant::now() + START_TIMEOUT;
+    while TcpStream::connect((ip, RTPENGINE_HTTP_PORT)).is_err() {
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        assert!(group.is_running(), "rtpengine did not start. It logged:\n{}", said());
+        assert!(Instant::now() < deadline, "rtpengine does not answer. It logged:\n{}", said());
+        thread::sleep(Duration::from_millis(20));
+    }
+    group
+}
+
 /// The port of ctl over TCP and UDP in demo/kamailio.sh.
 const CTL_PORT: u16 = 25_049;
+
+/// The ports of demo/many-modules.sh.
+const HTTP_PORT: u16 = 25_062;
+const RTPENGINE_PORT: u16 = 25_022;
+const RTPENGINE_HTTP_PORT: u16 = 25_023;
 
 /// It takes well below a second; this is for a machine that is busy with many tests.
 const START_TIMEOUT: Duration = Duration::from_secs(30);

@@ -25,12 +25,18 @@ impl Prometheus {
     /// returns when it is ready.
     #[must_use]
     pub fn start(targets: &[&str], interval: Duration) -> Self {
+        Self::start_with(targets, interval, "")
+    }
+
+    /// The same with further options of the job, in YAML's flow style: `scheme: https, basic_auth: {…}`.
+    #[must_use]
+    pub fn start_with(targets: &[&str], interval: Duration, options: &str) -> Self {
         let program = find("prometheus");
         let (address, folder) = (Address::claim(), Folder::new());
         let ms = interval.as_millis();
         let config = format!(
             "global: {{scrape_interval: {ms}ms, scrape_timeout: {ms}ms}}\n\
-             scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}]}}]\n"
+             scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}], {options}}}]\n"
         );
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::unix::net::UnixStream,
     process::{Command, Stdio},
     thread,
@@ -49,6 +49,43 @@ fn the_demo_has_what_the_collectors_need() {
         number(&kamailio.kamcmd(&["stats.fetch", "script:"]), "script.balance"),
         18_446_744_073_709_551_611
     );
+}
+
+#[test]
+fn many_modules_have_something_to_count() {
+    let kamailio = Kamailio::many_modules();
+    let _phones = kamailio.phones();
+    kamailio.traffic();
+    let methods = kamailio.kamcmd(&["system.listMethods"]);
+    assert!(methods.lines().count() > 300, "{methods}");
+    let statistics = kamailio.kamcmd(&["stats.fetch", "usrloc:", "websocket:", "large:"]);
+    // Five phones of sipp, three of ours, and the registration that Kamailio makes with itself.
+    assert!(number(&statistics, "usrloc.location_users") >= 8, "{statistics}");
+    assert_eq!(number(&statistics, "websocket.ws_sip_current_connections"), 1, "{statistics}");
+    assert_eq!(number(&statistics, "large.over_u32"), 6_442_450_941);
+    assert_eq!(number(&kamailio.kamcmd(&["tls.info"]), "opened_connections"), 1);
+    let proxies = kamailio.kamcmd(&["rtpengine.show", "all"]);
+    assert_eq!(
+        (proxies.matches("disabled: 0").count(), proxies.matches("disabled: 1").count()),
+        (1, 1),
+        "{proxies}"
+    );
+    for (url, text) in [
+        (kamailio.custom_metrics_url(), "kamailio_cnt_first "),
+        (kamailio.rtpengine_metrics_url(), "rtpengine_sessions{"),
+    ] {
+        let (server, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let mut stream = TcpStream::connect(server).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        write!(stream, "GET /{path} HTTP/1.1\r\nHost: {server}\r\n\r\n").unwrap();
+        let mut page = String::new();
+        while !page.contains(text) {
+            let mut bytes = [0; 4_096];
+            let n = stream.read(&mut bytes).unwrap_or_else(|e| panic!("{url}: {e} after {page}"));
+            assert!(n > 0, "no {text:?} on {url}: {page}");
+            page.push_str(&String::from_utf8_lossy(&bytes[..n]));
+        }
+    }
 }
 
 #[test]
