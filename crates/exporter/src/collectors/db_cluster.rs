@@ -24,7 +24,11 @@ pub(super) static LIST_CONNECTIONS: Collector = Collector {
         )],
         ..Table::NEW
     }],
-    ..Collector::opt_in("dbcl.list_connections", "db_cluster", "Connections to clusters of databases.")
+    ..Collector::opt_in(
+        "dbcl.list_connections",
+        "db_cluster",
+        "Connections to clusters of databases. Kamailio logs a line for each of them at debug level 2.",
+    )
 };
 
 fn is_active(state: Value<'_>) -> Result<Option<Number>, Unreadable> {

@@ -32,7 +32,12 @@ pub(super) static SHOW: Collector = Collector {
         ],
         ..Table::NEW
     }],
-    none_configured: &["Instance not found", "Instance not found (no sets loaded)"],
+    // The last is what it says in its first moments.
+    none_configured: &[
+        "Instance not found",
+        "Instance not found (no sets loaded)",
+        "Initializing - try later",
+    ],
     ..Collector::new("rtpengine.show", "rtpengine", "Media relays.")
 };
 
