@@ -25,6 +25,9 @@ struct Contestant {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("pipeline") {
+        return pipeline::measure();
+    }
     let rounds: usize = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     let own = std::env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());
     let mut binaries = vec![("kamailio_exporter".to_owned(), own)];

@@ -22,6 +22,8 @@ impl Exporter {
         let child = Command::new(binary)
             .args(["-u", uri, "-m", methods, "--kamailio.stats-groups", groups])
             .args(["--web.listen-address", &address])
+            // Ours answers 40 at once unless it is told otherwise; the others have no limit.
+            .env("KAMAILIO_EXPORTER_WEB_MAX_REQUESTS", "0")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
