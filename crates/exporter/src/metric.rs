@@ -46,7 +46,9 @@ pub enum Number {
 pub struct Samples {
     /// How many samples a family may have.
     limit: usize,
-    families: Vec<Vec<Sample>>,
+    families: Vec<Chain>,
+    /// Of all families, in one piece of memory: a hundred families would else be as many allocations.
+    samples: Vec<Sample>,
     labels: Vec<u8>,
     /// With the hash, so that the table grows without hashing again.
     seen: HashTable<(u64, FamilyId, Labels)>,
@@ -55,12 +57,20 @@ pub struct Samples {
     pub foreign: ForeignFamilies,
 }
 
-/// A sample: its labels as they are written, and its value.
+/// A sample: its labels as they are written, its value, and the place of its family's next one.
 #[derive(Clone, Copy)]
-pub struct Sample {
+struct Sample {
     labels: Labels,
-    /// The value.
-    pub value: Number,
+    value: Number,
+    next: Option<usize>,
+}
+
+/// The places of a family's first and last sample, and how many there are.
+#[derive(Clone, Copy, Default)]
+struct Chain {
+    first: Option<usize>,
+    last: usize,
+    len: usize,
 }
 
 /// Where a sample's labels stand in the buffer that a scrape's samples share: `{a="x",b="y"}`, or nothing.
@@ -84,27 +94,41 @@ pub enum Pushed {
 impl Samples {
     /// No samples; a family may have `limit` of them.
     pub fn new(limit: usize) -> Self {
-        let (families, labels, seen) = (Vec::new(), Vec::new(), HashTable::with_capacity(USUAL));
-        let foreign = ForeignFamilies::new(limit);
-        Self { limit, families, labels, seen, hasher: DefaultHashBuilder::default(), foreign }
+        Self {
+            limit,
+            families: Vec::new(),
+            samples: Vec::with_capacity(USUAL),
+            labels: Vec::with_capacity(USUAL * USUAL_LABELS),
+            seen: HashTable::with_capacity(USUAL),
+            hasher: DefaultHashBuilder::default(),
+            foreign: ForeignFamilies::new(limit),
+        }
     }
 
     /// Adds a sample.
     pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> Pushed {
-        let Self { limit, families, labels: text, seen, hasher, .. } = self;
+        let Self { limit, families, samples, labels: text, seen, hasher, .. } = self;
         let key = |labels: Labels| labels.slice(text);
         let hash = hasher.hash_one((family, key(labels)));
         if seen.find(hash, |&(h, f, l)| h == hash && f == family && key(l) == key(labels)).is_some() {
             return Pushed::Duplicate;
         }
-        if families.get(family).is_some_and(|samples| samples.len() >= *limit) {
+        if families.len() <= family {
+            families.resize(family + 1, Chain::default());
+        }
+        let chain = &mut families[family];
+        if chain.len >= *limit {
             return Pushed::OverLimit;
         }
         seen.insert_unique(hash, (hash, family, labels), |&(hash, ..)| hash);
-        if families.len() <= family {
-            families.resize_with(family + 1, Vec::new);
+        let place = samples.len();
+        samples.push(Sample { labels, value, next: None });
+        match chain.first {
+            Some(_) => samples[chain.last].next = Some(place),
+            None => chain.first = Some(place),
         }
-        families[family].push(Sample { labels, value });
+        chain.last = place;
+        chain.len += 1;
         Pushed::Added
     }
 
@@ -139,8 +163,12 @@ impl Samples {
 
     /// The samples of a family, and each one's labels as they are written.
     pub fn family(&self, family: FamilyId) -> impl Iterator<Item = (&[u8], Number)> {
-        let samples = self.families.get(family).map_or(&[][..], Vec::as_slice);
-        samples.iter().map(|sample| (sample.labels.slice(&self.labels), sample.value))
+        let mut next = self.families.get(family).and_then(|chain| chain.first);
+        std::iter::from_fn(move || {
+            let sample = self.samples.get(next?)?;
+            next = sample.next;
+            Some((sample.labels.slice(&self.labels), sample.value))
+        })
     }
 
     /// How many samples there are.
@@ -209,6 +237,8 @@ pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
 
 /// How many samples a scrape brings as a rule: room for them from the start.
 const USUAL: usize = 1000;
+/// Bytes of labels that a sample has as a rule; many share those of their row.
+const USUAL_LABELS: usize = 32;
 
 #[cfg(test)]
 mod tests {
