@@ -92,7 +92,7 @@ pub struct Label {
 
 /// Where a label's value comes from.
 pub enum LabelValue {
-    /// A path in the row, or in one of the structs around the row, the nearest first.
+    /// A path in the row or, for the labels of a table, in one of the structs around the row, the nearest first.
     At(&'static [&'static str]),
     /// The name of the struct that `*` in the path to the rows stands for.
     Name,

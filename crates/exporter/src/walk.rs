@@ -5,10 +5,10 @@ use crate::collector::{Collector, Field, Key, Label, LabelValue, Table};
 use crate::foreign::ForeignSample;
 use crate::inventory::Inventory;
 use crate::metric::{FamilyId, Labels, Number, Pushed, Samples};
+use hashbrown::{DefaultHashBuilder, HashMap};
 use kamailio_binrpc::{Members, Value};
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
 
 /// What was wrong in a reply that could be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
     let mut walk = Walk {
         call,
         samples,
-        scope: Vec::new(),
+        around: Vec::new(),
         name: b"",
         equals: Equals::default(),
         findings: Findings::default(),
@@ -67,8 +67,9 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
 struct Walk<'w, 'r> {
     call: Answered<'w>,
     samples: &'w mut Samples,
-    /// The structs around the row, outermost first.
-    scope: Vec<Members<'r>>,
+    /// By label of the table: the value that the structs around the row have for it, the nearest of them. It is looked
+    /// up once for all rows of a struct, which may be thousands.
+    around: Vec<Option<Value<'r>>>,
     /// The name that `*` stands for.
     name: &'r [u8],
     equals: Equals,
@@ -80,7 +81,7 @@ struct Walk<'w, 'r> {
 #[derive(Default)]
 struct Equals {
     rows: HashMap<u64, Equal>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -92,25 +93,37 @@ struct Equal {
 
 impl<'r> Walk<'_, 'r> {
     fn each_row(&mut self, table: &Table, records: Members<'r>, mut visit: impl FnMut(&mut Self, Value<'r>)) {
+        self.around = vec![None; table.labels.len()];
         for record in records {
-            self.descend(table.rows, record.value, &mut visit);
+            self.descend(table, table.rows, record.value, &mut visit);
         }
     }
 
-    fn descend(&mut self, path: &[&str], value: Value<'r>, visit: &mut impl FnMut(&mut Self, Value<'r>)) {
+    fn descend(
+        &mut self,
+        table: &Table,
+        path: &[&str],
+        value: Value<'r>,
+        visit: &mut impl FnMut(&mut Self, Value<'r>),
+    ) {
         let Some((name, rest)) = path.split_first() else { return visit(self, value) };
-        let Some(around) = value.members() else { return };
-        self.scope.push(around);
-        for member in around {
+        let Some(members) = value.members() else { return };
+        let outside = self.around.clone();
+        for (around, label) in self.around.iter_mut().zip(table.labels) {
+            if let LabelValue::At(path) = label.value {
+                *around = value.path(path).or(*around);
+            }
+        }
+        for member in members {
             let found = member.name.unwrap_or_default();
             if *name == ANY {
                 self.name = found;
-                self.descend(rest, member.value, visit);
+                self.descend(table, rest, member.value, visit);
             } else if found == name.as_bytes() {
-                self.descend(rest, member.value, visit);
+                self.descend(table, rest, member.value, visit);
             }
         }
-        self.scope.pop();
+        self.around = outside;
     }
 
     fn count(&mut self, table: &Table, row: Value<'r>) {
@@ -120,7 +133,7 @@ impl<'r> Walk<'_, 'r> {
     }
 
     fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
-        let mut labels = self.labels(Labels::NONE, table.labels, row);
+        let mut labels = self.table_labels(table, row);
         if !table.tell_apart.is_empty() {
             labels = self.tell_apart(table, labels, row);
         }
@@ -230,12 +243,21 @@ impl<'r> Walk<'_, 'r> {
         self.findings.first_unreadable.get_or_insert(field.family.name);
     }
 
+    /// The labels of every sample of a row.
+    fn table_labels(&mut self, table: &Table, row: Value<'r>) -> Labels {
+        let (around, name, arguments) = (&self.around, self.name, self.call.arguments);
+        let labels = table.labels.iter().zip(around);
+        self.samples
+            .labels(labels.map(|(label, around)| (label.name, find(label, row, *around, name, arguments))))
+    }
+
+    /// Labels of one field of a row, which stand in the row.
     fn labels(&mut self, base: Labels, labels: &[Label], row: Value<'r>) -> Labels {
         if labels.is_empty() {
             return base;
         }
-        let (scope, name, arguments) = (&self.scope, self.name, self.call.arguments);
-        let values = labels.iter().map(|label| (label.name, find(label, row, scope, name, arguments)));
+        let (name, arguments) = (self.name, self.call.arguments);
+        let values = labels.iter().map(|label| (label.name, find(label, row, None, name, arguments)));
         self.samples.extend_labels(base, values)
     }
 
@@ -259,14 +281,13 @@ impl<'r> Walk<'_, 'r> {
     /// The hashes of a row's labels, and of these with those that tell it apart.
     fn keys(&self, table: &Table, row: Value<'r>) -> [u64; 2] {
         let mut hasher = self.equals.hasher.build_hasher();
-        let mut hash = |labels: &[Label]| {
-            for label in labels {
-                hasher.write(&find(label, row, &self.scope, self.name, self.call.arguments));
-                hasher.write_u8(0xff);
-            }
+        let mut hash = |label, around| {
+            hasher.write(&find(label, row, around, self.name, self.call.arguments));
+            hasher.write_u8(0xff);
             hasher.finish()
         };
-        [hash(table.labels), hash(table.tell_apart)]
+        let labels = table.labels.iter().zip(&self.around).fold(0, |_, (label, around)| hash(label, *around));
+        [labels, table.tell_apart.iter().fold(labels, |_, label| hash(label, None))]
     }
 }
 
@@ -292,15 +313,12 @@ impl Findings {
 fn find<'v>(
     label: &Label,
     row: Value<'v>,
-    scope: &[Members<'v>],
+    around: Option<Value<'v>>,
     name: &'v [u8],
     arguments: &'v [String],
 ) -> Cow<'v, [u8]> {
     match label.value {
-        LabelValue::At(path) => {
-            let around = || scope.iter().rev().find_map(|scope| Value::Struct(*scope).path(path));
-            row.path(path).or_else(around).map_or(Cow::Borrowed(b""), text)
-        }
+        LabelValue::At(path) => row.path(path).or(around).map_or(Cow::Borrowed(b""), text),
         LabelValue::Name => Cow::Borrowed(name),
         LabelValue::Is(value) => Cow::Borrowed(value.as_bytes()),
         LabelValue::Argument(place) => {
