@@ -20,13 +20,6 @@ pub(crate) struct ReadAs {
     pub(crate) value: fn(f64) -> f64,
 }
 
-/// A family that has another name than the value, and another family has the name of the value.
-pub(crate) struct Renamed {
-    pub(crate) collector: &'static str,
-    pub(crate) leaf: &'static str,
-    pub(crate) family: &'static str,
-}
-
 const fn left_out(collector: &'static str, leaf: &'static str, reason: &'static str) -> LeftOut {
     LeftOut { collector, leaf, only_zero: false, reason }
 }
@@ -59,6 +52,7 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
     left_out("core.runinfo", "uptime_secs", "served by core.uptime"),
     left_out("pkg.stats", "pid", "a process number, another one after each restart"),
     left_out("rtpengine.show", "recheck_ticks", "a time on Kamailio's own clock"),
+    left_out("rtpproxy.list", "recheck", "a time on Kamailio's own clock"),
     left_out("mtree.summary", "ttype", "what was configured"),
     left_out("uac.reg_dump", "timer_expires", "served as the time that remains"),
     left_out("uac.reg_dump", "reg_init", "when the row was loaded"),
@@ -94,6 +88,7 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
 
 pub(crate) const READ_AS: &[ReadAs] = &[
     read_as("rtpengine.show", "disabled", "kamailio_rtpengine_node_up", None, |disabled| is(disabled == 0.0)),
+    read_as("rtpproxy.list", "disabled", "kamailio_rtpproxy_node_up", None, |disabled| is(disabled == 0.0)),
     read_as("keepalive.list", "state", "kamailio_keepalive_destination_up", None, |state| is(state == 1.0)),
     read_as(
         "keepalive.list",
@@ -129,4 +124,14 @@ pub(crate) const COUNTED: &[(&str, &str)] = &[
     ("tls.list", "kamailio_tls_connections_by_cipher"),
 ];
 
-pub(crate) const RENAMED: &[Renamed] = &[];
+/// Collectors whose methods neither Kamailio has.
+pub(crate) const NOT_COMPARED: &[(&str, &str)] = &[
+    ("custom", "a page and not a method; it has a test of its own"),
+    ("dispatcher.oclist", "since Kamailio 6.0"),
+    ("dlgs.stats", "Debian does not package module dlgs"),
+    ("peerstate.stats", "since Kamailio 6.1"),
+    ("ptimer.list", "since Kamailio 6.1"),
+    ("udp.proxy.stats", "after Kamailio 6.1"),
+    ("ulscscf.status", "its module needs ims_dialog, which is in the way of dialog"),
+    ("sctp.info", "needs a kernel with SCTP"),
+];

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
     Text(String),
-    Struct(Vec<(String, Node)>),
+    Struct(Vec<(String, Self)>),
 }
 
 /// A numeric leaf, and everything around it that can tell it from others.

@@ -36,3 +36,13 @@ fn the_page_of_xhttp_prom_is_joined_to_ours() {
     let openmetrics = [("Accept", "application/openmetrics-text;version=1.0.0")];
     openmetrics_strict_parse(&exporter.request("GET", "/metrics", &openmetrics).text()).unwrap();
 }
+
+#[test]
+fn rtpengines_page_is_served_as_it_is() {
+    let kamailio = Kamailio::many_modules();
+    let url = kamailio.rtpengine_metrics_url();
+    let exporter = Exporter::start(&["-u", &kamailio.unix(), "--rtpengine.metrics-url", &url]);
+    let answer = exporter.get("/rtpengine");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.text().lines().any(|line| line.starts_with("rtpengine_sessions{")), "{}", answer.text());
+}
