@@ -6,12 +6,14 @@ use crate::duration;
 use crate::fetch::Url;
 use crate::log;
 use crate::selection::{Selection, names};
-use crate::web::ListenAddress;
+use crate::web::{Limits, ListenAddress, Paths, Timeouts};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use hyper::Uri;
 use kamailio_binrpc::Target;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 use tracing::Level;
 
@@ -28,12 +30,14 @@ pub struct Options {
     pub set_names: Vec<(String, String)>,
     /// How long a scrape may take.
     pub timeout: Duration,
-    /// The path of the metrics.
-    pub telemetry_path: String,
-    /// rtpengine's page, and the path that it is served under.
-    pub rtpengine: Option<(Url, String)>,
-    /// Where to listen.
+    /// The pages.
+    pub paths: Paths,
+    /// Where to listen; nothing is where systemd says.
     pub listen: Vec<ListenAddress>,
+    /// The web configuration file, for TLS and authentication.
+    pub web_config: Option<PathBuf>,
+    /// What clients may take.
+    pub limits: Limits,
     /// How many requests may be under way at once; `None` is any number.
     pub max_requests: Option<usize>,
     /// Which lines the log has.
@@ -120,15 +124,37 @@ fn options() -> impl Iterator<Item = Arg> {
             .short_alias('l')
             .action(ArgAction::Append)
             .value_delimiter(',')
-            .help("Where to listen: [HOST]:PORT, or vsock://:PORT. Repeatable."),
+            .help("Where to listen: [HOST]:PORT, unix:/PATH or vsock://:PORT. Repeatable."),
         option("web.telemetry-path", "/metrics", "PATH").help("The path of the metrics."),
         option("web.rtp-telemetry-path", "/rtpengine", "PATH").help("The path of rtpengine's page."),
         option("web.max-requests", "40", "NUMBER")
             .help("How many requests may be under way at once; more are answered with 503. 0 is any number."),
-        option("web.config.file", "", "FILE")
+        option("web.max-connections", "256", "NUMBER").help(
+            "How many connections there may be. A new one takes the place of that which has waited longest for a \
+             request.",
+        ),
+        option("web.max-header-size", "32768", "BYTES").help("How long the head of a request may be."),
+        option("web.header-timeout", "10s", "DURATION")
+            .help("How long a TLS handshake and the head of a request may take."),
+        option("web.idle-timeout", "6m", "DURATION").help(
+            "How long a connection may be without a request. Prometheus closes its own after five minutes.",
+        ),
+        option("web.write-timeout", "30s", "DURATION")
+            .help("How long a client may take nothing of its answer."),
+        option("web.config.file", "", "FILE").hide_default_value(true).help(
+            "A web configuration file, for TLS and authentication, in the format of the other exporters. It is read \
+             again when it changes.",
+        ),
+        switch("web.enable-lifecycle").help("Read the web configuration file again on POST /-/reload, too."),
+        switch("web.disable-exporter-metrics").help("Leave out the metrics of the exporter's process."),
+        option("web.external-url", "", "URL").hide_default_value(true).help(
+            "The address that the exporter has for browsers, if a proxy is in between: http://HOST/PATH.",
+        ),
+        option("web.route-prefix", "", "PATH")
             .hide_default_value(true)
-            .help("A web configuration file, for TLS and authentication. Not yet: it is refused."),
-        switch("web.systemd-socket").help("Take the listening sockets from systemd. Not yet: it is refused."),
+            .help("What every path begins with. Without it, the path of --web.external-url."),
+        switch("web.systemd-socket")
+            .help("Take the listening sockets from systemd, instead of --web.listen-address."),
         switch("no-web.systemd-socket").overrides_with("web.systemd-socket").hide(true),
         option("log.level", "info", "LEVEL").help("Log only what is as severe as this: debug, info, warn or error."),
         option("log.format", "logfmt", "FORMAT").help("What log lines look like: logfmt or json."),
@@ -157,16 +183,6 @@ fn with_environment(option: Arg) -> Arg {
 
 fn resolve(matches: &ArgMatches) -> Result<Options, String> {
     let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
-    if !text("web.config.file").is_empty() {
-        return Err(
-            "--web.config.file is not supported yet: leave it out, and put a reverse proxy in front for TLS \
-             and authentication"
-                .to_owned(),
-        );
-    }
-    if matches.get_flag("web.systemd-socket") {
-        return Err("--web.systemd-socket is not supported yet: use --web.listen-address".to_owned());
-    }
     let listen = matches.get_many::<String>("web.listen-address").unwrap_or_default();
     let max_requests = number(matches, "web.max-requests")?;
     Ok(Options {
@@ -174,14 +190,15 @@ fn resolve(matches: &ArgMatches) -> Result<Options, String> {
         selection: selection(matches)?,
         max_series: number(matches, "collector.max-series")?,
         set_names: set_names(matches)?,
-        timeout: duration::parse(text("kamailio.timeout"))
-            .map_err(|error| format!("--kamailio.timeout \"{}\": {error}", text("kamailio.timeout")))?,
-        telemetry_path: path(matches, "web.telemetry-path")?,
-        rtpengine: match url(matches, "rtpengine.metrics-url")? {
-            Some(url) => Some((url, path(matches, "web.rtp-telemetry-path")?)),
-            None => None,
+        timeout: time(matches, "kamailio.timeout")?,
+        paths: paths(matches)?,
+        listen: if matches.get_flag("web.systemd-socket") {
+            Vec::new()
+        } else {
+            listen.map(|address| address.parse()).collect::<Result<_, _>>()?
         },
-        listen: listen.map(|address| address.parse()).collect::<Result<_, _>>()?,
+        web_config: Some(text("web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from),
+        limits: limits(matches)?,
         max_requests: Some(max_requests).filter(|max| *max > 0),
         log_level: match text("log.level").to_ascii_lowercase().as_str() {
             "debug" => Level::DEBUG,
@@ -209,6 +226,66 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
     let profiles = matches.get_many::<String>("collector.dialog.profiles").unwrap_or_default();
     let page = url(matches, "kamailio.custom-metrics-url")?;
     Ok(selection.with_profiles(profiles.map(String::as_str)).with_page(page))
+}
+
+fn paths(matches: &ArgMatches) -> Result<Paths, String> {
+    let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    let external = text("web.external-url");
+    let external_prefix = match external.parse::<Uri>() {
+        _ if external.is_empty() => None,
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() => {
+            Some(uri.path().trim_end_matches('/').to_owned())
+        }
+        _ => {
+            return Err(format!(
+                "--web.external-url \"{external}\" is not http://HOST/PATH or https://HOST/PATH"
+            ));
+        }
+    };
+    let prefix = match text("web.route-prefix").trim_end_matches('/') {
+        "" if text("web.route-prefix").is_empty() => external_prefix.clone().unwrap_or_default(),
+        "" => String::new(),
+        prefix if prefix.starts_with('/') => {
+            path(matches, "web.route-prefix")?.trim_end_matches('/').to_owned()
+        }
+        prefix => format!("/{prefix}"),
+    };
+    Ok(Paths {
+        telemetry: path(matches, "web.telemetry-path")?,
+        rtpengine: match url(matches, "rtpengine.metrics-url")? {
+            Some(url) => Some((url, path(matches, "web.rtp-telemetry-path")?)),
+            None => None,
+        },
+        external_prefix: external_prefix.unwrap_or_else(|| prefix.clone()),
+        prefix,
+    })
+}
+
+fn limits(matches: &ArgMatches) -> Result<Limits, String> {
+    let header = number(matches, "web.max-header-size")?;
+    if !(MIN_HEADER..=MAX_HEADER).contains(&header) {
+        return Err(format!("--web.max-header-size {header} is not between {MIN_HEADER} and {MAX_HEADER}"));
+    }
+    let connections = number(matches, "web.max-connections")?;
+    if connections == 0 {
+        return Err("--web.max-connections 0 would let nobody in".to_owned());
+    }
+    Ok(Limits {
+        connections,
+        header,
+        timeouts: Timeouts {
+            header: time(matches, "web.header-timeout")?,
+            idle: time(matches, "web.idle-timeout")?,
+            write: time(matches, "web.write-timeout")?,
+        },
+        lifecycle: matches.get_flag("web.enable-lifecycle"),
+        process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
+    })
+}
+
+fn time(matches: &ArgMatches, name: &str) -> Result<Duration, String> {
+    let text = matches.get_one::<String>(name).map_or("", String::as_str);
+    duration::parse(text).map_err(|error| format!("--{name} \"{text}\": {error}"))
 }
 
 fn number(matches: &ArgMatches, name: &str) -> Result<usize, String> {
@@ -297,6 +374,11 @@ fn explain(error: &clap::Error) -> Exit {
     }
 }
 
+/// Less than hyper can read at once.
+const MIN_HEADER: usize = 8 * 1024;
+/// Go's limit; with it, connections alone can take 256 MiB.
+const MAX_HEADER: usize = 1024 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,7 +420,7 @@ mod tests {
         .unwrap();
         assert_eq!(options.target, "tcp:localhost:2049".parse().unwrap());
         assert_eq!(options.timeout, Duration::from_secs(90));
-        assert_eq!(options.telemetry_path, "/m");
+        assert_eq!(options.paths.telemetry, "/m");
         assert_eq!(options.listen.len(), 2);
         assert_eq!(options.log_level, Level::WARN);
         assert_eq!(options.log_format, log::Format::Json);
@@ -352,7 +434,7 @@ mod tests {
         assert_eq!(options.target, "unix:/var/run/kamailio/kamailio_ctl".parse().unwrap());
         assert_eq!(options.selection, Selection::parse("auto").unwrap());
         assert_eq!((options.timeout, options.max_requests), (Duration::from_secs(5), Some(40)));
-        assert_eq!((options.telemetry_path.as_str(), options.listen.len()), ("/metrics", 1));
+        assert_eq!((options.paths.telemetry.as_str(), options.listen.len()), ("/metrics", 1));
     }
 
     #[test]
@@ -386,8 +468,11 @@ mod tests {
             (&["--web.telemetry-path", "metrics"], "begins with /"),
             (&["--web.telemetry-path="], "begins with /"),
             (&["--web.listen-address", "9596"], "9596"),
-            (&["--web.config.file", "x.yml"], "not supported yet"),
-            (&["--web.systemd-socket"], "not supported yet"),
+            (&["--web.max-header-size", "100"], "between 8192 and 1048576"),
+            (&["--web.max-connections", "0"], "nobody in"),
+            (&["--web.idle-timeout", "5"], "--web.idle-timeout \"5\": the unit is missing"),
+            (&["--web.external-url", "host/path"], "is not http://HOST/PATH"),
+            (&["--web.route-prefix", "/a b"], "--web.route-prefix"),
             (&["--web.systemd-socket=true"], "'--web.systemd-socket'"),
             (&["@/nonexistent"], "cannot read the arguments in /nonexistent"),
         ] {

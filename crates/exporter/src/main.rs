@@ -2,9 +2,10 @@
 
 use kamailio_exporter::cli::{self, Exit, Options};
 use kamailio_exporter::exporter::Exporter;
-use kamailio_exporter::web::{self, Site};
+use kamailio_exporter::web::{Server, Site};
 use kamailio_exporter::{build_info, log};
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -34,22 +35,17 @@ fn start(options: Options) -> anyhow::Result<()> {
     tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
     tracing::info!(build_context = build_info::context(), "Build context");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let stop = stop_signal()?;
         let exporter =
             Exporter::new(options.target, options.selection, options.max_series, options.set_names);
-        let site = Site::new(
-            exporter,
-            options.telemetry_path,
-            options.rtpengine,
-            options.timeout,
-            options.max_requests,
-        );
-        web::serve(site, &options.listen, stop).await
+        let site = Site::new(exporter, options.paths, options.timeout, options.max_requests);
+        let server = Server::new(site, options.web_config, options.limits)?;
+        let stop = stop_signal(server.clone())?;
+        server.serve(&options.listen, stop).await
     })
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP, with which service units reload, finds nothing to do.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+/// Waits for SIGTERM or SIGINT. SIGHUP, with which service units reload, has the web configuration file read again.
+fn stop_signal(server: Arc<Server>) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -58,7 +54,11 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             tokio::select! {
                 _ = terminate.recv() => break tracing::info!(signal = "SIGTERM", "stopping"),
                 _ = interrupt.recv() => break tracing::info!(signal = "SIGINT", "stopping"),
-                _ = hangup.recv() => tracing::info!(signal = "SIGHUP", "nothing to reload"),
+                _ = hangup.recv() => {
+                    tracing::info!(signal = "SIGHUP", "reloading");
+                    // Whether it worked is in the log already.
+                    let _ = server.reload();
+                }
             }
         }
     })

@@ -8,7 +8,9 @@ use crate::scrape::Scrape;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
+use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 /// The families of this module, in the order of the exposition.
 pub static FAMILIES: &[Family] = &[
@@ -22,6 +24,8 @@ pub static FAMILIES: &[Family] = &[
     DUPLICATE_ROWS,
     DROPPED_SAMPLES,
     SET_INFO,
+    WEB_CONFIG_SUCCESS,
+    WEB_CONFIG_TIME,
     CPU_SECONDS,
     MAX_FDS,
     OPEN_FDS,
@@ -32,6 +36,15 @@ pub static FAMILIES: &[Family] = &[
     NETWORK_RECEIVE,
     NETWORK_TRANSMIT,
 ];
+
+/// What there is to tell beside the scrapes.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Whether to tell about the process.
+    pub process: bool,
+    /// If there is a web configuration file: whether it was last read successfully, and when it last was.
+    pub web_config: Option<(bool, SystemTime)>,
+}
 
 /// Counters of a running exporter.
 pub struct Counters {
@@ -75,7 +88,7 @@ impl Counters {
     }
 
     /// The samples about this scrape, the scrapes before it, and the exporter's process.
-    pub fn samples(&self, scrape: &Scrape) -> Samples {
+    pub fn samples(&self, scrape: &Scrape, program: Program) -> Samples {
         let mut samples = Samples::new(usize::MAX);
         let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
         one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
@@ -103,7 +116,14 @@ impl Counters {
                 samples.push(catalogue().id(family), collector, value);
             }
         }
-        process(&mut samples);
+        if let Some((successful, time)) = program.web_config {
+            let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            one(&mut samples, &WEB_CONFIG_SUCCESS, Number::Unsigned(successful.into()));
+            one(&mut samples, &WEB_CONFIG_TIME, Number::Float(time.as_secs_f64()));
+        }
+        if program.process {
+            process(&mut samples);
+        }
         samples
     }
 }
@@ -118,9 +138,8 @@ fn process(samples: &mut Samples) {
     #[expect(clippy::cast_precision_loss, reason = "seconds since the start, far below 2^52")]
     one(samples, &CPU_SECONDS, Number::Float(cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9));
     one(samples, &MAX_FDS, limit(Resource::Nofile));
-    if let Ok(directory) = fs::read_dir("/proc/self/fd") {
-        // The directory itself is open while it is read.
-        one(samples, &OPEN_FDS, Number::Unsigned((directory.count() as u64).saturating_sub(1)));
+    if let Some(open) = open_files() {
+        one(samples, &OPEN_FDS, Number::Unsigned(open));
     }
     if let Some((virtual_memory, resident)) = memory() {
         one(samples, &RESIDENT_MEMORY, Number::Unsigned(resident));
@@ -141,9 +160,19 @@ fn limit(resource: Resource) -> Number {
     Number::Unsigned(getrlimit(resource).current.unwrap_or(u64::MAX))
 }
 
+/// The size of the directory since Linux 6.2; before it is 0, and the entries have to be counted.
+fn open_files() -> Option<u64> {
+    match fs::metadata("/proc/self/fd").ok()?.len() {
+        // The directory itself is open while it is read.
+        0 => Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1)),
+        count => Some(count),
+    }
+}
+
 /// The bytes of virtual and of resident memory, which `/proc/self/statm` has in pages.
 fn memory() -> Option<(u64, u64)> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
+    let mut buffer = [0; 128];
+    let statm = read("/proc/self/statm", &mut buffer)?;
     let page = rustix::param::page_size() as u64;
     let mut pages = statm.split(' ').map(|pages| pages.parse::<u64>().ok()?.checked_mul(page));
     Some((pages.next()??, pages.next()??))
@@ -166,11 +195,18 @@ fn start_time() -> Option<f64> {
 
 /// The bytes that this network namespace has received and sent over IP.
 fn network() -> Option<(u64, u64)> {
-    let netstat = fs::read_to_string("/proc/self/net/netstat").ok()?;
+    let mut buffer = [0; 16 * 1024];
+    let netstat = read("/proc/self/net/netstat", &mut buffer)?;
     let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("IpExt: "));
     let (names, values) = (lines.next()?.split(' '), lines.next()?.split(' '));
     let value = |wanted| names.clone().zip(values.clone()).find(|(name, _)| *name == wanted)?.1.parse().ok();
     Some((value("InOctets")?, value("OutOctets")?))
+}
+
+/// A file of /proc, in one read: the kernel makes as much of it as there is room for, and its length is not known.
+fn read<'b>(path: &str, buffer: &'b mut [u8]) -> Option<&'b str> {
+    let length = fs::File::open(path).and_then(|mut file| file.read(buffer)).ok()?;
+    std::str::from_utf8(buffer.get(..length)?).ok()
 }
 
 const fn family(kind: Kind, name: &'static str, help: &'static str) -> Family {
@@ -222,6 +258,16 @@ pub const SET_INFO: Family = family(
     "kamailio_dispatcher_set_info",
     "The name that --collector.dispatcher.mapping gives to a dispatcher set.",
 );
+const WEB_CONFIG_SUCCESS: Family = family(
+    Kind::Gauge,
+    "kamailio_exporter_web_config_last_reload_successful",
+    "Whether the web configuration file was last read successfully; if not, an older one is in force.",
+);
+const WEB_CONFIG_TIME: Family = family(
+    Kind::Gauge,
+    "kamailio_exporter_web_config_last_reload_success_timestamp_seconds",
+    "When the web configuration file was last taken over, in seconds since 1970-01-01 00:00 UTC.",
+);
 const CPU_SECONDS: Family =
     family(Kind::Counter, "process_cpu_seconds", "Seconds of processor time that the exporter has used.");
 const MAX_FDS: Family =
@@ -267,7 +313,7 @@ mod tests {
         }
         let (virtual_memory, resident) = memory().unwrap();
         assert!(resident > 100_000 && virtual_memory >= resident, "{virtual_memory} {resident}");
-        let age = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() - start_time().unwrap();
+        let age = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() - start_time().unwrap();
         assert!((-2.0..3600.0).contains(&age), "this test process is {age} s old");
     }
 }

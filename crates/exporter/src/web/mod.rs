@@ -1,29 +1,56 @@
-//! The HTTP side: which path answers what.
+//! The HTTP side: what comes in where, who may ask, and which path answers what.
 
+mod auth;
+mod bucket;
+mod client;
+mod client_auth;
+mod config;
+mod connection;
+mod guard;
 mod listener;
 mod pages;
+mod reload;
+mod room;
+mod server;
+mod tls;
+mod yaml;
 
-pub use listener::{ListenAddress, serve};
+pub use listener::ListenAddress;
+pub use room::Timeouts;
+pub use server::{Limits, Server};
 
 use crate::exporter::Exporter;
 use crate::exposition::{Format, accepts_gzip, gzip};
 use crate::fetch::Url;
+use crate::self_metrics::Program;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    X_CONTENT_TYPE_OPTIONS,
+    LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
+/// The pages that there are.
+#[derive(Debug)]
+pub struct Paths {
+    /// The path of the metrics.
+    pub telemetry: String,
+    /// rtpengine's page, and the path that it is served under.
+    pub rtpengine: Option<(Url, String)>,
+    /// What every path begins with here; empty, or without a `/` at its end.
+    pub prefix: String,
+    /// What every path begins with for the browser, where a proxy makes a difference.
+    pub external_prefix: String,
+}
+
 /// What answers requests.
 pub struct Site {
     exporter: Arc<Exporter>,
-    telemetry_path: String,
-    rtpengine: Option<(Url, String)>,
+    paths: Paths,
     timeout: Duration,
     max_requests: usize,
     permits: Semaphore,
@@ -32,47 +59,49 @@ pub struct Site {
 type Answer = Response<Full<Bytes>>;
 
 impl Site {
-    /// A site with this exporter's metrics at `telemetry_path`, and rtpengine's page at the path beside its address.
+    /// A site with this exporter's metrics. A scrape may take `timeout`.
     pub fn new(
         exporter: Arc<Exporter>,
-        telemetry_path: String,
-        rtpengine: Option<(Url, String)>,
+        paths: Paths,
         timeout: Duration,
         max_requests: Option<usize>,
-    ) -> Arc<Self> {
+    ) -> Self {
         let max_requests = max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let permits = Semaphore::new(max_requests);
-        Arc::new(Self { exporter, telemetry_path, rtpengine, timeout, max_requests, permits })
+        Self { exporter, paths, timeout, max_requests, permits }
     }
 
-    async fn answer<B>(&self, request: Request<B>) -> Answer {
-        let path = request.uri().path();
-        let rtpengine = self.rtpengine.as_ref().filter(|(_, served)| path == served);
-        let known = path == self.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
+    /// What every path begins with.
+    fn prefix(&self) -> &str {
+        &self.paths.prefix
+    }
+
+    /// What `request` asks for. Of the rest of the program, `program` is told in the metrics.
+    async fn answer<B>(&self, request: Request<B>, program: Program) -> Answer {
+        let Some(path) = request.uri().path().strip_prefix(&self.paths.prefix) else {
+            return if request.uri().path() == "/" { self.redirect() } else { not_found() };
+        };
+        let rtpengine = self.paths.rtpengine.as_ref().filter(|(_, served)| path == served);
+        let known = path == self.paths.telemetry || matches!(path, "/" | "/-/healthy" | "/-/ready");
         if !known && rtpengine.is_none() {
-            return text(StatusCode::NOT_FOUND, "404 page not found\n");
+            return if path.is_empty() { self.redirect() } else { not_found() };
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
-        match path {
-            path if path == self.telemetry_path => self.metrics(&request).await,
-            _ if rtpengine.is_some() => self.rtpengine(&request).await,
-            "/-/healthy" => text(StatusCode::OK, "Healthy\n"),
-            "/-/ready" => text(StatusCode::OK, "Ready\n"),
-            _ => body(StatusCode::OK, "text/html; charset=UTF-8", self.landing()),
+        match (path, rtpengine) {
+            (path, _) if path == self.paths.telemetry => self.metrics(&request, program).await,
+            (_, Some((url, _))) => self.rtpengine(url, &request).await,
+            ("/-/healthy", _) => text(StatusCode::OK, "Healthy\n"),
+            ("/-/ready", _) => text(StatusCode::OK, "Ready\n"),
+            _ => self.landing(&request).await,
         }
     }
 
-    async fn metrics<B>(&self, request: &Request<B>) -> Answer {
-        let Ok(_permit) = self.permits.try_acquire() else {
-            return text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("Limit of concurrent requests reached ({}), try again later.\n", self.max_requests),
-            );
-        };
+    async fn metrics<B>(&self, request: &Request<B>, program: Program) -> Answer {
+        let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
         let headers = request.headers();
         let format = header(headers, &ACCEPT).map_or(Format::DEFAULT, Format::negotiate);
         if request.method() == Method::HEAD {
@@ -99,7 +128,7 @@ impl Site {
         let scrape = self.exporter.scrape(selection, deadline).await;
         let counters = self.exporter.counters();
         counters.count_request(&scrape);
-        let exposition = format.write(&[&scrape.samples, &counters.samples(&scrape)]);
+        let exposition = format.write(&[&scrape.samples, &counters.samples(&scrape, program)]);
         if header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip) {
             match gzip(&exposition) {
                 Ok(compressed) => {
@@ -112,24 +141,27 @@ impl Site {
         }
         body(StatusCode::OK, &format.content_type(), exposition)
     }
-}
 
-impl Site {
     /// When an answer has to be ready.
     fn deadline(&self, headers: &HeaderMap) -> Result<Instant, String> {
         let timeout = prometheus_timeout(headers)?.unwrap_or(self.timeout);
         Ok(Instant::now() + timeout.min(self.timeout))
     }
 
-    fn landing(&self) -> String {
-        pages::landing(&self.telemetry_path, self.rtpengine.as_ref().map(|(_, path)| path.as_str()))
+    /// Scrapes as a request for the metrics does, so that it shows what Prometheus would get now.
+    async fn landing<B>(&self, request: &Request<B>) -> Answer {
+        let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
+        if request.method() == Method::HEAD {
+            return pages::html(String::new());
+        }
+        let selection = self.exporter.selection();
+        let scrape = self.exporter.scrape(selection.clone(), Instant::now() + self.timeout).await;
+        pages::html(pages::landing(&self.paths, self.exporter.target(), selection, &scrape))
     }
 
     /// rtpengine's page as it is.
-    async fn rtpengine<B>(&self, request: &Request<B>) -> Answer {
-        let Some((url, _)) = &self.rtpengine else {
-            return text(StatusCode::NOT_FOUND, "404 page not found\n");
-        };
+    async fn rtpengine<B>(&self, url: &Url, request: &Request<B>) -> Answer {
+        let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
         let deadline = match self.deadline(request.headers()) {
             Ok(deadline) => deadline,
             Err(sentence) => return text(StatusCode::BAD_REQUEST, sentence + "\n"),
@@ -141,6 +173,23 @@ impl Site {
                 text(StatusCode::BAD_GATEWAY, sentence + "\n")
             }
         }
+    }
+
+    fn too_many(&self) -> Answer {
+        let limit = self.max_requests;
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("Limit of concurrent requests reached ({limit}), try again later.\n"),
+        )
+    }
+
+    /// To the landing page.
+    fn redirect(&self) -> Answer {
+        let mut answer = text(StatusCode::FOUND, "");
+        if let Ok(location) = HeaderValue::try_from(format!("{}/", self.paths.external_prefix)) {
+            answer.headers_mut().insert(LOCATION, location);
+        }
+        answer
     }
 }
 
@@ -154,6 +203,10 @@ fn prometheus_timeout(headers: &HeaderMap) -> Result<Option<Duration>, String> {
         }
         _ => Err(format!("The header {SCRAPE_TIMEOUT} is not a number of seconds above 0: {value:?}")),
     }
+}
+
+fn not_found() -> Answer {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

@@ -1,51 +1,184 @@
 //! The page for people.
 
+use super::{Answer, Paths, body};
 use crate::build_info;
+use crate::collector::{Call, Collector};
+use crate::collectors::ALL;
+use crate::diagnosis;
+use crate::scrape::Scrape;
+use crate::selection::Selection;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hyper::StatusCode;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use kamailio_binrpc::Target;
+use ring::digest::{SHA256, digest};
+use std::fmt::{self, Write as _};
 
-/// The landing page: what this is, and where the rest is.
-pub(super) fn landing(telemetry_path: &str, rtpengine_path: Option<&str>) -> String {
-    let metrics = link(telemetry_path, "Metrics");
-    let rtpengine = rtpengine_path.map(|path| link(path, "Metrics of rtpengine")).unwrap_or_default();
+/// A page that may load nothing and run nothing; its style is the one below.
+pub(super) fn html(page: String) -> Answer {
+    let mut answer = body(StatusCode::OK, "text/html; charset=UTF-8", page);
+    let style = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let headers = answer.headers_mut();
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// The landing page: what this is, how Kamailio is, how each collector fared, and where the rest is.
+pub(super) fn landing(paths: &Paths, target: &Target, selection: &Selection, scrape: &Scrape) -> String {
+    let mut links = vec![(&*paths.telemetry, "Metrics")];
+    links.extend(paths.rtpengine.iter().map(|(_, path)| (path.as_str(), "Metrics of rtpengine")));
+    links.extend([("/-/healthy", "Healthy"), ("/-/ready", "Ready")]);
+    let mut list = String::new();
+    for (path, text) in links {
+        let _ = writeln!(
+            list,
+            "<li><a href=\"{}{}\">{}</a></li>",
+            Text(&paths.external_prefix),
+            Text(path),
+            Text(text)
+        );
+    }
+    let answers = match &scrape.error {
+        _ if scrape.answered => "<p class=\"ok\">Kamailio answers.</p>\n".to_owned(),
+        error => {
+            let reason = error.as_ref().map(ToString::to_string).unwrap_or_default();
+            let advice =
+                error.as_ref().and_then(|error| diagnosis::advice(target, error)).unwrap_or_default();
+            format!(
+                "<p class=\"failed\">Kamailio does not answer: {} {}</p>\n",
+                Text(&reason),
+                Text(&advice.to_string())
+            )
+        }
+    };
+    let mut rows = String::new();
+    for (place, collector) in ALL.iter().enumerate() {
+        let (class, state, reason) = state(place, collector, selection, scrape);
+        let _ = writeln!(
+            rows,
+            "<tr class=\"{class}\"><td>{}</td><td>{state}</td><td>{}</td></tr>",
+            Text(collector.name),
+            Text(&reason)
+        );
+    }
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"UTF-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>Kamailio Exporter</title>\n</head>\n<body>\n\
-         <h1>Kamailio Exporter</h1>\n<h2>Prometheus Exporter for Kamailio</h2>\n<div>Version: {version}</div>\n<ul>\n\
-         {metrics}{rtpengine}{healthy}{ready}</ul>\n</body>\n</html>\n",
-        version = escape(&build_info::info()),
-        healthy = link("/-/healthy", "Healthy"),
-        ready = link("/-/ready", "Ready"),
+         content=\"width=device-width, initial-scale=1\">\n<title>Kamailio Exporter</title>\n<style>{STYLE}</style>\n\
+         </head>\n<body>\n<header><h1>Kamailio Exporter</h1></header>\n<main>\n\
+         <h2>Prometheus Exporter for Kamailio</h2>\n<div>Version: {version}</div>\n<ul>\n{list}</ul>\n\
+         <h2>Kamailio</h2>\n<div>Target: {target}</div>\n{answers}\
+         <h2>Collectors</h2>\n<table>\n<thead><tr><th>Collector</th><th>State</th><th>Reason</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n</main>\n</body>\n</html>\n",
+        version = Text(&build_info::info()),
+        target = Text(&target.to_string()),
     )
 }
 
-fn link(address: &str, text: &str) -> String {
-    format!("<li><a href=\"{}\">{}</a></li>\n", escape(address), escape(text))
+/// How a collector fared: a class, a word, and the reason, with what would change it.
+fn state(
+    place: usize,
+    collector: &Collector,
+    selection: &Selection,
+    scrape: &Scrape,
+) -> (&'static str, &'static str, String) {
+    if let Some(outcome) = scrape.outcomes.iter().find(|outcome| outcome.collector == place) {
+        return match &outcome.failure {
+            Some(failure) => ("failed", "failed", failure.clone()),
+            None => ("ok", "ok", String::new()),
+        };
+    }
+    let Collector { name, method, module, call, .. } = collector;
+    let reason = if *call == Call::EachProfile {
+        "Name profiles with --collector.dialog.profiles.".to_owned()
+    } else if *call == Call::Page {
+        "Give the address of the page with --kamailio.custom-metrics-url.".to_owned()
+    } else if !selection.collectors().any(|selected| selected.name == *name) {
+        format!("Not selected: add {name} to --kamailio.methods.")
+    } else if !scrape.answered {
+        return ("absent", "unknown", "Kamailio did not answer.".to_owned());
+    } else if *module == "core" {
+        format!("This Kamailio has no method {method}.")
+    } else {
+        format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\".")
+    };
+    ("absent", "absent", reason)
 }
 
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
+/// Text that cannot become markup.
+struct Text<'t>(&'t str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                c => f.write_char(c)?,
+            }
         }
+        Ok(())
     }
-    escaped
 }
+
+/// Colours follow the reader's system; on a narrow screen each row becomes a block.
+const STYLE: &str = "
+:root{color-scheme:light dark}
+body{margin:0;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
+header{background:#e6522c;color:#fff;padding:.5rem 1rem}
+h1{margin:0;font-size:1.5rem}
+h2{font-size:1.2rem;margin:1.5rem 0 .5rem}
+main{max-width:60rem;margin:0 auto;padding:0 1rem 2rem}
+table{width:100%;border-collapse:collapse}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid #8884}
+p.ok,tr.ok td:nth-child(2){color:#188038;font-weight:600}
+p.failed,tr.failed td:nth-child(2){color:#d93025;font-weight:600}
+tr.absent{opacity:.75}
+@media (max-width:40rem){
+thead{display:none}
+tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid #8884;padding:.4rem 0}
+td{border:0;padding:0}
+td:nth-child(3){grid-column:1/-1;font-size:.9rem}
+}
+";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exporter::Exporter;
+    use std::time::{Duration, Instant};
 
-    #[test]
-    fn values_cannot_become_markup() {
-        let page = landing("/\"><script>alert('&')</script>", None);
+    #[tokio::test]
+    async fn values_cannot_become_markup() {
+        let evil = "/\"><script>alert('&')</script>";
+        let target: Target = "unix:/<b>nonexistent</b>".parse().unwrap();
+        let selection = Selection::parse("auto").unwrap();
+        let exporter = Exporter::new(target.clone(), selection.clone(), 10, Vec::new());
+        let scrape = exporter.scrape(selection.clone(), Instant::now() + Duration::from_secs(1)).await;
+        let paths = Paths {
+            telemetry: evil.to_owned(),
+            rtpengine: None,
+            prefix: String::new(),
+            external_prefix: "/'x".to_owned(),
+        };
+        let page = landing(&paths, &target, &selection, &scrape);
         assert!(
-            page.contains("href=\"/&quot;&gt;&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;\""),
+            page.contains("href=\"/&#39;x/&quot;&gt;&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;\""),
             "{page}"
         );
+        assert!(page.contains("unix:/&lt;b&gt;nonexistent&lt;/b&gt;") && !page.contains("<b>"), "{page}");
     }
 }

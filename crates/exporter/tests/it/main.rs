@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
+/// Users, passwords, and those who guess them.
+mod auth;
 /// Each collector on the captures of each version.
 mod catalogue;
 /// What is generated from the tables is up to date.
@@ -14,13 +16,25 @@ mod docs;
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
+/// The page for people, and where it is.
+mod landing;
 /// Start, signals, log, exit codes.
 mod life;
+/// Clients that are slow, many, or greedy.
+mod limits;
 /// Pages of others.
 mod pages;
+/// The web configuration changes under a running exporter.
+mod reload;
 /// One scrape, and what can go wrong in it.
 mod scrape;
+/// Sockets of other kinds, and of systemd.
+mod sockets;
 /// The statistics against the list of all that Kamailio has, and against the captures.
 mod statistics;
 /// The tables themselves.
 mod tables;
+/// Encryption, and certificates of clients.
+mod tls;
+/// The web configuration file.
+mod web_config;

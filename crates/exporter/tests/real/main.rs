@@ -8,8 +8,12 @@ mod support;
 
 /// What is served in another way than kamcmd prints it, or not at all.
 mod exceptions;
+/// On a network: Prometheus with TLS and a password, and a browser.
+mod exposed;
 /// Reads what `kamcmd` prints.
 mod kamcmd;
+/// What scraping does to Kamailio, and long lists.
+mod kind;
 /// What operators do to a Kamailio, and what happens to it by itself.
 mod life;
 /// Every value that `kamcmd` prints is served.
@@ -18,3 +22,7 @@ mod oracle;
 mod pages;
 /// Prometheus scrapes it, and its tools accept what it serves.
 mod prometheus;
+/// Labels, transports, and what is not loaded.
+mod served;
+/// Looks for a value on a page.
+mod wanted;

@@ -1,5 +1,7 @@
 //! The real binary as a process, and a client for its pages.
 
+pub(crate) mod web;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -1,0 +1,273 @@
+//! Basic authentication that tells nothing about users, and that nobody can stop for others.
+
+use super::client::Client;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use hyper::header::HeaderValue;
+use ring::hmac;
+use ring::rand::SystemRandom;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Checks names and passwords, and remembers what came out.
+pub(super) struct Authenticator {
+    secret: hmac::Key,
+    hashing: Arc<Semaphore>,
+    state: Arc<Mutex<State>>,
+}
+
+/// How a request fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A known user with the right password.
+    Allowed,
+    /// Nobody, or not the right password.
+    Refused,
+    /// Its address has as many passwords being checked as it may have.
+    Busy,
+}
+
+#[derive(Default)]
+struct State {
+    /// Kept apart, so that any number of wrong answers displaces no right one.
+    right: Answers,
+    wrong: Answers,
+    /// Checks that are waited for; who asks the same joins.
+    running: HashMap<Digest, Shared<BoxFuture<'static, bool>>>,
+    by_address: HashMap<Option<IpAddr>, usize>,
+}
+
+/// The last so many, in the order in which they came.
+#[derive(Default)]
+struct Answers(std::collections::VecDeque<Digest>);
+
+/// Of user, hash and password, with a key that only this process has.
+type Digest = [u8; 32];
+
+impl Authenticator {
+    /// With a key of its own.
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let secret = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
+        Ok(Self { secret, hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)), state: Arc::default() })
+    }
+
+    /// Checks an `Authorization` header against the hashes of `users`, of whom there is at least one.
+    pub(super) async fn check(
+        &self,
+        users: &BTreeMap<String, String>,
+        header: Option<&HeaderValue>,
+        client: &Client,
+    ) -> Verdict {
+        let Some((user, password)) = header.and_then(credentials) else { return Verdict::Refused };
+        // An unknown user is compared with the hash of a known one, always the same: so it takes as long as that one
+        // takes, whatever the cost of its hash, and then fails.
+        let known = std::str::from_utf8(&user).ok().and_then(|user| users.get(user));
+        let Some(hash) = known.or_else(|| self.decoy(users, &user)) else { return Verdict::Refused };
+        let digest = self.digest(&[&user, hash.as_bytes(), &password]);
+        let check = {
+            let mut state = lock(&self.state);
+            if state.right.0.contains(&digest) {
+                return Verdict::Allowed;
+            }
+            if state.wrong.0.contains(&digest) {
+                return Verdict::Refused;
+            }
+            match state.running.get(&digest) {
+                Some(check) => check.clone(),
+                None => {
+                    match self.start(&mut state, digest, (known.is_some(), hash, password), client.network())
+                    {
+                        Some(check) => check,
+                        None => return Verdict::Busy,
+                    }
+                }
+            }
+        };
+        if check.await { Verdict::Allowed } else { Verdict::Refused }
+    }
+
+    /// The check goes on whatever becomes of those that wait for it: closing a connection makes room for nothing.
+    fn start(
+        &self,
+        state: &mut State,
+        digest: Digest,
+        (known, hash, password): (bool, &String, Vec<u8>),
+        address: Option<IpAddr>,
+    ) -> Option<Shared<BoxFuture<'static, bool>>> {
+        if state.by_address.get(&address).is_some_and(|running| *running >= CHECKS_PER_ADDRESS) {
+            return None;
+        }
+        *state.by_address.entry(address).or_default() += 1;
+        let (hash, hashing, shared) = (hash.clone(), self.hashing.clone(), self.state.clone());
+        let task = tokio::spawn(async move {
+            let _turn = hashing.acquire_owned().await;
+            let verify = move || bcrypt::verify(password, &hash).unwrap_or(false);
+            let right = tokio::task::spawn_blocking(verify).await.unwrap_or(false) && known;
+            let mut state = lock(&shared);
+            if right { &mut state.right } else { &mut state.wrong }.add(digest);
+            state.running.remove(&digest);
+            if let Some(running) = state.by_address.get_mut(&address) {
+                *running -= 1;
+                if *running == 0 {
+                    state.by_address.remove(&address);
+                }
+            }
+            right
+        });
+        let check = task.map(|right| right.unwrap_or(false)).boxed().shared();
+        state.running.insert(digest, check.clone());
+        Some(check)
+    }
+
+    fn decoy<'u>(&self, users: &'u BTreeMap<String, String>, user: &[u8]) -> Option<&'u String> {
+        let number = usize::from_le_bytes(self.digest(&[user]).first_chunk().copied()?);
+        users.values().nth(number.checked_rem(users.len())?)
+    }
+
+    /// With the length of each part, so that no two lists of parts are the same bytes (CVE-2022-46146).
+    fn digest(&self, parts: &[&[u8]]) -> Digest {
+        let mut context = hmac::Context::with_key(&self.secret);
+        for part in parts {
+            context.update(&part.len().to_le_bytes());
+            context.update(part);
+        }
+        let mut digest = Digest::default();
+        digest.copy_from_slice(context.sign().as_ref());
+        digest
+    }
+}
+
+impl Answers {
+    fn add(&mut self, digest: Digest) {
+        if self.0.len() >= REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back(digest);
+    }
+}
+
+/// The user and the password of an `Authorization: Basic` header.
+fn credentials(header: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let mut user = BASE64_STANDARD.decode(encoded).ok()?;
+    let colon = user.iter().position(|byte| *byte == b':')?;
+    let password = user.split_off(colon + 1);
+    user.pop();
+    Some((user, password))
+}
+
+/// No code that holds the lock can panic and leave it half changed.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hashes that are computed at the same time: more would take the processors from Kamailio.
+const HASHES_AT_ONCE: usize = 2;
+/// Passwords of one address that wait or are being checked. So a flood from one address delays others by that much work.
+const CHECKS_PER_ADDRESS: usize = 4;
+/// Right answers that are remembered, and as many wrong ones.
+const REMEMBERED: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basic(user: &str, password: &str) -> HeaderValue {
+        let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        HeaderValue::from_str(&format!("basic {encoded}")).unwrap()
+    }
+
+    fn users(cost: u32) -> BTreeMap<String, String> {
+        let hash = |password| bcrypt::hash(password, cost).unwrap();
+        BTreeMap::from([("alice".to_owned(), hash("alice123")), ("bob".to_owned(), hash("bob123"))])
+    }
+
+    fn client(address: &str) -> Client {
+        Client::Ip(format!("{address}:1").parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_cache_is_bounded_and_wrong_answers_displace_no_right_one() {
+        let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
+        let client = client("127.0.0.1");
+        assert_eq!(
+            authenticator.check(&users, Some(&basic("alice", "alice123")), &client).await,
+            Verdict::Allowed
+        );
+        for number in 0..150 {
+            let wrong = basic("alice", &number.to_string());
+            assert_eq!(authenticator.check(&users, Some(&wrong), &client).await, Verdict::Refused);
+        }
+        let state = lock(&authenticator.state);
+        assert_eq!((state.right.0.len(), state.wrong.0.len()), (1, REMEMBERED));
+        assert!(state.running.is_empty() && state.by_address.is_empty());
+    }
+
+    #[tokio::test]
+    async fn cve_2022_46146_the_parts_of_a_key_cannot_be_shifted() {
+        let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
+        let client = client("127.0.0.1");
+        let alice = &users["alice"];
+        // The attack: the answer for one user, hash and password is asked again with the borders elsewhere.
+        assert_eq!(
+            authenticator.check(&users, Some(&basic("alice", "alice123")), &client).await,
+            Verdict::Allowed
+        );
+        for (user, password) in [
+            ("", format!("alice{alice}alice123")),
+            ("alice", format!("{alice}alice123")),
+            ("al", format!("ice{alice}alice123")),
+        ] {
+            let verdict = authenticator.check(&users, Some(&basic(user, &password)), &client).await;
+            assert_eq!(verdict, Verdict::Refused, "{user} {password}");
+        }
+        let (one, other) = (authenticator.digest(&[b"ab", b"c"]), authenticator.digest(&[b"a", b"bc"]));
+        assert_ne!(one, other);
+        assert_eq!(one, authenticator.digest(&[b"ab", b"c"]));
+    }
+
+    #[tokio::test]
+    async fn the_same_question_is_asked_once() {
+        let (authenticator, users) = (Authenticator::new().unwrap(), users(6));
+        let client = client("127.0.0.1");
+        let right = basic("bob", "bob123");
+        let checks = (0..300).map(|_| authenticator.check(&users, Some(&right), &client));
+        let verdicts = futures_util::future::join_all(checks).await;
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Allowed), "{verdicts:?}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_one_address_does_not_keep_out_another() {
+        let (authenticator, users) = (Authenticator::new().unwrap(), users(8));
+        let wrong: Vec<_> = (0..100).map(|number| basic("alice", &number.to_string())).collect();
+        let (attacker, prometheus) = (client("192.0.2.1"), client("192.0.2.2"));
+        let flood = wrong.iter().map(|wrong| authenticator.check(&users, Some(wrong), &attacker));
+        let right = basic("alice", "alice123");
+        let (flood, verdict) = tokio::join!(
+            futures_util::future::join_all(flood),
+            authenticator.check(&users, Some(&right), &prometheus)
+        );
+        assert_eq!(verdict, Verdict::Allowed);
+        let refused = flood.iter().filter(|verdict| **verdict == Verdict::Refused).count();
+        assert_eq!((refused, flood.len() - refused), (CHECKS_PER_ADDRESS, 100 - CHECKS_PER_ADDRESS));
+        assert!(flood.iter().all(|verdict| *verdict != Verdict::Allowed));
+    }
+
+    #[test]
+    fn a_header_is_read_as_other_servers_read_it() {
+        let read = |text: &'static str| credentials(&HeaderValue::from_static(text));
+        assert_eq!(read("Basic YTpiOmM="), Some((b"a".to_vec(), b"b:c".to_vec())));
+        assert_eq!(read("bASIC Og=="), Some((Vec::new(), Vec::new())));
+        for text in ["", "Basic", "Basic YQ==", "Basic !", "Bearer YTpi", "BasicYTpi"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

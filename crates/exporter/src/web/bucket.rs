@@ -1,0 +1,51 @@
+//! A token bucket: so many at once, and one more in each interval.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Full at the start.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    interval: Duration,
+    burst: u32,
+    level: Mutex<(f64, Instant)>,
+}
+
+impl Bucket {
+    /// With a burst of 0 nothing ever comes out, as in the other exporters.
+    pub(super) fn new(interval: Duration, burst: u32) -> Self {
+        Self { interval, burst, level: Mutex::new((f64::from(burst), Instant::now())) }
+    }
+
+    /// Takes a token, if there is one.
+    pub(super) fn take(&self) -> bool {
+        self.take_at(Instant::now())
+    }
+
+    fn take_at(&self, now: Instant) -> bool {
+        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let gained = now.saturating_duration_since(level.1).as_secs_f64() / self.interval.as_secs_f64();
+        *level = ((level.0 + gained).min(f64::from(self.burst)), now);
+        if level.0 < 1.0 {
+            return false;
+        }
+        level.0 -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_and_then_one_in_each_interval() {
+        let bucket = Bucket::new(Duration::from_secs(1), 2);
+        let start = Instant::now() + Duration::from_secs(1);
+        let takes: Vec<_> = [0, 0, 0, 500, 1000, 1000, 60_000, 60_000, 60_000]
+            .map(|millis| bucket.take_at(start + Duration::from_millis(millis)))
+            .into();
+        assert_eq!(takes, [true, true, false, false, true, false, true, true, false]);
+        assert!(!Bucket::new(Duration::from_secs(1), 0).take_at(start + Duration::from_secs(60)));
+    }
+}

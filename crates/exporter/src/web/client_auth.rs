@@ -1,0 +1,140 @@
+//! Which client certificates are accepted.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
+use tokio_rustls::rustls::crypto::{
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
+
+/// The modes of Go's `tls.ClientAuthType` that ask for a certificate.
+#[derive(Debug)]
+pub(super) struct ClientVerifier {
+    /// Whether a client without a certificate is refused.
+    pub(super) required: bool,
+    /// Verifies the chain up to an authority; without it any certificate will do whose key the client has.
+    pub(super) chain: Option<Arc<dyn ClientCertVerifier>>,
+    /// The certificates in the file of authorities. A client may have one of them as its own, as Go allows and as
+    /// `openssl req -x509` makes them: webpki refuses an authority as a client.
+    pub(super) pinned: Vec<CertificateDer<'static>>,
+    /// If there are any, the certificate has to have one of them.
+    pub(super) allowed_sans: Vec<String>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        // Who has no certificate has none of the names that are demanded.
+        self.required || !self.allowed_sans.is_empty()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chain.as_ref().map_or(&[], |chain| chain.root_hint_subjects())
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if self.pinned.iter().any(|pinned| pinned == end_entity) {
+            check_pinned(end_entity, now)?;
+        } else if let Some(chain) = &self.chain {
+            chain.verify_client_cert(end_entity, intermediates, now)?;
+        }
+        if !self.allowed_sans.is_empty() {
+            let names = names(&parse(end_entity)?);
+            if !names.iter().any(|name| self.allowed_sans.contains(name)) {
+                return Err(other(format!(
+                    "the client certificate has none of the allowed SANs, but {names:?}"
+                )));
+            }
+        }
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// What of a chain of one certificate, which is trusted as it is, is left to check.
+fn check_pinned(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    let certificate = parse(certificate)?;
+    let validity = certificate.tbs_certificate().validity();
+    let now = Duration::from_secs(now.as_secs());
+    if now < validity.not_before.to_unix_duration() {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now > validity.not_after.to_unix_duration() {
+        return Err(CertificateError::Expired.into());
+    }
+    match certificate.tbs_certificate().get_extension::<ExtendedKeyUsage>() {
+        Ok(None) => Ok(()),
+        Ok(Some((_, ExtendedKeyUsage(purposes))))
+            if purposes.contains(&ID_KP_CLIENT_AUTH) || purposes.contains(&ANY_EXTENDED_KEY_USAGE) =>
+        {
+            Ok(())
+        }
+        _ => Err(CertificateError::InvalidPurpose.into()),
+    }
+}
+
+fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
+    Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
+}
+
+/// The DNS names, mail addresses, IP addresses and URIs of a certificate, as Go prints them.
+fn names(certificate: &Certificate) -> Vec<String> {
+    let Ok(Some((_, SubjectAltName(names)))) =
+        certificate.tbs_certificate().get_extension::<SubjectAltName>()
+    else {
+        return Vec::new();
+    };
+    let name = |name: &GeneralName| match name {
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::Rfc822Name(name) => Some(name.to_string()),
+        GeneralName::UniformResourceIdentifier(name) => Some(name.to_string()),
+        GeneralName::IpAddress(octets) => match octets.as_bytes().len() {
+            4 => <[u8; 4]>::try_from(octets.as_bytes()).ok().map(|octets| IpAddr::from(octets).to_string()),
+            _ => <[u8; 16]>::try_from(octets.as_bytes()).ok().map(|octets| IpAddr::from(octets).to_string()),
+        },
+        _ => None,
+    };
+    names.iter().filter_map(name).collect()
+}
+
+fn other(sentence: String) -> Error {
+    let error: Box<dyn std::error::Error + Send + Sync> = sentence.into();
+    CertificateError::Other(OtherError(Arc::from(error))).into()
+}

@@ -1,0 +1,195 @@
+//! The server: listens, gives each connection a seat, and ends in order.
+
+use super::client::Client;
+use super::connection::{self, Stream};
+use super::guard::{self, Guard};
+use super::listener::{ListenAddress, Listener};
+use super::reload::WebFile;
+use super::room::{Room, Timeouts};
+use super::{Answer, Site, text};
+use crate::self_metrics::Program;
+use anyhow::Context as _;
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::server::graceful::GracefulShutdown;
+use sd_notify::NotifyState;
+use std::future::poll_fn;
+use std::io;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// A site, and what it takes to get to it.
+pub struct Server {
+    pub(super) room: Arc<Room>,
+    pub(super) guard: Guard,
+    pub(super) max_header: usize,
+    site: Site,
+    lifecycle: bool,
+    process_metrics: bool,
+}
+
+/// What clients may take, and may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Of a request's head, in bytes.
+    pub header: usize,
+    /// For slow ones.
+    pub timeouts: Timeouts,
+    /// Whether `POST /-/reload` is answered.
+    pub lifecycle: bool,
+    /// Whether there are metrics of the process.
+    pub process_metrics: bool,
+}
+
+impl Server {
+    /// A server that does not listen yet. The error is a sentence about the web configuration file.
+    pub fn new(site: Site, web_file: Option<PathBuf>, limits: Limits) -> anyhow::Result<Arc<Self>> {
+        let web_file = WebFile::open(web_file).map_err(anyhow::Error::msg)?;
+        Ok(Arc::new(Self {
+            room: Room::new(limits.connections, limits.timeouts),
+            guard: Guard::new(web_file)?,
+            max_header: limits.header,
+            site,
+            lifecycle: limits.lifecycle,
+            process_metrics: limits.process_metrics,
+        }))
+    }
+
+    /// Reads the web configuration file again.
+    pub fn reload(&self) -> Result<(), String> {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            notify(&[NotifyState::Reloading, now]);
+        }
+        let reloaded = self.guard.web_file().reload();
+        notify(&[NotifyState::Ready]);
+        reloaded
+    }
+
+    /// Listens on every address, or on what systemd hands over if there is none; answers requests until `stop`, then
+    /// finishes those that are under way.
+    pub async fn serve(
+        self: Arc<Self>,
+        addresses: &[ListenAddress],
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let mut listeners = Vec::new();
+        for address in addresses {
+            listeners.push(address.bind().await.with_context(|| format!("listen {address}"))?);
+        }
+        if addresses.is_empty() {
+            tracing::info!("Listening on systemd activated listeners instead of port listeners.");
+            listeners = Listener::from_systemd()?;
+        }
+        self.announce(&listeners);
+        let graceful = GracefulShutdown::new();
+        let mut stop = pin!(stop);
+        loop {
+            let next = async {
+                let (stream, client) = accept(&mut listeners).await?;
+                Ok::<_, io::Error>((stream, client, self.room.enter().await))
+            };
+            let accepted = tokio::select! {
+                accepted = next => accepted,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((stream, client, seat)) => {
+                    let conversation =
+                        connection::converse(stream, client, seat, self.clone(), graceful.watcher());
+                    tokio::spawn(conversation);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        notify(&[NotifyState::Stopping]);
+        drop(listeners);
+        self.room.dismiss();
+        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!(waited = ?DRAIN, "requests were still under way at the end");
+        }
+        Ok(())
+    }
+
+    fn announce(&self, listeners: &[Listener]) {
+        let active = self.guard.web_file().current();
+        if let Some(limit) = active.config.rate_limit {
+            tracing::info!(burst = limit.burst, interval = ?limit.interval, "Rate Limiter is enabled.");
+        }
+        for listener in listeners {
+            let address = listener.to_string();
+            tracing::info!(address, "Listening on");
+            if active.tls.is_some() {
+                tracing::info!(http2 = active.config.http2, address, "TLS is enabled.");
+            } else {
+                tracing::info!(http2 = false, address, "TLS is disabled.");
+            }
+        }
+        notify(&[NotifyState::Ready]);
+    }
+
+    /// The answer to a request that came over TLS (`secure`) or not.
+    pub(super) async fn answer<B>(&self, request: Request<B>, client: Client, secure: bool) -> Answer {
+        let active = match self.guard.admit(request.headers(), client, secure).await {
+            Ok(active) => active,
+            Err(answer) => return answer,
+        };
+        let mut answer = if request.uri().path().strip_prefix(self.site.prefix()) == Some("/-/reload") {
+            self.reload_page(request.method())
+        } else {
+            let program =
+                Program { process: self.process_metrics, web_config: self.guard.web_file().status() };
+            self.site.answer(request, program).await
+        };
+        guard::add_headers(&active, &mut answer);
+        answer
+    }
+
+    fn reload_page(&self, method: &Method) -> Answer {
+        if !self.lifecycle {
+            return text(
+                StatusCode::FORBIDDEN,
+                "Reloading is off: start with --web.enable-lifecycle, or send SIGHUP.\n",
+            );
+        }
+        if !matches!(*method, Method::POST | Method::PUT) {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "This endpoint requires a POST request.\n");
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, PUT"));
+            return answer;
+        }
+        match self.reload() {
+            Ok(()) => text(StatusCode::OK, ""),
+            Err(error) => {
+                text(StatusCode::INTERNAL_SERVER_ERROR, format!("failed to reload config: {error}\n"))
+            }
+        }
+    }
+}
+
+/// The next connection of any listener.
+async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Client)> {
+    poll_fn(|context| {
+        let mut polled = listeners.iter_mut().map(|listener| listener.poll_accept(context));
+        polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
+}
+
+/// Tells systemd, if it wants to know.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "cannot tell systemd");
+    }
+}
+
+/// After an error of accept, which is mostly for want of file descriptors: time for some to be freed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// For the requests that are under way when the program is told to end.
+const DRAIN: Duration = Duration::from_secs(10);

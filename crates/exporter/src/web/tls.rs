@@ -1,0 +1,189 @@
+//! From the file's TLS section to what a handshake needs.
+
+use super::client_auth::ClientVerifier;
+use super::config::{ClientAuth, Pem, TlsConfig, TlsVersion, WebConfig};
+use std::sync::Arc;
+use tokio_rustls::rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
+use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
+
+/// Reads the certificates and puts everything together; `None` without a TLS section. The error is a sentence. What is
+/// asked for and not there is added to `warnings`.
+pub(super) fn server_config(
+    config: &WebConfig,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Arc<ServerConfig>>, String> {
+    let Some(tls) = &config.tls else { return Ok(None) };
+    let provider = Arc::new(provider(tls, warnings)?);
+    let chain = certificates(&tls.cert)?;
+    if chain.is_empty() {
+        return Err(format!("there is no certificate in {}", tls.cert.place("cert")));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&tls.key.read()?)
+        .map_err(|error| format!("there is no private key in {}: {error}", tls.key.place("key")))?;
+
+    let mut versions = Vec::new();
+    let has = |version| provider.cipher_suites.iter().any(|suite| suite.version() == version);
+    if (tls.min_version..=tls.max_version).contains(&TlsVersion::Tls13) {
+        versions.push(&TLS13);
+    }
+    if (tls.min_version..=tls.max_version).contains(&TlsVersion::Tls12) && has(&TLS12) {
+        versions.push(&TLS12);
+    }
+    if versions.is_empty() {
+        return Err("the TLS versions and cipher suites that are left are none that can be served: \
+                    there are TLS12 and TLS13, and for TLS12 the suites with GCM and CHACHA20_POLY1305"
+            .to_owned());
+    }
+    if tls.min_version < TlsVersion::Tls12 {
+        warnings.push("TLS10 and TLS11 are not offered: clients need TLS12 at least".to_owned());
+    }
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&versions)
+        .map_err(|error| error.to_string())?;
+    let builder = match tls.client_auth {
+        ClientAuth::None => builder.with_no_client_auth(),
+        _ => builder.with_client_cert_verifier(Arc::new(verifier(tls, provider, warnings)?)),
+    };
+    let mut server = builder.with_single_cert(chain, key).map_err(|error| {
+        format!(
+            "the certificate in {} and the key in {} cannot be used together: {error}",
+            tls.cert.place("cert"),
+            tls.key.place("key")
+        )
+    })?;
+    server.ignore_client_order = tls.prefer_server_ciphers;
+    // Every connection is a full handshake: a client is verified anew, and nothing is kept for those that went away.
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    let protocols: &[&str] = if config.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
+    server.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Ok(Some(Arc::new(server)))
+}
+
+impl Pem {
+    /// The text.
+    pub(super) fn read(&self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Inline(text) => Ok(text.clone().into_bytes()),
+            Self::File(path) => {
+                std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+            }
+        }
+    }
+
+    fn place(&self, key: &str) -> String {
+        match self {
+            Self::Inline(_) => key.to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.read()?).collect();
+    read.map_err(|error| format!("{} is not PEM: {error}", pem.place("the certificate")))
+}
+
+fn verifier(
+    tls: &TlsConfig,
+    provider: Arc<CryptoProvider>,
+    warnings: &mut Vec<String>,
+) -> Result<ClientVerifier, String> {
+    let verifies = matches!(tls.client_auth, ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify);
+    let mut pinned = Vec::new();
+    let mut chain = None;
+    if verifies {
+        let mut roots = RootCertStore::empty();
+        if let Some(ca) = &tls.client_ca {
+            pinned = certificates(ca)?;
+            for certificate in &pinned {
+                roots.add(certificate.clone()).map_err(|error| {
+                    format!("a certificate in {} is no authority: {error}", ca.place("client_ca"))
+                })?;
+            }
+            if roots.is_empty() {
+                return Err(format!("there is no certificate in {}", ca.place("client_ca")));
+            }
+        } else {
+            warnings.push(
+                "clients are verified against the system's public authorities, as there is no client_ca"
+                    .to_owned(),
+            );
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+        chain = Some(built.map_err(|error| format!("clients cannot be verified: {error}"))?);
+    }
+    Ok(ClientVerifier {
+        required: matches!(tls.client_auth, ClientAuth::RequireAny | ClientAuth::RequireAndVerify),
+        chain,
+        pinned,
+        allowed_sans: tls.allowed_sans.clone(),
+        algorithms: provider.signature_verification_algorithms,
+    })
+}
+
+/// The ciphers and curves that were asked for and that there are.
+fn provider(tls: &TlsConfig, warnings: &mut Vec<String>) -> Result<CryptoProvider, String> {
+    let mut provider = default_provider();
+    if !tls.ciphers.is_empty() {
+        // As in Go: what is listed is for TLS 1.2, the suites of TLS 1.3 are always there.
+        provider.cipher_suites.retain(|suite| suite.version() == &TLS13);
+        for name in &tls.ciphers {
+            match cipher(name) {
+                Some(suite) if suite.version() == &TLS12 => provider.cipher_suites.push(suite),
+                Some(_) => {}
+                None => {
+                    warnings.push(format!("cipher suite {name} is not used: suites with CBC are not offered"))
+                }
+            }
+        }
+    }
+    if !tls.curves.is_empty() {
+        provider.kx_groups.clear();
+        for name in &tls.curves {
+            match curve(name) {
+                Some(group) => provider.kx_groups.push(group),
+                None => warnings
+                    .push(format!("curve {name} is not used: there are X25519, CurveP256 and CurveP384")),
+            }
+        }
+        if provider.kx_groups.is_empty() {
+            return Err(
+                "none of curve_preferences is offered: there are X25519, CurveP256 and CurveP384".to_owned()
+            );
+        }
+    }
+    Ok(provider)
+}
+
+fn cipher(name: &str) -> Option<SupportedCipherSuite> {
+    Some(match name {
+        "TLS_AES_128_GCM_SHA256" => suite::TLS13_AES_128_GCM_SHA256,
+        "TLS_AES_256_GCM_SHA384" => suite::TLS13_AES_256_GCM_SHA384,
+        "TLS_CHACHA20_POLY1305_SHA256" => suite::TLS13_CHACHA20_POLY1305_SHA256,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" => suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" => suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" => {
+            suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        }
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" => suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" => suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256" => suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        _ => return None,
+    })
+}
+
+fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
+    match name {
+        "X25519" => Some(kx_group::X25519),
+        "CurveP256" => Some(kx_group::SECP256R1),
+        "CurveP384" => Some(kx_group::SECP384R1),
+        _ => None,
+    }
+}

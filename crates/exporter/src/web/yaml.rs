@@ -1,0 +1,293 @@
+//! YAML as the other exporters read it (version 1.1, strict), with the line of every value.
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    line: usize,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// The text, and whether it stands there without quotes, so that it may be something else than a string.
+    Scalar(String, bool),
+    Sequence(Vec<Node>),
+    Mapping(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// Reads the first document; an empty one is null. The error is a sentence with the line.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut reader =
+            Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, depth: 0 };
+        loop {
+            match reader.next()? {
+                (Event::DocumentStart(_), _) => return reader.node(),
+                (Event::StreamEnd | Event::Nothing, _) => return Ok(Self::null(1)),
+                _ => {}
+            }
+        }
+    }
+
+    fn null(line: usize) -> Self {
+        Self { line, content: Content::Scalar(String::new(), true) }
+    }
+
+    /// The error with this value's line.
+    pub(super) fn error(&self, sentence: impl std::fmt::Display) -> String {
+        format!("line {}: {sentence}", self.line)
+    }
+
+    /// Whether nothing stands there.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(&self.content, Content::Scalar(text, true) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// The entries of a mapping, with what it takes over from others by `<<`; none of null.
+    pub(super) fn entries(&self, name: &str) -> Result<Vec<(String, Self, &Self)>, String> {
+        let mapping = match &self.content {
+            Content::Mapping(mapping) => mapping,
+            _ if self.is_null() => return Ok(Vec::new()),
+            _ => return Err(self.error(format_args!("{name} is not a mapping of keys to values"))),
+        };
+        let mut entries: Vec<(String, Self, &Self)> = Vec::new();
+        let mut merged = Vec::new();
+        for (key, value) in mapping {
+            match &key.content {
+                Content::Scalar(text, true) if text == "<<" => match &value.content {
+                    Content::Sequence(all) => merged.extend(all),
+                    _ => merged.push(value),
+                },
+                Content::Scalar(text, _) => {
+                    if let Some((_, first, _)) = entries.iter().find(|(known, ..)| known == text) {
+                        return Err(key.error(format_args!(
+                            "the key \"{text}\" is already in line {}; each key stands there once",
+                            first.line
+                        )));
+                    }
+                    entries.push((text.clone(), key.clone(), value));
+                }
+                _ => return Err(key.error(format_args!("a key of {name} is not a string"))),
+            }
+        }
+        for other in merged {
+            for (key, place, value) in other.entries(name)? {
+                if !entries.iter().any(|(known, ..)| *known == key) {
+                    entries.push((key, place, value));
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The values of a list; none of null.
+    pub(super) fn list(&self, name: &str) -> Result<&[Self], String> {
+        match &self.content {
+            Content::Sequence(list) => Ok(list),
+            _ if self.is_null() => Ok(&[]),
+            _ => Err(self.error(format_args!("{name} is not a list"))),
+        }
+    }
+
+    /// A string; a number or a boolean is the text that stands there, null the empty string.
+    pub(super) fn string(&self, name: &str) -> Result<String, String> {
+        match &self.content {
+            _ if self.is_null() => Ok(String::new()),
+            Content::Scalar(text, _) => Ok(text.clone()),
+            _ => Err(self.error(format_args!("{name} is not a string"))),
+        }
+    }
+
+    /// A boolean of YAML 1.1: also `yes` and `no`, `on` and `off`.
+    pub(super) fn boolean(&self, name: &str) -> Result<bool, String> {
+        match &self.content {
+            Content::Scalar(text, true) if TRUE.contains(&text.as_str()) => Ok(true),
+            Content::Scalar(text, true) if FALSE.contains(&text.as_str()) => Ok(false),
+            _ => Err(self.error(format_args!("{name} is not true or false (without quotes)"))),
+        }
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self) -> Option<i64> {
+        match &self.content {
+            Content::Scalar(text, true) => text.replace('_', "").parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+struct Reader<'t> {
+    parser: Parser<'t, saphyr_parser::StrInput<'t>>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    depth: usize,
+}
+
+impl<'t> Reader<'t> {
+    fn next(&mut self) -> Result<(Event<'t>, Span), String> {
+        match self.parser.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(format!("line {}: not YAML: {}", error.marker().line(), error.info())),
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self) -> Result<Node, String> {
+        let (event, span) = self.next()?;
+        self.node_from(event, span)
+    }
+
+    fn node_from(&mut self, event: Event<'t>, span: Span) -> Result<Node, String> {
+        let line = span.start.line();
+        self.nodes += 1;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH || self.nodes > MAX_NODES {
+            return Err(format!(
+                "line {line}: more than {MAX_DEPTH} levels or {MAX_NODES} values: not a web configuration"
+            ));
+        }
+        let (content, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && !is_string(tag.as_ref(), line)?;
+                (Content::Scalar(text.into_owned(), plain), anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                is_string(tag.as_ref(), line)?;
+                let mut list = Vec::new();
+                loop {
+                    match self.next()? {
+                        (Event::SequenceEnd, _) => break,
+                        (event, span) => list.push(self.node_from(event, span)?),
+                    }
+                }
+                (Content::Sequence(list), anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                is_string(tag.as_ref(), line)?;
+                let mut mapping = Vec::new();
+                loop {
+                    match self.next()? {
+                        (Event::MappingEnd, _) => break,
+                        (event, span) => mapping.push((self.node_from(event, span)?, self.node()?)),
+                    }
+                }
+                (Content::Mapping(mapping), anchor)
+            }
+            Event::Alias(anchor) => {
+                let node = self.anchors.get(&anchor).cloned();
+                let node = node.ok_or_else(|| format!("line {line}: an alias within what it stands for"))?;
+                self.nodes += node.count();
+                self.depth -= 1;
+                return Ok(node);
+            }
+            _ => return Err(format!("line {line}: the document ends in the middle")),
+        };
+        let node = Node { line, content };
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        self.depth -= 1;
+        Ok(node)
+    }
+}
+
+impl Node {
+    fn count(&self) -> usize {
+        match &self.content {
+            Content::Scalar(..) => 1,
+            Content::Sequence(list) => 1 + list.iter().map(Self::count).sum::<usize>(),
+            Content::Mapping(mapping) => {
+                1 + mapping.iter().map(|(key, value)| key.count() + value.count()).sum::<usize>()
+            }
+        }
+    }
+}
+
+/// Whether a tag says that a value is a string whatever it looks like. Other tags than YAML's own mean nothing here.
+fn is_string(tag: Option<&Cow<'_, Tag>>, line: usize) -> Result<bool, String> {
+    match tag {
+        None => Ok(false),
+        Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
+        Some(tag) => Err(format!("line {line}: the tag {}{} means nothing here", tag.handle, tag.suffix)),
+    }
+}
+
+const TRUE: [&str; 11] = ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"];
+const FALSE: [&str; 11] = ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"];
+/// A web configuration has four levels.
+const MAX_DEPTH: usize = 32;
+/// Far more users than anybody has; without it aliases of aliases could fill the memory.
+const MAX_NODES: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_are_those_of_yaml_1_1() {
+        for (text, expected) in
+            [("yes", Some(true)), ("off", Some(false)), ("True", Some(true)), ("n", Some(false))]
+        {
+            assert_eq!(Node::parse(text).unwrap().boolean("x").ok(), expected, "{text}");
+        }
+        for text in ["\"true\"", "'no'", "1", "", "tRUE", "!!str yes", "[true]"] {
+            let error = Node::parse(text).unwrap().boolean("x").unwrap_err();
+            assert!(error.ends_with("x is not true or false (without quotes)"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn scalars_are_strings_where_strings_are_expected() {
+        for (text, expected) in [
+            ("1.50", "1.50"),
+            ("true", "true"),
+            ("~", ""),
+            ("null", ""),
+            ("'null'", "null"),
+            ("|\n  a\n  b\n", "a\nb\n"),
+        ] {
+            assert_eq!(Node::parse(text).unwrap().string("x").as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_document_counts_and_nothing_is_null() {
+        for text in ["", "# a comment\n", "---\n", "null"] {
+            assert!(Node::parse(text).unwrap().is_null(), "{text}");
+        }
+        assert_eq!(Node::parse("a\n---\nb: [").unwrap().string("x").as_deref(), Ok("a"));
+    }
+
+    #[test]
+    fn mistakes_are_sentences_with_the_line() {
+        for (text, part) in [
+            ("a: 1\nb: 2\na: 3\n", "line 3: the key \"a\" is already in line 1"),
+            ("a: 1\n b: [\n", "line 2: not YAML"),
+            ("x: 1\n? [a]\n: 2\n", "line 2: a key of top is not a string"),
+            ("- a\n", "line 1: top is not a mapping"),
+        ] {
+            let error = Node::parse(text).and_then(|node| node.entries("top").map(|_| ())).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn aliases_and_merges_work_and_cannot_fill_the_memory() {
+        let node = Node::parse("a: &x {k: 1, l: 2}\nb: {<<: *x, l: 3}\n").unwrap();
+        let entries = node.entries("top").unwrap();
+        let merged: Vec<_> = entries[1].2.entries("b").unwrap();
+        let merged: Vec<_> = merged.iter().map(|(key, _, value)| (key.as_str(), value.integer())).collect();
+        assert_eq!(merged, [("l", Some(3)), ("k", Some(1))]);
+        let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for level in 1..9 {
+            let before = format!("*a{}", level - 1);
+            bomb += &format!("a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(","));
+        }
+        assert!(Node::parse(&bomb).unwrap_err().contains("not a web configuration"));
+        assert!(Node::parse(&"[".repeat(10_000)).is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! Where it listens: unix sockets, and sockets that systemd hands over.
+
+use crate::support::{Answer, Exporter, command, eventually, run};
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const REQUEST: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+fn healthy(mut stream: impl std::io::Read + std::io::Write) {
+    stream.write_all(REQUEST).unwrap();
+    assert_eq!(Answer::read(stream).text(), "Healthy\n");
+}
+
+#[test]
+fn a_unix_socket_is_listened_on_and_removed_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web");
+    let address = format!("unix:{}", path.display());
+    // What a program leaves behind that was killed.
+    drop(UnixListener::bind(&path).unwrap());
+    let mut exporter = Exporter::start(&["--web.listen-address", &address, "-u", "unix:/nonexistent/ctl"]);
+    exporter.wait_for_log(&format!("msg=\"Listening on\" address={address}"));
+    healthy(UnixStream::connect(&path).unwrap());
+    let output = run(&["--web.listen-address", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Address already in use"));
+    healthy(UnixStream::connect(&path).unwrap());
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait(), Some(0));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_not_removed() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = run(&["--web.listen-address", &format!("unix:{}", file.path().display())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(file.path().exists());
+}
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// As systemd does it: the socket is descriptor 3, and the environment names the process that it is for.
+fn handed_over(socket: OwnedFd) -> (Running, String) {
+    let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" --web.systemd-socket -u unix:/nonexistent/ctl 3<&0 0</dev/null";
+    let mut child = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_kamailio_exporter")])
+        .stdin(Stdio::from(socket))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = String::new();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    while !log.contains("TLS is disabled") {
+        assert_ne!(lines.read_line(&mut log).unwrap(), 0, "it ended: {log}");
+    }
+    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+    (Running(child), log)
+}
+
+#[test]
+fn sockets_are_taken_over_from_systemd() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_exporter, log) = handed_over(listener.into());
+        assert!(log.contains("Listening on systemd activated listeners instead of port listeners."), "{log}");
+        assert!(
+            log.contains(&format!("msg=\"Listening on\" address={address}")) && !log.contains("9494"),
+            "{log}"
+        );
+        healthy(TcpStream::connect(address).unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web");
+    let (mut exporter, _) = handed_over(UnixListener::bind(&path).unwrap().into());
+    healthy(UnixStream::connect(&path).unwrap());
+    exporter.0.kill().unwrap();
+    exporter.0.wait().unwrap();
+    assert!(path.exists(), "it is systemd's");
+}
+
+#[test]
+fn systemds_own_program_hands_over_a_socket() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut child = Running(
+        Command::new("systemd-socket-activate")
+            .args([
+                "-l",
+                &format!("127.0.0.1:{port}"),
+                env!("CARGO_BIN_EXE_kamailio_exporter"),
+                "--web.systemd-socket",
+            ])
+            .args(["-u", "unix:/nonexistent/ctl"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let stream = eventually(|| TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
+    healthy(stream);
+    assert!(child.0.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn without_a_socket_from_systemd_there_is_one_sentence() {
+    let output = run(&["--web.systemd-socket"]);
+    assert_eq!(output.status.code(), Some(1));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        log.contains(
+            "no socket activation file descriptors found: --web.systemd-socket needs a .socket unit"
+        ),
+        "{log}"
+    );
+}
+
+#[test]
+fn systemd_is_told_what_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let next = || {
+        let mut message = [0; 256];
+        let read = socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..read].to_vec()).unwrap()
+    };
+    let mut child = Running(
+        command()
+            .args(["--web.listen-address", "127.0.0.1:0"])
+            .env("NOTIFY_SOCKET", &path)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    assert_eq!(next().trim(), "READY=1");
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &child.0.id().to_string()]).status().unwrap().success());
+    };
+    signal("-HUP");
+    let reloading = next();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(next().trim(), "READY=1");
+    signal("-TERM");
+    assert_eq!(next().trim(), "STOPPING=1");
+    assert!(child.0.wait().unwrap().success());
+}

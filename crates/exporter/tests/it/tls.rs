@@ -1,0 +1,326 @@
+//! TLS with real clients: what the exporter-toolkit's server does, and where we differ.
+
+use crate::support::web::{Curl, Folder, hash};
+use crate::support::{Exporter, run};
+
+const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const HTTP2_AND_MORE: &str =
+    "cipher_suites:\n- TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384\n- TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+
+struct Server {
+    folder: Folder,
+    exporter: Exporter,
+}
+
+impl Server {
+    fn with(folder: Folder, section: &str, rest: &str) -> Self {
+        let file = folder.tls(section, rest);
+        let exporter = Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]]);
+        Self { folder, exporter }
+    }
+
+    fn new(section: &str) -> Self {
+        Self::with(Folder::new(), section, "")
+    }
+
+    fn curl(&self, arguments: &[&str]) -> Curl {
+        let url = format!("https://{}/-/healthy", self.exporter.address());
+        self.folder.curl(&[&["--cacert", "ca.pem", &url], arguments].concat())
+    }
+
+    fn answers(&self, arguments: &[&str]) {
+        let got = self.curl(arguments);
+        assert_eq!((got.exit, got.status, got.body.as_str()), (0, 200, "Healthy\n"), "{arguments:?} {got:?}");
+    }
+
+    fn refuses(&self, arguments: &[&str]) {
+        let got = self.curl(arguments);
+        assert!(got.exit != 0 && got.status == 0, "{arguments:?} {got:?}");
+    }
+}
+
+#[test]
+fn no_tls_answers_plain_and_fails_tls() {
+    let exporter = Exporter::start(&NOBODY);
+    let folder = Folder::new();
+    let got = folder.curl(&["-k", &format!("https://{}/", exporter.address())]);
+    assert_eq!((got.exit, got.status), (35, 0), "{got:?}");
+    assert_eq!(exporter.get("/-/healthy").status, 200);
+}
+
+#[test]
+fn certificate_in_files_answers_tls_and_tells_plain_clients() {
+    let server = Server::new("");
+    server.answers(&[]);
+    let got = server.folder.curl(&[&format!("http://{}/", server.exporter.address())]);
+    assert_eq!((got.status, got.body.as_str()), (400, "Client sent an HTTP request to an HTTPS server.\n"));
+    server.exporter.wait_for_log("TLS is enabled.\" http2=true address=");
+    server.exporter.wait_for_log("level=WARN");
+    server.exporter.wait_for_log("msg=\"TLS handshake failed\" client=127.0.0.1:");
+}
+
+#[test]
+fn certificate_inline() {
+    let folder = Folder::new();
+    let indented = |name| folder.text(name).lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let text = format!(
+        "tls_server_config:\n  cert: |\n{}  key: |\n{}",
+        indented("server.pem"),
+        indented("server.key")
+    );
+    let file = folder.write("web.yml", &text);
+    let exporter = Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]]);
+    Server { folder, exporter }.answers(&[]);
+}
+
+#[test]
+fn versions_are_1_2_and_1_3_and_can_be_narrowed() {
+    let server = Server::new("");
+    server.answers(&["--tlsv1.2", "--tls-max", "1.2"]);
+    server.answers(&["--tlsv1.3"]);
+    server.refuses(&["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"]);
+    let server = Server::new("min_version: TLS13");
+    server.answers(&["--tlsv1.3"]);
+    server.refuses(&["--tls-max", "1.2"]);
+    server.exporter.wait_for_log("TLS handshake failed");
+    let server = Server::new("max_version: TLS12");
+    server.answers(&["--tlsv1.2"]);
+    server.refuses(&["--tlsv1.3"]);
+}
+
+#[test]
+fn version_1_0_is_understood_and_not_offered() {
+    let server = Server::new("min_version: TLS10");
+    server.exporter.wait_for_log("TLS10 and TLS11 are not offered: clients need TLS12 at least");
+    server.answers(&["--tlsv1.2", "--tls-max", "1.2"]);
+    server.refuses(&["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"]);
+}
+
+#[test]
+fn all_ciphers_are_understood_and_those_with_cbc_are_not_offered() {
+    let server = Server::new(
+        "cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, \
+         TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, \
+         TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, \
+         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, \
+         TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, \
+         TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256]",
+    );
+    assert_eq!(server.exporter.log().matches("suites with CBC are not offered").count(), 4);
+    for cipher in
+        ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"]
+    {
+        server.answers(&["--tls-max", "1.2", "--ciphers", cipher]);
+    }
+    server.refuses(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-SHA"]);
+}
+
+#[test]
+fn some_ciphers_match_or_do_not_and_version_1_3_has_its_own() {
+    let server = Server::new(HTTP2_AND_MORE);
+    server.answers(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"]);
+    server.refuses(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305"]);
+    server.answers(&["--tlsv1.3", "--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"]);
+}
+
+#[test]
+fn ciphers_that_are_all_not_offered_leave_version_1_3() {
+    let server = Server::with(
+        Folder::new(),
+        "cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA]",
+        "http_server_config: {http2: off}\n",
+    );
+    server.answers(&["--tlsv1.3"]);
+    server.refuses(&["--tls-max", "1.2"]);
+    let folder = Folder::new();
+    let file = folder.tls(
+        "cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA]\nmax_version: TLS12",
+        "http_server_config: {http2: off}\n",
+    );
+    let output = run(&["--web.config.file", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("none that can be served"));
+}
+
+/// The cipher that is chosen when a client offers two, in its order.
+fn chosen(server: &Server) -> String {
+    let output = std::process::Command::new("openssl")
+        .args(["s_client", "-connect", server.exporter.address(), "-tls1_2", "-brief", "-cipher"])
+        .arg("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    text.lines()
+        .find_map(|line| line.strip_prefix("Ciphersuite: "))
+        .unwrap_or_else(|| panic!("{text}"))
+        .to_owned()
+}
+
+#[test]
+fn some_ciphers_in_the_servers_order() {
+    assert_eq!(chosen(&Server::new(HTTP2_AND_MORE)), "ECDHE-ECDSA-AES256-GCM-SHA384");
+}
+
+#[test]
+fn some_ciphers_in_the_clients_order() {
+    let server = Server::new(&format!("{HTTP2_AND_MORE}\nprefer_server_cipher_suites: no"));
+    assert_eq!(chosen(&server), "ECDHE-ECDSA-AES128-GCM-SHA256");
+}
+
+#[test]
+fn all_curves_are_understood_and_p521_is_not_offered() {
+    let server = Server::new("curve_preferences: [CurveP256, CurveP384, CurveP521, X25519]");
+    server.exporter.wait_for_log("curve CurveP521 is not used");
+    for curve in ["P-256", "P-384", "X25519"] {
+        server.answers(&["--curves", curve]);
+    }
+    server.refuses(&["--curves", "P-521"]);
+}
+
+#[test]
+fn some_curves_match_or_do_not() {
+    let server = Server::new("curve_preferences: [CurveP384]");
+    server.answers(&["--curves", "P-384"]);
+    server.refuses(&["--curves", "P-256"]);
+}
+
+#[test]
+fn http2_is_offered_over_tls_only() {
+    let server = Server::new("");
+    assert_eq!(server.curl(&["--http2"]).version, "2");
+    assert_eq!(server.curl(&["--http1.1"]).version, "1.1");
+    let metrics = format!("https://{}/metrics", server.exporter.address());
+    let got = server.folder.curl(&["--cacert", "ca.pem", "--http2", &metrics]);
+    assert!(got.status == 200 && got.body.contains("\nkamailio_up 0\n"), "{got:?}");
+    let plain = Exporter::start(&NOBODY);
+    let got = server.folder.curl(&["--http2-prior-knowledge", &format!("http://{}/", plain.address())]);
+    assert_ne!(got.exit, 0, "{got:?}");
+}
+
+#[test]
+fn http2_can_be_switched_off() {
+    let server = Server::with(Folder::new(), "", "http_server_config:\n  http2: false\n");
+    assert_eq!(server.curl(&["--http2"]).version, "1.1");
+}
+
+#[test]
+fn http2_has_authentication_and_headers_too() {
+    let rest = format!(
+        "http_server_config: {{headers: {{X-Frame-Options: deny}}}}\nbasic_auth_users: {{a: {}}}\n",
+        hash("b")
+    );
+    let server = Server::with(Folder::new(), "", &rest);
+    assert_eq!(server.curl(&["--http2"]).status, 401);
+    assert_eq!(server.curl(&["--http2", "-u", "a:c"]).status, 401);
+    server.answers(&["--http2", "-u", "a:b"]);
+    server.answers(&["--http1.1", "-u", "a:b"]);
+    assert!(server.curl(&["--http2", "-i"]).body.contains("x-frame-options: deny"));
+}
+
+const CLIENT: [&str; 4] = ["--cert", "client.pem", "--key", "client.key"];
+const STRANGER: [&str; 4] = ["--cert", "stranger.pem", "--key", "stranger.key"];
+
+/// A client whose certificate the authority signed, and one that signed its own.
+fn with_clients(section: &str) -> Server {
+    let folder = Folder::new();
+    folder.client(
+        "client",
+        &["prometheus.example", "10.0.0.1", "scraper@example", "spiffe://example/prometheus"],
+    );
+    folder.self_signed("stranger", &["prometheus.example"]);
+    Server::with(folder, section, "")
+}
+
+#[test]
+fn client_certificate_not_asked_for() {
+    let server = with_clients("client_auth_type: NoClientCert");
+    for arguments in [&[][..], &CLIENT, &STRANGER] {
+        server.answers(arguments);
+    }
+}
+
+#[test]
+fn client_certificate_requested() {
+    let server = with_clients("client_auth_type: RequestClientCert");
+    for arguments in [&[][..], &CLIENT, &STRANGER] {
+        server.answers(arguments);
+    }
+}
+
+#[test]
+fn client_certificate_of_any_kind_required() {
+    for name in ["RequireAnyClientCert", "RequireClientCert"] {
+        let server = with_clients(&format!("client_auth_type: {name}"));
+        server.answers(&CLIENT);
+        server.answers(&STRANGER);
+        server.refuses(&[]);
+    }
+}
+
+#[test]
+fn client_certificate_verified_if_given() {
+    let server = with_clients("client_auth_type: VerifyClientCertIfGiven\nclient_ca_file: ca.pem");
+    server.answers(&[]);
+    server.answers(&CLIENT);
+    server.refuses(&STRANGER);
+}
+
+#[test]
+fn client_certificate_required_and_verified() {
+    let server = with_clients("client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem");
+    server.answers(&CLIENT);
+    server.answers(&[&CLIENT[..], &["--tls-max", "1.2"]].concat());
+    server.refuses(&STRANGER);
+    server.refuses(&[&STRANGER[..], &["--tls-max", "1.2"]].concat());
+    server.refuses(&[]);
+    server.exporter.wait_for_log("TLS handshake failed");
+    // A certificate for servers is none for clients.
+    server.refuses(&["--cert", "server.pem", "--key", "server.key"]);
+    // Without the key the certificate is worth nothing.
+    server.refuses(&["--cert", "client.pem", "--key", "stranger.key"]);
+}
+
+#[test]
+fn client_certificate_that_signed_itself_and_is_its_own_authority() {
+    let server = with_clients("client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: stranger.pem");
+    server.answers(&STRANGER);
+    server.refuses(&CLIENT);
+}
+
+#[test]
+fn client_certificate_verified_without_an_authority_needs_a_public_one() {
+    let server = with_clients("client_auth_type: RequireAndVerifyClientCert");
+    server.exporter.wait_for_log("clients are verified against the system's public authorities");
+    server.refuses(&CLIENT);
+    server.refuses(&STRANGER);
+}
+
+const VERIFIED: &str =
+    "client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem\nclient_allowed_sans: ";
+
+#[test]
+fn client_san_good() {
+    for san in ["prometheus.example", "10.0.0.1", "scraper@example", "spiffe://example/prometheus"] {
+        with_clients(&format!("{VERIFIED}[other, '{san}']")).answers(&CLIENT);
+    }
+}
+
+#[test]
+fn client_san_bad() {
+    let server = with_clients(&format!("{VERIFIED}[bad, PROMETHEUS.example, 10.0.0.2]"));
+    server.refuses(&CLIENT);
+    server.exporter.wait_for_log("the client certificate has none of the allowed SANs");
+    server.exporter.wait_for_log("scraper@example");
+}
+
+#[test]
+fn client_san_without_a_certificate_is_refused_in_every_mode() {
+    for (mode, ca) in [("RequestClientCert", ""), ("VerifyClientCertIfGiven", "\nclient_ca_file: ca.pem")] {
+        let server =
+            with_clients(&format!("client_auth_type: {mode}{ca}\nclient_allowed_sans: [prometheus.example]"));
+        server.refuses(&[]);
+        server.answers(&CLIENT);
+        assert!(!server.exporter.log().contains("panic"));
+    }
+}
