@@ -17,7 +17,7 @@ pub enum Value<'a> {
     /// Members with and without a name, in the order of the wire; names may repeat. Kamailio's arrays are structs
     /// of nameless members.
     Struct(Members<'a>),
-    /// An array of the wire's own type 4, which Kamailio defines and does not send up to 6.2.
+    /// An array of the wire's own type 4, which Kamailio defines, and which 5.6.3 and 6.2-dev do not send.
     Array(Members<'a>),
 }
 

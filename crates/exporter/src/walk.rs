@@ -328,7 +328,7 @@ fn find<'v>(
 }
 
 /// A value as a label: its bytes, or its number. Kamailio prints `<null string>` for a string that is not set
-/// (`ctl/binrpc_run.c`, `rpc_struct_add` with type `S` and no pointer), which is an empty label here.
+/// (`ctl/binrpc_run.c`, `rpc_struct_add`), which is an empty label here.
 fn text(value: Value<'_>) -> Cow<'_, [u8]> {
     match value {
         Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Cow::Borrowed(b""),

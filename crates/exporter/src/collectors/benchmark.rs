@@ -1,11 +1,11 @@
 //! Times that the configuration script takes (module benchmark).
 
-use crate::collector::{Collector, Table, Unreadable, at, field, label, statistic};
+use crate::collector::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
-/// `benchmark/benchmark.c`, `bm_rpc_timer_struct`: one record a timer, in microseconds, the large ones as text. What
-/// starts again with each period is left out.
+/// `benchmark/benchmark.c`, `bm_rpc_timer_list`: one record a timer, in microseconds (a Kamailio that was built with
+/// `BM_CLOCK_REALTIME` counts nanoseconds), the large numbers as text. What starts again with each period is left out.
 pub(super) static TIMER_LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("name", &["name"])],
@@ -41,6 +41,7 @@ pub(super) static TIMER_LIST: Collector = Collector {
         ],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::opt_in("benchmark.timer_list", "benchmark", "Times that the configuration script takes.")
 };
 
@@ -51,7 +52,7 @@ fn seconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     }
 }
 
-/// A timer that never ran has the largest number there is as its minimum.
+/// A timer that never ran has 4294967295 as its minimum (`bm_reset_timer`).
 fn least(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match timer.get("calls").map(statistic) {
         Some(Ok(Some(Number::Signed(0)))) => Ok(None),

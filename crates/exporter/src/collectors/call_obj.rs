@@ -4,7 +4,8 @@ use crate::collector::{Collector, Emit, Key, Table, gauge, size};
 use crate::metric::Number;
 use kamailio_binrpc::Members;
 
-/// `call_obj/call_obj_mod.c`, `rpc_stats`: the lines `Start: 1  End: 100` and `Total: 100  Assigned: 6  (6.00%)`.
+/// `call_obj/call_obj_mod.c`, `rpc_call_obj_stats`: the lines `Start: 1  End: 100` and
+/// `Total: 100  Assigned: 6  (6.00%)`.
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         fields: &[

@@ -1,6 +1,6 @@
 //! Diameter peers (module cdp).
 
-use crate::collector::{Collector, Emit, Key, Table, field, label, moment, size};
+use crate::collector::{Collector, Cost, Emit, Key, Table, field, label, moment, size};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::{Members, Value};
 
@@ -41,6 +41,7 @@ pub(super) static LIST_PEERS: Collector = Collector {
     ],
     map: Some(read),
     large: true,
+    cost: Cost::List,
     ..Collector::opt_in("cdp.list_peers", "cdp", "Diameter peers.")
 };
 
@@ -72,5 +73,5 @@ fn read_peer(fqdn: &[u8], details: Value<'_>, emit: &mut Emit<'_>) {
     }
 }
 
-/// The states of a connection that is open, whoever opened it (`cdp/peer.h`).
+/// The states of a connection that is open, whoever opened it (`cdp/peerstatemachine.c`, `dp_states`).
 const OPEN: [&[u8]; 2] = [b"I_Open", b"R_Open"];

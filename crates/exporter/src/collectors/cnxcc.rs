@@ -2,7 +2,8 @@
 
 use crate::collector::{Collector, Table, at, counter, size};
 
-/// `cnxcc/cnxcc_rpc.c`, `rpc_credit_control_stats`.
+/// `cnxcc/cnxcc_mod.c`, `rpc_credit_control_stats`. A call that ends is taken off `total` too (`__delete_call`), so that
+/// it is no counter.
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         fields: &[
@@ -12,7 +13,11 @@ pub(super) static STATS: Collector = Collector {
                 "kamailio_cnxcc_dropped_calls",
                 "Calls that were ended without credit left.",
             ),
-            counter(at(&["total"]), "kamailio_cnxcc_calls", "Calls with credit."),
+            size(
+                at(&["total"]),
+                "kamailio_cnxcc_calls",
+                "Calls with credit; those that have ended are taken off again.",
+            ),
         ],
         ..Table::NEW
     }],

@@ -1,13 +1,13 @@
 //! Clusters of databases (module db_cluster).
 
 use crate::collector::{
-    Call, Collector, Label, LabelValue, Listing, Table, Unreadable, at, field, flag, label,
+    Call, Collector, Cost, Label, LabelValue, Listing, Table, Unreadable, at, field, flag, label,
 };
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
-/// `db_cluster/dbcl_api.c`, `dbcl_rpc_list_connections`: one record a connection. Its URL may have a password in it, and
-/// is not read.
+/// `db_cluster/db_cluster_mod.c`, `dbcl_rpc_list_connections`: one record a connection. Its URL may have a password in
+/// it, and is not read.
 pub(super) static LIST_CONNECTIONS: Collector = Collector {
     call: Call::EachOf(Listing { method: "dbcl.list_clusters", path: &["cluster"] }),
     tables: &[Table {
@@ -24,6 +24,7 @@ pub(super) static LIST_CONNECTIONS: Collector = Collector {
         )],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::opt_in(
         "dbcl.list_connections",
         "db_cluster",

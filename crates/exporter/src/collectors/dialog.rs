@@ -1,6 +1,6 @@
 //! Dialogs (module dialog).
 
-use crate::collector::{Call, Collector, Label, LabelValue, Table, at, size};
+use crate::collector::{Call, Collector, Cost, Label, LabelValue, Table, at, size};
 
 /// `dialog/dialog.c`, `rpc_dlg_stats_active`: Kamailio walks all its dialogs to answer.
 pub(super) static STATS_ACTIVE: Collector = Collector {
@@ -22,10 +22,11 @@ pub(super) static STATS_ACTIVE: Collector = Collector {
         ],
         ..Table::NEW
     }],
+    cost: Cost::Walk,
     ..Collector::opt_in("dlg.stats_active", "dialog", "Dialogs by state.")
 };
 
-/// `dialog/dlg_profile.c`, `rpc_profile_get_size`: one number.
+/// `dialog/dialog.c`, `rpc_profile_get_size`: one number.
 pub(super) static PROFILE_GET_SIZE: Collector = Collector {
     call: Call::EachProfile,
     tables: &[Table {
@@ -40,6 +41,7 @@ pub(super) static PROFILE_GET_SIZE: Collector = Collector {
         )],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::opt_in(
         "dlg.profile_get_size",
         "dialog",

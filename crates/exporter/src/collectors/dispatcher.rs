@@ -1,8 +1,8 @@
 //! Destinations of the load balancer (module dispatcher).
 
 use crate::collector::{
-    Call, Collector, Field, Key, Label, Listing, Table, Unreadable, at, counter, field, flag, gauge, is,
-    label, row, size, unsigned,
+    Call, Collector, Cost, Field, Key, Label, Listing, Table, Unreadable, at, counter, field, flag, gauge,
+    is, label, row, size, unsigned,
 };
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
@@ -41,6 +41,7 @@ pub(super) static LIST: Collector = Collector {
     ],
     none_configured: &["No Destination Sets"],
     large: true,
+    cost: Cost::List,
     ..Collector::new("dispatcher.list", "dispatcher", "Dispatcher sets and their destinations.")
 };
 
@@ -65,6 +66,7 @@ pub(super) static INFO: Collector = Collector {
     }],
     none_configured: &["No Destination Sets"],
     large: true,
+    cost: Cost::List,
     ..Collector::opt_in("dispatcher.info", "dispatcher", "Attributes of the dispatcher's destinations.")
 };
 
@@ -95,6 +97,8 @@ pub(super) static OCLIST: Collector = Collector {
     }],
     none_configured: &["Destination Group Not Found"],
     large: true,
+    since: Some("6.0"),
+    cost: Cost::List,
     ..Collector::opt_in(
         "dispatcher.oclist",
         "dispatcher",

@@ -1,8 +1,9 @@
 //! Dialogs, as the module dlgs counts them.
 
-use crate::collector::{Collector, Field, Table, at, counter, is, size};
+use crate::collector::{Collector, Cost, Field, Table, at, counter, is, size};
 
-/// `dlgs/dlgs_records.c`, `dlgs_rpc_stats`. Kamailio locks each slot.
+/// `dlgs/dlgs_records.c`, `dlgs_rpc_stats`. `final` counts the records that `dlgs_ht_timer` removes. The versions that
+/// say `terminted` do not take these off `active`, which goes on counting them.
 pub(super) static STATS: Collector = Collector {
     tables: &[
         Table {
@@ -34,11 +35,16 @@ pub(super) static STATS: Collector = Collector {
         },
     ],
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in("dlgs.stats", "dlgs", "Dialogs, as the module dlgs counts them.")
 };
 
 const fn now(path: &'static [&'static str]) -> Field {
-    size(at(path), "kamailio_dlgs_dialogs", "Dialogs that the module dlgs has, by state.")
+    size(
+        at(path),
+        "kamailio_dlgs_dialogs",
+        "Dialogs that the module dlgs has, by state; up to 5.7 it goes on counting those that it has removed.",
+    )
 }
 
 const fn ended(path: &'static [&'static str]) -> Field {

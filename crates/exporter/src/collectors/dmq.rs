@@ -1,6 +1,6 @@
 //! The message bus between Kamailios (module dmq).
 
-use crate::collector::{Collector, Table, Unreadable, at, field, flag, label, row, size};
+use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, row, size};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -24,12 +24,13 @@ pub(super) static LIST_NODES: Collector = Collector {
             size(
                 at(&["fail_count"]),
                 "kamailio_dmq_node_failures",
-                "Failures in a row to reach the node of the bus, since Kamailio 6.1.",
+                "Messages in a row that the node of the bus did not answer in time, since Kamailio 6.1.",
             ),
         ],
         tell_apart: &[label("proto", &["proto"])],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::new("dmq.list_nodes", "dmq", "Nodes of the message bus.")
 };
 

@@ -1,6 +1,6 @@
 //! Hash tables (module htable).
 
-use crate::collector::{Collector, Table, at, label, size};
+use crate::collector::{Collector, Cost, Table, at, label, size};
 
 /// `htable/htable.c`, `htable_rpc_stats`: one record a table. Kamailio locks each slot once.
 pub(super) static STATS: Collector = Collector {
@@ -15,5 +15,6 @@ pub(super) static STATS: Collector = Collector {
         ..Table::NEW
     }],
     none_configured: &["No htables"],
+    cost: Cost::Walk,
     ..Collector::new("htable.stats", "htable", "Hash tables.")
 };

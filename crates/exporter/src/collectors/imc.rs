@@ -1,6 +1,6 @@
 //! Chat rooms (module imc).
 
-use crate::collector::{Collector, Table, at, label, size};
+use crate::collector::{Collector, Cost, Table, at, label, size};
 
 /// `imc/imc.c`, `imc_rpc_list_rooms`: one record a room.
 pub(super) static LIST_ROOMS: Collector = Collector {
@@ -10,5 +10,6 @@ pub(super) static LIST_ROOMS: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in("imc.list_rooms", "imc", "Chat rooms.")
 };

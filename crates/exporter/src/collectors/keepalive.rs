@@ -1,6 +1,6 @@
 //! Destinations that are kept alive (module keepalive).
 
-use crate::collector::{Collector, Field, Table, Unreadable, at, field, flag, is, label};
+use crate::collector::{Collector, Cost, Field, Table, Unreadable, at, field, flag, is, label};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -23,6 +23,7 @@ pub(super) static LIST: Collector = Collector {
         ],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::new("keepalive.list", "keepalive", "Destinations that are kept alive.")
 };
 
@@ -40,7 +41,7 @@ fn is_in<const STATE: u64>(state: Value<'_>) -> Result<Option<Number>, Unreadabl
     flag(state.unsigned().ok_or(Unreadable)? == STATE)
 }
 
-// keepalive/keepalive.h: KA_STATE_*.
+// keepalive/api.h: KA_STATE_*.
 const UNKNOWN: u64 = 0;
 const UP: u64 = 1;
 const DOWN: u64 = 2;

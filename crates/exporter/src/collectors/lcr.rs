@@ -1,6 +1,6 @@
 //! Gateways (module lcr).
 
-use crate::collector::{Collector, Table, Unreadable, at, field, flag, label, statistic};
+use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, statistic};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -28,6 +28,7 @@ pub(super) static DUMP_GWS: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::List,
     ..Collector::opt_in("lcr.dump_gws", "lcr", "Gateways.")
 };
 

@@ -1,6 +1,6 @@
 //! Message queues (module mqueue).
 
-use crate::collector::{Collector, Table, at, label, size};
+use crate::collector::{Collector, Cost, Table, at, label, size};
 
 /// `mqueue/mqueue_mod.c`, `mqueue_rpc_get_sizes`: one record a queue.
 pub(super) static GET_SIZES: Collector = Collector {
@@ -9,5 +9,6 @@ pub(super) static GET_SIZES: Collector = Collector {
         fields: &[size(at(&["size"]), "kamailio_mqueue_items", "Items that wait in the queue.")],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::new("mqueue.get_sizes", "mqueue", "Message queues.")
 };

@@ -1,6 +1,6 @@
 //! MSRP connections (module msrp).
 
-use crate::collector::{Collector, Table, at, size};
+use crate::collector::{Collector, Cost, Table, at, size};
 
 /// `msrp/msrp_cmap.c`, `msrp_cmap_rpc_list`.
 pub(super) static CMAPLIST: Collector = Collector {
@@ -13,5 +13,6 @@ pub(super) static CMAPLIST: Collector = Collector {
     }],
     none_configured: &["No Connections Map Table"],
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in("msrp.cmaplist", "msrp", "MSRP connections.")
 };

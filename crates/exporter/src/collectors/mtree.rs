@@ -1,6 +1,6 @@
 //! Tables of prefixes in memory (module mtree).
 
-use crate::collector::{Collector, Table, at, counter, field, label, moment, size};
+use crate::collector::{Collector, Cost, Table, at, counter, field, label, moment, size};
 use crate::metric::Kind;
 
 /// `mtree/mtree_mod.c`, `rpc_mtree_summary`: one record a tree, the last two members ints up to 5.6 and doubles since.
@@ -24,5 +24,6 @@ pub(super) static SUMMARY: Collector = Collector {
         ..Table::NEW
     }],
     none_configured: &["Empty tree list", "Empty tree list."],
+    cost: Cost::List,
     ..Collector::new("mtree.summary", "mtree", "Tables of prefixes in memory.")
 };

@@ -1,8 +1,8 @@
 //! States of the peers that call and register (module peerstate).
 
-use crate::collector::{Collector, Table, at, size};
+use crate::collector::{Collector, Cost, Table, at, size};
 
-/// `peerstate/peerstate.c`, `rpc_peerstate_stats`, since Kamailio 6.1.
+/// `peerstate/peerstate_mod.c`, `rpc_stats`, since Kamailio 6.1.
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         fields: &[
@@ -17,5 +17,7 @@ pub(super) static STATS: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    since: Some("6.1"),
+    cost: Cost::Walk,
     ..Collector::opt_in("peerstate.stats", "peerstate", "States of peers.")
 };

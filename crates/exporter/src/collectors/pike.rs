@@ -1,8 +1,8 @@
 //! Addresses that send too much (module pike).
 
-use crate::collector::{Collector, Table, at, size};
+use crate::collector::{Collector, Cost, Table, at, size};
 
-/// `pike/pike_top.c`, `pike_top`: those that are blocked, if it is asked for nothing else.
+/// `pike/pike_rpc.c`, `pike_top`: without an argument those that are `HOT`.
 pub(super) static TOP: Collector = Collector {
     tables: &[Table {
         fields: &[
@@ -16,5 +16,6 @@ pub(super) static TOP: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in("pike.top", "pike", "Addresses that send too much.")
 };

@@ -1,6 +1,6 @@
 //! Rate limits by named pipes (module pipelimit).
 
-use crate::collector::{Collector, Table, at, gauge, label, size};
+use crate::collector::{Collector, Cost, Table, at, gauge, label, size};
 
 /// `pipelimit/pl_ht.c`, `rpc_pl_list`: one record a pipe. The counters start again at 0 in each interval.
 pub(super) static LIST: Collector = Collector {
@@ -10,7 +10,8 @@ pub(super) static LIST: Collector = Collector {
             gauge(
                 at(&["limit"]),
                 "kamailio_pipelimit_pipe_limit",
-                "What the pipe lets through in an interval.",
+                "The pipe's limit: requests in an interval with algorithms TAILDROP and RED, load of the CPU in \
+                 per cent with FEEDBACK, bytes that wait in sockets with NETWORK.",
             ),
             size(
                 at(&["counter"]),
@@ -25,11 +26,12 @@ pub(super) static LIST: Collector = Collector {
             size(
                 at(&["unused_intervals"]),
                 "kamailio_pipelimit_pipe_unused_intervals",
-                "Intervals in a row without a request to the pipe.",
+                "Intervals in a row without a request to the pipe, counted with the parameter clean_unused only.",
             ),
         ],
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::List,
     ..Collector::new("pl.list", "pipelimit", "Rate limits by pipe.")
 };

@@ -1,9 +1,10 @@
 //! Kamailio's processes.
 //!
 //! Their labels have no process ID, which would make new series at every restart: entry is the place in Kamailio's
-//! process table, rank what the process is (1 and up: workers, -1 timers, -2 others, 0 the main process).
+//! process table, rank what the process is (`core/sr_module.h`, `PROC_*`: 1 and up SIP workers, 0 the main process, -1
+//! timers, -2 processes for RPC and others, -4 the TCP main process).
 
-use crate::collector::{Collector, Label, Table, at, label, size};
+use crate::collector::{Collector, Cost, Label, Table, at, label, size};
 
 /// `kex/pkg_stats.c`, `rpc_pkg_stats`: one record a process.
 pub(super) static PKG_STATS: Collector = Collector {
@@ -26,6 +27,7 @@ pub(super) static PKG_STATS: Collector = Collector {
         ],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::new("pkg.stats", "kex", "Private memory of each process.")
 };
 
@@ -40,6 +42,7 @@ pub(super) static PSA: Collector = Collector {
         )],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::opt_in("core.psa", "core", "Kamailio's processes.")
 };
 

@@ -1,8 +1,8 @@
 //! Timers of the configuration script (module ptimer).
 
-use crate::collector::{Collector, Label, LabelValue, Table, at, size};
+use crate::collector::{Collector, Cost, Label, LabelValue, Table, at, size};
 
-/// `ptimer/ptimer_mod.c`, `ptimer_rpc_list`, since Kamailio 6.1: one struct with a member a timer.
+/// `ptimer/ptimer.c`, `rpc_list_timers`, since Kamailio 6.1: one struct with a member a timer.
 pub(super) static LIST: Collector = Collector {
     tables: &[Table {
         rows: &["*"],
@@ -14,5 +14,7 @@ pub(super) static LIST: Collector = Collector {
         ],
         ..Table::NEW
     }],
+    since: Some("6.1"),
+    cost: Cost::List,
     ..Collector::opt_in("ptimer.list", "ptimer", "Timers of the configuration script.")
 };

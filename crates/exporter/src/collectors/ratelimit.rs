@@ -1,11 +1,12 @@
 //! Rate limits by numbered pipes (module ratelimit).
 
-use crate::collector::{Collector, Emit, Key, Table, gauge, label, size};
+use crate::collector::{Collector, Cost, Emit, Key, Table, gauge, label, size};
 use crate::metric::Number;
 use kamailio_binrpc::{Members, Value};
 
 /// `ratelimit/ratelimit.c`, `rpc_stats`: a line a pipe, `PIPE[0]: 300/20 (drop rate: 1)`. Those that are not used have
-/// neither requests nor a limit.
+/// neither requests nor a limit. The drop rate is the requests of an interval by those that the limit allows in it
+/// (`rl_timer_handle`), whatever the algorithm; RED lets one of so many through (`pipe_push`).
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         labels: &[label("pipe", &[])],
@@ -15,16 +16,23 @@ pub(super) static STATS: Collector = Collector {
                 "kamailio_ratelimit_pipe_last_requests",
                 "Requests to the pipe in the last interval.",
             ),
-            gauge(Key::Mapped, "kamailio_ratelimit_pipe_limit", "What the pipe lets through in an interval."),
+            gauge(
+                Key::Mapped,
+                "kamailio_ratelimit_pipe_limit",
+                "The pipe's limit: requests a second with algorithms TAILDROP and RED, load of the CPU in per \
+                 cent with FEEDBACK, bytes that wait in sockets with NETWORK.",
+            ),
             gauge(
                 Key::Mapped,
                 "kamailio_ratelimit_pipe_drop_rate",
-                "Of how many requests algorithm RED drops one; 0 if it drops none.",
+                "Algorithm RED lets one of so many requests through, and all if it is 0 or 1; with algorithm \
+                 NETWORK, 1 if all requests are dropped and -1 if none are.",
             ),
         ],
         ..Table::NEW
     }],
     map: Some(read),
+    cost: Cost::List,
     ..Collector::opt_in("rl.stats", "ratelimit", "Rate limits by pipe.")
 };
 

@@ -1,6 +1,6 @@
 //! Media relays (module rtpengine).
 
-use crate::collector::{Call, Collector, Table, Unreadable, at, field, flag, label, size};
+use crate::collector::{Call, Collector, Cost, Table, Unreadable, at, field, flag, label, size};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -8,7 +8,7 @@ use kamailio_binrpc::Value;
 ///
 /// Up to 5.8 `disabled` is 1 for a node that does not answer, and the string `1(permanent)` for one that was switched
 /// off. Since 6.0 it is 1 for one that was switched off, and `active` is 0 for one that does not answer.
-/// `recheck_ticks` is a time on Kamailio's own clock.
+/// `recheck_ticks` is in the ticks of Kamailio's own clock.
 pub(super) static SHOW: Collector = Collector {
     call: Call::Once(&["all"]),
     tables: &[Table {
@@ -38,6 +38,7 @@ pub(super) static SHOW: Collector = Collector {
         "Instance not found (no sets loaded)",
         "Initializing - try later",
     ],
+    cost: Cost::List,
     ..Collector::new("rtpengine.show", "rtpengine", "Media relays.")
 };
 
@@ -51,6 +52,7 @@ pub(super) static HASH_TOTAL: Collector = Collector {
         )],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::opt_in("rtpengine.get_hash_total", "rtpengine", "Calls with a media relay.")
 };
 

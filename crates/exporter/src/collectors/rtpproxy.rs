@@ -1,6 +1,6 @@
 //! Media relays (module rtpproxy).
 
-use crate::collector::{Collector, Table, Unreadable, at, field, flag, label, size};
+use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, size};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -20,6 +20,7 @@ pub(super) static LIST: Collector = Collector {
         ],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::opt_in("rtpproxy.list", "rtpproxy", "Media relays.")
 };
 

@@ -1,6 +1,6 @@
 //! Shared call appearances (module sca).
 
-use crate::collector::{Call, Collector, Label, LabelValue, Table, Unreadable, at, field, statistic};
+use crate::collector::{Call, Collector, Cost, Label, LabelValue, Table, Unreadable, at, field, statistic};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -19,6 +19,7 @@ pub(super) static SUBSCRIPTION_COUNT: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in("sca.subscription_count", "sca", "Subscriptions to shared call appearances.")
 };
 

@@ -3,7 +3,7 @@
 use crate::collector::{Collector, Emit, Key, Table, counter, label, statistic};
 use kamailio_binrpc::{Members, Value};
 
-/// `secfilter/secfilter_rpc.c`, `secfilter_rpc_stats`: lines of text up to 5.6, structs since 5.7.
+/// `secfilter/secfilter_rpc.c`, `secf_rpc_stats`: lines of text up to 5.6, structs since 5.7.
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         labels: &[label("list", &[]), label("type", &[])],

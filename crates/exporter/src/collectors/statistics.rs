@@ -20,7 +20,7 @@ mod transports;
 mod websocket;
 
 use crate::collector::{
-    Call, Collector, EachKey, Field, Key, Label, NameLabels, Read, Table, Unreadable, field, statistic,
+    Call, Collector, Cost, EachKey, Field, Key, Label, NameLabels, Read, Table, Unreadable, field, statistic,
 };
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
@@ -39,6 +39,7 @@ pub(super) static FETCH: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::List,
     ..Collector::new("stats.fetch", "kex", "The statistics of the groups that --kamailio.stats-groups names.")
 };
 
@@ -48,6 +49,7 @@ pub(super) static TYPED: Collector = Collector {
     call: Call::EveryGroup,
     tables: &[Table { fields: &FIELDS, wide: true, ..Table::NEW }],
     large: true,
+    cost: Cost::List,
     ..Collector::new("stats", "kex", "All statistics, by what they count.")
 };
 
@@ -91,9 +93,9 @@ const SUBJECTS: &[&[Field]] = &[
     &[UNKNOWN],
 ];
 
-/// Statistics that tell nothing. Kamailio registers the first three and never counts in them. The fourth has the number
-/// of expired contacts instead of that of identities (`ims_usrloc_pcscf/ims_usrloc_pcscf_mod.c`), which is served as
-/// what it is.
+/// Statistics that tell nothing. The first three are always 0: Kamailio does not count in them, or (`sl/sl_stats.c`,
+/// `add_sl_stats`) does not add up what it counted. The fourth has the number of expired contacts instead of that of
+/// identities (`ims_usrloc_pcscf/ims_usrloc_pcscf_mod.c`), which is served as what it is.
 const LEFT_OUT: &[Field] = &[
     left_out(&["sl.sent_err_replies"]),
     left_out(&["sst.expired_sst"]),

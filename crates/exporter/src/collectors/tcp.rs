@@ -1,6 +1,6 @@
 //! TCP connections, TLS and websocket among them.
 
-use crate::collector::{Collector, Emit, Key, Table, at, label, size};
+use crate::collector::{Collector, Cost, Emit, Key, Table, at, label, size};
 use crate::metric::Number;
 use kamailio_binrpc::{Members, Value};
 use std::collections::BTreeMap;
@@ -59,6 +59,7 @@ pub(super) static LIST: Collector = Collector {
     }],
     map: Some(by_type_and_state),
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in(
         "core.tcp_list",
         "core",

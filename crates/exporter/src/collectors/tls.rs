@@ -1,7 +1,7 @@
 //! TLS (module tls).
 
 use super::tcp::count_by;
-use crate::collector::{Collector, Emit, Key, Table, at, label, size};
+use crate::collector::{Collector, Cost, Emit, Key, Table, at, label, size};
 use crate::metric::Number;
 use kamailio_binrpc::{Members, Value};
 
@@ -43,6 +43,7 @@ pub(super) static LIST: Collector = Collector {
     }],
     map: Some(by_cipher),
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in(
         "tls.list",
         "tls",

@@ -1,7 +1,7 @@
 //! Transactions (module tm).
 
 use super::sl::reply_code;
-use crate::collector::{Collector, Key, Table, at, counter, size};
+use crate::collector::{Collector, Cost, Key, Table, at, counter, size};
 
 /// `tm/t_stats.c`, `tm_rpc_stats`: sums over the processes, cast to the protocol's ints.
 pub(super) static STATS: Collector = Collector {
@@ -49,5 +49,6 @@ pub(super) static STATS: Collector = Collector {
         ],
         ..Table::NEW
     }],
+    cost: Cost::List,
     ..Collector::new("tm.stats", "tm", "Transactions, and the replies they ended with.")
 };

@@ -1,8 +1,8 @@
 //! Transactions that wait for registrations (module tsilo).
 
-use crate::collector::{Call, Collector, Table, at, size};
+use crate::collector::{Call, Collector, Cost, Table, at, size};
 
-/// `tsilo/ts_rpc.c`, `rpc_ts_dump`. Without `brief` it would be the whole table.
+/// `tsilo/ts_rpc.c`, `rpc_tsilo_dump`. Without `brief` it would be the whole table.
 pub(super) static DUMP: Collector = Collector {
     call: Call::Once(&["brief"]),
     tables: &[Table {
@@ -23,5 +23,6 @@ pub(super) static DUMP: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in("ts.dump", "tsilo", "Transactions that wait for registrations.")
 };

@@ -1,6 +1,6 @@
 //! Registrations with other servers (module uac).
 
-use crate::collector::{Collector, Table, Unreadable, at, field, flag, gauge, label, size};
+use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, gauge, label, size};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -48,6 +48,7 @@ pub(super) static REG_DUMP: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::List,
     ..Collector::opt_in("uac.reg_dump", "uac", "Registrations with other servers.")
 };
 

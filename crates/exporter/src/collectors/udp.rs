@@ -1,6 +1,6 @@
 //! UDP behind a proxy that speaks HAProxy's protocol.
 
-use crate::collector::{Collector, Field, Table, at, is, size};
+use crate::collector::{Collector, Cost, Field, Table, at, is, size};
 
 /// `core/udp_server.c`, `udp_ht_stats`, after Kamailio 6.1. Both tables have the same flows, by either address.
 pub(super) static PROXY_STATS: Collector = Collector {
@@ -13,6 +13,8 @@ pub(super) static PROXY_STATS: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    since: Some("6.2"),
+    cost: Cost::Walk,
     ..Collector::opt_in("udp.proxy.stats", "core", "UDP behind a proxy.")
 };
 

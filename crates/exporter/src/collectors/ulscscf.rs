@@ -1,8 +1,8 @@
 //! Registrations with an S-CSCF (module ims_usrloc_scscf).
 
-use crate::collector::{Collector, Table, at, label, size};
+use crate::collector::{Collector, Cost, Table, at, label, size};
 
-/// `ims_usrloc_scscf/ul_rpc.c`, `ul_rpc_show_status`: one record a domain.
+/// `ims_usrloc_scscf/ul_rpc.c`, `ul_rpc_dump`: one record a domain.
 pub(super) static STATUS: Collector = Collector {
     tables: &[Table {
         labels: &[label("domain", &["Domain"])],
@@ -18,5 +18,6 @@ pub(super) static STATUS: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::List,
     ..Collector::opt_in("ulscscf.status", "ims_usrloc_scscf", "Registrations with an S-CSCF.")
 };

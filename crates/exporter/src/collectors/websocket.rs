@@ -1,6 +1,6 @@
 //! Websocket connections (module websocket).
 
-use crate::collector::{Collector, Table, Unreadable, at, field, unsigned};
+use crate::collector::{Collector, Cost, Table, Unreadable, at, field, unsigned};
 use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
@@ -18,6 +18,7 @@ pub(super) static DUMP: Collector = Collector {
         ..Table::NEW
     }],
     large: true,
+    cost: Cost::Walk,
     ..Collector::opt_in(
         "ws.dump",
         "websocket",

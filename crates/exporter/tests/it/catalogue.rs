@@ -266,7 +266,7 @@ const PLAIN: &[Plain] = &[
         values: &[
             ("kamailio_cnxcc_active_calls", &["active"], 1.0),
             ("kamailio_cnxcc_dropped_calls_total", &["dropped"], 1.0),
-            ("kamailio_cnxcc_calls_total", &["total"], 1.0),
+            ("kamailio_cnxcc_calls", &["total"], 1.0),
         ],
     },
     Plain {

@@ -3,7 +3,7 @@
 use super::{counter, gauge};
 use crate::collector::Field;
 
-/// `core/core_stats.c`, `core_stats` and `shm_stats`; `core/resolve.c` has the group `dns`.
+/// `kex/core_stats.c`, `core_stats` and `shm_stats`; `core/resolve.c` has the group `dns`.
 pub(super) const CORE: &[Field] = &[
     counter(
         &["core.bad_URIs_rcvd"],

@@ -69,14 +69,16 @@ pub(super) const USRLOC: &[Field] = &[
     ),
 ];
 
-/// `uac/uac.c`. An account that is disabled while it is not active is taken off `regactive` all the same, so that it can
-/// be negative.
+/// `uac/uac_reg.c`, `uac_reg_counter_init`. Each REGISTER takes one off `regactive` (`uac_reg_send`), and its final reply
+/// adds one whatever it is (`uac_reg_tm_callback`): it is 0 for accounts that are registered, and negative while requests
+/// are unanswered or after some could not be sent.
 pub(super) const UAC: &[Field] = &[
     gauge(&["uac.regtotal"], "kamailio_uac_registrations", "Accounts that Kamailio registers elsewhere."),
     gauge(
         &["uac.regactive"],
         "kamailio_uac_registrations_active",
-        "Accounts that Kamailio has registered elsewhere; Kamailio's count can fall below zero.",
+        "Kamailio's statistic regactive, which is not the number of registered accounts; collector uac.reg_dump tells \
+         which are registered.",
     ),
     gauge(
         &["uac.regdisabled"],

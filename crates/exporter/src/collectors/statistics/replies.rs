@@ -53,7 +53,7 @@ macro_rules! to {
     };
 }
 
-/// `core/core_stats.c`, `core_stats`.
+/// `kex/core_stats.c`, `core_stats`.
 pub(super) const REPLIES: &[Field] = &[
     counter(&["core.rcv_replies"], "kamailio_core_replies_received", "SIP replies received."),
     counter(

@@ -14,7 +14,7 @@ macro_rules! received {
     };
 }
 
-/// `core/core_stats.c`, `core_stats`.
+/// `kex/core_stats.c`, `core_stats`.
 pub(super) const REQUESTS: &[Field] = &[
     counter(&["core.rcv_requests"], "kamailio_core_requests_received", "SIP requests received."),
     counter(

@@ -14,7 +14,7 @@ macro_rules! by_code {
     };
 }
 
-/// `sl/sl.c`, `mod_stats`.
+/// `sl/sl_stats.c`, `mod_stats`.
 pub(super) const SL: &[Field] = &[
     counter(&["sl.sent_replies"], "kamailio_sl_replies_sent", "Replies sent without a transaction."),
     counter(

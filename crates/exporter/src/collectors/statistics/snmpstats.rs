@@ -21,7 +21,7 @@ macro_rules! by_code {
     };
 }
 
-/// `snmpstats/snmpSIPStatusCodesTable.c`, `codesToRegister`.
+/// `snmpstats/snmpstats.c`, `in_message_code_names`.
 pub(super) const SNMPSTATS: &[Field] = by_code![
     "100" "180" "181" "182" "183" "199" "200" "202" "204" "300" "301" "302" "305" "380" "400" "401" "402"
     "403" "404" "405" "406" "407" "408" "410" "412" "413" "414" "415" "416" "417" "420" "421" "422" "423"

@@ -58,7 +58,7 @@ pub(super) const TCP: &[Field] = &[
     ),
 ];
 
-/// `tls/tls_mod.c`, since 6.0.
+/// Module tls, since 6.0.
 pub(super) const TLS: &[Field] = &[
     gauge(&["tls.opened_connections"], "kamailio_tls_connections", "TLS connections that are open."),
     gauge(
@@ -73,7 +73,7 @@ pub(super) const TLS: &[Field] = &[
     ),
 ];
 
-/// `core/sctp_core.c` and `sctp/sctp_stats.c`.
+/// `sctp/sctp_stats.c`.
 pub(super) const SCTP: &[Field] = &[
     counter(
         &["sctp.established"],
