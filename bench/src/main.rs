@@ -25,6 +25,11 @@ struct Contestant {
 }
 
 fn main() {
+    // A client that fails must not leave the others waiting for it.
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("bench: {panic}");
+        std::process::exit(1);
+    }));
     if std::env::args().nth(1).as_deref() == Some("pipeline") {
         return pipeline::measure();
     }

@@ -22,6 +22,10 @@ pub struct Collector {
     pub help: &'static str,
     /// With which arguments the method is called, and how often.
     pub call: Call,
+    /// The first version of Kamailio that has the method; `None` if every version that is in use has it.
+    pub since: Option<&'static str>,
+    /// What the call costs Kamailio.
+    pub cost: Cost,
     /// Whether `auto` has it: what is cheap to ask for and worth watching.
     pub default: bool,
     /// What is read from the reply.
@@ -32,6 +36,17 @@ pub struct Collector {
     pub none_configured: &'static [&'static str],
     /// Whether the reply grows with the installation: such calls go last.
     pub large: bool,
+}
+
+/// How what a call costs Kamailio grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Not at all: a few numbers that it has at hand.
+    Constant,
+    /// With the number of what is listed: processes, destinations, nodes, statistics.
+    List,
+    /// With a table that it walks under its locks, though the reply may be short: dialogs, connections, slots.
+    Walk,
 }
 
 /// The calls that a collector makes.
@@ -163,6 +178,8 @@ impl Collector {
             module,
             help,
             call: Call::Once(&[]),
+            since: None,
+            cost: Cost::Constant,
             default: true,
             tables: &[],
             map: None,

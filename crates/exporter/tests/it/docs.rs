@@ -1,5 +1,5 @@
 use kamailio_exporter::catalogue::catalogue;
-use kamailio_exporter::collector::{Call, Collector, Field, Key, Table};
+use kamailio_exporter::collector::{Call, Collector, Cost, Field, Key, Table};
 use kamailio_exporter::collectors::ALL;
 use kamailio_exporter::metric::{Family, Kind};
 use kamailio_exporter::self_metrics::FAMILIES;
@@ -44,13 +44,16 @@ fn the_version_is_the_same_everywhere() {
 #[test]
 fn every_family_is_documented() {
     let mut page = String::from(
-        "# Metrics\n\nGenerated from the collectors' tables by `BLESS=1 cargo test`.\n\nAll values are Kamailio's own. \
-         `auto`, the default of `--kamailio.methods`, takes every method that Kamailio has.\n",
+        "# Metrics\n\nGenerated from the collectors' tables by `BLESS=1 cargo test`.\n\nAll values are Kamailio's own. `auto`, the default of \
+         `--kamailio.methods`, takes the methods that are marked so and that Kamailio has; every version from 5.6 on has \
+         them unless it says otherwise. Where one of the Go exporter's ten methods is named without `auto`, only the \
+         families that it has there are served.\n",
     );
     for collector in ALL {
         write_collector(&mut page, collector);
     }
-    page += "\n## The exporter itself\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n";
+    page +=
+        "\n## The exporter itself\n\n| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n";
     for family in FAMILIES {
         let labels = match family.name {
             "kamailio_dispatcher_set_info" => "setid, name",
@@ -70,7 +73,7 @@ fn every_family_is_documented() {
 }
 
 fn write_collector(page: &mut String, collector: &'static Collector) {
-    let Collector { name, method, module, help, call, default, tables, .. } = collector;
+    let Collector { name, method, module, help, call, since, cost, default, tables, .. } = collector;
     if *call == Call::Page {
         write!(page, "\n## {name}\n\n{help} See module {module}.\n").unwrap();
         return;
@@ -86,10 +89,16 @@ fn write_collector(page: &mut String, collector: &'static Collector) {
         }
     };
     let selected = if *default { "In `auto`." } else { "Only if it is named, or with `all`." };
+    let since = since.map(|version| format!(", since Kamailio {version}")).unwrap_or_default();
+    let cost = match cost {
+        Cost::Constant => "constant",
+        Cost::List => "grows with what is listed",
+        Cost::Walk => "walks a table under its locks",
+    };
     write!(
         page,
-        "\n## {name}\n\n{help} Method `{method}{arguments}` of module {module}. {selected}\n\n\
-         | metric | type | labels | meaning |\n|---|---|---|---|\n"
+        "\n## {name}\n\n{help} Method `{method}{arguments}` of module {module}{since}. {selected} Cost: {cost}.\n\n\
+         | metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n"
     )
     .unwrap();
     let mut rows: Vec<(&Family, Vec<&str>)> = Vec::new();
@@ -121,7 +130,7 @@ fn write_family(page: &mut String, family: &Family, labels: &str) {
         Kind::Gauge => ("", "gauge"),
         Kind::Untyped => ("", "untyped"),
     };
-    writeln!(page, "| `{name}{suffix}` | {kind} | {labels} | {help} |").unwrap();
+    writeln!(page, "| `{name}{suffix}` | {kind} | {} | {labels} | {help} |", unit(name)).unwrap();
 }
 
 #[test]
@@ -137,4 +146,19 @@ fn the_new_names_in_the_migration_guide_exist() {
         }
     }
     assert!(checked > 60, "only {checked} names were found");
+}
+
+/// The unit that a family's name ends with; the drop-in names have theirs without saying so.
+fn unit(name: &str) -> &'static str {
+    let drop_in_bytes = ["total", "free", "used", "real_used", "max_used"];
+    match name {
+        "kamailio_core_uptime_uptime" => "seconds",
+        _ if name.ends_with("_seconds") => "seconds",
+        _ if name.ends_with("_bytes") => "bytes",
+        _ if name.ends_with("_ratio") => "ratio",
+        _ if name.strip_prefix("kamailio_core_shmmem_").is_some_and(|part| drop_in_bytes.contains(&part)) => {
+            "bytes"
+        }
+        _ => "",
+    }
 }

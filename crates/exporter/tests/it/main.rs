@@ -24,6 +24,8 @@ mod life;
 mod limits;
 /// Pages of others.
 mod pages;
+/// The names, types and labels that the users of the Go exporter know.
+mod peer;
 /// The web configuration changes under a running exporter.
 mod reload;
 /// One scrape, and what can go wrong in it.
