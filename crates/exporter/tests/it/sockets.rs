@@ -1,6 +1,6 @@
 //! Where it listens: unix sockets, and sockets that systemd hands over.
 
-use crate::support::{Answer, Exporter, command, eventually, run};
+use crate::support::{Answer, Exporter, command, eventually, run, send_signal};
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -146,14 +146,11 @@ fn systemd_is_told_what_happens() {
             .unwrap(),
     );
     assert_eq!(next().trim(), "READY=1");
-    let signal = |name: &str| {
-        assert!(Command::new("kill").args([name, &child.0.id().to_string()]).status().unwrap().success());
-    };
-    signal("-HUP");
+    send_signal(child.0.id(), "HUP");
     let reloading = next();
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
     assert_eq!(next().trim(), "READY=1");
-    signal("-TERM");
+    send_signal(child.0.id(), "TERM");
     assert_eq!(next().trim(), "STOPPING=1");
     assert!(child.0.wait().unwrap().success());
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod web;
 
+use rustix::process::{Pid, Signal};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -94,9 +95,7 @@ impl Exporter {
 
     /// Sends the process a signal: `TERM`, `HUP`.
     pub(crate) fn signal(&self, name: &str) {
-        let status =
-            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
-        assert!(status.success());
+        send_signal(self.pid(), name);
     }
 
     /// Waits for the end of the process, and returns its exit code; `None` if a signal killed it.
@@ -137,6 +136,18 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
+}
+
+/// Sends a process a signal: `TERM`, `INT`, `HUP`.
+pub(crate) fn send_signal(pid: u32, name: &str) {
+    let signal = match name {
+        "TERM" => Signal::TERM,
+        "INT" => Signal::INT,
+        "HUP" => Signal::HUP,
+        _ => panic!("no test has sent {name} yet"),
+    };
+    let pid = Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 /// Runs the binary to its end.
