@@ -201,9 +201,13 @@ impl<'r> Walk<'_, 'r> {
             if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
                 match (field.read)(value) {
                     Ok(Some(value)) => {
-                        let help = self.call.inventory.help(&String::from_utf8_lossy(name));
+                        let name = String::from_utf8_lossy(name);
+                        let help = match self.call.inventory.help(&name) {
+                            "" => format!("The statistic {name}."),
+                            help => help.to_owned(),
+                        };
                         let sample = ForeignSample { suffix: "", labels: Vec::new(), value };
-                        self.findings.count(self.samples.foreign.push(&family, kind, help, sample));
+                        self.findings.count(self.samples.foreign.push(&family, kind, &help, sample));
                     }
                     Ok(None) => {}
                     Err(_) => self.unreadable(field),

@@ -411,3 +411,17 @@ fn shared_memory_of_4_gib_and_more_is_told_right_without_corex() {
     );
     assert_eq!(fake.count("core.shmmem"), 0);
 }
+
+#[test]
+fn a_family_has_no_more_series_than_its_limit() {
+    let fake = Fake::start();
+    fake.answer_with("dispatcher.list.50dest");
+    let exporter = start(&fake, &["--collector.max-series", "20"]);
+    let page = exporter.page();
+    assert_eq!(page.matches("\nkamailio_dispatcher_list_target{").count(), 20);
+    let dropped = samples(&page)["kamailio_exporter_dropped_samples_total{collector=\"dispatcher.list\"}"];
+    assert!(dropped >= 30.0, "{dropped}");
+    assert_eq!(success(&page, "dispatcher.list"), 1.0);
+    exporter.page();
+    assert_eq!(exporter.log().matches("more samples than its limit").count(), 1, "{}", exporter.log());
+}
