@@ -87,8 +87,8 @@ fn options() -> impl Iterator<Item = Arg> {
             "The binrpc socket of Kamailio's module ctl: unix:/PATH, unixd:/PATH, tcp:HOST:PORT or udp:HOST:PORT.",
         ),
         option("kamailio.methods", "auto", "METHODS").short('m').help(format!(
-            "The RPC methods to call, separated by commas: auto is every one that is cheap and that Kamailio has, all \
-             those that cost more too, and -NAME takes one out. A method that is named is a failed collector if \
+            "The RPC methods to call, separated by commas. auto stands for those that are cheap and that Kamailio has, \
+             all for the others too, and -NAME takes one out. A method that is named is a failed collector if \
              Kamailio lacks it. Known: {}.",
             names(ALL.iter()).replace(',', ", ")
         )),

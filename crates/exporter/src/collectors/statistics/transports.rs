@@ -60,16 +60,20 @@ pub(super) const TCP: &[Field] = &[
 
 /// Module tls, since 6.0.
 pub(super) const TLS: &[Field] = &[
-    gauge(&["tls.opened_connections"], "kamailio_tls_connections", "TLS connections that are open."),
+    gauge(
+        &["tls.opened_connections"],
+        "kamailio_tls_connections",
+        "TLS connections that are open (since Kamailio 6.0).",
+    ),
     gauge(
         &["tls.max_connections"],
         "kamailio_tls_max_connections",
-        "TLS connections that may be open at once.",
+        "TLS connections that may be open at once (since Kamailio 6.0).",
     ),
     gauge(
         &["tls.clear_text_write_queued_bytes"],
         "kamailio_tls_clear_text_write_queue_bytes",
-        "Bytes that wait for a TLS handshake to end before they are encrypted.",
+        "Bytes that wait for a TLS handshake to end before they are encrypted (since Kamailio 6.0).",
     ),
 ];
 
