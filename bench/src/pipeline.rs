@@ -34,7 +34,7 @@ pub(crate) fn measure() {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(2) {
             nodes.decode(body).expect("a body");
-            let mut samples = Samples::new(usize::MAX);
+            let mut samples = Samples::of_a_scrape(usize::MAX);
             walk(call, nodes.members(body), &mut samples);
             bytes += Format::DEFAULT.write(&[&samples]).len();
             scrapes += 1;

@@ -94,12 +94,21 @@ pub enum Pushed {
 impl Samples {
     /// No samples; a family may have `limit` of them.
     pub fn new(limit: usize) -> Self {
+        Self::with_room(limit, 0)
+    }
+
+    /// The same, with room for as many as a scrape brings as a rule.
+    pub fn of_a_scrape(limit: usize) -> Self {
+        Self::with_room(limit, USUAL)
+    }
+
+    fn with_room(limit: usize, samples: usize) -> Self {
         Self {
             limit,
             families: Vec::new(),
-            samples: Vec::with_capacity(USUAL),
-            labels: Vec::with_capacity(USUAL * USUAL_LABELS),
-            seen: HashTable::with_capacity(USUAL),
+            samples: Vec::with_capacity(samples),
+            labels: Vec::with_capacity(samples * USUAL_LABELS),
+            seen: HashTable::with_capacity(samples),
             hasher: DefaultHashBuilder::default(),
             foreign: ForeignFamilies::new(limit),
         }

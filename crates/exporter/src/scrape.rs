@@ -69,7 +69,7 @@ pub struct Job<'a> {
 pub async fn run(job: Job<'_>, inventory: Option<Arc<Inventory>>) -> Scrape {
     let mut run = Run {
         scrape: Scrape {
-            samples: Samples::new(job.limit),
+            samples: Samples::of_a_scrape(job.limit),
             outcomes: Vec::new(),
             answered: false,
             error: None,

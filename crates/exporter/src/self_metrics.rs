@@ -87,8 +87,8 @@ impl Counters {
         }
     }
 
-    /// The samples about this scrape, the scrapes before it, and the exporter's process.
-    pub fn samples(&self, scrape: &Scrape, program: Program) -> Samples {
+    /// The samples about this scrape and the scrapes before it.
+    pub fn samples(&self, scrape: &Scrape) -> Samples {
         let mut samples = Samples::new(usize::MAX);
         let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
         one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
@@ -116,16 +116,22 @@ impl Counters {
                 samples.push(catalogue().id(family), collector, value);
             }
         }
-        if let Some((successful, time)) = program.web_config {
-            let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            one(&mut samples, &WEB_CONFIG_SUCCESS, Number::Unsigned(successful.into()));
-            one(&mut samples, &WEB_CONFIG_TIME, Number::Float(time.as_secs_f64()));
-        }
-        if program.process {
-            process(&mut samples);
-        }
         samples
     }
+}
+
+/// The samples about the rest of the program.
+pub fn samples_of(program: Program) -> Samples {
+    let mut samples = Samples::new(usize::MAX);
+    if let Some((successful, time)) = program.web_config {
+        let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        one(&mut samples, &WEB_CONFIG_SUCCESS, Number::Unsigned(successful.into()));
+        one(&mut samples, &WEB_CONFIG_TIME, Number::Float(time.as_secs_f64()));
+    }
+    if program.process {
+        process(&mut samples);
+    }
+    samples
 }
 
 fn one(samples: &mut Samples, family: &Family, value: Number) {

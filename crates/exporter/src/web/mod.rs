@@ -22,7 +22,7 @@ pub use server::{Limits, Server};
 use crate::exporter::Exporter;
 use crate::exposition::{Format, accepts_gzip, gzip};
 use crate::fetch::Url;
-use crate::self_metrics::Program;
+use crate::self_metrics::{self, Program};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
@@ -125,10 +125,15 @@ impl Site {
             }
         };
 
-        let scrape = self.exporter.scrape(selection, deadline).await;
+        // What the system has to be asked for is asked once the calls are out: Kamailio needs its time for them anyway.
+        let told = async {
+            tokio::task::yield_now().await;
+            self_metrics::samples_of(program)
+        };
+        let (scrape, told) = tokio::join!(self.exporter.scrape(selection, deadline), told);
         let counters = self.exporter.counters();
         counters.count_request(&scrape);
-        let exposition = format.write(&[&scrape.samples, &counters.samples(&scrape, program)]);
+        let exposition = format.write(&[&scrape.samples, &counters.samples(&scrape), &told]);
         if header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip) {
             match gzip(&exposition) {
                 Ok(compressed) => {
