@@ -1,8 +1,8 @@
 //! Every family that the exporter knows, with the lines that announce it, made once from the collectors' tables.
 
 use crate::collector::{Collector, EachKey, Key, NameLabels, Table};
+use crate::collectors;
 use crate::metric::{Family, FamilyId, Kind};
-use crate::{collectors, self_metrics};
 use hashbrown::DefaultHashBuilder;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -41,7 +41,7 @@ pub struct Announced {
 /// The one catalogue.
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: LazyLock<Catalogue> =
-        LazyLock::new(|| Catalogue::new(collectors::ALL, self_metrics::FAMILIES));
+        LazyLock::new(|| Catalogue::new(collectors::ALL, collectors::own::FAMILIES));
     &CATALOGUE
 }
 

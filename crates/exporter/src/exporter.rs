@@ -2,12 +2,13 @@
 
 use crate::catalogue::catalogue;
 use crate::collectors::ALL;
+use crate::collectors::own::SET_INFO;
 use crate::diagnosis;
 use crate::inventory::Inventory;
 use crate::metric::Number;
 use crate::scrape::{self, Job, Scrape};
 use crate::selection::{Selection, names};
-use crate::self_metrics::{Counters, SET_INFO};
+use crate::self_metrics::Counters;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use kamailio_binrpc::Target;

@@ -3,7 +3,13 @@
 use crate::build_info;
 use crate::catalogue::catalogue;
 use crate::collectors;
-use crate::metric::{Family, Kind, Labels, Number, Samples};
+use crate::collectors::own::{
+    BUILD_INFO, COLLECTOR_DURATION, COLLECTOR_SUCCESS, CPU_SECONDS, DROPPED_SAMPLES, DUPLICATE_ROWS,
+    FAILED_SCRAPES, MAX_FDS, NETWORK_RECEIVE, NETWORK_TRANSMIT, OPEN_FDS, RESIDENT_MEMORY, START_TIME,
+    TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
+    WEB_CONFIG_TIME,
+};
+use crate::metric::{Family, Labels, Number, Samples};
 use crate::scrape::Scrape;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -11,31 +17,6 @@ use std::fs;
 use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
-
-/// The families of this module, in the order of the exposition.
-pub static FAMILIES: &[Family] = &[
-    UP,
-    TOTAL_SCRAPES,
-    FAILED_SCRAPES,
-    BUILD_INFO,
-    COLLECTOR_SUCCESS,
-    COLLECTOR_DURATION,
-    UNREADABLE_VALUES,
-    DUPLICATE_ROWS,
-    DROPPED_SAMPLES,
-    SET_INFO,
-    WEB_CONFIG_SUCCESS,
-    WEB_CONFIG_TIME,
-    CPU_SECONDS,
-    MAX_FDS,
-    OPEN_FDS,
-    RESIDENT_MEMORY,
-    VIRTUAL_MEMORY,
-    VIRTUAL_MEMORY_MAX,
-    START_TIME,
-    NETWORK_RECEIVE,
-    NETWORK_TRANSMIT,
-];
 
 /// What there is to tell beside the scrapes.
 #[derive(Clone, Copy, Debug)]
@@ -215,105 +196,16 @@ fn read<'b>(path: &str, buffer: &'b mut [u8]) -> Option<&'b str> {
     std::str::from_utf8(buffer.get(..length)?).ok()
 }
 
-const fn family(kind: Kind, name: &'static str, help: &'static str) -> Family {
-    Family { name, kind, help }
-}
-
-const UP: Family =
-    family(Kind::Gauge, "kamailio_up", "Whether Kamailio gave at least one valid reply to the last scrape.");
-const TOTAL_SCRAPES: Family = family(
-    Kind::BareCounter,
-    "kamailio_exporter_total_scrapes",
-    "Requests for metrics that were answered with a scrape of Kamailio.",
-);
-const FAILED_SCRAPES: Family = family(
-    Kind::BareCounter,
-    "kamailio_exporter_failed_scrapes",
-    "Requests for metrics in whose scrape Kamailio did not answer or a selected collector failed.",
-);
-const BUILD_INFO: Family = family(
-    Kind::Gauge,
-    "kamailio_exporter_build_info",
-    "What the exporter was built from; goversion is the compiler, whichever language it is of.",
-);
-const COLLECTOR_SUCCESS: Family =
-    family(Kind::Gauge, "kamailio_scrape_collector_success", "Whether the collector had no failure.");
-const COLLECTOR_DURATION: Family = family(
-    Kind::Gauge,
-    "kamailio_scrape_collector_duration_seconds",
-    "Seconds from the end of the reply before (or from the start) until the collector's replies were read.",
-);
-const UNREADABLE_VALUES: Family = family(
-    Kind::Counter,
-    "kamailio_exporter_unreadable_values",
-    "Values in Kamailio's replies that were not what their field expects, and were left out.",
-);
-const DUPLICATE_ROWS: Family = family(
-    Kind::Counter,
-    "kamailio_exporter_duplicate_rows",
-    "Samples that were left out because an earlier one of the same reply has the same labels.",
-);
-const DROPPED_SAMPLES: Family = family(
-    Kind::Counter,
-    "kamailio_exporter_dropped_samples",
-    "Samples that were left out because their family has as many as --collector.max-series allows.",
-);
-/// The names that the operator gives to dispatcher sets.
-pub const SET_INFO: Family = family(
-    Kind::Gauge,
-    "kamailio_dispatcher_set_info",
-    "The name that --collector.dispatcher.mapping gives to a dispatcher set.",
-);
-const WEB_CONFIG_SUCCESS: Family = family(
-    Kind::Gauge,
-    "kamailio_exporter_web_config_last_reload_successful",
-    "Whether the web configuration file was last read successfully; if not, an older one is in force.",
-);
-const WEB_CONFIG_TIME: Family = family(
-    Kind::Gauge,
-    "kamailio_exporter_web_config_last_reload_success_timestamp_seconds",
-    "When the web configuration file was last taken over, in seconds since 1970-01-01 00:00 UTC.",
-);
-const CPU_SECONDS: Family =
-    family(Kind::Counter, "process_cpu_seconds", "Seconds of processor time that the exporter has used.");
-const MAX_FDS: Family =
-    family(Kind::Gauge, "process_max_fds", "File descriptors that the exporter may have open.");
-const OPEN_FDS: Family =
-    family(Kind::Gauge, "process_open_fds", "File descriptors that the exporter has open.");
-const RESIDENT_MEMORY: Family =
-    family(Kind::Gauge, "process_resident_memory_bytes", "Memory of the exporter that is in RAM, in bytes.");
-const VIRTUAL_MEMORY: Family =
-    family(Kind::Gauge, "process_virtual_memory_bytes", "Address space of the exporter, in bytes.");
-const VIRTUAL_MEMORY_MAX: Family = family(
-    Kind::Gauge,
-    "process_virtual_memory_max_bytes",
-    "Address space that the exporter may have, in bytes; 18446744073709551615 is no limit.",
-);
-const START_TIME: Family = family(
-    Kind::Gauge,
-    "process_start_time_seconds",
-    "When the exporter was started, in seconds since 1970-01-01 00:00 UTC.",
-);
-const NETWORK_RECEIVE: Family = family(
-    Kind::Counter,
-    "process_network_receive_bytes",
-    "Bytes received over IP in the exporter's network namespace.",
-);
-const NETWORK_TRANSMIT: Family = family(
-    Kind::Counter,
-    "process_network_transmit_bytes",
-    "Bytes sent over IP in the exporter's network namespace.",
-);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collectors::own;
 
     #[test]
     fn the_system_tells_about_this_process() {
         let mut samples = Samples::new(usize::MAX);
         process(&mut samples);
-        for family in FAMILIES.iter().filter(|family| family.name.starts_with("process_")) {
+        for family in own::FAMILIES.iter().filter(|family| family.name.starts_with("process_")) {
             let values: Vec<_> = samples.family(catalogue().id(family)).map(|(_, value)| value).collect();
             assert_eq!(values.len(), 1, "{}", family.name);
         }

@@ -21,6 +21,7 @@ mod lcr;
 mod mqueue;
 mod msrp;
 mod mtree;
+pub mod own;
 mod pdb;
 mod peerstate;
 mod pike;

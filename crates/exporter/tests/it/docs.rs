@@ -1,8 +1,8 @@
 use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collector::{Call, Collector, Cost, Field, Key, Table};
 use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::collectors::own::FAMILIES;
 use kamailio_exporter::metric::{Family, Kind};
-use kamailio_exporter::self_metrics::FAMILIES;
 use kamailio_exporter::{build_info, cli};
 use std::fmt::Write as _;
 use std::path::PathBuf;
