@@ -196,26 +196,25 @@ impl<'r> Walk<'_, 'r> {
         value: Value<'r>,
     ) {
         // It is the last field, and the others are hundreds.
-        for (place, field) in table.fields.iter().enumerate().rev() {
-            let Key::Rest(by_name, select) = field.key else { return };
-            if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
-                match (field.read)(value) {
-                    Ok(Some(value)) => {
-                        let name = String::from_utf8_lossy(name);
-                        let help = match self.call.inventory.help(&name) {
-                            "" => format!("The statistic {name}."),
-                            help => help.to_owned(),
-                        };
-                        let sample = ForeignSample { suffix: "", labels: Vec::new(), value };
-                        self.findings.count(self.samples.foreign.push(&family, kind, &help, sample));
-                    }
-                    Ok(None) => {}
-                    Err(_) => self.unreadable(field),
+        let Some((place, field)) = table.fields.iter().enumerate().next_back() else { return };
+        let Key::Rest(by_name, select) = field.key else { return };
+        if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
+            match (field.read)(value) {
+                Ok(Some(value)) => {
+                    let name = String::from_utf8_lossy(name);
+                    let help = match self.call.inventory.help(&name) {
+                        "" => format!("The statistic {name}."),
+                        help => help.to_owned(),
+                    };
+                    let sample = ForeignSample { suffix: "", labels: Vec::new(), value };
+                    self.findings.count(self.samples.foreign.push(&family, kind, &help, sample));
                 }
-            } else if let Some(pairs) = select(name) {
-                let labels = self.samples.extend_labels(labels, pairs);
-                self.read(field, self.call.families.of(first + place), labels, value);
+                Ok(None) => {}
+                Err(_) => self.unreadable(field),
             }
+        } else if let Some(pairs) = select(name) {
+            let labels = self.samples.extend_labels(labels, pairs);
+            self.read(field, self.call.families.of(first + place), labels, value);
         }
     }
 
