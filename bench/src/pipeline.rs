@@ -5,7 +5,7 @@ use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collectors::ALL;
 use kamailio_exporter::exposition::Format;
 use kamailio_exporter::inventory::Inventory;
-use kamailio_exporter::metric::Samples;
+use kamailio_exporter::samples::Samples;
 use kamailio_exporter::walk::{Answered, walk};
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,8 @@
 
 use crate::catalogue::catalogue;
 use crate::foreign::{ForeignFamily, ForeignSample};
-use crate::metric::{Number, Samples, escape_label};
+use crate::metric::Number;
+use crate::samples::{Samples, escape_label};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write as _;
 

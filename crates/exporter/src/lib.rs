@@ -2,7 +2,7 @@
 //!
 //! A request comes in at [`web`], which asks the [`exporter`] of a Kamailio for a [`scrape`]. The [`plan`] says which
 //! methods to call; each one's [`collector`], a table in [`collectors`], says how its reply becomes samples
-//! ([`walk`], [`metric`]); the [`exposition`] writes them, with what the exporter knows of itself ([`self_metrics`]).
+//! ([`walk`], [`samples`]); the [`exposition`] writes them, with what the exporter knows of itself ([`self_metrics`]).
 
 pub mod build_info;
 pub mod catalogue;
@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod log;
 pub mod metric;
 pub mod plan;
+pub mod samples;
 pub mod scrape;
 pub mod selection;
 pub mod self_metrics;

@@ -9,7 +9,8 @@ use crate::collectors::own::{
     TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
     WEB_CONFIG_TIME,
 };
-use crate::metric::{Family, Labels, Number, Samples};
+use crate::metric::{Family, Number};
+use crate::samples::{Labels, Samples};
 use crate::scrape::Scrape;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
