@@ -15,14 +15,21 @@ use kamailio_binrpc::Target;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+/// What a Kamailio is asked for, and how much of it is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The collectors, and the groups of statistics.
+    pub selection: Selection,
+    /// How many samples a family may have.
+    pub max_series: usize,
+    /// The numbers and names of dispatcher sets.
+    pub set_names: Vec<(String, String)>,
+}
+
 /// The exporter of one Kamailio.
 pub struct Exporter {
     target: Target,
-    selection: Selection,
-    /// How many samples a family may have.
-    limit: usize,
-    /// The numbers and names of dispatcher sets.
-    set_names: Vec<(String, String)>,
+    settings: Arc<Settings>,
     counters: Counters,
     runs: Mutex<Vec<Running>>,
     memory: Mutex<Memory>,
@@ -62,19 +69,11 @@ struct Known {
 }
 
 impl Exporter {
-    /// An exporter that has not scraped yet. A family may have `limit` samples; `set_names` are the numbers and names
-    /// of dispatcher sets.
-    pub fn new(
-        target: Target,
-        selection: Selection,
-        limit: usize,
-        set_names: Vec<(String, String)>,
-    ) -> Arc<Self> {
+    /// An exporter that has not scraped yet.
+    pub fn new(target: Target, settings: Arc<Settings>) -> Arc<Self> {
         Arc::new(Self {
             target,
-            selection,
-            limit,
-            set_names,
+            settings,
             counters: Counters::default(),
             runs: Mutex::default(),
             memory: Mutex::default(),
@@ -83,7 +82,7 @@ impl Exporter {
 
     /// The collectors that the operator selected.
     pub fn selection(&self) -> &Selection {
-        &self.selection
+        &self.settings.selection
     }
 
     /// The counters of this exporter.
@@ -117,9 +116,9 @@ impl Exporter {
         let inventory = known.as_ref().map(|known| known.inventory.clone());
         let job = Job {
             target: &self.target,
-            configured: &self.selection,
+            configured: &self.settings.selection,
             selection: &selection,
-            limit: self.limit,
+            limit: self.settings.max_series,
             deadline,
         };
         let mut scrape = scrape::run(job, inventory).await;
@@ -129,7 +128,7 @@ impl Exporter {
         }
         if scrape.answered {
             let family = catalogue().id(&SET_INFO);
-            for (set, name) in &self.set_names {
+            for (set, name) in &self.settings.set_names {
                 let labels = scrape.samples.labels([("setid", set), ("name", name)]);
                 scrape.samples.push(family, labels, Number::Unsigned(1));
             }
@@ -177,7 +176,7 @@ impl Exporter {
                 tracing::warn!(
                     collector,
                     dropped,
-                    limit = self.limit,
+                    limit = self.settings.max_series,
                     "a family has more samples than its limit"
                 );
             }

@@ -1,19 +1,24 @@
 //! `kamailio_exporter`: Prometheus exporter for the SIP server Kamailio.
 
-use kamailio_exporter::cli::{self, Exit, Options};
+use kamailio_binrpc::Target;
+use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
 use kamailio_exporter::exporter::Exporter;
 use kamailio_exporter::web::{Server, Site};
 use kamailio_exporter::{build_info, log};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let options = match cli::parse(std::env::args_os()) {
         Ok(options) => options,
         Err(Exit::Print(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
+            return match std::io::stdout().write_all(&text) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
         }
         Err(Exit::Usage(sentence)) => {
             eprintln!("kamailio_exporter: error: {sentence}, try --help");
@@ -21,23 +26,25 @@ fn main() -> ExitCode {
         }
     };
     log::start(options.log_level, options.log_format);
-    match start(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "http server failed");
-            ExitCode::FAILURE
-        }
+    let Options { target, timeout, action, .. } = options;
+    match action {
+        Action::Serve(options) => match serve(target, timeout, *options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "http server failed");
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
 /// One thread is enough for what is mostly waiting, and leaves the others to Kamailio.
-fn start(options: Options) -> anyhow::Result<()> {
+fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Result<()> {
     tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
     tracing::info!(build_context = build_info::context(), "Build context");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let exporter =
-            Exporter::new(options.target, options.selection, options.max_series, options.set_names);
-        let site = Site::new(exporter, options.paths, options.timeout, options.max_requests);
+        let exporter = Exporter::new(target, Arc::new(options.settings));
+        let site = Site::new(exporter, options.paths, timeout, options.max_requests);
         let server = Server::new(site, options.web_config, options.limits)?;
         let stop = stop_signal(server.clone())?;
         server.serve(&options.listen, stop).await

@@ -158,7 +158,8 @@ td:nth-child(3){grid-column:1/-1;font-size:.9rem}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exporter::Exporter;
+    use crate::exporter::{Exporter, Settings};
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     #[tokio::test]
@@ -166,7 +167,10 @@ mod tests {
         let evil = "/\"><script>alert('&')</script>";
         let target: Target = "unix:/<b>nonexistent</b>".parse().unwrap();
         let selection = Selection::parse("auto").unwrap();
-        let exporter = Exporter::new(target.clone(), selection.clone(), 10, Vec::new());
+        let exporter = Exporter::new(
+            target.clone(),
+            Arc::new(Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() }),
+        );
         let scrape = exporter.scrape(selection.clone(), Instant::now() + Duration::from_secs(1)).await;
         let paths = Paths {
             telemetry: evil.to_owned(),

@@ -27,12 +27,25 @@ fn the_readme_has_the_flags() {
     let (before, rest) = readme.split_once("<!-- flags:").unwrap();
     let (head, rest) = rest.split_once("-->\n").unwrap();
     let (_, after) = rest.split_once("<!-- flags end -->").unwrap();
-    let help = cli::command().term_width(110).render_help().to_string();
-    let help: String = help.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
-    check(
-        "README.md",
-        &format!("{before}<!-- flags:{head}-->\n```text\n{help}```\n<!-- flags end -->{after}"),
-    );
+    let mut program = cli::command().term_width(110);
+    program.build();
+    let mut blocks = text_block(program.render_help());
+    for command in program.get_subcommands_mut() {
+        let name = command.get_name().to_owned();
+        let help = text_block(command.clone().term_width(110).render_help());
+        write!(
+            blocks,
+            "\n<details><summary><code>kamailio_exporter {name}</code></summary>\n\n{help}\n</details>\n"
+        )
+        .unwrap();
+    }
+    check("README.md", &format!("{before}<!-- flags:{head}-->\n{blocks}<!-- flags end -->{after}"));
+}
+
+fn text_block(help: impl ToString) -> String {
+    let lines = help.to_string();
+    let lines: String = lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    format!("```text\n{lines}```\n")
 }
 
 #[test]
