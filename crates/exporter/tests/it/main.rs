@@ -22,12 +22,16 @@ mod landing;
 mod life;
 /// Clients that are slow, many, or greedy.
 mod limits;
+/// What the values of one module or another mean.
+mod meanings;
 /// Pages of others.
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.
 mod peer;
 /// The web configuration changes under a running exporter.
 mod reload;
+/// A capture as a page of samples, and as the index has it.
+mod replay;
 /// One scrape, and what can go wrong in it.
 mod scrape;
 /// Sockets of other kinds, and of systemd.

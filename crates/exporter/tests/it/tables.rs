@@ -1,4 +1,4 @@
-use crate::catalogue::{VERSIONS, records};
+use crate::replay::{VERSIONS, records};
 use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collector::{Call, Collector, EachKey, Key, Table};
 use kamailio_exporter::collectors::{ALL, UPTIME};
