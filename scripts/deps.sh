@@ -30,6 +30,8 @@ main() {
 		want rtpengine rtpengine-daemon
 		want prometheus prometheus
 		want promtool prometheus
+		want prometheus-pushgateway prometheus-pushgateway
+		want prometheus-node-exporter prometheus-node-exporter
 		want chromium chromium
 		want systemd-socket-activate systemd
 		want_python
@@ -93,7 +95,7 @@ install_packages() {
 	# The packages come with services that would take ports: they are neither started now nor at boot. A
 	# service that was there before is left as it is.
 	services=
-	for service in kamailio prometheus; do
+	for service in kamailio prometheus prometheus-pushgateway prometheus-node-exporter; do
 		command -v "$service" >/dev/null || services="$services $service"
 	done
 	command -v rtpengine >/dev/null || services="$services rtpengine-daemon"

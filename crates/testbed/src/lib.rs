@@ -1,5 +1,5 @@
-//! The real things for tests: a Kamailio with SIP traffic, a Prometheus server, and the tools that judge
-//! what the exporter writes.
+//! The real things for tests: a Kamailio with SIP traffic, a Prometheus server and what stands between it and an
+//! exporter, and the tools that judge what the exporter writes.
 //!
 //! ```no_run
 //! use testbed::Kamailio;
@@ -19,14 +19,19 @@ mod folder;
 mod group;
 mod judge;
 mod kamailio;
+mod node_exporter;
 mod phones;
 mod program;
 mod prometheus;
+mod pushgateway;
+mod service;
 mod sipp;
 
 pub use builder::Builder;
 pub use judge::{openmetrics_strict_parse, promtool_check_metrics};
 pub use kamailio::Kamailio;
+pub use node_exporter::NodeExporter;
 pub use phones::Phones;
 pub use prometheus::Prometheus;
+pub use pushgateway::Pushgateway;
 pub use sipp::Traffic;

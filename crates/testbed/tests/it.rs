@@ -1,16 +1,18 @@
 //! The testbed itself: what it starts runs, does what it is asked, and is gone afterwards.
 
 use std::{
-    fs,
+    env, fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     os::unix::net::UnixStream,
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use testbed::{Kamailio, Prometheus, openmetrics_strict_parse, promtool_check_metrics};
+use testbed::{
+    Kamailio, NodeExporter, Prometheus, Pushgateway, openmetrics_strict_parse, promtool_check_metrics,
+};
 
 #[test]
 fn kamcmd_answers_over_each_transport() {
@@ -219,14 +221,14 @@ fn nothing_is_left_after_drop() {
 #[test]
 fn nothing_is_left_when_a_test_is_killed() {
     const CHILD: &str = "TESTBED_CHILD";
-    if std::env::var_os(CHILD).is_some() {
+    if env::var_os(CHILD).is_some() {
         let kamailio = Kamailio::start();
         kamailio.callee();
         println!("\nfolder {}", kamailio.socket_path().parent().unwrap().display());
         thread::sleep(Duration::from_secs(60));
         panic!("nobody killed this process");
     }
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "nothing_is_left_when_a_test_is_killed", "--nocapture"])
         .env(CHILD, "1")
         .stdout(Stdio::piped())
@@ -280,6 +282,28 @@ fn prometheus_scrapes() {
 }
 
 #[test]
+fn the_pushgateway_keeps_what_is_pushed() {
+    let gateway = Pushgateway::start();
+    let mut stream = TcpStream::connect(gateway.address()).unwrap();
+    stream.write_all(b"PUT /metrics/job/j HTTP/1.0\r\nContent-Length: 4\r\n\r\na 1\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}\n{}", gateway.log());
+    assert!(gateway.page().contains("\na{instance=\"\",job=\"j\"} 1\n"), "{}", gateway.page());
+}
+
+#[test]
+fn the_node_exporter_reads_textfiles() {
+    let folder = env::temp_dir().join(format!("testbed-textfiles-{}", process::id()));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("a.prom"), "a 1\n").unwrap();
+    let node = NodeExporter::start(&folder);
+    let (page, log) = (node.page(), node.log());
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(page.contains("\na 1\n") && page.contains("\nnode_textfile_scrape_error 0\n"), "{page}\n{log}");
+}
+
+#[test]
 fn promtool_finds_what_is_wrong() {
     assert_eq!(promtool_check_metrics("# HELP a_bytes A.\n# TYPE a_bytes gauge\na_bytes 1\n"), [""; 0]);
     let findings = promtool_check_metrics("# HELP a A.\n# TYPE a counter\na 1\n");
@@ -310,7 +334,7 @@ fn processes(group: u32) -> usize {
 
 /// Processes other than this one that have a text in their command line.
 fn mentions(text: &str) -> usize {
-    let own = std::process::id().to_string();
+    let own = process::id().to_string();
     proc_files("cmdline").iter().filter(|(pid, line)| *pid != own && line.contains(text)).count()
 }
 

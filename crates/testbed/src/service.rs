@@ -1,0 +1,80 @@
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{address::Address, folder::Folder, group::Group, program::find};
+
+/// A program that answers HTTP, with a folder and an address of its own.
+#[derive(Debug)]
+pub(crate) struct Service {
+    group: Group,
+    folder: Folder,
+    address: Address,
+    program: &'static str,
+}
+
+impl Service {
+    /// Starts it with these arguments and its listen address, and returns when it answers `path` with 200.
+    pub(crate) fn start(
+        program: &'static str,
+        path: &str,
+        arguments: impl FnOnce(&Path) -> Vec<String>,
+    ) -> Self {
+        let (address, folder) = (Address::claim(), Folder::new());
+        let mut arguments = arguments(folder.path());
+        arguments.push(format!("--web.listen-address={}:{PORT}", address.ip));
+        let arguments = arguments.iter().map(OsStr::new);
+        let group = Group::spawn(&find(program), arguments, &[], &folder.path().join("log"));
+        let service = Self { group, folder, address, program };
+        service.wait_until_ready(path);
+        service
+    }
+
+    /// "host:port".
+    pub(crate) fn address(&self) -> String {
+        format!("{}:{PORT}", self.address.ip)
+    }
+
+    /// The body of the answer to a request for `path`.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let answer =
+            self.fetch(path).unwrap_or_else(|e| panic!("{} does not answer {path}: {e}", self.program));
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        body.to_owned()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn wait_until_ready(&self, path: &str) {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !self.fetch(path).is_ok_and(|answer| answer.starts_with("HTTP/1.0 200")) {
+            let Self { program, .. } = self;
+            assert!(self.group.is_running(), "{program} did not start. It logged:\n{}", self.log());
+            assert!(Instant::now() < deadline, "{program} does not answer. It logged:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// HTTP/1.0, so that the answer is neither chunked nor compressed and ends with the connection.
+    fn fetch(&self, path: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(SocketAddr::from((self.address.ip, PORT)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+const PORT: u16 = 25_090;
+
+/// Prometheus takes about half a second; this is for a machine that is busy with many tests.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
