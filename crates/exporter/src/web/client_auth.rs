@@ -1,8 +1,8 @@
 //! Which client certificates are accepted.
 
+use crate::pinned;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
 use tokio_rustls::rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
@@ -13,10 +13,9 @@ use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
 use x509_cert::Certificate;
-use x509_cert::der::Decode;
-use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH};
+use x509_cert::der::oid::db::rfc5280::ID_KP_CLIENT_AUTH;
+use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
 
 /// The modes of Go's `tls.ClientAuthType` that ask for a certificate.
 #[derive(Debug)]
@@ -25,8 +24,7 @@ pub(super) struct ClientVerifier {
     pub(super) required: bool,
     /// Verifies the chain up to an authority; without it any certificate will do whose key the client has.
     pub(super) chain: Option<Arc<dyn ClientCertVerifier>>,
-    /// The certificates in the file of authorities. A client may have one of them as its own, as Go allows and as
-    /// `openssl req -x509` makes them: webpki refuses an authority as a client.
+    /// The certificates in the file of authorities: a client may have one of them as its own.
     pub(super) pinned: Vec<CertificateDer<'static>>,
     /// If there are any, the certificate has to have one of them.
     pub(super) allowed_sans: Vec<String>,
@@ -50,12 +48,12 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if self.pinned.iter().any(|pinned| pinned == end_entity) {
-            check_pinned(end_entity, now)?;
+            pinned::check(end_entity, ID_KP_CLIENT_AUTH, now)?;
         } else if let Some(chain) = &self.chain {
             chain.verify_client_cert(end_entity, intermediates, now)?;
         }
         if !self.allowed_sans.is_empty() {
-            let names = names(&parse(end_entity)?);
+            let names = names(&pinned::parse(end_entity)?);
             if !names.iter().any(|name| self.allowed_sans.contains(name)) {
                 return Err(other(format!(
                     "the client certificate has none of the allowed SANs, but {names:?}"
@@ -86,32 +84,6 @@ impl ClientCertVerifier for ClientVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
-}
-
-/// What of a chain of one certificate, which is trusted as it is, is left to check.
-fn check_pinned(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-    let certificate = parse(certificate)?;
-    let validity = certificate.tbs_certificate().validity();
-    let now = Duration::from_secs(now.as_secs());
-    if now < validity.not_before.to_unix_duration() {
-        return Err(CertificateError::NotValidYet.into());
-    }
-    if now > validity.not_after.to_unix_duration() {
-        return Err(CertificateError::Expired.into());
-    }
-    match certificate.tbs_certificate().get_extension::<ExtendedKeyUsage>() {
-        Ok(None) => Ok(()),
-        Ok(Some((_, ExtendedKeyUsage(purposes))))
-            if purposes.contains(&ID_KP_CLIENT_AUTH) || purposes.contains(&ANY_EXTENDED_KEY_USAGE) =>
-        {
-            Ok(())
-        }
-        _ => Err(CertificateError::InvalidPurpose.into()),
-    }
-}
-
-fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
-    Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
 }
 
 /// The DNS names, mail addresses, IP addresses and URIs of a certificate, as Go prints them.

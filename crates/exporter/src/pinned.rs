@@ -1,0 +1,42 @@
+//! Certificates that are trusted because a file of authorities has them. They may be a peer's own, as Go allows and as
+//! `openssl req -x509` makes them: webpki refuses an authority as a client or a server.
+
+use std::time::Duration;
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
+use tokio_rustls::rustls::{CertificateError, Error};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
+use x509_cert::ext::pkix::ExtendedKeyUsage;
+
+/// Reads a certificate.
+pub fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
+    Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
+}
+
+/// What of a chain of one certificate, which is trusted as it is, is left to check: its time and its purpose.
+pub fn check(
+    certificate: &CertificateDer<'_>,
+    purpose: ObjectIdentifier,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let certificate = parse(certificate)?;
+    let validity = certificate.tbs_certificate().validity();
+    let now = Duration::from_secs(now.as_secs());
+    if now < validity.not_before.to_unix_duration() {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now > validity.not_after.to_unix_duration() {
+        return Err(CertificateError::Expired.into());
+    }
+    match certificate.tbs_certificate().get_extension::<ExtendedKeyUsage>() {
+        Ok(None) => Ok(()),
+        Ok(Some((_, ExtendedKeyUsage(purposes))))
+            if purposes.contains(&purpose) || purposes.contains(&ANY_EXTENDED_KEY_USAGE) =>
+        {
+            Ok(())
+        }
+        _ => Err(CertificateError::InvalidPurpose.into()),
+    }
+}
