@@ -24,5 +24,6 @@ pub mod samples;
 pub mod scrape;
 pub mod selection;
 pub mod self_metrics;
+pub mod service;
 pub mod walk;
 pub mod web;

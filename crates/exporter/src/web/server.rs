@@ -8,6 +8,7 @@ use super::reload::WebFile;
 use super::room::{Room, Timeouts};
 use super::{Answer, Site, text};
 use crate::self_metrics::Program;
+use crate::service::notify;
 use anyhow::Context as _;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
@@ -180,13 +181,6 @@ async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Clie
         polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
     })
     .await
-}
-
-/// Tells systemd, if it wants to know.
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "cannot tell systemd");
-    }
 }
 
 /// After an error of accept, which is mostly for want of file descriptors: time for some to be freed.
