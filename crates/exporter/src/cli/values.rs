@@ -27,10 +27,16 @@ pub(super) fn number(matches: &ArgMatches, name: &str) -> Result<usize, String> 
     text.parse().map_err(|_| format!("--{name} is a whole number, not \"{text}\""))
 }
 
+/// The address of a page, which is got in plain text from this machine or its neighbours.
 pub(super) fn url(matches: &ArgMatches, name: &str) -> Result<Option<Url>, String> {
     let text = text(matches, name);
     if text.is_empty() {
         return Ok(None);
     }
-    Url::parse(text).map(Some).map_err(|error| format!("--{name} \"{text}\": {error}"))
+    match Url::parse(text) {
+        Ok(url) if url.is_https() => Err("only plain HTTP is spoken: http://HOST:PORT/PATH".to_owned()),
+        url => url,
+    }
+    .map(Some)
+    .map_err(|error| format!("--{name} \"{text}\": {error}"))
 }
