@@ -26,6 +26,9 @@ impl Format {
     /// What is sent to who asks for nothing in particular.
     pub const DEFAULT: Self = Self { syntax: Syntax::Text, escaping: "underscores" };
 
+    /// The newest OpenMetrics that we have.
+    pub const OPENMETRICS: Self = Self { syntax: Syntax::OpenMetrics("1.0.0"), escaping: "underscores" };
+
     /// The best format for an `Accept` header: of the media types that we have the one with the highest quality, of
     /// several the first; the text format if there is none.
     pub fn negotiate(accept: &str) -> Self {

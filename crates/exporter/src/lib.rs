@@ -18,6 +18,7 @@ pub mod foreign;
 pub mod inventory;
 pub mod log;
 pub mod metric;
+pub mod once;
 pub mod pinned;
 pub mod plan;
 pub mod samples;

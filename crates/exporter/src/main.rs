@@ -28,27 +28,42 @@ fn main() -> ExitCode {
     log::start(options.log_level, options.log_format);
     let Options { target, timeout, action, .. } = options;
     match action {
-        Action::Serve(options) => match serve(target, timeout, *options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "http server failed");
-                ExitCode::FAILURE
-            }
-        },
+        Action::Serve(options) => {
+            end("http server failed", block_on(serve(target, timeout, *options)).map(|()| true))
+        }
+        Action::Once(once) => end("no metrics", block_on(once.run(target, timeout))),
+    }
+}
+
+/// The exit code: 0 if all went well.
+fn end(failure: &str, result: anyhow::Result<bool>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "{failure}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 /// One thread is enough for what is mostly waiting, and leaves the others to Kamailio.
-fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Result<()> {
+fn block_on<T>(action: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(action);
+    // A resolver that does not answer has a thread of its own, which nobody waits for any more.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Result<()> {
     tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
     tracing::info!(build_context = build_info::context(), "Build context");
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let exporter = Exporter::new(target, Arc::new(options.settings));
-        let site = Site::new(exporter, options.paths, timeout, options.max_requests);
-        let server = Server::new(site, options.web_config, options.limits)?;
-        let stop = stop_signal(server.clone())?;
-        server.serve(&options.listen, stop).await
-    })
+    let exporter = Exporter::new(target, Arc::new(options.settings));
+    let site = Site::new(exporter, options.paths, timeout, options.max_requests);
+    let server = Server::new(site, options.web_config, options.limits)?;
+    let stop = stop_signal(server.clone())?;
+    server.serve(&options.listen, stop).await
 }
 
 /// Waits for SIGTERM or SIGINT. SIGHUP, with which service units reload, has the web configuration file read again.

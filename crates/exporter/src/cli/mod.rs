@@ -3,6 +3,7 @@
 mod documents;
 mod explain;
 mod kamailio;
+mod once;
 mod serve;
 mod values;
 
@@ -10,6 +11,7 @@ pub use serve::Serve;
 
 use crate::build_info;
 use crate::log;
+use crate::once::Once;
 use clap::{Arg, ArgMatches, Command};
 use explain::explain;
 use kamailio_binrpc::Target;
@@ -38,6 +40,8 @@ pub struct Options {
 pub enum Action {
     /// Serve its metrics; what the program is for, without a command.
     Serve(Box<Serve>),
+    /// Write them once.
+    Once(Box<Once>),
 }
 
 /// Why the program ends before it has begun.
@@ -58,6 +62,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, E
     }
     match matches.subcommand() {
         None => resolve(&matches, |matches| Ok(Action::Serve(Box::new(serve::resolve(matches)?)))),
+        Some((once::ONCE, matches)) => {
+            resolve(matches, |matches| Ok(Action::Once(Box::new(once::resolve(matches)?))))
+        }
         Some((documents::COMPLETIONS, matches)) => Err(documents::completions(command(), matches)),
         Some((documents::MAN, matches)) => Err(documents::man(command(), matches)),
         Some((name, _)) => Err(Exit::Usage(format!("the command {name} does nothing"))),
@@ -81,7 +88,14 @@ pub fn command() -> Command {
         )
         .args(options.map(with_environment))
         .args_conflicts_with_subcommands(true)
+        // What runs by a timer has nothing to say while all is well: cron would send a mail.
+        .subcommand(with_log(once::command()).mut_arg("log.level", |level| level.default_value("warn")))
         .subcommands(documents::commands())
+}
+
+/// A command with the options of the log, and whose options the environment sets too.
+fn with_log(command: Command) -> Command {
+    command.args(log_options()).next_line_help(true).max_term_width(110).mut_args(with_environment)
 }
 
 fn log_options() -> [Arg; 2] {
@@ -167,6 +181,7 @@ mod tests {
     fn serve(options: Options) -> Serve {
         match options.action {
             Action::Serve(serve) => *serve,
+            other => panic!("{other:?}"),
         }
     }
 

@@ -24,6 +24,8 @@ mod life;
 mod limits;
 /// What the values of one module or another mean.
 mod meanings;
+/// One exposition, printed or in a file.
+mod once;
 /// Pages of others.
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.

@@ -16,6 +16,8 @@ mod kamcmd;
 mod kind;
 /// What operators do to a Kamailio, and what happens to it by itself.
 mod life;
+/// One exposition, for node_exporter.
+mod once;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
 /// Pages of others, from the real servers.

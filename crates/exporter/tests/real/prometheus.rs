@@ -40,7 +40,7 @@ fn a_prometheus_server_scrapes_it() {
 }
 
 /// The names that the peer's dashboards know and promtool does not like.
-const DROP_IN_FINDINGS: [&str; 3] =
+pub(crate) const DROP_IN_FINDINGS: [&str; 3] =
     ["kamailio_core_shmmem_total", "kamailio_exporter_failed_scrapes", "kamailio_exporter_total_scrapes"];
 
 #[test]

@@ -1,0 +1,186 @@
+use crate::support::{Exporter, command, run, samples};
+use fake_kamailio::Fake;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+
+/// What it printed, its exit code, and its log.
+fn ended(output: Output) -> (String, Option<i32>, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), output.status.code(), text(output.stderr))
+}
+
+fn once(arguments: &[&str]) -> (String, Option<i32>, String) {
+    ended(run(&[&["once"], arguments].concat()))
+}
+
+/// The same from a shell that has done `before`.
+fn once_after(before: &str, arguments: &[&str]) -> (String, Option<i32>, String) {
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-c",
+        &format!("{before}\nexec \"$@\""),
+        "sh",
+        env!("CARGO_BIN_EXE_kamailio_exporter"),
+        "once",
+    ]);
+    ended(shell.args(arguments).output().unwrap())
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.map(|name| name.into_string().unwrap()).collect()
+}
+
+#[test]
+fn it_prints_what_the_server_serves_less_its_process() {
+    let fake = Fake::start();
+    let (page, code, log) = once(&["-u", &fake.unix()]);
+    assert_eq!((code, log.as_str()), (Some(0), ""), "all is well, and cron has nothing to mail");
+    let printed: BTreeSet<_> = samples(&page).into_keys().collect();
+    let served = samples(&Exporter::start(&["-u", &fake.unix()]).page());
+    let served: BTreeSet<_> = served.into_keys().filter(|name| !name.starts_with("process_")).collect();
+    assert!(printed.len() > 100, "{page}");
+    assert_eq!(printed, served);
+
+    let (page, code, _) = once(&["-u", &fake.unix(), "--format", "openmetrics"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        page.ends_with("\n# EOF\n") && page.contains("# TYPE kamailio_sl_stats_codes counter\n"),
+        "{page}"
+    );
+}
+
+#[test]
+fn without_kamailio_the_page_says_so_and_the_exit_code_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kamailio.prom");
+    let (page, code, log) = once(&NOBODY);
+    assert_eq!((code, samples(&page)["kamailio_up"]), (Some(1), 0.0));
+    assert!(log.contains("There is no folder /nonexistent"), "{log}");
+
+    let output = file.to_str().unwrap();
+    let (page, code, log) = once(&[&NOBODY[..], &["-o", output]].concat());
+    assert_eq!((page.as_str(), code), ("", Some(1)));
+    assert_eq!(samples(&fs::read_to_string(&file).unwrap())["kamailio_up"], 0.0, "{log}");
+}
+
+#[test]
+fn standard_output_that_takes_nothing_is_a_sentence() {
+    let closed = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Stdio::from(writer)
+    };
+    for (output, reason) in [
+        (Stdio::from(File::create("/dev/full").unwrap()), "No space left on device"),
+        (closed(), "Broken pipe"),
+    ] {
+        let fake = Fake::start();
+        let child =
+            command().args(["once", "-u", &fake.unix()]).stdout(output).stderr(Stdio::piped()).spawn();
+        let (_, code, log) = ended(child.unwrap().wait_with_output().unwrap());
+        assert_eq!(code, Some(1));
+        let sentence = format!("error=\"cannot write to standard output: {reason}");
+        assert!(log.contains(&sentence) && log.lines().count() == 1, "{log}");
+    }
+}
+
+#[test]
+fn a_file_is_replaced_and_never_written_into() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
+    let (file, old) = (folder.path().join("kamailio.prom"), folder.path().join("old"));
+    let arguments = ["-u", &fake.unix(), "--output", file.to_str().unwrap()];
+    let (page, code, log) = once_after("umask 077", &arguments);
+    assert_eq!((page.as_str(), code, log.as_str()), ("", Some(0), ""));
+    assert_eq!(samples(&fs::read_to_string(&file).unwrap())["kamailio_up"], 1.0);
+    assert_eq!(mode(&file), 0o644, "node_exporter is another user");
+
+    fs::write(&file, "the old content").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    fs::hard_link(&file, &old).unwrap();
+    assert_eq!(once(&arguments).1, Some(0));
+    assert!(fs::read_to_string(&old).unwrap() == "the old content", "who has it open reads on in it");
+    assert_eq!(samples(&fs::read_to_string(&file).unwrap())["kamailio_up"], 1.0);
+    assert_eq!(mode(&file), 0o640, "as the operator made it");
+    assert_eq!(names(folder.path()).len(), 2, "{:?}", names(folder.path()));
+}
+
+#[test]
+fn a_file_name_is_relative_to_where_it_runs() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
+    let output = command().args(["once", "-u", &fake.unix(), "-o", "x.prom"]).current_dir(&folder).output();
+    assert_eq!(output.unwrap().status.code(), Some(0));
+    assert_eq!(names(folder.path()), ["x.prom"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_stays_as_it_is() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("kamailio.prom");
+    fs::write(&file, "the old content").unwrap();
+    let arguments = ["-u", &fake.unix(), "-o", file.to_str().unwrap()];
+    let stays = |(page, code, log): (String, Option<i32>, String), reason: &str| {
+        assert_eq!((page.as_str(), code), ("", Some(1)));
+        let sentence = format!("error=\"cannot replace {}: {reason}", file.display());
+        assert!(log.contains(&sentence) && log.lines().count() == 1, "{log}");
+        assert!(fs::read_to_string(&file).unwrap() == "the old content");
+        assert_eq!(names(folder.path()), ["kamailio.prom"]);
+    };
+    // What a full disk is to a program, without a disk: some of the file is written, and then no more.
+    stays(once_after("trap '' XFSZ; ulimit -f 8", &arguments), "File too large");
+
+    fs::set_permissions(&folder, Permissions::from_mode(0o555)).unwrap();
+    let mut command = command();
+    if rustix::process::geteuid().is_root() {
+        // Root without the right to disregard modes.
+        let program = command.get_program().to_owned();
+        command = Command::new("setpriv");
+        command.arg("--bounding-set=-dac_override").arg(program);
+    }
+    let output = command.arg("once").args(arguments).output().unwrap();
+    let reason = format!(
+        "Permission denied (os error 13); this user has to be allowed to create files in the folder {}",
+        folder.path().display()
+    );
+    stays(ended(output), &reason);
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn only_files_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link.prom"), folder.path().join("target"));
+    fs::write(&target, "").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let fake = Fake::start();
+    for path in [link.as_os_str(), OsStr::new("/dev/null"), folder.path().as_os_str()] {
+        let path = path.to_str().unwrap();
+        let (_, code, log) = once(&["-u", &fake.unix(), "-o", path]);
+        assert_eq!(code, Some(1));
+        assert!(log.contains(&format!("{path} is not a regular file, and only such are replaced")), "{log}");
+    }
+    assert!(link.is_symlink());
+    let (_, code, log) = once(&["-u", &fake.unix(), "-o", "/nonexistent/folder/x.prom"]);
+    assert_eq!(code, Some(1));
+    assert!(log.contains("create the folder /nonexistent/folder first"), "{log}");
+}
+
+#[test]
+fn a_format_that_there_is_not_is_a_sentence() {
+    let (page, code, log) = once(&["--format", "json"]);
+    assert_eq!((page.as_str(), code), ("", Some(1)));
+    assert_eq!(
+        log,
+        "kamailio_exporter: error: unrecognized format json; there are text and openmetrics, try --help\n"
+    );
+}
