@@ -1,20 +1,21 @@
 //! The real binary as a process, and a client for its pages.
 
+mod process;
 pub(crate) mod web;
+
+pub(crate) use process::Process;
 
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running exporter, killed on drop.
 pub(crate) struct Exporter {
-    child: Child,
+    process: Process,
     address: String,
-    log: Arc<Mutex<String>>,
 }
 
 /// An answer of the exporter.
@@ -27,27 +28,11 @@ pub(crate) struct Answer {
 impl Exporter {
     /// Starts it on a free port, and returns when it listens.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = command()
-            .args(["--web.listen-address", "127.0.0.1:0"])
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let log = Arc::new(Mutex::new(String::new()));
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut address = None;
-        while address.is_none() {
-            let line = lines.next().unwrap_or_else(|| panic!("it ended: {}", log.lock().unwrap())).unwrap();
-            address = line.split_once("msg=\"Listening on\" address=").map(|(_, address)| address.to_owned());
-            log.lock().unwrap().push_str(&(line + "\n"));
-        }
-        let sink = log.clone();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                sink.lock().unwrap().push_str(&(line + "\n"));
-            }
-        });
-        Self { child, address: address.unwrap(), log }
+        let process = Process::start(&[&["--web.listen-address", "127.0.0.1:0"], arguments].concat());
+        process.wait_for_log("msg=\"Listening on\" address=");
+        let log = process.log();
+        let line = log.lines().find_map(|line| line.split_once("msg=\"Listening on\" address="));
+        Self { process, address: line.unwrap().1.to_owned() }
     }
 
     /// `127.0.0.1:port`.
@@ -56,19 +41,17 @@ impl Exporter {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.process.log()
     }
 
     /// Waits until the log has `text`.
     pub(crate) fn wait_for_log(&self, text: &str) {
-        eventually(|| {
-            self.log().contains(text).then_some(()).ok_or_else(|| format!("no {text:?} in {}", self.log()))
-        });
+        self.process.wait_for_log(text);
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -95,24 +78,17 @@ impl Exporter {
 
     /// Sends the process a signal: `TERM`, `HUP`.
     pub(crate) fn signal(&self, name: &str) {
-        send_signal(self.pid(), name);
+        self.process.signal(name);
     }
 
     /// Waits for the end of the process, and returns its exit code; `None` if a signal killed it.
     pub(crate) fn wait(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        self.process.wait()
     }
 
     /// How many file descriptors it has open.
     pub(crate) fn open_files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
-    }
-}
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
