@@ -21,6 +21,7 @@ pub mod metric;
 pub mod once;
 pub mod pinned;
 pub mod plan;
+pub mod push;
 pub mod samples;
 pub mod scrape;
 pub mod selection;

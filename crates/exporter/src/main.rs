@@ -31,6 +31,13 @@ fn main() -> ExitCode {
         Action::Serve(options) => {
             end("http server failed", block_on(serve(target, timeout, *options)).map(|()| true))
         }
+        Action::Push(push) => {
+            let run = async {
+                let stop = stop_signal(|| {})?;
+                push.run(target, timeout, stop).await
+            };
+            end("pushing failed", block_on(run).map(|()| true))
+        }
         Action::Once(once) => end("no metrics", block_on(once.run(target, timeout))),
     }
 }
@@ -62,12 +69,16 @@ async fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Res
     let exporter = Exporter::new(target, Arc::new(options.settings));
     let site = Site::new(exporter, options.paths, timeout, options.max_requests);
     let server = Server::new(site, options.web_config, options.limits)?;
-    let stop = stop_signal(server.clone())?;
+    let stop = stop_signal({
+        let server = server.clone();
+        // Whether it worked is in the log already.
+        move || drop(server.reload())
+    })?;
     server.serve(&options.listen, stop).await
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP, with which service units reload, has the web configuration file read again.
-fn stop_signal(server: Arc<Server>) -> std::io::Result<impl Future<Output = ()>> {
+/// Waits for SIGTERM or SIGINT. SIGHUP, with which service units reload, is no end.
+fn stop_signal(reload: impl Fn()) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -78,8 +89,7 @@ fn stop_signal(server: Arc<Server>) -> std::io::Result<impl Future<Output = ()>>
                 _ = interrupt.recv() => break tracing::info!(signal = "SIGINT", "stopping"),
                 _ = hangup.recv() => {
                     tracing::info!(signal = "SIGHUP", "reloading");
-                    // Whether it worked is in the log already.
-                    let _ = server.reload();
+                    reload();
                 }
             }
         }

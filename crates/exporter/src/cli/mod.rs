@@ -4,6 +4,7 @@ mod documents;
 mod explain;
 mod kamailio;
 mod once;
+mod push;
 mod serve;
 mod values;
 
@@ -12,6 +13,7 @@ pub use serve::Serve;
 use crate::build_info;
 use crate::log;
 use crate::once::Once;
+use crate::push::Push;
 use clap::{Arg, ArgMatches, Command};
 use explain::explain;
 use kamailio_binrpc::Target;
@@ -42,6 +44,8 @@ pub enum Action {
     Serve(Box<Serve>),
     /// Write them once.
     Once(Box<Once>),
+    /// Push them again and again.
+    Push(Box<Push>),
 }
 
 /// Why the program ends before it has begun.
@@ -64,6 +68,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, E
         None => resolve(&matches, |matches| Ok(Action::Serve(Box::new(serve::resolve(matches)?)))),
         Some((once::ONCE, matches)) => {
             resolve(matches, |matches| Ok(Action::Once(Box::new(once::resolve(matches)?))))
+        }
+        Some((push::PUSH, matches)) => {
+            resolve(matches, |matches| Ok(Action::Push(Box::new(push::resolve(matches)?))))
         }
         Some((documents::COMPLETIONS, matches)) => Err(documents::completions(command(), matches)),
         Some((documents::MAN, matches)) => Err(documents::man(command(), matches)),
@@ -88,6 +95,7 @@ pub fn command() -> Command {
         )
         .args(options.map(with_environment))
         .args_conflicts_with_subcommands(true)
+        .subcommand(with_log(push::command()))
         // What runs by a timer has nothing to say while all is well: cron would send a mail.
         .subcommand(with_log(once::command()).mut_arg("log.level", |level| level.default_value("warn")))
         .subcommands(documents::commands())

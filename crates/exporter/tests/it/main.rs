@@ -30,6 +30,8 @@ mod once;
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.
 mod peer;
+/// A Pushgateway, and what can go wrong with it.
+mod push;
 /// The web configuration changes under a running exporter.
 mod reload;
 /// A capture as a page of samples, and as the index has it.

@@ -24,6 +24,8 @@ mod oracle;
 mod pages;
 /// Prometheus scrapes it, and its tools accept what it serves.
 mod prometheus;
+/// What a Pushgateway gets, and Prometheus from it.
+mod push;
 /// Labels, transports, and what is not loaded.
 mod served;
 /// Looks for a value on a page.

@@ -1,5 +1,6 @@
 //! The real binary as a process, and a client for its pages.
 
+pub(crate) mod gateway;
 mod process;
 pub(crate) mod web;
 

@@ -1,0 +1,107 @@
+//! The group that is pushed: its labels, and the path that they make.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE;
+use std::fmt::Write as _;
+
+/// The labels by which a Pushgateway tells what is pushed by whom. They replace labels of these names in the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    labels: Vec<(String, String)>,
+}
+
+impl Group {
+    /// A group of a job, which may not be empty, with more labels than that. The error is a sentence.
+    pub fn new(job: &str, more: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
+        if job.is_empty() {
+            return Err("the job of a group may not be empty".to_owned());
+        }
+        let mut labels = vec![("job".to_owned(), job.to_owned())];
+        for (name, value) in more {
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.starts_with(|c: char| c.is_ascii_digit())
+                || name.is_empty()
+                || !name.chars().all(word)
+                || name.starts_with("__")
+            {
+                return Err(format!(
+                    "\"{name}\" is not the name of a label: letters, digits and _, no digit first and no __"
+                ));
+            }
+            if labels.iter().any(|(known, _)| *known == name) {
+                return Err(format!("a group has the label {name} once"));
+            }
+            labels.push((name, value));
+        }
+        Ok(Self { labels })
+    }
+
+    /// `/metrics/job/JOB/NAME/VALUE…`, as `handler/push.go` of the Pushgateway splits it. A value that would be lost in
+    /// a path (with a `/` in it, empty, or a dot or two, which servers resolve) is in base64.
+    pub(super) fn path(&self) -> String {
+        let mut path = "/metrics".to_owned();
+        for (name, value) in &self.labels {
+            path.push('/');
+            path.push_str(name);
+            if matches!(value.as_str(), "" | "." | "..") || value.contains('/') {
+                path.push_str("@base64/");
+                path.push_str(if value.is_empty() { "=" } else { "" });
+                path.push_str(&BASE64_URL_SAFE.encode(value));
+                continue;
+            }
+            path.push('/');
+            for byte in value.bytes() {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    path.push(char::from(byte));
+                } else {
+                    // Writing to a string cannot fail.
+                    let _ = write!(path, "%{byte:02X}");
+                }
+            }
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(more: &[(&str, &str)]) -> Result<Group, String> {
+        Group::new("kamailio", more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn values_survive_the_path() {
+        for (value, path) in [
+            ("sip1.example.org", "a/sip1.example.org"),
+            ("10.0.0.1:9494", "a/10.0.0.1%3A9494"),
+            ("a b%+ü", "a/a%20b%25%2B%C3%BC"),
+            ("", "a@base64/="),
+            (".", "a@base64/Lg=="),
+            ("..", "a@base64/Li4="),
+            ("unix:/run/a?", "a@base64/dW5peDovcnVuL2E_"),
+            ("/~~>", "a@base64/L35-Pg=="),
+        ] {
+            let path = format!("/metrics/job/kamailio/{path}");
+            assert_eq!(group(&[("a", value)]).unwrap().path(), path);
+        }
+    }
+
+    #[test]
+    fn what_a_gateway_would_refuse_is_refused_with_a_sentence() {
+        for (labels, error) in [
+            (&[("job", "x")][..], "a group has the label job once"),
+            (&[("a", "1"), ("a", "1")], "a group has the label a once"),
+            (&[("", "x")], "\"\" is not the name of a label"),
+            (&[("__name__", "x")], "\"__name__\" is not the name of a label"),
+            (&[("1a", "x")], "\"1a\" is not"),
+            (&[("a-b", "x")], "\"a-b\" is not"),
+            (&[("ä", "x")], "\"ä\" is not"),
+        ] {
+            let sentence = group(labels).unwrap_err();
+            assert!(sentence.starts_with(error), "{sentence}");
+        }
+        assert_eq!(Group::new("", []), Err("the job of a group may not be empty".to_owned()));
+    }
+}

@@ -1,0 +1,422 @@
+use crate::support::gateway::Gateway;
+use crate::support::web::{Folder, basic};
+use crate::support::{Process, command, run, samples};
+use fake_kamailio::Fake;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+
+fn push(url: &str, arguments: &[&str]) -> Process {
+    Process::start(&[&["push", "--gateway", url, "--interval", "1s"], arguments].concat())
+}
+
+#[test]
+fn the_group_is_replaced_again_and_again() {
+    let (gateway, fake) = (Gateway::start(), Fake::start());
+    let process = push(
+        &format!("{}/behind/a/proxy/", gateway.url()),
+        &[
+            "-u",
+            &fake.unix(),
+            "--job",
+            "sip",
+            "--instance",
+            "b/1",
+            "--grouping",
+            "site=Nový Jičín",
+            "--grouping",
+            "x=",
+        ],
+    );
+    let path =
+        "/behind/a/proxy/metrics/job/sip/instance@base64/Yi8x/site/Nov%C3%BD%20Ji%C4%8D%C3%ADn/x@base64/=";
+    for number in 1..=3 {
+        let request = gateway.request(number);
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("PUT", path));
+        assert_eq!(request.headers["host"], gateway.address());
+        assert!(request.headers["content-type"].starts_with("text/plain; version=0.0.4"));
+        assert!(!request.headers.contains_key("authorization"));
+        let samples = samples(&request.body);
+        assert_eq!(samples["kamailio_up"], 1.0);
+        assert!(samples.contains_key("kamailio_tm_stats_current"));
+        assert!(!samples.keys().any(|name| name.starts_with("process_")), "they are the gateway's own");
+    }
+    process.wait_for_log("the gateway takes pushes");
+    assert_eq!(process.log().matches("takes pushes").count(), 1, "{}", process.log());
+}
+
+#[test]
+fn the_instance_is_this_machine() {
+    let gateway = Gateway::start();
+    let _process = push(&gateway.url(), &NOBODY);
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(gateway.request(1).path, format!("/metrics/job/kamailio/instance/{}", host.trim()));
+}
+
+#[test]
+fn a_kamailio_that_is_down_is_pushed_as_such() {
+    let (gateway, fake) = (Gateway::start(), Fake::start());
+    let _process = push(&gateway.url(), &["-u", &fake.unix()]);
+    assert_eq!(samples(&gateway.request(1).body)["kamailio_up"], 1.0);
+    drop(fake);
+    let before = gateway.requests().len();
+    // The scrape of the next one may have been under way.
+    let samples = samples(&gateway.request(before + 2).body);
+    assert_eq!(samples["kamailio_up"], 0.0);
+    assert!(!samples.contains_key("kamailio_tm_stats_current"), "its old series would live on");
+}
+
+#[test]
+fn a_gateway_that_is_down_is_logged_once_and_gets_the_latest_when_it_is_back() {
+    let (gateway, fake) = (Gateway::start(), Fake::start());
+    gateway.answer("503 Service Unavailable", "");
+    let process = push(&gateway.url(), &["-u", &fake.unix()]);
+    gateway.request(2);
+    gateway.answer("200 OK", "");
+    process.wait_for_log("the gateway takes pushes again");
+    let log = process.log();
+    assert_eq!(log.matches("push failed, trying again").count(), 1, "{log}");
+    assert_eq!(log.matches("takes pushes").count(), 1, "{log}");
+    assert!(log.contains("the answer is 503 Service Unavailable\""), "{log}");
+    let scrapes = gateway.requests().into_iter().map(|r| samples(&r.body)["kamailio_exporter_total_scrapes"]);
+    assert!(
+        scrapes.clone().zip(1..).all(|(count, number)| count == f64::from(number)),
+        "{:?}",
+        scrapes.collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_the_gateway_says_is_in_the_log() {
+    let large = format!("HTTP/1.1 500 X\r\n\r\n{}", "x".repeat(1 << 20));
+    for (answer, sentence) in [
+        (
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nnot\nconsistent \r\n",
+            "the answer is 400 Bad Request: not\\nconsistent\"",
+        ),
+        (
+            "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+            "the answer is 401 Unauthorized; see --basic-auth.username",
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!",
+            "the answer is 404 Not Found: no!; is --gateway the address of a Pushgateway",
+        ),
+        (
+            "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://else/x\r\nContent-Length: 0\r\n\r\n",
+            "the answer is 308 Permanent Redirect to \\\"https://else/x\\\"; redirects are not followed",
+        ),
+        (
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\nbroken off",
+            "the answer is 400 Bad Request: broken off\"",
+        ),
+        ("garbage\r\n\r\n", "invalid HTTP"),
+        (&large, &format!("the answer is 500 Internal Server Error: {}\"", "x".repeat(400))),
+    ] {
+        let gateway = Gateway::start();
+        gateway.answer_raw(answer);
+        let process = push(&gateway.url(), &[&NOBODY[..], &["--instance", "i"]].concat());
+        process
+            .wait_for_log(&format!("error=\"cannot PUT {}/metrics/job/kamailio/instance/i: ", gateway.url()));
+        process.wait_for_log(sentence);
+    }
+    let process = push("http://127.0.0.1:1", &NOBODY);
+    process.wait_for_log("Connection refused");
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let (gateway, other) = (Gateway::start(), Gateway::start());
+    gateway.answer_raw(format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {}/\r\nContent-Length: 0\r\n\r\n",
+        other.url()
+    ));
+    let process = push(&gateway.url(), &NOBODY);
+    process.wait_for_log("redirects are not followed");
+    assert_eq!(other.requests().len(), 0);
+}
+
+#[test]
+fn at_a_clean_stop_the_group_is_deleted_if_asked() {
+    for (signal, arguments, deleted) in [("TERM", &["--delete-on-exit"][..], true), ("INT", &[], false)] {
+        let gateway = Gateway::start();
+        let mut process = push(&gateway.url(), &[&NOBODY[..], arguments].concat());
+        let pushed = gateway.request(1);
+        process.wait_for_log("the gateway takes pushes");
+        gateway.answer("202 Accepted", "");
+        process.signal(signal);
+        assert_eq!(process.wait(), Some(0), "{}", process.log());
+        let last = gateway.requests().pop().unwrap();
+        assert_eq!((last.method == "DELETE", last.path), (deleted, pushed.path), "{}", process.log());
+    }
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_push_does_not_wait_for_it() {
+    let gateway = Gateway::start();
+    gateway.answer_raw("");
+    let mut process = push(&gateway.url(), &NOBODY);
+    gateway.request(1);
+    process.signal("TERM");
+    assert_eq!(process.wait(), Some(0));
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn a_stop_with_a_gateway_that_hangs_is_bounded() {
+    let gateway = Gateway::start();
+    gateway.answer_raw("");
+    let mut process = push(&gateway.url(), &[&NOBODY[..], &["--delete-on-exit"]].concat());
+    gateway.request(1);
+    process.signal("TERM");
+    assert_eq!(process.wait(), Some(1));
+    process.wait_for_log("cannot DELETE");
+    process.wait_for_log("it took more than 3 s");
+    let methods: Vec<_> = gateway.requests().into_iter().map(|request| request.method).collect();
+    assert_eq!(methods, ["PUT", "DELETE"], "the push under way first, and one attempt");
+}
+
+#[test]
+fn a_deletion_does_not_overtake_the_push_under_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut process = push(&url, &[&NOBODY[..], &["--delete-on-exit"]].concat());
+    let (mut first, _) = listener.accept().unwrap();
+    let mut method = [0; 4];
+    first.read_exact(&mut method).unwrap();
+    assert_eq!(&method, b"PUT ");
+    process.signal("TERM");
+    process.wait_for_log("msg=stopping");
+    std::thread::sleep(Duration::from_millis(300));
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "the gateway may be busy with the push");
+    listener.set_nonblocking(false).unwrap();
+    first.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+    let (mut second, _) = listener.accept().unwrap();
+    second.read_exact(&mut method).unwrap();
+    assert_eq!(&method, b"DELE");
+    second.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").unwrap();
+    assert_eq!(process.wait(), Some(0), "{}", process.log());
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_scrape_does_not_wait_for_it() {
+    let (gateway, fake) = (Gateway::start(), Fake::start());
+    fake.delay_method("core.uptime", Duration::from_secs(60));
+    let mut process = push(&gateway.url(), &["-u", &fake.unix(), "-t", "60s", "--delete-on-exit"]);
+    crate::support::eventually(|| match fake.connections().open {
+        0 => Err("no scrape".to_owned()),
+        _ => Ok(()),
+    });
+    process.signal("TERM");
+    assert_eq!(process.wait(), Some(0));
+    assert_eq!(gateway.request(1).method, "DELETE");
+}
+
+#[test]
+fn a_password_is_read_for_each_push_and_never_shown() {
+    let (gateway, folder) = (Gateway::start(), Folder::new());
+    let file = folder.write("password", " first-secret\n");
+    let mut process = push(
+        &gateway.url(),
+        &[
+            &NOBODY[..],
+            &[
+                "--basic-auth.username",
+                "me",
+                "--basic-auth.password-file",
+                &file,
+                "--log.level",
+                "debug",
+                "--delete-on-exit",
+            ],
+        ]
+        .concat(),
+    );
+    assert_eq!(gateway.request(1).headers["authorization"], basic("me", "first-secret"));
+    folder.replace("password", "second-secret");
+    let before = gateway.requests().len();
+    assert_eq!(gateway.request(before + 2).headers["authorization"], basic("me", "second-secret"));
+    gateway.answer("401 Unauthorized", "");
+    process.wait_for_log("the answer is 401");
+    process.signal("TERM");
+    assert_eq!(process.wait(), Some(1));
+    let last = gateway.requests().pop().unwrap();
+    assert_eq!(
+        (last.method.as_str(), &last.headers["authorization"]),
+        ("DELETE", &basic("me", "second-secret"))
+    );
+    let log = process.log();
+    assert!(!log.contains("secret") && !log.contains("Basic ") && !log.contains("plain text"), "{log}");
+}
+
+/// A server's side of TLS, with these files of the folder; with an authority, for clients that it has signed.
+fn tls(folder: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+    let certificate =
+        |name: &str| CertificateDer::from_pem_file(folder.path(&format!("{name}.pem"))).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate("ca")).unwrap();
+    let builder = if clients {
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        builder.unwrap().with_client_cert_verifier(verifier.unwrap())
+    } else {
+        builder.unwrap().with_no_client_auth()
+    };
+    let key = PrivateKeyDer::from_pem_file(folder.path(&format!("{name}.key"))).unwrap();
+    Some(Arc::new(builder.with_single_cert(vec![certificate(name)], key).unwrap()))
+}
+
+#[test]
+fn over_tls_the_gateway_is_who_it_says() {
+    let folder = Folder::new();
+    folder.client("client", &["me"]);
+    folder.self_signed("self", &["localhost"]);
+    let path = |name: &str| folder.path(name).display().to_string();
+    let (ca, own, pem, key) = (path("ca.pem"), path("self.pem"), path("client.pem"), path("client.key"));
+    let identity = ["--tls.ca-file", &ca, "--tls.cert-file", &pem, "--tls.key-file", &key];
+    for (address, name, clients, arguments, complaint) in [
+        ("127.0.0.1:0", "server", false, &["--tls.ca-file", &ca][..], None),
+        ("127.0.0.1:0", "self", false, &["--tls.ca-file", &own], None),
+        ("127.0.0.1:0", "server", true, &identity, None),
+        ("127.0.0.1:0", "server", true, &["--tls.ca-file", &ca], Some("CertificateRequired")),
+        ("127.0.0.1:0", "server", false, &[], Some("not signed by an authority that is trusted here")),
+        ("127.0.0.1:0", "self", false, &["--tls.ca-file", &ca], Some("no TLS with the server")),
+        ("127.0.0.2:0", "server", false, &["--tls.ca-file", &ca], Some("certificate not valid for name")),
+        ("127.0.0.2:0", "self", false, &["--tls.ca-file", &own], Some("certificate not valid for name")),
+    ] {
+        let gateway = Gateway::start_on(address, tls(&folder, name, clients));
+        let process = push(&format!("https://{}", gateway.address()), &[&NOBODY[..], arguments].concat());
+        match complaint {
+            None => assert_eq!(gateway.request(1).method, "PUT"),
+            Some(complaint) => {
+                process.wait_for_log(complaint);
+                assert_eq!(gateway.requests().len(), 0, "{}", process.log());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gateway_without_tls_is_told_apart() {
+    let gateway = Gateway::start();
+    let process = push(&format!("https://{}", gateway.address()), &NOBODY);
+    process.wait_for_log("no TLS with the server");
+}
+
+#[test]
+fn systemd_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let systemd = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    systemd.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let gateway = Gateway::start();
+    let mut child = command()
+        .args(["push", "--gateway", &gateway.url()])
+        .args(NOBODY)
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let told = || {
+        let mut message = [0; 256];
+        let length = systemd.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    };
+    assert_eq!(told(), "READY=1\n");
+    crate::support::send_signal(child.id(), "TERM");
+    assert_eq!(told(), "STOPPING=1\n");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn what_cannot_work_is_one_sentence_without_passwords() {
+    let folder = Folder::new();
+    let (password, ca, large) = (
+        folder.write("password", "secret"),
+        folder.write("ca", "secret"),
+        folder.write("large", &"secret".repeat(1000)),
+    );
+    let key = folder.path("server.key").display().to_string();
+    let http = ["--gateway", "http://h"];
+    let https = ["--gateway", "https://h"];
+    for (gateway, arguments, part) in [
+        (
+            &[][..],
+            &[][..],
+            "--gateway is missing: the address of the Pushgateway, as in http://HOST:9091, try --help",
+        ),
+        (
+            &["--gateway", "http://me:secret@h"],
+            &[],
+            "use --basic-auth.username and --basic-auth.password-file",
+        ),
+        (&["--gateway", "ftp://secret/"], &[], "--gateway is not an address of the form"),
+        (&["--gateway", "http://h/?secret"], &[], "--gateway is not an address of the form"),
+        (&["--gateway", "http://h/#secret"], &[], "--gateway is not an address of the form"),
+        (&http, &["--interval", "999ms"], "--interval \"999ms\" is shorter than 1s"),
+        (&http, &["--job="], "--job may not be empty"),
+        (&http, &["--grouping", "job=x"], "--grouping \"job=x\": this label has the option --job"),
+        (&http, &["--grouping", "x"], "--grouping \"x\" is not NAME=VALUE"),
+        (&http, &["--grouping", "a-b=x"], "--grouping: \"a-b\" is not the name of a label"),
+        (
+            &http,
+            &["--basic-auth.username", "me"],
+            "--basic-auth.username and --basic-auth.password-file go together",
+        ),
+        (
+            &http,
+            &["--basic-auth.password-file", &password],
+            "--basic-auth.username and --basic-auth.password-file go together",
+        ),
+        (
+            &http,
+            &["--basic-auth.username", "a:b", "--basic-auth.password-file", &password],
+            "may have no colon",
+        ),
+        (
+            &http,
+            &["--basic-auth.username", "me", "--basic-auth.password-file", "/nonexistent"],
+            "cannot read the password in /nonexistent",
+        ),
+        (
+            &http,
+            &["--basic-auth.username", "me", "--basic-auth.password-file", &large],
+            "more than 4096 bytes",
+        ),
+        (&http, &["--tls.ca-file", &ca], "begins with https://"),
+        (&https, &["--tls.ca-file", &ca], "there is no certificate in "),
+        (&https, &["--tls.ca-file", "/nonexistent"], "cannot read the certificates in /nonexistent"),
+        (&https, &["--tls.key-file", &key], "--tls.cert-file and --tls.key-file go together"),
+        (
+            &https,
+            &["--tls.cert-file", &folder.path("ca.pem").display().to_string(), "--tls.key-file", &key],
+            "cannot be used together",
+        ),
+    ] {
+        let output = run(&[&["push"], gateway, arguments].concat());
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        let errors: Vec<_> = log.lines().filter(|line| !line.contains("level=INFO")).collect();
+        assert!(errors.len() == 1 && errors[0].contains(part), "{part}: {log}");
+        assert!(!log.contains("secret"), "{log}");
+    }
+}
+
+#[test]
+fn the_environment_sets_its_options_too() {
+    let mut command = command();
+    command.env("KAMAILIO_EXPORTER_INTERVAL", "999ms").env("KAMAILIO_EXPORTER_GATEWAY", "http://h");
+    let log = String::from_utf8(command.arg("push").output().unwrap().stderr).unwrap();
+    assert!(log.contains("--interval \"999ms\" is shorter than 1s"), "{log}");
+}
