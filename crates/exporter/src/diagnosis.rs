@@ -1,10 +1,53 @@
-//! Why a Kamailio cannot be reached, and what to do about it.
+//! Why a Kamailio cannot be reached or a collector has nothing, and what to do about it.
 
+use crate::collector::{Call, Collector};
+use crate::collectors::ALL;
+use crate::scrape::Scrape;
+use crate::selection::Selection;
 use kamailio_binrpc::{Error, Target};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+
+/// How a collector fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has what there is.
+    Ok,
+    /// It was wanted, and something went wrong.
+    Failed,
+    /// Kamailio lacks its method.
+    Absent,
+    /// It was not asked for.
+    NotSelected,
+    /// Kamailio did not answer.
+    Unknown,
+}
+
+/// How a collector fared, by its place in [`ALL`], and the reason, with what would change it.
+pub fn condition(place: usize, selection: &Selection, scrape: &Scrape) -> (State, String) {
+    if let Some(outcome) = scrape.outcomes.iter().find(|outcome| outcome.collector == place) {
+        return match &outcome.failure {
+            Some(failure) => (State::Failed, failure.clone()),
+            None => (State::Ok, String::new()),
+        };
+    }
+    let Collector { name, method, module, call, .. } = ALL[place];
+    if *call == Call::EachProfile {
+        (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
+    } else if *call == Call::Page {
+        (State::NotSelected, "Give the address of the page with --kamailio.custom-metrics-url.".to_owned())
+    } else if !selection.collectors().any(|selected| selected.name == *name) {
+        (State::NotSelected, format!("Not selected: add {name} to --kamailio.methods."))
+    } else if !scrape.answered {
+        (State::Unknown, "Kamailio did not answer.".to_owned())
+    } else if *module == "core" {
+        (State::Absent, format!("This Kamailio has no method {method}."))
+    } else {
+        (State::Absent, format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\"."))
+    }
+}
 
 /// What the operator can do about an error of the connection, in sentences; `None` if there is nothing to add.
 pub fn advice(target: &Target, error: &Error) -> Option<String> {

@@ -2,9 +2,8 @@
 
 use super::{Answer, Paths, body};
 use crate::build_info;
-use crate::collector::{Call, Collector};
 use crate::collectors::ALL;
-use crate::diagnosis;
+use crate::diagnosis::{self, State};
 use crate::scrape::Scrape;
 use crate::selection::Selection;
 use base64::Engine as _;
@@ -64,7 +63,8 @@ pub(super) fn landing(paths: &Paths, target: &Target, selection: &Selection, scr
     };
     let mut rows = String::new();
     for (place, collector) in ALL.iter().enumerate() {
-        let (class, state, reason) = state(place, collector, selection, scrape);
+        let (state, reason) = diagnosis::condition(place, selection, scrape);
+        let (class, state) = shown(state);
         let _ = writeln!(
             rows,
             "<tr class=\"{class}\"><td>{}</td><td>{state}</td><td>{}</td></tr>",
@@ -85,34 +85,14 @@ pub(super) fn landing(paths: &Paths, target: &Target, selection: &Selection, scr
     )
 }
 
-/// How a collector fared: a class, a word, and the reason, with what would change it.
-fn state(
-    place: usize,
-    collector: &Collector,
-    selection: &Selection,
-    scrape: &Scrape,
-) -> (&'static str, &'static str, String) {
-    if let Some(outcome) = scrape.outcomes.iter().find(|outcome| outcome.collector == place) {
-        return match &outcome.failure {
-            Some(failure) => ("failed", "failed", failure.clone()),
-            None => ("ok", "ok", String::new()),
-        };
+/// The class of a state, and its word.
+fn shown(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Ok => ("ok", "ok"),
+        State::Failed => ("failed", "failed"),
+        State::Absent | State::NotSelected => ("absent", "absent"),
+        State::Unknown => ("absent", "unknown"),
     }
-    let Collector { name, method, module, call, .. } = collector;
-    let reason = if *call == Call::EachProfile {
-        "Name profiles with --collector.dialog.profiles.".to_owned()
-    } else if *call == Call::Page {
-        "Give the address of the page with --kamailio.custom-metrics-url.".to_owned()
-    } else if !selection.collectors().any(|selected| selected.name == *name) {
-        format!("Not selected: add {name} to --kamailio.methods.")
-    } else if !scrape.answered {
-        return ("absent", "unknown", "Kamailio did not answer.".to_owned());
-    } else if *module == "core" {
-        format!("This Kamailio has no method {method}.")
-    } else {
-        format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\".")
-    };
-    ("absent", "absent", reason)
 }
 
 /// Text that cannot become markup.
