@@ -5,6 +5,7 @@
 //! ([`walk`], [`samples`]); the [`exposition`] writes them, with what the exporter knows of itself ([`self_metrics`]).
 
 pub mod build_info;
+pub mod call;
 pub mod catalogue;
 pub mod cli;
 pub mod collector;
@@ -27,5 +28,6 @@ pub mod scrape;
 pub mod selection;
 pub mod self_metrics;
 pub mod service;
+pub mod terminal;
 pub mod walk;
 pub mod web;

@@ -1,5 +1,6 @@
 //! The command line and the environment; plain data out.
 
+mod call;
 mod documents;
 mod explain;
 mod kamailio;
@@ -8,6 +9,7 @@ mod push;
 mod serve;
 mod values;
 
+pub use call::Call;
 pub use serve::Serve;
 
 use crate::build_info;
@@ -46,6 +48,8 @@ pub enum Action {
     Once(Box<Once>),
     /// Push them again and again.
     Push(Box<Push>),
+    /// Call one of its methods.
+    Call(Call),
 }
 
 /// Why the program ends before it has begun.
@@ -72,6 +76,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, E
         Some((push::PUSH, matches)) => {
             resolve(matches, |matches| Ok(Action::Push(Box::new(push::resolve(matches)?))))
         }
+        Some((call::CALL, matches)) => resolve(matches, |matches| Ok(Action::Call(call::resolve(matches)?))),
         Some((documents::COMPLETIONS, matches)) => Err(documents::completions(command(), matches)),
         Some((documents::MAN, matches)) => Err(documents::man(command(), matches)),
         Some((name, _)) => Err(Exit::Usage(format!("the command {name} does nothing"))),
@@ -98,6 +103,7 @@ pub fn command() -> Command {
         .subcommand(with_log(push::command()))
         // What runs by a timer has nothing to say while all is well: cron would send a mail.
         .subcommand(with_log(once::command()).mut_arg("log.level", |level| level.default_value("warn")))
+        .subcommand(call::command(log_options()))
         .subcommands(documents::commands())
 }
 

@@ -8,6 +8,8 @@ mod support;
 
 /// Users, passwords, and those who guess them.
 mod auth;
+/// One method, called by an operator.
+mod call;
 /// Each collector on the captures of each version.
 mod catalogue;
 /// What is generated from the tables is up to date.

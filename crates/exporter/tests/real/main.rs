@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
+/// What an operator calls is printed as kamcmd prints it.
+mod call;
 /// What is served in another way than kamcmd prints it, or not at all.
 mod exceptions;
 /// On a network: Prometheus with TLS and a password, and a browser.

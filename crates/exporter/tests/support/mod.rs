@@ -132,6 +132,21 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
 }
 
+/// Runs the binary to its end on a terminal: what that shows, standard error included, and the exit code.
+pub(crate) fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
+    let quoted = arguments.iter().map(|argument| format!(" '{argument}'")).collect::<String>();
+    let line = format!("{}{quoted}", env!("CARGO_BIN_EXE_kamailio_exporter"));
+    let output = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program script, of Debian's bsdutils");
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
 /// The binary, without the environment's influence.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kamailio_exporter"));

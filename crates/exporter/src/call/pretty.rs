@@ -1,0 +1,69 @@
+//! A reply as `kamcmd` prints it (`utils/kamcmd/kamcmd.c`, `print_binrpc_val`), to the byte.
+
+use kamailio_binrpc::{Double, Member, Members, Value};
+
+/// Writes the records of a reply, each on a line, structs indented by tabs.
+pub fn reply(records: Members<'_>, out: &mut Vec<u8>) {
+    members(records, 0, out);
+}
+
+/// Writes the records of a fault: `error: CODE - REASON`.
+pub fn fault(records: Members<'_>, out: &mut Vec<u8>) {
+    let mut values = records.iter().map(|record| record.value);
+    out.extend_from_slice(b"error: ");
+    values.next().into_iter().for_each(|code| scalar(code, out));
+    out.extend_from_slice(b" - ");
+    values.next().into_iter().for_each(|reason| scalar(reason, out));
+    out.push(b'\n');
+}
+
+fn members(members: Members<'_>, depth: usize, out: &mut Vec<u8>) {
+    for Member { name, value } in members {
+        // kamcmd counts an array's first line to its inside, and not that of a struct.
+        let indent = depth + usize::from(matches!(value, Value::Array(_)));
+        tabs(indent, out);
+        if let Some(name) = name {
+            out.extend_from_slice(name);
+            out.extend_from_slice(b": ");
+        }
+        let (begin, end, inside) = match value {
+            Value::Struct(inside) => (b'{', b'}', inside),
+            Value::Array(inside) => (b'[', b']', inside),
+            value => {
+                scalar(value, out);
+                out.push(b'\n');
+                continue;
+            }
+        };
+        out.extend_from_slice(&[begin, b'\n']);
+        self::members(inside, depth + 1, out);
+        tabs(depth, out);
+        out.extend_from_slice(&[end, b'\n']);
+    }
+}
+
+fn scalar(value: Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Int(int) => out.extend_from_slice(int.signed().to_string().as_bytes()),
+        Value::Double(double) => out.extend_from_slice(decimal(double).as_bytes()),
+        // A string ends at its first NUL, as everywhere in C.
+        Value::Str(text) | Value::Bytes(text) => {
+            out.extend_from_slice(text.split(|byte| *byte == 0).next().unwrap_or_default());
+        }
+        Value::Struct(_) | Value::Array(_) => {}
+    }
+}
+
+/// Six decimals, or none if they were zeros. Where Kamailio had no number to send, `kamcmd` prints
+/// -9223372036854776, which nobody ever had.
+fn decimal(double: Double) -> String {
+    match double.value() {
+        Some(number) if number.fract() == 0.0 => format!("{number:.0}"),
+        Some(number) => format!("{number:.6}"),
+        None => "nan".to_owned(),
+    }
+}
+
+fn tabs(count: usize, out: &mut Vec<u8>) {
+    out.extend(std::iter::repeat_n(b'\t', count));
+}
