@@ -83,6 +83,26 @@ pub fn advice(target: &Target, error: &Error) -> Option<String> {
     }
 }
 
+/// What the operator can do about a fault that says that a reply does not fit into ctl's buffers. Their sizes cannot be
+/// asked for, and the texts are those of 5.6 and 6.2 (`ctl/binrpc_run.c`, and of each method its own).
+pub fn too_large(failure: &str) -> Option<&'static str> {
+    let reason = failure.split_once("fault 500: ")?.1;
+    if reason.contains("buffer too small") {
+        Some(
+            "The reply does not fit: raise modparam(\"ctl\", \"binrpc_max_body_size\", …), which is 32 (KiB) by \
+             default.",
+        )
+    } else if reason.starts_with("Internal error") {
+        Some(
+            "As a rule a struct of the reply does not fit: raise modparam(\"ctl\", \
+             \"binrpc_struct_max_body_size\", …), which is 8 (KiB) by default and enough for 1,024 \
+             destinations in a dispatcher set.",
+        )
+    } else {
+        None
+    }
+}
+
 fn not_found(path: &Path) -> String {
     let missing = path.ancestors().skip(1).find(|folder| !folder.exists());
     let what = missing.map_or_else(
@@ -115,7 +135,7 @@ fn permission_denied(path: &Path) -> String {
 }
 
 /// `a socket of kamailio:kamailio with mode 0660`.
-fn owner(path: &Path) -> String {
+pub(crate) fn owner(path: &Path) -> String {
     let Ok(metadata) = fs::metadata(path) else { return "of an unknown owner".to_owned() };
     let kind = match metadata.file_type() {
         kind if kind.is_socket() => "a socket",
@@ -131,7 +151,7 @@ fn owner(path: &Path) -> String {
 }
 
 /// The name of a user or a group by its number, or the number.
-fn name_of(table: &str, id: u32) -> String {
+pub(crate) fn name_of(table: &str, id: u32) -> String {
     let table = fs::read_to_string(table).unwrap_or_default();
     let named = table.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -7,6 +7,7 @@
 pub mod build_info;
 pub mod call;
 pub mod catalogue;
+pub mod check;
 pub mod cli;
 pub mod collector;
 pub mod collectors;

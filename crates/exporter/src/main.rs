@@ -4,7 +4,7 @@ use kamailio_binrpc::Target;
 use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
 use kamailio_exporter::exporter::Exporter;
 use kamailio_exporter::web::{Server, Site};
-use kamailio_exporter::{build_info, call, log};
+use kamailio_exporter::{build_info, call, check, log};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,6 +41,9 @@ fn main() -> ExitCode {
         Action::Once(once) => end("no metrics", block_on(once.run(target, timeout))),
         Action::Call(options) => {
             call::run(&target, timeout, &options.method, &options.arguments, &options.output)
+        }
+        Action::Check(options) => {
+            check::run(&target, timeout, &options.settings, options.user.as_deref(), options.json)
         }
     }
 }

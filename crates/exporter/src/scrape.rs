@@ -332,7 +332,8 @@ impl Outcome {
     }
 }
 
-fn argument(text: &str, is_number: bool) -> Arg<'_> {
+/// An argument of a planned call.
+pub(crate) fn argument(text: &str, is_number: bool) -> Arg<'_> {
     match text.parse() {
         Ok(number) if is_number => Arg::Int(number),
         _ => Arg::Str(text.as_bytes()),

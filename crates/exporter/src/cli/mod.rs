@@ -1,6 +1,7 @@
 //! The command line and the environment; plain data out.
 
 mod call;
+mod check;
 mod documents;
 mod explain;
 mod kamailio;
@@ -10,6 +11,7 @@ mod serve;
 mod values;
 
 pub use call::Call;
+pub use check::Check;
 pub use serve::Serve;
 
 use crate::build_info;
@@ -50,6 +52,8 @@ pub enum Action {
     Push(Box<Push>),
     /// Call one of its methods.
     Call(Call),
+    /// Examine it.
+    Check(Box<Check>),
 }
 
 /// Why the program ends before it has begun.
@@ -77,6 +81,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, E
             resolve(matches, |matches| Ok(Action::Push(Box::new(push::resolve(matches)?))))
         }
         Some((call::CALL, matches)) => resolve(matches, |matches| Ok(Action::Call(call::resolve(matches)?))),
+        Some((check::CHECK, matches)) => {
+            resolve(matches, |matches| Ok(Action::Check(Box::new(check::resolve(matches)?))))
+        }
         Some((documents::COMPLETIONS, matches)) => Err(documents::completions(command(), matches)),
         Some((documents::MAN, matches)) => Err(documents::man(command(), matches)),
         Some((name, _)) => Err(Exit::Usage(format!("the command {name} does nothing"))),
@@ -104,6 +111,7 @@ pub fn command() -> Command {
         // What runs by a timer has nothing to say while all is well: cron would send a mail.
         .subcommand(with_log(once::command()).mut_arg("log.level", |level| level.default_value("warn")))
         .subcommand(call::command(log_options()))
+        .subcommand(check::command(log_options()))
         .subcommands(documents::commands())
 }
 

@@ -12,6 +12,8 @@ mod auth;
 mod call;
 /// Each collector on the captures of each version.
 mod catalogue;
+/// The doctor.
+mod check;
 /// What is generated from the tables is up to date.
 mod docs;
 /// Captures through the program: what is served is what it was.

@@ -8,6 +8,8 @@ mod support;
 
 /// What an operator calls is printed as kamcmd prints it.
 mod call;
+/// The doctor.
+mod check;
 /// What is served in another way than kamcmd prints it, or not at all.
 mod exceptions;
 /// On a network: Prometheus with TLS and a password, and a browser.
