@@ -87,6 +87,13 @@ impl Exporter {
         self.process.wait()
     }
 
+    /// The memory that it has written to, in bytes. Not the pages of the program's file, which a debug build has many of.
+    pub(crate) fn memory(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap() * 1024.0
+    }
+
     /// How many file descriptors it has open.
     pub(crate) fn open_files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
