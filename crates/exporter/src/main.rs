@@ -4,7 +4,7 @@ use kamailio_binrpc::Target;
 use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
 use kamailio_exporter::exporter::Exporter;
 use kamailio_exporter::web::{Server, Site};
-use kamailio_exporter::{build_info, call, check, log};
+use kamailio_exporter::{build_info, log};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,12 +39,8 @@ fn main() -> ExitCode {
             end("pushing failed", block_on(run).map(|()| true))
         }
         Action::Once(once) => end("no metrics", block_on(once.run(target, timeout))),
-        Action::Call(options) => {
-            call::run(&target, timeout, &options.method, &options.arguments, &options.output)
-        }
-        Action::Check(options) => {
-            check::run(&target, timeout, &options.settings, options.user.as_deref(), options.json)
-        }
+        Action::Call(call) => call.run(&target, timeout),
+        Action::Check(check) => check.run(&target, timeout),
     }
 }
 

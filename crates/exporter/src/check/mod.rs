@@ -16,53 +16,55 @@ use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Examines a Kamailio and prints the report. The exit code is 0 if all is well, 1 if there are warnings, 2 if the
-/// exporter, as the user of that name, cannot scrape.
-pub fn run(
-    target: &Target,
-    timeout: Duration,
-    settings: &Settings,
-    user: Option<&str>,
-    as_json: bool,
-) -> ExitCode {
-    match examine(target, timeout, settings, user, as_json) {
-        Ok(Verdict::Ok) => ExitCode::SUCCESS,
-        Ok(Verdict::Warnings) => ExitCode::from(WARNINGS),
-        Ok(Verdict::Failed) => ExitCode::from(FAILED),
-        Err(sentence) => {
-            eprintln!("kamailio_exporter: error: {sentence}");
-            ExitCode::from(FAILED)
-        }
-    }
+/// What to examine.
+#[derive(Debug)]
+pub struct Check {
+    /// What Kamailio is asked for.
+    pub settings: Settings,
+    /// The user that the exporter runs as; `None` is the one who asks.
+    pub user: Option<String>,
+    /// Whether the report is for programs.
+    pub json: bool,
 }
 
-fn examine(
-    target: &Target,
-    timeout: Duration,
-    settings: &Settings,
-    user: Option<&str>,
-    as_json: bool,
-) -> Result<Verdict, String> {
-    let user = user.map(User::named).transpose()?;
-    let shows_progress = std::io::stderr().is_terminal();
-    let progress = |done: usize, count: usize| {
-        if shows_progress {
-            let _ = write!(std::io::stderr(), "{CLEAR_LINE}call {} of {count}", done + 1);
+impl Check {
+    /// Examines a Kamailio and prints the report. The exit code is 0 if all is well, 1 if there are warnings, 2 if the
+    /// exporter, as that user, cannot scrape.
+    pub fn run(self, target: &Target, timeout: Duration) -> ExitCode {
+        match self.examine(target, timeout) {
+            Ok(Verdict::Ok) => ExitCode::SUCCESS,
+            Ok(Verdict::Warnings) => ExitCode::from(WARNINGS),
+            Ok(Verdict::Failed) => ExitCode::from(FAILED),
+            Err(sentence) => {
+                eprintln!("kamailio_exporter: error: {sentence}");
+                ExitCode::from(FAILED)
+            }
         }
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    let report = runtime.block_on(examine::examine(target, timeout, settings, user.as_ref(), progress));
-    if shows_progress {
-        let _ = write!(std::io::stderr(), "{CLEAR_LINE}");
     }
-    let text = if as_json {
-        json::write(&report)
-    } else {
-        text::write(&report, terminal::has_colours(&std::io::stdout()))
-    };
-    terminal::print(text.as_bytes())?;
-    Ok(report.verdict())
+
+    fn examine(self, target: &Target, timeout: Duration) -> Result<Verdict, String> {
+        let Self { settings, user, json } = self;
+        let user = user.as_deref().map(User::named).transpose()?;
+        let shows_progress = std::io::stderr().is_terminal();
+        let progress = |done: usize, count: usize| {
+            if shows_progress {
+                let _ = write!(std::io::stderr(), "{CLEAR_LINE}call {} of {count}", done + 1);
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+        let report = runtime.block_on(examine::examine(target, timeout, &settings, user.as_ref(), progress));
+        if shows_progress {
+            let _ = write!(std::io::stderr(), "{CLEAR_LINE}");
+        }
+        let text = if json {
+            json::write(&report)
+        } else {
+            text::write(&report, terminal::has_colours(&std::io::stdout()))
+        };
+        terminal::print(text.as_bytes())?;
+        Ok(report.verdict())
+    }
 }
 
 const WARNINGS: u8 = 1;

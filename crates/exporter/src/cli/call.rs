@@ -1,28 +1,17 @@
 //! The options of the command that calls a method.
 
+use super::kamailio;
 use super::values::text;
-use super::{kamailio, with_environment};
-use crate::call::Output;
 use crate::call::argument::Argument;
+use crate::call::{Call, Output};
 use clap::builder::ValueParser;
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The call to make.
-#[derive(Debug)]
-pub struct Call {
-    /// The method.
-    pub method: String,
-    /// Its arguments.
-    pub arguments: Vec<Argument>,
-    /// How to print the reply.
-    pub output: Output,
-}
-
 pub(super) const CALL: &str = "call";
 
-pub(super) fn command(log_options: [Arg; 2]) -> Command {
+pub(super) fn command() -> Command {
     let output = [
         Arg::new(FORMAT).long(FORMAT).value_name("FORMAT").default_value("pretty").help(
             "How to print the reply: pretty, as kamcmd does, or json, which has all that is in it and is \
@@ -54,14 +43,12 @@ pub(super) fn command(log_options: [Arg; 2]) -> Command {
             "Exit code: 0 if there is a reply, 1 if it is a fault, 2 if there is none. Every method that \
              Kamailio has can be called, those too that change or end it; a call is never repeated.",
         )
-        .next_line_help(true)
-        .args(kamailio::connection().map(with_environment))
+        .args(kamailio::connection())
         .mut_arg("kamailio.timeout", |timeout| {
             timeout.help("How long the call may take, connecting included.")
         })
-        .args(output.map(with_environment))
+        .args(output)
         .args(call)
-        .args(log_options.map(with_environment))
 }
 
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Call, String> {

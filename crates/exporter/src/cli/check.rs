@@ -1,24 +1,13 @@
 //! The options of the doctor.
 
+use super::kamailio;
 use super::values::{option, switch, text};
-use super::{kamailio, with_environment};
-use crate::exporter::Settings;
-use clap::{Arg, ArgMatches, Command};
-
-/// What to examine.
-#[derive(Debug)]
-pub struct Check {
-    /// What Kamailio is asked for.
-    pub settings: Settings,
-    /// The user that the exporter runs as; `None` is the one who asks.
-    pub user: Option<String>,
-    /// Whether the report is for programs.
-    pub json: bool,
-}
+use crate::check::Check;
+use clap::{ArgMatches, Command};
 
 pub(super) const CHECK: &str = "check";
 
-pub(super) fn command(log_options: [Arg; 2]) -> Command {
+pub(super) fn command() -> Command {
     let report = [
         option(USER, "", "NAME")
             .hide_default_value(true)
@@ -31,9 +20,7 @@ pub(super) fn command(log_options: [Arg; 2]) -> Command {
             "Exit code: 0 if all is well, 1 if there are warnings, 2 if the exporter cannot scrape. A \
              collector whose module is not loaded is no warning, unless it is named in --kamailio.methods.",
         )
-        .next_line_help(true)
-        .args(kamailio::options().chain(report).map(with_environment))
-        .args(log_options.map(with_environment))
+        .args(kamailio::options().chain(report))
 }
 
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Check, String> {

@@ -10,11 +10,11 @@ mod push;
 mod serve;
 mod values;
 
-pub use call::Call;
-pub use check::Check;
 pub use serve::Serve;
 
 use crate::build_info;
+use crate::call::Call;
+use crate::check::Check;
 use crate::log;
 use crate::once::Once;
 use crate::push::Push;
@@ -110,8 +110,8 @@ pub fn command() -> Command {
         .subcommand(with_log(push::command()))
         // What runs by a timer has nothing to say while all is well: cron would send a mail.
         .subcommand(with_log(once::command()).mut_arg("log.level", |level| level.default_value("warn")))
-        .subcommand(call::command(log_options()))
-        .subcommand(check::command(log_options()))
+        .subcommand(with_log(call::command()))
+        .subcommand(with_log(check::command()))
         .subcommands(documents::commands())
 }
 
@@ -134,6 +134,9 @@ fn version() -> Arg {
 
 /// An empty variable is one that is not set.
 fn with_environment(option: Arg) -> Arg {
+    if option.is_positional() {
+        return option;
+    }
     let name = option.get_id().as_str().to_ascii_uppercase().replace(['.', '-'], "_");
     let name = format!("KAMAILIO_EXPORTER_{name}");
     match std::env::var_os(&name) {
