@@ -15,6 +15,7 @@
 
 mod address;
 mod builder;
+mod exposition;
 mod folder;
 mod group;
 mod judge;
@@ -28,6 +29,7 @@ mod service;
 mod sipp;
 
 pub use builder::Builder;
+pub use exposition::{Syntax, check_exposition};
 pub use judge::{openmetrics_strict_parse, promtool_check_metrics};
 pub use kamailio::Kamailio;
 pub use node_exporter::NodeExporter;
