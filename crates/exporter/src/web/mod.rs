@@ -30,6 +30,7 @@ use hyper::header::{
     LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -56,7 +57,8 @@ pub struct Site {
     permits: Semaphore,
 }
 
-type Answer = Response<Full<Bytes>>;
+/// An answer, whose body is there already.
+pub type Answer = Response<Full<Bytes>>;
 
 impl Site {
     /// A site with this exporter's metrics. A scrape may take `timeout`.
@@ -77,7 +79,7 @@ impl Site {
     }
 
     /// What `request` asks for. Of the rest of the program, `program` is told in the metrics.
-    async fn answer<B>(&self, request: Request<B>, program: Program) -> Answer {
+    pub async fn answer<B>(&self, request: Request<B>, program: Program) -> Answer {
         let Some(path) = request.uri().path().strip_prefix(&self.paths.prefix) else {
             return if request.uri().path() == "/" { self.redirect() } else { not_found() };
         };
@@ -196,6 +198,12 @@ impl Site {
         }
         answer
     }
+}
+
+/// Reads the text of a web configuration file, but none of the files that it names, relative to `folder`. Returns what
+/// stands in it and has no effect. Both that and the error are sentences.
+pub fn check_config(text: &str, folder: &Path) -> Result<Vec<String>, String> {
+    config::WebConfig::parse(text, folder).map(|config| config.warnings)
 }
 
 /// How long Prometheus will wait, less the time that the answer needs on its way.
