@@ -162,7 +162,7 @@ impl FromStr for ListenAddress {
             )
         };
         if let Some(port) = text.strip_prefix("vsock://:") {
-            return Ok(Self::Vsock { port: port.parse().map_err(|_| wrong())? });
+            return Ok(Self::Vsock { port: number(port).ok_or_else(wrong)? });
         }
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
@@ -170,10 +170,11 @@ impl FromStr for ListenAddress {
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        if bare.is_none() && host.contains([':', '[', ']', '/']) {
+        let host = bare.unwrap_or(host);
+        if host.contains(['[', ']', '/']) || host.contains(':') && !(bare.is_some() && is_ipv6(host)) {
             return Err(wrong());
         }
-        Ok(Self::Tcp { host: bare.unwrap_or(host).to_owned(), port: port.parse().map_err(|_| wrong())? })
+        Ok(Self::Tcp { host: host.to_owned(), port: number(port).ok_or_else(wrong)? })
     }
 }
 
@@ -182,10 +183,25 @@ impl fmt::Display for ListenAddress {
         match self {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            // Else its first two slashes would be taken for those of a URI.
+            Self::Unix { path } if path.as_os_str().as_encoded_bytes().starts_with(b"//") => {
+                write!(f, "unix://{}", path.display())
+            }
             Self::Unix { path } => write!(f, "unix:{}", path.display()),
             Self::Vsock { port } => write!(f, "vsock://:{port}"),
         }
     }
+}
+
+/// Digits and nothing else: no sign.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// An address, perhaps with its zone: `fe80::1%eth0`.
+fn is_ipv6(host: &str) -> bool {
+    let (address, zone) = host.split_once('%').unwrap_or((host, "zone"));
+    address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()
 }
 
 /// Removes the socket of a program that ended without doing so. One that is listened on stays, and so does any other
@@ -216,6 +232,10 @@ mod tests {
             assert_eq!(text.parse::<ListenAddress>(), Ok(address.clone()));
             assert_eq!(address.to_string(), text);
         }
+        let zone = ListenAddress::Tcp { host: "fe80::1%eth0".to_owned(), port: 80 };
+        assert_eq!("[fe80::1%eth0]:80".parse(), Ok(zone));
+        let unix: ListenAddress = "unix:////run/x".parse().unwrap();
+        assert_eq!(unix.to_string().parse(), Ok(unix));
         assert_eq!("vsock://:9100".parse(), Ok(ListenAddress::Vsock { port: 9100 }));
         assert_eq!("unix:/run/x".parse(), Ok(ListenAddress::Unix { path: "/run/x".into() }));
         assert_eq!("unix:///run/x".parse(), Ok(ListenAddress::Unix { path: "/run/x".into() }));
@@ -231,6 +251,11 @@ mod tests {
             "vsock://:",
             "a/b:1",
             "unix:x",
+            "[a]b]:1",
+            "[1:x]:1",
+            "[::1%]:1",
+            ":+1",
+            "vsock://:+1",
         ] {
             assert!(text.parse::<ListenAddress>().is_err(), "{text}");
         }
