@@ -76,7 +76,8 @@ impl Format {
             }
         }
         for family in parts.iter().flat_map(|samples| samples.foreign.families()) {
-            self.write_foreign(family, &mut out);
+            let taken = |name: &str| parts.iter().any(|samples| samples.foreign.has(name));
+            self.write_foreign(family, taken, &mut out);
         }
         if self.syntax != Syntax::Text {
             out.extend_from_slice(b"# EOF\n");
@@ -84,7 +85,8 @@ impl Format {
         out
     }
 
-    fn write_foreign(self, family: &ForeignFamily, out: &mut Vec<u8>) {
+    /// `taken` tells whether another family has a name.
+    fn write_foreign(self, family: &ForeignFamily, taken: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
         let (mut name, mut kind) = (family.name.as_str(), family.kind);
         if self.syntax != Syntax::Text {
             let counts = |sample: &ForeignSample| match sample.value {
@@ -93,7 +95,9 @@ impl Format {
                 Number::Float(value) => value >= 0.0,
             };
             match name.strip_suffix("_total") {
-                Some(base) if kind == "counter" && family.samples.iter().all(counts) => name = base,
+                Some(base) if kind == "counter" && !taken(base) && family.samples.iter().all(counts) => {
+                    name = base;
+                }
                 _ if matches!(kind, "counter" | "untyped" | "") => kind = "unknown",
                 _ => {}
             }
@@ -237,6 +241,20 @@ mod tests {
         ] {
             assert_eq!(Format::negotiate(accept).content_type(), content_type, "{accept}");
         }
+    }
+
+    #[test]
+    fn a_counter_of_others_keeps_its_name_if_its_family_would_have_that_of_another() {
+        let mut samples = Samples::new(9);
+        for (name, kind) in [("x_total", "counter"), ("x", "gauge"), ("y_total", "counter")] {
+            let sample = ForeignSample { suffix: "", labels: Vec::new(), value: Number::Unsigned(1) };
+            samples.foreign.push(name, kind, "", sample);
+        }
+        let page = Format::negotiate("application/openmetrics-text").write(&[&samples]);
+        assert_eq!(
+            String::from_utf8(page).unwrap(),
+            "# TYPE x_total unknown\nx_total 1\n# TYPE x gauge\nx 1\n# TYPE y counter\ny_total 1\n# EOF\n"
+        );
     }
 
     #[test]

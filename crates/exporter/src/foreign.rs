@@ -9,10 +9,12 @@ pub struct ForeignFamilies {
     limit: usize,
     families: Vec<ForeignFamily>,
     places: HashMap<String, usize>,
+    /// Those that the samples of the families have or may have.
+    names: HashSet<String>,
     seen: HashSet<Series>,
 }
 
-/// A family's place, and a sample's suffix and labels.
+/// A family's place, and a sample's suffix and labels, sorted.
 type Series = (usize, &'static str, Vec<(String, String)>);
 
 /// A family of a page.
@@ -42,15 +44,27 @@ pub struct ForeignSample {
 impl ForeignFamilies {
     /// None yet.
     pub fn new(limit: usize) -> Self {
-        Self { limit, families: Vec::new(), places: HashMap::new(), seen: HashSet::new() }
+        Self {
+            limit,
+            families: Vec::new(),
+            places: HashMap::new(),
+            names: HashSet::new(),
+            seen: HashSet::new(),
+        }
     }
 
-    /// Adds a sample; type and help are those of the family's first.
+    /// Adds a sample; the help is that of the family's first. A family that has another type already, or whose samples
+    /// would be called as those of another one, is as good as a duplicate.
     pub fn push(&mut self, name: &str, kind: &'static str, help: &str, sample: ForeignSample) -> Pushed {
         let place = match self.places.get(name) {
+            Some(place) if self.families[*place].kind != kind => return Pushed::Duplicate,
             Some(place) => *place,
             None if self.families.len() >= self.limit => return Pushed::OverLimit,
+            None if sample_names(name, kind).any(|name| self.names.contains(&name)) => {
+                return Pushed::Duplicate;
+            }
             None => {
+                self.names.extend(sample_names(name, kind));
                 let (name, help) = (name.to_owned(), help.to_owned());
                 self.places.insert(name.clone(), self.families.len());
                 self.families.push(ForeignFamily { name, kind, help, samples: Vec::new() });
@@ -60,7 +74,9 @@ impl ForeignFamilies {
         if self.families[place].samples.len() >= self.limit {
             return Pushed::OverLimit;
         }
-        if !self.seen.insert((place, sample.suffix, sample.labels.clone())) {
+        let mut labels = sample.labels.clone();
+        labels.sort_unstable();
+        if !self.seen.insert((place, sample.suffix, labels)) {
             return Pushed::Duplicate;
         }
         self.families[place].samples.push(sample);
@@ -71,6 +87,17 @@ impl ForeignFamilies {
     pub fn families(&self) -> &[ForeignFamily] {
         &self.families
     }
+
+    /// Whether a family or its samples are called so.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+}
+
+/// What the samples of a family are called, and the family itself.
+pub fn sample_names(family: &str, kind: &str) -> impl Iterator<Item = String> {
+    let suffixes = SUFFIXES.iter().filter(move |(_, kinds)| kinds.contains(&kind)).map(|(suffix, _)| *suffix);
+    [""].into_iter().chain(suffixes).map(move |suffix| format!("{family}{suffix}"))
 }
 
 /// Reads a page. Timestamps are dropped: what is served is what was read just now. Lines that make no sense are
@@ -116,11 +143,17 @@ impl Reader {
         if !is_name(name) {
             return None;
         }
+        let family = self.family(name);
         if keyword == "HELP" {
-            self.family(name).help = unescape(text)?;
-        } else {
-            self.family(name).kind = KINDS.iter().find(|kind| **kind == text.trim())?;
+            family.help = unescape(text)?;
+            return Some(());
         }
+        let kind = KINDS.iter().find(|kind| **kind == text.trim())?;
+        // Samples that came before were read as those of another type.
+        if family.kind != *kind && !family.samples.is_empty() {
+            return None;
+        }
+        family.kind = kind;
         Some(())
     }
 
@@ -142,7 +175,11 @@ impl Reader {
         }
         let (family, suffix) = self.owner(name);
         let family = family.to_owned();
-        self.family(&family).samples.push(ForeignSample { suffix, labels, value });
+        let family = self.family(&family);
+        if family.kind == "histogram" && suffix.is_empty() {
+            return None;
+        }
+        family.samples.push(ForeignSample { suffix, labels, value });
         Some(())
     }
 
@@ -169,10 +206,19 @@ fn labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
         let quoted = after.trim_start().strip_prefix('"')?;
         let end = closing_quote(quoted)?;
         let name = name.trim();
-        if !is_label(name) || labels.len() == MAX_LABELS || labels.iter().any(|(known, _)| known == name) {
+        // Those with two underscores are Prometheus' own: `__name__` is the name of the metric.
+        if !is_label(name)
+            || name.starts_with("__")
+            || labels.len() == MAX_LABELS
+            || labels.iter().any(|(known, _)| known == name)
+        {
             return None;
         }
-        labels.push((name.to_owned(), unescape(&quoted[..end])?));
+        let value = unescape(&quoted[..end])?;
+        // To Prometheus a label without a value is none.
+        if !value.is_empty() {
+            labels.push((name.to_owned(), value));
+        }
         rest = quoted[end + 1..].trim_start();
         rest = rest.strip_prefix(',').unwrap_or(rest);
     }
@@ -270,6 +316,63 @@ mod tests {
         assert_eq!(families[2].samples[0].value, Number::Float(-1.5));
     }
 
+    /// What is left of a page, and how many samples are not.
+    fn pushed(page: &str) -> (Vec<String>, usize) {
+        let mut families = ForeignFamilies::new(100);
+        let mut refused = 0;
+        for family in parse(page).0 {
+            for sample in family.samples {
+                let pushed = families.push(&family.name, family.kind, &family.help, sample);
+                refused += usize::from(pushed == Pushed::Duplicate);
+            }
+        }
+        let names = families.families().iter().flat_map(|family| {
+            family.samples.iter().map(|sample| format!("{}{}", family.name, sample.suffix))
+        });
+        (names.collect(), refused)
+    }
+
+    #[test]
+    fn two_families_do_not_have_samples_of_one_name() {
+        for (page, names, refused) in [
+            ("# TYPE h histogram\nh_sum 1\nh_count 1\n# TYPE h_sum gauge\n", &["h_sum", "h_count"][..], 0),
+            ("h_sum 1\n# TYPE h histogram\nh_sum 2\nh_count 2\n", &["h_sum"], 2),
+            ("# TYPE s summary\ns{quantile=\"1\"} 1\ns_sum 1\n", &["s", "s_sum"], 0),
+            ("# TYPE s_sum summary\ns_sum 1\n# TYPE s summary\ns 1\n", &["s_sum"], 1),
+        ] {
+            assert_eq!(
+                pushed(page),
+                (names.iter().map(|name| (*name).to_owned()).collect(), refused),
+                "{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_series_is_the_same_wherever_its_labels_stand() {
+        for page in ["x{a=\"1\",b=\"2\"} 1\nx{b=\"2\",a=\"1\"} 2\n", "x 1\nx{a=\"\"} 2\n", "x 1\nx{} 2\n"] {
+            assert_eq!(pushed(page), (vec!["x".to_owned()], 1), "{page}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_comes_late_does_not_change_what_was_read() {
+        for page in ["h 1\n# TYPE h histogram\n", "# TYPE h histogram\nh_sum 1\n# TYPE h gauge\n"] {
+            let (families, unreadable, _) = parse(page);
+            assert_eq!((families.len(), unreadable), (1, 1), "{page}");
+        }
+        let (families, unreadable, _) = parse("# TYPE h histogram\nh 1\n");
+        assert_eq!((families.len(), unreadable), (0, 1), "a histogram has no sample of its name");
+    }
+
+    #[test]
+    fn a_family_has_one_type() {
+        let mut families = ForeignFamilies::new(100);
+        let sample = |suffix| ForeignSample { suffix, labels: Vec::new(), value: Number::Unsigned(1) };
+        assert_eq!(families.push("x", "counter", "", sample("")), Pushed::Added);
+        assert_eq!(families.push("x", "histogram", "", sample("_sum")), Pushed::Duplicate);
+    }
+
     #[test]
     fn lines_that_make_no_sense_are_counted() {
         for line in [
@@ -285,6 +388,8 @@ mod tests {
             "x 1 2 3",
             "x 1 soon",
             "x 0x10",
+            "x{__name__=\"y\"} 1",
+            "# TYPE ok gauge",
             "x inf",
             "# TYPE x nonsense",
             "# TYPE 1x counter",

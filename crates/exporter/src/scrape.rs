@@ -92,6 +92,26 @@ pub async fn run(job: Job<'_>, inventory: Option<Arc<Inventory>>) -> Scrape {
     run.scrape
 }
 
+/// Joins somebody else's page to our samples; where it has a family of ours, ours is kept. If there are lines that make no
+/// sense, a sentence says so.
+pub fn join_page(page: &[u8], samples: &mut Samples) -> (Findings, Option<String>) {
+    let (families, unreadable, first) = foreign::parse(&String::from_utf8_lossy(page));
+    let mut findings = Findings { unreadable, ..Findings::default() };
+    for family in families {
+        let ours = foreign::sample_names(&family.name, family.kind).any(|name| catalogue().has(&name));
+        for sample in family.samples {
+            findings.count(if ours {
+                Pushed::Duplicate
+            } else {
+                samples.foreign.push(&family.name, family.kind, &family.help, sample)
+            });
+        }
+    }
+    let failure =
+        first.map(|line| format!("{unreadable} lines of the page make no sense, the first of them: {line}"));
+    (findings, failure)
+}
+
 /// A page that was asked for.
 struct Fetched {
     collector: usize,
@@ -266,27 +286,12 @@ impl Run {
         (findings, failure)
     }
 
-    /// Joins a page to our samples. Where it has a family of ours, ours is kept.
     fn take_page(&mut self, page: Fetched) {
         let mut outcome = Outcome { duration: page.duration, ..Outcome::new(page.collector) };
-        match page.content.map(|content| foreign::parse(&String::from_utf8_lossy(&content))) {
-            Ok((families, unreadable, first)) => {
-                outcome.findings.unreadable = unreadable;
-                for family in families {
-                    for sample in family.samples {
-                        let pushed = if catalogue().has(&family.name) {
-                            Pushed::Duplicate
-                        } else {
-                            self.scrape.samples.foreign.push(&family.name, family.kind, &family.help, sample)
-                        };
-                        outcome.findings.count(pushed);
-                    }
-                }
-                if let Some(line) = first {
-                    outcome.fail(format!(
-                        "{unreadable} lines of the page make no sense, the first of them: {line}"
-                    ));
-                }
+        match page.content {
+            Ok(content) => {
+                let (findings, failure) = join_page(&content, &mut self.scrape.samples);
+                (outcome.findings, outcome.failure) = (findings, failure);
             }
             Err(error) => outcome.fail(error),
         }
