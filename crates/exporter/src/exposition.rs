@@ -89,11 +89,7 @@ impl Format {
     fn write_foreign(self, family: &ForeignFamily, taken: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
         let (mut name, mut kind) = (family.name.as_str(), family.kind);
         if self.syntax != Syntax::Text {
-            let counts = |sample: &ForeignSample| match sample.value {
-                Number::Unsigned(_) => true,
-                Number::Signed(value) => value >= 0,
-                Number::Float(value) => value >= 0.0,
-            };
+            let counts = |sample: &ForeignSample| sample.value.counts();
             match name.strip_suffix("_total") {
                 Some(base) if kind == "counter" && !taken(base) && family.samples.iter().all(counts) => {
                     name = base;

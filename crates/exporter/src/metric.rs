@@ -49,6 +49,17 @@ pub enum Pushed {
     OverLimit,
 }
 
+impl Number {
+    /// Whether a counter can have this value.
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Unsigned(_) => true,
+            Self::Signed(value) => value >= 0,
+            Self::Float(value) => value >= 0.0,
+        }
+    }
+}
+
 impl From<f64> for Number {
     fn from(value: f64) -> Self {
         Self::Float(value)

@@ -4,7 +4,7 @@ use crate::catalogue::{CollectorFamilies, catalogue};
 use crate::collector::{Collector, Field, Key, Label, LabelValue, Table};
 use crate::foreign::ForeignSample;
 use crate::inventory::Inventory;
-use crate::metric::{FamilyId, Number, Pushed};
+use crate::metric::{FamilyId, Kind, Number, Pushed};
 use crate::samples::{Labels, Samples};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use kamailio_binrpc::{Members, Value};
@@ -224,7 +224,7 @@ impl<'r> Walk<'_, 'r> {
             let Some(field) = self.call.collector.fields().nth(place) else { return };
             let labels = self.samples.labels(labels.iter().copied());
             match number {
-                Some(number) => self.push(self.call.families.of(place), labels, number),
+                Some(number) => self.push(field, self.call.families.of(place), labels, number),
                 None => self.unreadable(field),
             }
         });
@@ -232,13 +232,17 @@ impl<'r> Walk<'_, 'r> {
 
     fn read(&mut self, field: &'static Field, family: FamilyId, labels: Labels, value: Value<'r>) {
         match (field.read)(value) {
-            Ok(Some(number)) => self.push(family, labels, number),
+            Ok(Some(number)) => self.push(field, family, labels, number),
             Ok(None) => {}
             Err(_) => self.unreadable(field),
         }
     }
 
-    fn push(&mut self, family: FamilyId, labels: Labels, number: Number) {
+    fn push(&mut self, field: &Field, family: FamilyId, labels: Labels, number: Number) {
+        // OpenMetrics forbids it, and one such sample is the end of a strict reader's scrape.
+        if field.family.kind == Kind::Counter && !number.counts() {
+            return self.unreadable(field);
+        }
         self.findings.count(self.samples.push(family, labels, number));
     }
 

@@ -111,6 +111,20 @@ fn a_value_of_another_type_is_counted_and_the_others_are_served() {
 }
 
 #[test]
+fn a_counter_below_zero_is_unreadable() {
+    let fake = Fake::start();
+    let timer = [(Some("name"), "a".into()), (Some("calls"), Arg::Int(-5)), (Some("sum"), "-7".into())];
+    fake.answer("benchmark.timer_list", Kind::Reply, &body(&[Arg::Struct(&timer)]));
+    fake.answer("system.listMethods", Kind::Reply, &body(&["benchmark.timer_list".into()]));
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "benchmark.timer_list"]);
+    let page = exporter.page();
+    assert!(!page.contains("kamailio_benchmark_timer_runs") && !page.contains("timer_seconds"), "{page}");
+    let unreadable = "kamailio_exporter_unreadable_values_total{collector=\"benchmark.timer_list\"}";
+    // Those two, and the least, which is not there.
+    assert_eq!(samples(&page)[unreadable], 3.0, "{page}");
+}
+
+#[test]
 fn counters_are_unsigned_and_statistics_signed() {
     let fake = Fake::start();
     let row = [(Some("total"), Arg::Int(0xffff_fffb)), (Some("2xx"), Arg::Int(0x8000_0000))];
