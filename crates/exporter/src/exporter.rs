@@ -9,8 +9,7 @@ use crate::metric::Number;
 use crate::scrape::{self, Job, Scrape};
 use crate::selection::{Selection, names};
 use crate::self_metrics::Counters;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
+use crate::shared::{Run, Runs};
 use kamailio_binrpc::Target;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -31,17 +30,8 @@ pub struct Exporter {
     target: Target,
     settings: Arc<Settings>,
     counters: Counters,
-    runs: Mutex<Vec<Running>>,
+    runs: Runs<Selection, Arc<Scrape>>,
     memory: Mutex<Memory>,
-}
-
-type Run = BoxFuture<'static, Arc<Scrape>>;
-
-/// A run that somebody waits for; it ends with the last who does.
-struct Running {
-    selection: Selection,
-    deadline: Instant,
-    run: WeakShared<Run>,
 }
 
 #[derive(Default)]
@@ -75,7 +65,7 @@ impl Exporter {
             target,
             settings,
             counters: Counters::default(),
-            runs: Mutex::default(),
+            runs: Runs::default(),
             memory: Mutex::default(),
         })
     }
@@ -97,18 +87,8 @@ impl Exporter {
 
     /// Scrapes, or waits for a run of the same selection that is under way and will end in time. A run that nobody
     /// waits for any more is dropped, and with it its connection.
-    pub fn scrape(self: &Arc<Self>, selection: Selection, deadline: Instant) -> Shared<Run> {
-        let mut runs = lock(&self.runs);
-        runs.retain(|running| running.run.upgrade().is_some_and(|run| run.peek().is_none()));
-        let same = |running: &&Running| running.selection == selection && running.deadline <= deadline;
-        if let Some(run) = runs.iter().find(same).and_then(|running| running.run.upgrade()) {
-            return run;
-        }
-        let run = self.clone().run(selection.clone(), deadline).boxed().shared();
-        if let Some(weak) = run.downgrade() {
-            runs.push(Running { selection, deadline, run: weak });
-        }
-        run
+    pub fn scrape(self: &Arc<Self>, selection: Selection, deadline: Instant) -> Run<Arc<Scrape>> {
+        self.runs.join(selection.clone(), deadline, || self.clone().run(selection, deadline))
     }
 
     async fn run(self: Arc<Self>, selection: Selection, deadline: Instant) -> Arc<Scrape> {

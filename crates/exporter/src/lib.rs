@@ -30,5 +30,6 @@ pub mod selection;
 pub mod self_metrics;
 pub mod service;
 pub mod terminal;
+pub mod shared;
 pub mod walk;
 pub mod web;

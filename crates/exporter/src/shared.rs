@@ -1,0 +1,56 @@
+//! Runs that several requests wait for.
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The runs that are under way. Each is for a key, and those who wait for it own it: the last one to go away ends it.
+pub struct Runs<K, T: Clone> {
+    running: Mutex<Vec<Running<K, T>>>,
+}
+
+/// A run, as somebody waits for it.
+pub type Run<T> = Shared<BoxFuture<'static, T>>;
+
+struct Running<K, T: Clone> {
+    key: K,
+    deadline: Instant,
+    run: WeakShared<BoxFuture<'static, T>>,
+}
+
+impl<K: PartialEq, T: Clone + Send + Sync + 'static> Runs<K, T> {
+    /// The run of the same key that is under way and will end in time; if there is none, the one that `start` makes.
+    pub fn join<F>(&self, key: K, deadline: Instant, start: impl FnOnce() -> F) -> Run<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut running = self.list();
+        running.retain(|running| running.run.upgrade().is_some_and(|run| run.peek().is_none()));
+        let same = |running: &&Running<K, T>| running.key == key && running.deadline <= deadline;
+        if let Some(run) = running.iter().find(same).and_then(|running| running.run.upgrade()) {
+            return run;
+        }
+        let run = start().boxed().shared();
+        if let Some(weak) = run.downgrade() {
+            running.push(Running { key, deadline, run: weak });
+        }
+        run
+    }
+
+    /// How many runs are remembered. Those that have ended are forgotten when the next request comes.
+    pub fn remembered(&self) -> usize {
+        self.list().len()
+    }
+
+    /// No code that holds the lock can panic and leave the list half changed.
+    fn list(&self) -> MutexGuard<'_, Vec<Running<K, T>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, T: Clone> Default for Runs<K, T> {
+    fn default() -> Self {
+        Self { running: Mutex::default() }
+    }
+}
