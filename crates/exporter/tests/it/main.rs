@@ -30,6 +30,8 @@ mod limits;
 mod meanings;
 /// One exposition, printed or in a file.
 mod once;
+/// Shared runs against a model of them.
+mod model;
 /// Pages of others.
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.

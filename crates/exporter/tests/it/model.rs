@@ -1,0 +1,266 @@
+use futures_util::FutureExt;
+use kamailio_exporter::shared::{Run, Runs};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+/// What can happen, in any order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// A request of [`REQUESTS`] comes.
+    Arrive(usize),
+    /// Its client goes away.
+    Abort(usize),
+    /// Kamailio answers the run that was started so many runs ago. One that never is, hangs.
+    Answer(usize),
+    /// A second passes, and perhaps somebody's deadline.
+    Tick,
+}
+
+/// Their selection, and how many seconds they wait.
+const REQUESTS: [(u8, u64); 4] = [(1, 2), (1, 1), (1, 3), (2, 2)];
+const STEPS: [Step; 11] = [
+    Step::Arrive(0),
+    Step::Arrive(1),
+    Step::Arrive(2),
+    Step::Arrive(3),
+    Step::Abort(0),
+    Step::Abort(1),
+    Step::Abort(2),
+    Step::Abort(3),
+    Step::Answer(0),
+    Step::Answer(1),
+    Step::Tick,
+];
+/// So many that each request can come, share, and be ended in each way while the others are there.
+const DEPTH: usize = 6;
+
+/// How a run ended, and which one it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered(usize),
+    TimedOut(usize),
+}
+
+/// What is to be seen from outside after each step: each request's result; of each run whether it still goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    results: [Option<Outcome>; REQUESTS.len()],
+    runs: Vec<bool>,
+}
+
+/// How it should be, in a few lines: who waits for what is written down, and nobody owns anything.
+#[derive(Clone, Default)]
+struct Model {
+    seen: Seen,
+    now: u64,
+    /// By run: its selection, its deadline.
+    made: Vec<(u8, u64)>,
+    /// By request: the run that it waits for.
+    waits: [Option<usize>; REQUESTS.len()],
+    arrived: [bool; REQUESTS.len()],
+}
+
+impl Model {
+    /// False if the step cannot be taken now.
+    fn step(&mut self, step: Step) -> bool {
+        match step {
+            Step::Arrive(request) if self.arrived[request] => return false,
+            Step::Arrive(request) => {
+                let (selection, seconds) = REQUESTS[request];
+                let deadline = self.now + seconds;
+                let mut runs = (0..self.made.len()).filter(|run| self.seen.runs[*run]);
+                let run = runs.find(|run| self.made[*run].0 == selection && self.made[*run].1 <= deadline);
+                let run = run.unwrap_or_else(|| {
+                    self.made.push((selection, deadline));
+                    self.seen.runs.push(true);
+                    self.made.len() - 1
+                });
+                self.arrived[request] = true;
+                self.waits[request] = Some(run);
+            }
+            Step::Abort(request) => {
+                let Some(run) = self.waits[request].take() else { return false };
+                if !self.waits.contains(&Some(run)) {
+                    self.seen.runs[run] = false;
+                }
+            }
+            Step::Answer(ago) => {
+                let run = self.made.len().checked_sub(ago + 1).filter(|run| self.seen.runs[*run]);
+                let Some(run) = run else { return false };
+                self.end(run, Outcome::Answered(run));
+            }
+            Step::Tick => {
+                self.now += 1;
+                for run in 0..self.made.len() {
+                    if self.seen.runs[run] && self.made[run].1 <= self.now {
+                        self.end(run, Outcome::TimedOut(run));
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn end(&mut self, run: usize, outcome: Outcome) {
+        self.seen.runs[run] = false;
+        for request in 0..REQUESTS.len() {
+            if self.waits[request].take_if(|waits| *waits == run).is_some() {
+                self.seen.results[request] = Some(outcome);
+            }
+        }
+    }
+}
+
+/// The real thing: requests that own what they wait for, runs that hold a connection until they end.
+struct Real {
+    runs: Runs<u8, Outcome>,
+    requests: [Option<Run<Outcome>>; REQUESTS.len()],
+    results: [Option<Outcome>; REQUESTS.len()],
+    /// By run: what makes it answer, and whether its connection is open.
+    made: RefCell<Vec<(Option<oneshot::Sender<()>>, Connection)>>,
+}
+
+#[derive(Clone)]
+struct Connection(Arc<Mutex<bool>>);
+
+/// Held by a run.
+struct Open(Connection);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        *self.0.0.lock().unwrap() = false;
+    }
+}
+
+impl Real {
+    fn new() -> Self {
+        Self {
+            runs: Runs::default(),
+            requests: [const { None }; REQUESTS.len()],
+            results: Default::default(),
+            made: RefCell::default(),
+        }
+    }
+
+    fn join(&self, selection: u8, deadline: Instant) -> Run<Outcome> {
+        self.runs.join(selection, deadline.into_std(), || {
+            let (answer, answered) = oneshot::channel();
+            let connection = Connection(Arc::new(Mutex::new(true)));
+            self.made.borrow_mut().push((Some(answer), connection.clone()));
+            let (number, open) = (self.made.borrow().len() - 1, Open(connection));
+            async move {
+                let _open = open;
+                tokio::select! {
+                    Ok(()) = answered => Outcome::Answered(number),
+                    () = sleep_until(deadline) => Outcome::TimedOut(number),
+                }
+            }
+        })
+    }
+
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Arrive(request) => {
+                let (selection, seconds) = REQUESTS[request];
+                let run = self.join(selection, Instant::now() + Duration::from_secs(seconds));
+                self.requests[request] = Some(run);
+            }
+            Step::Abort(request) => self.requests[request] = None,
+            Step::Answer(ago) => {
+                let mut made = self.made.borrow_mut();
+                let run = made.len() - 1 - ago;
+                let _ = made[run].0.take().map(|answer| answer.send(()));
+            }
+            Step::Tick => tokio::time::advance(Duration::from_secs(1)).await,
+        }
+        for (request, result) in self.requests.iter_mut().zip(&mut self.results) {
+            if let Some(outcome) = request.as_mut().and_then(FutureExt::now_or_never) {
+                (*request, *result) = (None, Some(outcome));
+            }
+        }
+    }
+
+    fn seen(&self) -> Seen {
+        let made = self.made.borrow();
+        let runs = made.iter().map(|(_, connection)| *connection.0.lock().unwrap()).collect();
+        Seen { results: self.results, runs }
+    }
+}
+
+/// Takes the steps, and compares after each of them.
+fn check(runtime: &Runtime, steps: &[Step]) {
+    runtime.block_on(async {
+        let (mut model, mut real) = (Model::default(), Real::new());
+        for (place, step) in steps.iter().enumerate() {
+            assert!(model.step(*step));
+            real.step(*step).await;
+            assert_eq!(real.seen(), model.seen, "after {:?}", &steps[..=place]);
+            if matches!(step, Step::Arrive(_)) {
+                let going_on = model.seen.runs.iter().filter(|run| **run).count();
+                assert_eq!(real.runs.remembered(), going_on, "after {:?}", &steps[..=place]);
+            }
+        }
+        // Everybody goes away: no connection is left, and the next request finds nothing to join.
+        real.requests.fill(None);
+        assert!(real.seen().runs.iter().all(|open| !open), "a connection is left open after {steps:?}");
+        let made = real.made.borrow().len();
+        let next = real.join(1, Instant::now() + Duration::from_secs(9));
+        assert_eq!((real.made.borrow().len(), real.runs.remembered()), (made + 1, 1), "{steps:?}");
+        assert_eq!(next.now_or_never(), None);
+    });
+}
+
+/// All sequences of steps that can be taken, longest ones only: the shorter ones are their beginnings.
+fn explore(model: &Model, steps: &mut Vec<Step>, visit: &mut impl FnMut(&[Step])) {
+    if steps.len() == DEPTH {
+        return visit(steps);
+    }
+    for step in STEPS {
+        let mut next = model.clone();
+        if next.step(step) {
+            steps.push(step);
+            explore(&next, steps, visit);
+            steps.pop();
+        }
+    }
+}
+
+#[test]
+fn every_interleaving_of_requests_aborts_answers_and_deadlines_is_as_in_the_model() {
+    let (mut checked, mut shared, mut late) = (0_u32, 0_u32, 0_u32);
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    explore(&Model::default(), &mut Vec::new(), &mut |steps| {
+        check(&runtime, steps);
+        checked += 1;
+        let mut model = Model::default();
+        assert!(steps.iter().all(|step| model.step(*step)));
+        let arrived = model.arrived.iter().filter(|arrived| **arrived).count();
+        shared += u32::from(arrived > model.made.len());
+        late += u32::from(
+            model.seen.results.iter().flatten().any(|result| matches!(result, Outcome::TimedOut(_))),
+        );
+    });
+    let figures =
+        format!("{checked} interleavings, {shared} with a shared run, {late} with a missed deadline");
+    assert!(checked > 10_000 && shared > 1_000 && late > 1_000, "{figures}");
+    println!("{figures}");
+}
+
+#[test]
+fn a_run_that_has_ended_is_not_joined_though_somebody_has_yet_to_look_at_it() {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut real = Real::new();
+        real.step(Step::Arrive(0)).await;
+        let slow = real.requests[0].clone();
+        real.step(Step::Answer(0)).await;
+        assert_eq!(real.results[0], Some(Outcome::Answered(0)));
+        let next = real.join(1, Instant::now() + Duration::from_secs(9));
+        assert_eq!((real.made.borrow().len(), next.now_or_never()), (2, None));
+        assert_eq!(slow.and_then(FutureExt::now_or_never), Some(Outcome::Answered(0)));
+    });
+}
