@@ -2,12 +2,13 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench
+.PHONY: help run test deps bench fuzz
 
 help:
 	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
 	@echo "make test   all checks and tests; installs what they need"
 	@echo "make bench  what a scrape costs, beside the floor; PEERS=\"name=/path\" beside other exporters too"
+	@echo "make fuzz   each fuzz target for FUZZ_SECONDS (60), side by side"
 	@echo "make deps   installs what the tests need, and nothing if it is there"
 
 run:
@@ -23,3 +24,6 @@ bench:
 	@scripts/deps.sh
 	@cargo build --quiet --release --package kamailio_exporter --package bench
 	@exec target/release/bench
+
+fuzz:
+	@exec scripts/fuzz.sh

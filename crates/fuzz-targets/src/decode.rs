@@ -1,0 +1,72 @@
+//! One packet: its header, and its body.
+
+use crate::body::Body;
+use kamailio_binrpc::wire::{self, MAX_BODY, MAX_DEPTH, MAX_VALUES, Nodes};
+use kamailio_binrpc::{Members, Value};
+
+/// The input is a packet. What its header says does not change with the bytes behind it; a body that is decoded and
+/// written again decodes to the same values; limits hold.
+pub fn decode(input: &[u8]) {
+    let known = header(input);
+    let mut nodes = Nodes::new();
+    let bodies = [known.and_then(|len| input.get(len..)), Some(input)];
+    for body in bodies.into_iter().flatten() {
+        if let Err(error) = nodes.decode(body) {
+            assert!(nodes.members(body).is_empty(), "values are left of a body that was refused");
+            assert!(!error.to_string().is_empty());
+            continue;
+        }
+        let records = nodes.members(body);
+        assert!(body.len() <= MAX_BODY && count(records, 0) <= MAX_VALUES);
+        let mut again = Body::default();
+        records.iter().for_each(|record| again.member(record));
+        let mut nodes_again = Nodes::new();
+        nodes_again
+            .decode(&again.bytes)
+            .unwrap_or_else(|error| panic!("written again it is refused: {error}"));
+        assert_eq!(nodes_again.members(&again.bytes), records);
+    }
+}
+
+/// The length of the header, if there is one; asked for at each length of its bytes.
+fn header(input: &[u8]) -> Option<usize> {
+    let whole = wire::header(input);
+    let mut before = None;
+    for len in 0..=input.len().min(LONGEST_HEADER) {
+        let now = wire::header(&input[..len]);
+        match (&before, &now) {
+            (None, Ok(None)) => {}
+            (None, _) => before = Some(now),
+            (Some(before), now) => assert_eq!(before, now, "more bytes change what the header says"),
+        }
+    }
+    if let Some(before) = before {
+        assert_eq!(before, whole);
+    }
+    whole.ok().flatten().map(|header| header.header_len)
+}
+
+/// Looks at each value in each way, and counts them.
+fn count(members: Members<'_>, depth: usize) -> usize {
+    assert!(depth <= MAX_DEPTH);
+    let mut found = 0;
+    for member in members {
+        found += 1;
+        let value = member.value;
+        assert_eq!(value.path(&[]), Some(value));
+        match value {
+            Value::Int(int) => {
+                let (signed, unsigned) = (int.signed(), int.unsigned());
+                assert!(signed as u64 == unsigned || int.size() == 4 && signed as u32 as u64 == unsigned);
+            }
+            Value::Double(double) => assert_eq!(double.value().is_none(), double.milli() == i64::MIN),
+            Value::Str(bytes) | Value::Bytes(bytes) => assert_eq!(value.bytes(), Some(bytes)),
+            Value::Struct(inside) | Value::Array(inside) => found += count(inside, depth + 1),
+        }
+    }
+    assert_eq!(members.first().is_none(), members.is_empty());
+    found
+}
+
+/// Two bytes, a length of four, a cookie of four.
+const LONGEST_HEADER: usize = 10;

@@ -1,0 +1,28 @@
+//! Test support: what each fuzz target does with an input. It panics if what has to hold for every input does not hold.
+//!
+//! libFuzzer calls these functions from `fuzz/`, which is outside the workspace; the tests of this crate call them with
+//! the inputs in `fuzz/regressions` and with the captures.
+
+mod body;
+mod decode;
+mod http;
+mod input;
+mod replies;
+mod seeds;
+mod session;
+mod walk;
+mod web_config;
+
+pub use decode::decode;
+pub use http::http;
+pub use seeds::{Seed, seeds};
+pub use session::session;
+pub use walk::walk;
+pub use web_config::web_config;
+
+/// A fuzz target.
+pub type Target = fn(&[u8]);
+
+/// All of them, by name.
+pub const TARGETS: [(&str, Target); 5] =
+    [("decode", decode), ("session", session), ("walk", walk), ("http", http), ("web_config", web_config)];

@@ -1,0 +1,75 @@
+#!/bin/sh
+# usage: fuzz.sh [TARGET...]
+#
+# Builds the fuzz targets and runs them side by side, all of them or those that are named, FUZZ_SECONDS each. An input
+# that breaks something is left in fuzz/artifacts/TARGET, and the exit code is 1: keep it in fuzz/regressions/TARGET, under a
+# name that says what it is, where the tests replay it. The stable toolchain is enough; what is needed beside it is a C++
+# compiler, for libFuzzer.
+set -eu
+cd "$(dirname "$0")/../fuzz"
+
+seconds=${FUZZ_SECONDS:-60}
+host=$(rustc -vV | sed -n 's/^host: //p')
+release=${CARGO_TARGET_DIR:-target}/$host/release
+
+main() {
+	if ! command -v c++ >/dev/null; then
+		echo "fuzz: there is no C++ compiler (c++), and libFuzzer is C++: install g++" >&2
+		exit 2
+	fi
+	[ $# -gt 0 ] || set -- decode session walk http web_config
+	build
+	(cd .. && cargo run --quiet --package fuzz-targets --bin seeds -- fuzz/corpus)
+	running=
+	for target in "$@"; do
+		mkdir -p "corpus/$target" "artifacts/$target" "regressions/$target"
+		run "$target" >"artifacts/$target.log" 2>&1 &
+		running="$running $target:$!"
+	done
+	failed=
+	for pair in $running; do
+		target=${pair%%:*}
+		wait "${pair#*:}" || failed="$failed $target"
+		summary "$target"
+	done
+	if [ -n "$failed" ]; then
+		for target in $failed; do
+			grep -m 1 -A 2 'panicked at\|ERROR: libFuzzer' "artifacts/$target.log" >&2 || tail -n 5 "artifacts/$target.log" >&2
+		done
+		echo "fuzz: FAILED:$failed; the inputs are in fuzz/artifacts, the logs are fuzz/artifacts/TARGET.log" >&2
+		exit 1
+	fi
+}
+
+# With the counters and tables that libFuzzer is guided by (LLVM's SanitizerCoverage). There is no unsafe code here that a
+# sanitizer would watch, and those would need a nightly toolchain.
+build() {
+	flags="--cfg fuzzing -Cpasses=sancov-module"
+	for option in level=4 inline-8bit-counters pc-table trace-compares; do
+		flags="$flags -Cllvm-args=-sanitizer-coverage-$option"
+	done
+	# The versions that are shipped, and libFuzzer's own beside them.
+	cp ../Cargo.lock Cargo.lock
+	RUSTFLAGS=$flags cargo build --quiet --release --target "$host"
+}
+
+# The limits on an input: what a target can take 1,000 times a second. On memory: far less than what would be noticed.
+run() {
+	case $1 in
+	http) limits="-max_len=1024" ;;
+	web_config) limits="-max_len=4096 -only_ascii=1" ;;
+	*) limits="-max_len=16384 -dict=binrpc.dict" ;;
+	esac
+	# shellcheck disable=SC2086 # a list of words
+	exec "$release/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=512 -print_final_stats=1 \
+		-artifact_prefix="artifacts/$1/" $limits "corpus/$1" "regressions/$1"
+}
+
+# One line: executions, and the coverage of the last line of progress.
+summary() {
+	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "artifacts/$1.log")
+	progress=$(grep -o 'cov: .* corp: [^ ]*' "artifacts/$1.log" | tail -n 1)
+	echo "fuzz: $1: ${runs:-?} executions in $seconds s, $progress"
+}
+
+main "$@"
