@@ -14,6 +14,14 @@ main() {
 	step "test" cargo test --workspace --all-features --tests --examples
 	step "doctest" cargo test --workspace --all-features --doc
 	step "doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+	# Licences, sources and duplicate versions of the dependencies.
+	step "deny" env PATH="$PWD/.run/cargo/bin:$PATH" cargo deny --locked check licenses sources bans
+	# What was found before is replayed by the tests; this looks for what was not.
+	if command -v c++ >/dev/null; then
+		step "fuzz" env FUZZ_SECONDS="${FUZZ_SECONDS:-20}" scripts/fuzz.sh
+	else
+		echo "== fuzz: not run, there is no C++ compiler (c++) to compile libFuzzer with"
+	fi
 	echo "== all passed, $(($(date +%s) - begin)) s"
 }
 
