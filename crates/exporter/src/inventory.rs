@@ -18,7 +18,7 @@ pub struct Inventory {
     listed: HashMap<Listing, Vec<String>>,
     /// What the server says about statistics, by `group.name`.
     help: HashMap<String, String>,
-    asked: Vec<Question>,
+    asked: HashSet<Question>,
 }
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct Group {
 }
 
 /// Something to ask a server that has the method for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
     /// Which methods there are.
     Methods,
@@ -93,15 +93,8 @@ impl Inventory {
             }
         }
         questions.extend(self.self_named().take(MAX_HELP));
-        questions.retain(|question| self.has(question.method()) && !self.asked.contains(question));
-        let mut unique = Vec::with_capacity(questions.len());
-        for question in questions {
-            if !unique.contains(&question) {
-                unique.push(question);
-            }
-        }
-        self.asked.extend(unique.iter().cloned());
-        unique
+        questions.retain(|question| self.has(question.method()) && self.asked.insert(question.clone()));
+        questions
     }
 
     /// The statistics whose names say what they are, and that need nothing but a sentence about them.
@@ -127,24 +120,26 @@ impl Inventory {
                 self.methods = Some(names.map(Vec::from).collect());
             }
             Question::Groups => {
-                let names = texts(records).into_iter();
+                let names = texts(records).take(MAX_GROUPS);
                 self.groups = names.map(|name| Group { name, statistics: None }).collect();
             }
             Question::Statistics(name) => {
+                let known: usize = self.groups.iter().flat_map(|group| &group.statistics).map(Vec::len).sum();
                 if let Some(group) = self.groups.iter_mut().find(|group| group.name == *name) {
-                    group.statistics = Some(texts(records));
+                    group.statistics =
+                        Some(texts(records).take(MAX_STATISTICS.saturating_sub(known)).collect());
                 }
             }
             Question::Help(group, name) => {
-                let text = texts(records).into_iter().next().unwrap_or_default();
+                let text = texts(records).next().unwrap_or_default();
                 // counters/counters.c says so of what was registered without a description.
                 if !text.contains("(no description)") {
                     self.help.insert(format!("{group}.{name}"), text);
                 }
             }
             Question::Listing(listing) => {
-                let values = records.iter().flat_map(|record| leaves(record.value, listing.path)).collect();
-                self.listed.insert(*listing, values);
+                let values = records.iter().flat_map(|record| leaves(record.value, listing.path));
+                self.listed.insert(*listing, values.take(MAX_LISTED).collect());
             }
         }
     }
@@ -210,16 +205,19 @@ impl Inventory {
     }
 }
 
-fn texts(records: Members<'_>) -> Vec<String> {
-    let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.bytes()?).ok());
-    texts.map(str::to_owned).collect()
+fn texts(records: Members<'_>) -> impl Iterator<Item = String> {
+    records.iter().filter_map(|record| text(record.value))
+}
+
+fn text(value: Value<'_>) -> Option<String> {
+    let bytes = value.bytes().filter(|bytes| bytes.len() <= MAX_TEXT)?;
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
 /// The texts and numbers at the end of a path whose names may repeat.
 fn leaves(value: Value<'_>, path: &[&str]) -> Vec<String> {
     let Some((name, rest)) = path.split_first() else {
-        let text = value.bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
-        return text.or_else(|| value.signed().map(|number| number.to_string())).into_iter().collect();
+        return text(value).or_else(|| value.signed().map(|number| number.to_string())).into_iter().collect();
     };
     let members = value.members().into_iter().flatten().filter(|member| member.name == Some(name.as_bytes()));
     members.flat_map(|member| leaves(member.value, rest)).collect()
@@ -233,14 +231,74 @@ const STRUCT_BYTES: usize = 8 * 1024 - 64;
 
 /// Questions about single statistics, which all go out in one write.
 const MAX_HELP: usize = 500;
+/// Groups of statistics: a Kamailio with all modules has sixty. Each is a question.
+const MAX_GROUPS: usize = 500;
+/// Statistics of all groups: a Kamailio with all modules has a thousand, scripts add their own.
+const MAX_STATISTICS: usize = 20_000;
+/// What a method can be called with: each is a call in every scrape.
+const MAX_LISTED: usize = 500;
+/// Bytes of a name or a help text; longer ones are ignored.
+const MAX_TEXT: usize = 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collectors::ALL;
+    use kamailio_binrpc::Arg;
+    use kamailio_binrpc::wire::{self, Cookie, Kind, Nodes};
 
     fn group(name: &str, statistics: usize) -> Group {
         let statistics = (0..statistics).map(|number| format!("statistic_{number:03}")).collect();
         Group { name: name.to_owned(), statistics: Some(statistics) }
+    }
+
+    #[test]
+    fn a_server_that_claims_to_have_very_much_is_not_asked_about_all_of_it() {
+        let names: Vec<String> = (0..100_000).map(|number| format!("g{number}")).collect();
+        let long = "x".repeat(MAX_TEXT + 1);
+        let mut records: Vec<Arg<'_>> = vec![Arg::from(long.as_str())];
+        records.extend(names.iter().map(|name| Arg::from(name.as_str())));
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, Cookie(1), &records, &mut packet).unwrap();
+        let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
+        let mut nodes = Nodes::new();
+        nodes.decode(&body).unwrap();
+        let records = nodes.members(&body);
+
+        let selection = Selection::parse("all").unwrap();
+        let mut inventory = Inventory::default();
+        for question in inventory.questions(&selection) {
+            if question == Question::Groups {
+                inventory.take(&question, records);
+            }
+        }
+        inventory.methods = Some(ALL.iter().map(|collector| collector.method.as_bytes().to_vec()).collect());
+        inventory.methods.iter_mut().for_each(|methods| {
+            methods.extend(["cnt.list_vars", "cnt.help"].map(|method| method.as_bytes().to_vec()));
+            methods.extend(listings().map(|listing| listing.method.as_bytes().to_vec()));
+        });
+        let mut asked = 0;
+        loop {
+            let questions = inventory.questions(&selection);
+            if questions.is_empty() {
+                break;
+            }
+            asked += questions.len();
+            questions.iter().for_each(|question| inventory.take(question, records));
+        }
+        assert!(asked <= MAX_GROUPS + MAX_HELP + listings().count(), "{asked}");
+        let statistics: usize =
+            inventory.groups.iter().flat_map(|group| &group.statistics).map(Vec::len).sum();
+        assert_eq!((inventory.groups.len(), statistics), (MAX_GROUPS, MAX_STATISTICS));
+        assert!(listings().all(|listing| inventory.listed(listing).len() <= MAX_LISTED));
+        assert!(inventory.groups.iter().all(|group| group.name.len() <= MAX_TEXT));
+    }
+
+    fn listings() -> impl Iterator<Item = Listing> {
+        ALL.iter().filter_map(|collector| match collector.call {
+            Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing),
+            _ => None,
+        })
     }
 
     #[test]
