@@ -13,6 +13,8 @@ pub struct Samples {
     /// Of all families, in one piece of memory: a hundred families would else be as many allocations.
     samples: Vec<Sample>,
     labels: Vec<u8>,
+    /// Bytes of labels that the page will have: rows share theirs here and not there.
+    written: usize,
     /// With the hash, so that the table grows without hashing again.
     seen: HashTable<(u64, FamilyId, Labels)>,
     hasher: DefaultHashBuilder,
@@ -60,6 +62,7 @@ impl Samples {
             families: Vec::new(),
             samples: Vec::with_capacity(samples),
             labels: Vec::with_capacity(samples * USUAL_LABELS),
+            written: 0,
             seen: HashTable::with_capacity(samples),
             hasher: DefaultHashBuilder::default(),
             foreign: ForeignFamilies::new(limit),
@@ -68,7 +71,10 @@ impl Samples {
 
     /// Adds a sample.
     pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> Pushed {
-        let Self { limit, families, samples, labels: text, seen, hasher, .. } = self;
+        let Self { limit, families, samples, labels: text, written, seen, hasher, .. } = self;
+        if labels.is_lost() || *written + labels.range().len() > MAX_WRITTEN {
+            return Pushed::OverLimit;
+        }
         let key = |labels: Labels| labels.slice(text);
         let hash = hasher.hash_one((family, key(labels)));
         if seen.find(hash, |&(h, f, l)| h == hash && f == family && key(l) == key(labels)).is_some() {
@@ -81,6 +87,7 @@ impl Samples {
         if chain.len >= *limit {
             return Pushed::OverLimit;
         }
+        *written += labels.range().len();
         seen.insert_unique(hash, (hash, family, labels), |&(hash, ..)| hash);
         let place = samples.len();
         samples.push(Sample { labels, value, next: None });
@@ -98,13 +105,17 @@ impl Samples {
         self.extend_labels(Labels::NONE, labels)
     }
 
-    /// Writes `base`'s labels once more, and some after them.
+    /// Writes `base`'s labels once more, and some after them. Where there is no room for them, samples with them are over
+    /// the limit.
     pub fn extend_labels<V: AsRef<[u8]>>(
         &mut self,
         base: Labels,
         labels: impl IntoIterator<Item = (&'static str, V)>,
     ) -> Labels {
         let start = self.labels.len();
+        if base.is_lost() || start > MAX_WRITTEN {
+            return Labels::LOST;
+        }
         self.labels.extend_from_within(base.range());
         if base.start != base.end {
             self.labels.pop();
@@ -113,7 +124,8 @@ impl Samples {
             self.labels.push(if self.labels.len() == start { b'{' } else { b',' });
             self.labels.extend_from_slice(name.as_bytes());
             self.labels.extend_from_slice(b"=\"");
-            escape_label(value.as_ref(), &mut self.labels);
+            let value = value.as_ref();
+            escape_label(value.get(..MAX_VALUE).unwrap_or(value), &mut self.labels);
             self.labels.push(b'"');
         }
         if self.labels.len() > start {
@@ -147,12 +159,19 @@ impl Labels {
     /// No labels.
     pub const NONE: Self = Self { start: 0, end: 0 };
 
-    /// A range that does not fit into 4 GiB of labels cannot come from replies whose size is limited; it is no labels.
+    /// Those that there was no room for.
+    const LOST: Self = Self { start: u32::MAX, end: u32::MAX };
+
+    /// A range that does not fit into 4 GiB of labels cannot come from labels whose size is limited.
     fn new(start: usize, end: usize) -> Self {
         match (u32::try_from(start), u32::try_from(end)) {
             (Ok(start), Ok(end)) => Self { start, end },
-            _ => Self::NONE,
+            _ => Self::LOST,
         }
+    }
+
+    fn is_lost(self) -> bool {
+        self.start == u32::MAX
     }
 
     fn range(self) -> std::ops::Range<usize> {
@@ -184,6 +203,11 @@ pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Bytes of a label's value, before it is escaped; the rest is cut off. A SIP URI of a kilobyte fits into no datagram.
+const MAX_VALUE: usize = 1024;
+/// Bytes of labels in a page. 10,000 dispatcher destinations take 4 MB; without it a reply of 8 MiB, whose labels are
+/// escaped and stand in 17 families, would be a page of 400 MB.
+const MAX_WRITTEN: usize = 16 << 20;
 /// How many samples a scrape brings as a rule: room for them from the start.
 const USUAL: usize = 1000;
 /// Bytes of labels that a sample has as a rule; many share those of their row.
@@ -232,6 +256,31 @@ mod tests {
         assert_eq!(text(&samples, 4), [("{a=\"x\"}".to_owned(), Number::Signed(3))]);
         assert_eq!(samples.len(), 2);
         assert_eq!(text(&samples, 99), []);
+    }
+
+    #[test]
+    fn a_value_has_a_limit_and_so_have_all_labels_together() {
+        let mut samples = Samples::new(usize::MAX);
+        let labels = samples.labels([("x", [0xff_u8; 5000])]);
+        assert_eq!(samples.push(0, labels, Number::Unsigned(1)), Pushed::Added);
+        assert_eq!(text(&samples, 0)[0].0, format!("{{x=\"{}\"}}", "\u{fffd}".repeat(MAX_VALUE)));
+        // One row whose labels many samples share, and many rows.
+        let row = samples.labels([("x", [b'"'; MAX_VALUE])]);
+        let mut pushed: Vec<_> =
+            (1..10_000).map(|family| samples.push(family, row, Number::Unsigned(1))).collect();
+        assert_eq!(
+            pushed.iter().filter(|pushed| **pushed == Pushed::Added).count(),
+            (MAX_WRITTEN - 3 * MAX_VALUE - 6) / (2 * MAX_VALUE + 6)
+        );
+        pushed.clear();
+        for row in 0..10_000_u32 {
+            let labels = samples.labels([("x", &[b'x'; MAX_VALUE][..]), ("row", row.to_string().as_bytes())]);
+            let labels = samples.extend_labels(labels, [("y", "z")]);
+            pushed.push(samples.push(0, labels, Number::Unsigned(1)));
+        }
+        // What was left had room for one.
+        assert!(pushed.iter().skip(1).all(|pushed| *pushed == Pushed::OverLimit));
+        assert!(samples.labels.len() <= MAX_WRITTEN + 4096, "{}", samples.labels.len());
     }
 
     #[test]
