@@ -3,7 +3,7 @@ use fake_kamailio::{Captures, Fake};
 use std::path::PathBuf;
 
 /// What differs from run to run and from machine to machine.
-fn is_stable(line: &str) -> bool {
+pub(crate) fn is_stable(line: &str) -> bool {
     let volatile =
         ["process_", "kamailio_exporter_build_info{", "kamailio_scrape_collector_duration_seconds{"];
     !volatile.iter().any(|start| line.starts_with(start))

@@ -38,6 +38,8 @@ mod pages;
 mod peer;
 /// A Pushgateway, and what can go wrong with it.
 mod push;
+/// What holds for any replies.
+mod properties;
 /// The web configuration changes under a running exporter.
 mod reload;
 /// A capture as a page of samples, and as the index has it.
