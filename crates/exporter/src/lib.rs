@@ -29,7 +29,7 @@ pub mod scrape;
 pub mod selection;
 pub mod self_metrics;
 pub mod service;
-pub mod terminal;
 pub mod shared;
+pub mod terminal;
 pub mod walk;
 pub mod web;

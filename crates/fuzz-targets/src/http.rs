@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use kamailio_binrpc::Target;
-use kamailio_exporter::exporter::Exporter;
+use kamailio_exporter::exporter::{Exporter, Settings};
 use kamailio_exporter::fetch::Url;
 use kamailio_exporter::selection::Selection;
 use kamailio_exporter::self_metrics::Program;
@@ -15,6 +15,7 @@ use kamailio_exporter::{duration, exposition};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use testbed::{Syntax, check_exposition};
 use tokio::runtime::{Builder, Runtime};
@@ -135,7 +136,12 @@ thread_local! {
 
 fn place() -> Place {
     let target = "unix:/nonexistent/ctl".parse().expect("a target");
-    let exporter = Exporter::new(target, Selection::parse("auto").expect("a selection"), 10_000, Vec::new());
+    let settings = Settings {
+        selection: Selection::parse("auto").expect("a selection"),
+        max_series: 10_000,
+        set_names: Vec::new(),
+    };
+    let exporter = Exporter::new(target, Arc::new(settings));
     let paths = Paths {
         telemetry: "/metrics".to_owned(),
         rtpengine: None,

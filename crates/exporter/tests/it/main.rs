@@ -28,18 +28,18 @@ mod life;
 mod limits;
 /// What the values of one module or another mean.
 mod meanings;
-/// One exposition, printed or in a file.
-mod once;
 /// Shared runs against a model of them.
 mod model;
+/// One exposition, printed or in a file.
+mod once;
 /// Pages of others.
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.
 mod peer;
-/// A Pushgateway, and what can go wrong with it.
-mod push;
 /// What holds for any replies.
 mod properties;
+/// A Pushgateway, and what can go wrong with it.
+mod push;
 /// The web configuration changes under a running exporter.
 mod reload;
 /// A capture as a page of samples, and as the index has it.
