@@ -2,16 +2,18 @@
 
 use crate::captures::Captures;
 use crate::packet::Packet;
-use crate::script::{Script, Then};
+use crate::script::{Mangled, Script, Then};
 use crate::server::Server;
-use kamailio_binrpc::Target;
 use kamailio_binrpc::wire::Kind;
+use kamailio_binrpc::{Cookie, Target};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, fs, io, process};
 
-/// A running server. What it does can be changed at any time and goes for the calls that it has not answered yet.
+/// A running server. What it does can be changed at any time and goes for the calls that it has not answered yet. Where a
+/// method's answer can be spoiled, `*` is any method.
 /// Dropping it closes its connections and removes its sockets.
 pub struct Fake {
     server: Server,
@@ -143,7 +145,30 @@ impl Fake {
 
     /// Answers a method with these bytes, which need not be a packet.
     pub fn garbage(&self, method: &str, bytes: &[u8]) {
-        self.server.script().garbage.insert(method.to_owned(), bytes.to_vec());
+        let bytes = bytes.to_vec();
+        self.mangle(method, Then::GoOn, move |_, _| vec![bytes.clone()]);
+    }
+
+    /// Answers a method with what is made of the call's cookie and the packet that would be sent: datagrams, or parts of
+    /// a stream.
+    pub fn mangle(
+        &self,
+        method: &str,
+        then: Then,
+        make: impl Fn(Cookie, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) {
+        let mangled = Mangled { then, make: Arc::new(make) };
+        self.server.script().mangled.insert(method.to_owned(), mangled);
+    }
+
+    /// Sends the reply to a method behind the next one. Only on streams: a datagram that is awaited is waited for.
+    pub fn postpone(&self, method: &str) {
+        self.server.script().postponed.insert(method.to_owned());
+    }
+
+    /// Says something on each stream before it is asked anything.
+    pub fn greet(&self, bytes: &[u8]) {
+        self.server.script().greeting = bytes.to_vec();
     }
 
     /// Accepts connections and closes them, as Kamailio does from the 129th on.

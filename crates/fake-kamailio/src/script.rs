@@ -5,6 +5,7 @@ use crate::packet::{self, Packet};
 use kamailio_binrpc::wire::Kind;
 use kamailio_binrpc::{Arg, Cookie, Value, wire};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What happens after a reply that was cut short.
@@ -14,10 +15,21 @@ pub enum Then {
     GoOn,
     /// The connection is closed.
     Close,
+    /// What was sent last is sent again and again, until the client is gone or the server behaves.
+    Repeat,
 }
 
-/// The captures and all that a test wants to be otherwise.
-#[derive(Debug)]
+/// What is sent in place of a good reply: datagrams, which are written one after the other to a stream.
+type Mangle = dyn Fn(Cookie, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
+
+/// How a reply is mangled.
+#[derive(Clone)]
+pub(crate) struct Mangled {
+    pub(crate) then: Then,
+    pub(crate) make: Arc<Mangle>,
+}
+
+/// The captures and all that a test wants to be otherwise. A method of [`ANY`] is any that is not named.
 pub(crate) struct Script {
     pub(crate) captures: Captures,
     pub(crate) refuse: bool,
@@ -28,7 +40,9 @@ pub(crate) struct Script {
     pub(crate) skipped: HashSet<String>,
     pub(crate) truncated: HashMap<String, (usize, Then)>,
     pub(crate) declared: HashMap<String, u32>,
-    pub(crate) garbage: HashMap<String, Vec<u8>>,
+    pub(crate) mangled: HashMap<String, Mangled>,
+    pub(crate) postponed: HashSet<String>,
+    pub(crate) greeting: Vec<u8>,
     pub(crate) overridden: HashMap<String, Packet>,
     pub(crate) removed: HashSet<String>,
     pub(crate) close_after: Option<usize>,
@@ -42,6 +56,10 @@ pub(crate) struct Reaction {
     pub(crate) datagrams: Vec<usize>,
     pub(crate) chop: Option<(usize, Duration)>,
     pub(crate) close: bool,
+    /// What is sent again and again after that.
+    pub(crate) repeat: Vec<u8>,
+    /// Whether the next reply goes out first.
+    pub(crate) postponed: bool,
 }
 
 impl Script {
@@ -56,7 +74,9 @@ impl Script {
             skipped: HashSet::new(),
             truncated: HashMap::new(),
             declared: HashMap::new(),
-            garbage: HashMap::new(),
+            mangled: HashMap::new(),
+            postponed: HashSet::new(),
+            greeting: Vec::new(),
             overridden: HashMap::new(),
             removed: HashSet::new(),
             close_after: None,
@@ -72,27 +92,41 @@ impl Script {
         args: &[String],
         answered: usize,
     ) -> Reaction {
-        if self.silent || self.skipped.contains(method) {
+        if self.silent || is_in(&self.skipped, method) {
             return Reaction::default();
         }
         let packet = self.answer(payload, method, args);
-        let declared = self.declared.get(method).copied().unwrap_or(packet.body.len() as u32);
+        let declared = get(&self.declared, method).copied().unwrap_or(packet.body.len() as u32);
         let (mut bytes, header_len) = packet.bytes(cookie, declared);
         let mut datagrams = crate::chunks::datagrams(header_len, &packet.body);
-        if let Some(garbage) = self.garbage.get(method) {
-            (bytes, datagrams) = (garbage.clone(), vec![garbage.len()]);
-        }
         let mut close = self.close_after.is_some_and(|most| answered + 1 >= most);
-        if let Some((len, then)) = self.truncated.get(method) {
+        let mut repeat = Vec::new();
+        if let Some(Mangled { then, make }) = get(&self.mangled, method) {
+            let pieces = make(cookie, &bytes);
+            // A datagram has room for so much.
+            datagrams = pieces.iter().flat_map(|piece| piece.chunks(MOST_BYTES).map(<[u8]>::len)).collect();
+            bytes = pieces.concat();
+            close |= *then == Then::Close;
+            if *then == Then::Repeat {
+                repeat = pieces.last().cloned().unwrap_or_default();
+            }
+        }
+        if let Some((len, then)) = get(&self.truncated, method) {
             bytes.truncate(*len);
             close |= *then == Then::Close;
         }
-        let delay = self.delays.get(method).copied().unwrap_or(self.delay);
-        Reaction { delay, bytes, datagrams, chop: self.chop, close }
+        let delay = get(&self.delays, method).copied().unwrap_or(self.delay);
+        let postponed = is_in(&self.postponed, method);
+        Reaction { delay, bytes, datagrams, chop: self.chop, close, repeat, postponed }
+    }
+
+    /// Whether there is something to send without end.
+    pub(crate) fn repeats(&self) -> bool {
+        self.mangled.values().any(|mangled| mangled.then == Then::Repeat)
     }
 
     fn answer(&self, payload: &[u8], method: &str, args: &[String]) -> Packet {
-        if let Some(packet) = self.overridden.get(method) {
+        if let Some(packet) = get(&self.overridden, method) {
             return packet.clone();
         }
         if method == "system.listMethods" && !self.removed.is_empty() {
@@ -132,3 +166,17 @@ pub(crate) fn call(payload: &[u8]) -> Option<(String, Vec<String>)> {
     })
     .flatten()
 }
+
+/// What was said of a method, or else of any.
+fn get<'m, T>(map: &'m HashMap<String, T>, method: &str) -> Option<&'m T> {
+    map.get(method).or_else(|| map.get(ANY))
+}
+
+fn is_in(set: &HashSet<String>, method: &str) -> bool {
+    set.contains(method) || set.contains(ANY)
+}
+
+/// In place of a method's name.
+const ANY: &str = "*";
+/// Of a datagram, well within what unix and UDP sockets take.
+const MOST_BYTES: usize = 60_000;

@@ -25,7 +25,6 @@ struct Listening {
     handle: JoinHandle<()>,
 }
 
-#[derive(Debug)]
 struct Shared {
     script: Mutex<Script>,
     counts: Mutex<Counts>,
@@ -158,6 +157,11 @@ impl Shared {
         *stopped
     }
 
+    /// Whether to repeat what was said, after so long.
+    fn goes_on(&self, pause: Duration) -> bool {
+        !self.pause(pause) && lock(&self.script).repeats()
+    }
+
     fn react(&self, cookie: Cookie, payload: &[u8], answered: usize) -> Reaction {
         let Some((method, args)) = script::call(payload) else {
             return bad_request(cookie, "bad request method: record doesn't match type");
@@ -248,17 +252,28 @@ fn answer_stream(shared: &Shared, stream: &mut Stream) -> io::Result<()> {
     let mut unread = Vec::new();
     let mut buffer = vec![0; MOST_BYTES];
     let mut answered = 0;
+    let mut postponed = Vec::new();
+    let greeting = lock(&shared.script).greeting.clone();
+    stream.write_all(&greeting)?;
     loop {
-        while let Some(reaction) = next_reaction(shared, &mut unread, answered) {
+        while let Some(mut reaction) = next_reaction(shared, &mut unread, answered) {
             if shared.pause(reaction.delay) {
                 return Ok(());
             }
+            if reaction.postponed {
+                postponed = reaction.bytes;
+                continue;
+            }
+            reaction.bytes.append(&mut postponed);
             let (size, pause) = reaction.chop.unwrap_or((reaction.bytes.len().max(1), Duration::ZERO));
             for chunk in reaction.bytes.chunks(size) {
                 stream.write_all(chunk)?;
                 if shared.pause(pause) {
                     return Ok(());
                 }
+            }
+            while !reaction.repeat.is_empty() && shared.goes_on(Duration::ZERO) {
+                stream.write_all(&reaction.repeat)?;
             }
             answered += usize::from(!reaction.bytes.is_empty());
             if reaction.close {
@@ -324,6 +339,11 @@ fn answer_datagrams<P>(
             }
             rest = after;
         }
+        while !reaction.repeat.is_empty() && shared.goes_on(BREATH) {
+            if send(&reaction.repeat, &peer).is_err() {
+                break;
+            }
+        }
     }
 }
 
@@ -343,7 +363,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const MOST_CONNECTIONS: usize = 128;
 /// `STREAM_BUF_SIZE` and `DGRAM_BUF_SIZE`.
 const MOST_BYTES: usize = 65_535;
-/// After an accept that failed, of which the system may have too few files.
+/// After an accept that failed, of which the system may have too few files, and between datagrams without end.
 const BREATH: Duration = Duration::from_millis(10);
 /// How often to look up from waiting for a datagram, in case the server has been stopped.
 const LOOK_UP: Duration = Duration::from_millis(20);

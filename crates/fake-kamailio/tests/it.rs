@@ -187,6 +187,38 @@ fn delays_chops_skips_truncates_and_closes() {
 }
 
 #[test]
+fn mangles_postpones_greets_and_repeats() {
+    let fake = Fake::start();
+    fake.greet(b"220 ");
+    fake.postpone("core.version");
+    fake.mangle("*", Then::GoOn, |Cookie(cookie), good| vec![vec![cookie as u8], good[..2].to_vec()]);
+    let mut stream = TcpStream::connect(address(&fake.tcp())).unwrap();
+    stream.write_all(&[request("core.version", &[]), request("core.uptime", &[])].concat()).unwrap();
+    let mut answer = [0; 4 + 3 + 3];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"220 \x07\xa1\x10\x07\xa1\x10");
+
+    fake.mangle("core.info", Then::Repeat, |_, _| vec![b"once".to_vec(), b"again".to_vec()]);
+    stream.write_all(&request("core.info", &[])).unwrap();
+    let mut answer = [0; 4 + 5 * 1000];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer[..4], b"once");
+    assert!(answer[4..].chunks(5).all(|chunk| chunk == b"again"));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.send_to(&request("core.info", &[]), address(&fake.udp())).unwrap();
+    let got: Vec<_> = (0..4).map(|_| socket.recv(&mut answer).unwrap()).collect();
+    assert_eq!(got, [4, 5, 5, 5]);
+    fake.behave();
+    wait_for(|| {
+        socket.send_to(&request("core.uptime", &[]), address(&fake.udp())).unwrap();
+        socket.recv(&mut answer).unwrap() > 5
+    });
+    stream.shutdown(std::net::Shutdown::Both).unwrap();
+    wait_for(|| fake.connections().open == 0);
+}
+
+#[test]
 fn refuses_and_is_silent() {
     let fake = Fake::start();
     fake.refuse(true);
@@ -255,7 +287,7 @@ fn stops_and_leaves_nothing_behind() {
     assert!(client(&again.tcp()).call("core.uptime", &[]).unwrap().records().is_ok());
 }
 
-fn wait_for(condition: impl Fn() -> bool) {
+fn wait_for(mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(5);
     while !condition() {
         assert!(Instant::now() < until, "it did not come to pass within 5 s");
