@@ -126,6 +126,9 @@ impl Exporter {
         if memory.known.is_none() && known.is_some() {
             let collectors = names(scrape.outcomes.iter().map(|outcome| &ALL[outcome.collector]));
             tracing::info!(target = %self.target, collectors, "Kamailio answers");
+            if scrape.inventory.as_ref().is_some_and(|inventory| inventory.is_cut()) {
+                tracing::warn!(target = %self.target, "Kamailio has more names than the exporter takes: some are left out");
+            }
         }
         memory.known = known;
         if memory.answered.replace(scrape.answered) != Some(scrape.answered) && !scrape.answered {

@@ -6,6 +6,7 @@ use crate::collector::{Call, Listing};
 use crate::collectors::statistics;
 use crate::selection::Selection;
 use kamailio_binrpc::{Members, Value};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// What a server has.
@@ -19,6 +20,10 @@ pub struct Inventory {
     /// What the server says about statistics, by `group.name`.
     help: HashMap<String, String>,
     asked: HashSet<Question>,
+    /// Bytes of names and texts so far.
+    size: usize,
+    /// Whether there was more than is taken.
+    cut: bool,
 }
 
 #[derive(Debug)]
@@ -112,26 +117,26 @@ impl Inventory {
         self.help.get(statistic).map_or("", String::as_str)
     }
 
-    /// Takes the answer to a question.
+    /// Takes the answer to a question, as much of it as there is room for.
     pub fn take(&mut self, question: &Question, records: Members<'_>) {
         match question {
             Question::Methods => {
                 let names = records.iter().filter_map(|method| method.value.bytes());
-                self.methods = Some(names.map(Vec::from).collect());
+                let names: HashSet<_> = names.filter(|name| self.has_room(name)).map(Vec::from).collect();
+                self.methods = Some(names);
             }
             Question::Groups => {
-                let names = texts(records).take(MAX_GROUPS);
+                let names = self.texts(records, MAX_GROUPS).into_iter();
                 self.groups = names.map(|name| Group { name, statistics: None }).collect();
             }
             Question::Statistics(name) => {
-                let known: usize = self.groups.iter().flat_map(|group| &group.statistics).map(Vec::len).sum();
+                let names = self.texts(records, usize::MAX);
                 if let Some(group) = self.groups.iter_mut().find(|group| group.name == *name) {
-                    group.statistics =
-                        Some(texts(records).take(MAX_STATISTICS.saturating_sub(known)).collect());
+                    group.statistics = Some(names);
                 }
             }
             Question::Help(group, name) => {
-                let text = texts(records).next().unwrap_or_default();
+                let text = self.texts(records, 1).into_iter().next().unwrap_or_default();
                 // counters/counters.c says so of what was registered without a description.
                 if !text.contains("(no description)") {
                     self.help.insert(format!("{group}.{name}"), text);
@@ -139,9 +144,44 @@ impl Inventory {
             }
             Question::Listing(listing) => {
                 let values = records.iter().flat_map(|record| leaves(record.value, listing.path));
-                self.listed.insert(*listing, values.take(MAX_LISTED).collect());
+                let values = self.at_most(MAX_LISTED, values.map(Cow::Owned));
+                self.listed.insert(*listing, values);
             }
         }
+    }
+
+    /// Whether the server has more than the exporter takes of it.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn texts(&mut self, records: Members<'_>, most: usize) -> Vec<String> {
+        let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.bytes()?).ok());
+        self.at_most(most, texts.map(Cow::Borrowed))
+    }
+
+    fn at_most<'t>(&mut self, most: usize, texts: impl Iterator<Item = Cow<'t, str>>) -> Vec<String> {
+        let mut taken = Vec::new();
+        for text in texts {
+            if taken.len() == most {
+                self.cut = true;
+                break;
+            }
+            if self.has_room(text.as_bytes()) {
+                taken.push(text.into_owned());
+            }
+        }
+        taken
+    }
+
+    fn has_room(&mut self, text: &[u8]) -> bool {
+        let size = self.size + text.len() + NAME_OVERHEAD;
+        let fits = text.len() <= MAX_NAME && size <= MAX_SIZE;
+        if fits {
+            self.size = size;
+        }
+        self.cut |= !fits;
+        fits
     }
 
     /// Whether the server has a method, as far as is known.
@@ -205,19 +245,11 @@ impl Inventory {
     }
 }
 
-fn texts(records: Members<'_>) -> impl Iterator<Item = String> {
-    records.iter().filter_map(|record| text(record.value))
-}
-
-fn text(value: Value<'_>) -> Option<String> {
-    let bytes = value.bytes().filter(|bytes| bytes.len() <= MAX_TEXT)?;
-    std::str::from_utf8(bytes).ok().map(str::to_owned)
-}
-
 /// The texts and numbers at the end of a path whose names may repeat.
 fn leaves(value: Value<'_>, path: &[&str]) -> Vec<String> {
     let Some((name, rest)) = path.split_first() else {
-        return text(value).or_else(|| value.signed().map(|number| number.to_string())).into_iter().collect();
+        let text = value.bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
+        return text.or_else(|| value.signed().map(|number| number.to_string())).into_iter().collect();
     };
     let members = value.members().into_iter().flatten().filter(|member| member.name == Some(name.as_bytes()));
     members.flat_map(|member| leaves(member.value, rest)).collect()
@@ -229,23 +261,24 @@ const MEMBER_OVERHEAD: usize = 28;
 /// that stats.fetch is a fault, with two lines in Kamailio's log for each statistic that did not fit.
 const STRUCT_BYTES: usize = 8 * 1024 - 64;
 
+/// Groups of statistics, each of which is a question and a call. Kamailio with all its modules has about sixty.
+const MAX_GROUPS: usize = 500;
+/// Values of a listing, each of which is a call in every scrape.
+const MAX_LISTED: usize = 1000;
+/// Bytes of a name or a text. What is longer does not fit into one of Kamailio's structs either.
+const MAX_NAME: usize = 1024;
+/// Bytes of all names and texts: more than 20,000 statistics. They are kept from scrape to scrape.
+const MAX_SIZE: usize = 2 << 20;
+/// What a name takes in memory besides its bytes.
+const NAME_OVERHEAD: usize = 64;
 /// Questions about single statistics, which all go out in one write.
 const MAX_HELP: usize = 500;
-/// Groups of statistics: a Kamailio with all modules has sixty. Each is a question.
-const MAX_GROUPS: usize = 500;
-/// Statistics of all groups: a Kamailio with all modules has a thousand, scripts add their own.
-const MAX_STATISTICS: usize = 20_000;
-/// What a method can be called with: each is a call in every scrape.
-const MAX_LISTED: usize = 500;
-/// Bytes of a name or a help text; longer ones are ignored.
-const MAX_TEXT: usize = 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::collectors::ALL;
-    use kamailio_binrpc::Arg;
-    use kamailio_binrpc::wire::{self, Cookie, Kind, Nodes};
+    use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
 
     fn group(name: &str, statistics: usize) -> Group {
         let statistics = (0..statistics).map(|number| format!("statistic_{number:03}")).collect();
@@ -255,7 +288,7 @@ mod tests {
     #[test]
     fn a_server_that_claims_to_have_very_much_is_not_asked_about_all_of_it() {
         let names: Vec<String> = (0..100_000).map(|number| format!("g{number}")).collect();
-        let long = "x".repeat(MAX_TEXT + 1);
+        let long = "x".repeat(MAX_NAME + 1);
         let mut records: Vec<Arg<'_>> = vec![Arg::from(long.as_str())];
         records.extend(names.iter().map(|name| Arg::from(name.as_str())));
         let mut packet = Vec::new();
@@ -289,9 +322,10 @@ mod tests {
         assert!(asked <= MAX_GROUPS + MAX_HELP + listings().count(), "{asked}");
         let statistics: usize =
             inventory.groups.iter().flat_map(|group| &group.statistics).map(Vec::len).sum();
-        assert_eq!((inventory.groups.len(), statistics), (MAX_GROUPS, MAX_STATISTICS));
+        assert_eq!(inventory.groups.len(), MAX_GROUPS);
+        assert!(statistics * NAME_OVERHEAD < MAX_SIZE && inventory.is_cut(), "{statistics}");
         assert!(listings().all(|listing| inventory.listed(listing).len() <= MAX_LISTED));
-        assert!(inventory.groups.iter().all(|group| group.name.len() <= MAX_TEXT));
+        assert!(inventory.groups.iter().all(|group| group.name.len() <= MAX_NAME));
     }
 
     fn listings() -> impl Iterator<Item = Listing> {
@@ -320,5 +354,45 @@ mod tests {
             let bytes: usize = call.iter().skip(1).map(|name| 2 + name.len() + 1 + 2 + 21).sum();
             assert!(bytes + 10 * 44 <= 8 * 1024, "{bytes}");
         }
+    }
+
+    /// A reply of texts.
+    fn reply(texts: impl Iterator<Item = String>) -> Vec<u8> {
+        let texts: Vec<_> = texts.collect();
+        let texts: Vec<Arg<'_>> = texts.iter().map(|text| text.as_str().into()).collect();
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, Cookie(1), &texts, &mut packet).unwrap();
+        packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+    }
+
+    fn take(inventory: &mut Inventory, question: &Question, body: &[u8]) {
+        let mut nodes = Nodes::new();
+        nodes.decode(body).unwrap();
+        inventory.take(question, nodes.members(body));
+    }
+
+    #[test]
+    fn of_a_server_with_more_names_than_any_has_only_some_are_taken() {
+        let mut inventory = Inventory::of(&["cnt.list_vars"], &[]);
+        take(&mut inventory, &Question::Groups, &reply((0..500).map(|number| format!("group{number}"))));
+        assert!(!inventory.is_cut());
+        take(&mut inventory, &Question::Groups, &reply((0..200_000).map(|number| format!("group{number}"))));
+        assert_eq!((inventory.groups.len(), inventory.is_cut()), (500, true));
+        let many = reply((0..200_000).map(|number| format!("statistic{number}")));
+        for group in 0..5 {
+            take(&mut inventory, &Question::Statistics(format!("group{group}")), &many);
+        }
+        let statistics = inventory.groups.iter().flat_map(|group| group.statistics.iter().flatten());
+        let (count, bytes) =
+            statistics.fold((0, 0), |(n, bytes), text| (n + 1, bytes + text.capacity() + 24));
+        assert!((20_000..40_000).contains(&count) && bytes < 2 << 20, "{count} of {bytes} bytes");
+    }
+
+    #[test]
+    fn a_name_that_no_request_has_room_for_is_not_taken() {
+        let mut inventory = Inventory::of(&["cnt.list_vars"], &[]);
+        take(&mut inventory, &Question::Groups, &reply(["a".repeat(70_000), "core".to_owned()].into_iter()));
+        assert_eq!(inventory.groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["core"]);
+        assert!(inventory.is_cut());
     }
 }
