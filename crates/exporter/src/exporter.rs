@@ -37,8 +37,8 @@ pub struct Exporter {
 #[derive(Default)]
 struct Memory {
     known: Option<Known>,
-    /// Whether Kamailio answered; `None` before the first scrape.
-    answered: Option<bool>,
+    /// Whether the last scrape came to asking for values; `None` before the first.
+    worked: Option<bool>,
     /// By collector, as in [`ALL`].
     logged: Vec<Logged>,
 }
@@ -131,12 +131,14 @@ impl Exporter {
             }
         }
         memory.known = known;
-        if memory.answered.replace(scrape.answered) != Some(scrape.answered) && !scrape.answered {
+        // Who broke off while it told what it has has answered, and nothing is known of its collectors.
+        let worked = scrape.answered && scrape.inventory.is_some();
+        if memory.worked.replace(worked) != Some(worked) && !worked {
             let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
             let advice = scrape.error.as_ref().and_then(|error| diagnosis::advice(&self.target, error));
             tracing::error!(target = %self.target, error, advice, "scrape failed");
         }
-        if !scrape.answered {
+        if !worked {
             return;
         }
         memory.logged.resize(ALL.len(), Logged::default());

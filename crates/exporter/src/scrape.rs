@@ -45,9 +45,11 @@ pub struct Outcome {
 }
 
 impl Scrape {
-    /// Whether Kamailio did not answer, or a collector failed.
+    /// Whether Kamailio did not answer, or not to the end, or a collector failed.
     pub fn failed(&self) -> bool {
-        !self.answered || self.outcomes.iter().any(|outcome| outcome.failure.is_some())
+        !self.answered
+            || self.error.is_some()
+            || self.outcomes.iter().any(|outcome| outcome.failure.is_some())
     }
 }
 

@@ -44,7 +44,7 @@ pub const TOTAL_SCRAPES: Family = family(
 pub const FAILED_SCRAPES: Family = family(
     Kind::BareCounter,
     "kamailio_exporter_failed_scrapes",
-    "Requests for metrics in whose scrape Kamailio did not answer or a selected collector failed.",
+    "Requests for metrics in whose scrape Kamailio did not answer to the end or a selected collector failed.",
 );
 /// `kamailio_exporter_build_info`.
 pub const BUILD_INFO: Family = family(

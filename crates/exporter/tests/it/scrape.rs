@@ -240,6 +240,24 @@ fn a_lost_connection_keeps_what_came_before() {
 }
 
 #[test]
+fn a_connection_lost_before_anything_is_known_is_a_failure_that_is_told() {
+    let fake = Fake::start();
+    fake.truncate("cnt.list_groups", 6, Then::Close);
+    let exporter = start(&fake, &[]);
+    (0..3).for_each(|_| drop(exporter.page()));
+    let page = samples(&exporter.page());
+    assert_eq!(
+        (page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]),
+        (1.0, 4.0),
+        "a reply has come"
+    );
+    exporter.wait_for_log("Kamailio closed the connection with 1 of 2 replies outstanding");
+    assert_eq!(exporter.log().matches("scrape failed").count(), 1, "{}", exporter.log());
+    fake.behave();
+    assert_eq!(success(&exporter.page(), "tm.stats"), 1.0);
+}
+
+#[test]
 fn a_declared_4_gib_is_not_believed() {
     let fake = Fake::start();
     fake.lie("stats.fetch", u32::MAX);
