@@ -145,6 +145,13 @@ pub enum Key {
     Mapped,
 }
 
+impl Key {
+    /// Whether only a struct can have such values.
+    pub(crate) fn needs_members(&self) -> bool {
+        matches!(self, Self::At([_, ..]) | Self::Each(_) | Self::Rest(..))
+    }
+}
+
 /// Tells which labels a name gives, if the value under it belongs to the family.
 pub type EachKey = for<'n> fn(&'n [u8]) -> Option<NameLabels<'n>>;
 

@@ -138,6 +138,12 @@ impl<'r> Walk<'_, 'r> {
         if !table.tell_apart.is_empty() {
             labels = self.tell_apart(table, labels, row);
         }
+        // A reply without rows is none; a row that cannot have values is not what was asked for.
+        if row.members().is_none()
+            && let Some(field) = table.fields.first().filter(|field| field.key.needs_members())
+        {
+            return self.unreadable(field);
+        }
         if table.wide {
             return self.wide_row(table, first, labels, row);
         }

@@ -125,6 +125,15 @@ fn a_counter_below_zero_is_unreadable() {
 }
 
 #[test]
+fn a_row_that_is_no_struct_is_counted() {
+    let fake = Fake::start();
+    fake.answer("tm.stats", Kind::Reply, &body(&[Arg::Int(7)]));
+    let exporter = start(&fake, &[]);
+    let page = page_where_only(&exporter, "tm.stats");
+    assert_eq!(samples(&page)["kamailio_exporter_unreadable_values_total{collector=\"tm.stats\"}"], 1.0);
+}
+
+#[test]
 fn counters_are_unsigned_and_statistics_signed() {
     let fake = Fake::start();
     let row = [(Some("total"), Arg::Int(0xffff_fffb)), (Some("2xx"), Arg::Int(0x8000_0000))];
