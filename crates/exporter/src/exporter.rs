@@ -162,7 +162,7 @@ impl Exporter {
                     collector,
                     dropped,
                     limit = self.settings.max_series,
-                    "a family has more samples than its limit"
+                    "a family has more samples than its limit, or all of them have more than 8 MiB"
                 );
             }
             logged.over_limit = dropped > 0;

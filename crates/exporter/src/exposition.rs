@@ -59,7 +59,9 @@ impl Format {
 
     /// Writes the samples, family by family. Each family has its samples in one of `parts`.
     pub fn write(self, parts: &[&Samples]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(TYPICAL_LEN);
+        // In one piece: a large page that grows is there twice while it moves.
+        let len: usize = parts.iter().map(|samples| samples.written_len()).sum();
+        let mut out = Vec::with_capacity(TYPICAL_LEN + len);
         for (id, announced) in catalogue().families().iter().enumerate() {
             let mut samples = parts.iter().flat_map(|samples| samples.family(id)).peekable();
             if samples.peek().is_none() {

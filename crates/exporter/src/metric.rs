@@ -45,7 +45,7 @@ pub enum Pushed {
     Added,
     /// A sample of its family with the same labels is there already, and is kept.
     Duplicate,
-    /// Its family is full.
+    /// Its family is full, or the scrape is.
     OverLimit,
 }
 

@@ -1,6 +1,6 @@
 //! The samples of one scrape.
 
-use crate::foreign::ForeignFamilies;
+use crate::foreign::{ForeignFamilies, ForeignSample};
 use crate::metric::{FamilyId, Number, Pushed};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
@@ -9,12 +9,12 @@ use std::hash::BuildHasher;
 pub struct Samples {
     /// How many samples a family may have.
     limit: usize,
+    /// Bytes that are left for labels, and for lines of the exposition.
+    room: usize,
     families: Vec<Chain>,
     /// Of all families, in one piece of memory: a hundred families would else be as many allocations.
     samples: Vec<Sample>,
     labels: Vec<u8>,
-    /// Bytes of labels that the page will have: rows share theirs here and not there.
-    written: usize,
     /// With the hash, so that the table grows without hashing again.
     seen: HashTable<(u64, FamilyId, Labels)>,
     hasher: DefaultHashBuilder,
@@ -38,6 +38,13 @@ struct Chain {
     len: usize,
 }
 
+/// What was written up to some moment.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    labels: usize,
+    samples: usize,
+}
+
 /// Where a sample's labels stand in the buffer that a scrape's samples share: `{a="x",b="y"}`, or nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Labels {
@@ -59,10 +66,10 @@ impl Samples {
     fn with_room(limit: usize, samples: usize) -> Self {
         Self {
             limit,
+            room: MAX_SIZE,
             families: Vec::new(),
             samples: Vec::with_capacity(samples),
             labels: Vec::with_capacity(samples * USUAL_LABELS),
-            written: 0,
             seen: HashTable::with_capacity(samples),
             hasher: DefaultHashBuilder::default(),
             foreign: ForeignFamilies::new(limit),
@@ -71,8 +78,8 @@ impl Samples {
 
     /// Adds a sample.
     pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> Pushed {
-        let Self { limit, families, samples, labels: text, written, seen, hasher, .. } = self;
-        if labels.is_lost() || *written + labels.range().len() > MAX_WRITTEN {
+        let Self { limit, room, families, samples, labels: text, seen, hasher, .. } = self;
+        if labels.is_over() {
             return Pushed::OverLimit;
         }
         let key = |labels: Labels| labels.slice(text);
@@ -84,10 +91,11 @@ impl Samples {
             families.resize(family + 1, Chain::default());
         }
         let chain = &mut families[family];
-        if chain.len >= *limit {
+        let size = LINE + labels.range().len();
+        if chain.len >= *limit || size > *room {
             return Pushed::OverLimit;
         }
-        *written += labels.range().len();
+        *room -= size;
         seen.insert_unique(hash, (hash, family, labels), |&(hash, ..)| hash);
         let place = samples.len();
         samples.push(Sample { labels, value, next: None });
@@ -98,6 +106,26 @@ impl Samples {
         chain.last = place;
         chain.len += 1;
         Pushed::Added
+    }
+
+    /// Adds a sample of a family that is in no table.
+    pub fn push_foreign(
+        &mut self,
+        name: &str,
+        kind: &'static str,
+        help: &str,
+        sample: ForeignSample,
+    ) -> Pushed {
+        let labels = sample.labels.iter().map(|(name, value)| name.len() + value.len());
+        let size = LINE + name.len() + help.len() + labels.sum::<usize>();
+        if size > self.room {
+            return Pushed::OverLimit;
+        }
+        let pushed = self.foreign.push(name, kind, help, sample);
+        if pushed == Pushed::Added {
+            self.room -= size;
+        }
+        pushed
     }
 
     /// Writes labels into the shared buffer, to push samples with them. Labels with an empty value are left out.
@@ -113,25 +141,48 @@ impl Samples {
         labels: impl IntoIterator<Item = (&'static str, V)>,
     ) -> Labels {
         let start = self.labels.len();
-        if base.is_lost() || start > MAX_WRITTEN {
-            return Labels::LOST;
+        if base.is_over() || base.range().len() > self.room {
+            return Labels::OVER;
         }
         self.labels.extend_from_within(base.range());
         if base.start != base.end {
             self.labels.pop();
         }
         for (name, value) in labels.into_iter().filter(|(_, value)| !value.as_ref().is_empty()) {
+            if value.as_ref().len() > MAX_LABEL {
+                self.labels.truncate(start);
+                return Labels::OVER;
+            }
             self.labels.push(if self.labels.len() == start { b'{' } else { b',' });
             self.labels.extend_from_slice(name.as_bytes());
             self.labels.extend_from_slice(b"=\"");
             let value = value.as_ref();
-            escape_label(value.get(..MAX_VALUE).unwrap_or(value), &mut self.labels);
+            escape_label(value, &mut self.labels);
             self.labels.push(b'"');
         }
         if self.labels.len() > start {
             self.labels.push(b'}');
         }
+        let size = self.labels.len() - start;
+        if size > self.room {
+            self.labels.truncate(start);
+            return Labels::OVER;
+        }
+        self.room -= size;
         Labels::new(start, self.labels.len())
+    }
+
+    /// Where the labels end that have been written so far.
+    pub fn mark(&self) -> Mark {
+        Mark { labels: self.labels.len(), samples: self.samples.len() }
+    }
+
+    /// Takes labels back that were written since, unless there are samples with them.
+    pub fn rewind(&mut self, mark: Mark) {
+        if self.samples.len() == mark.samples && self.labels.len() > mark.labels {
+            self.room += self.labels.len() - mark.labels;
+            self.labels.truncate(mark.labels);
+        }
     }
 
     /// The samples of a family, and each one's labels as they are written.
@@ -142,6 +193,11 @@ impl Samples {
             next = sample.next;
             Some((sample.labels.slice(&self.labels), sample.value))
         })
+    }
+
+    /// About how many bytes their exposition has.
+    pub fn written_len(&self) -> usize {
+        (MAX_SIZE - self.room).saturating_sub(self.labels.len())
     }
 
     /// How many samples there are.
@@ -158,19 +214,17 @@ impl Samples {
 impl Labels {
     /// No labels.
     pub const NONE: Self = Self { start: 0, end: 0 };
+    /// Labels that there was no room for.
+    const OVER: Self = Self { start: u32::MAX, end: u32::MAX };
 
-    /// Those that there was no room for.
-    const LOST: Self = Self { start: u32::MAX, end: u32::MAX };
-
-    /// A range that does not fit into 4 GiB of labels cannot come from labels whose size is limited.
     fn new(start: usize, end: usize) -> Self {
         match (u32::try_from(start), u32::try_from(end)) {
             (Ok(start), Ok(end)) => Self { start, end },
-            _ => Self::LOST,
+            _ => Self::OVER,
         }
     }
 
-    fn is_lost(self) -> bool {
+    fn is_over(self) -> bool {
         self.start == u32::MAX
     }
 
@@ -203,11 +257,13 @@ pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Bytes of a label's value, before it is escaped; the rest is cut off. A SIP URI of a kilobyte fits into no datagram.
-const MAX_VALUE: usize = 1024;
-/// Bytes of labels in a page. 10,000 dispatcher destinations take 4 MB; without it a reply of 8 MiB, whose labels are
-/// escaped and stand in 17 families, would be a page of 400 MB.
-const MAX_WRITTEN: usize = 16 << 20;
+/// Bytes of the labels of a scrape and of its exposition together, about twice what 5,000 destinations take. It bounds
+/// what a Kamailio can make of the exporter's memory, with however many replies.
+const MAX_SIZE: usize = 8 << 20;
+/// Bytes of a label's value. A struct of Kamailio's has 8 KiB unless it is told otherwise.
+const MAX_LABEL: usize = 64 << 10;
+/// Of a line of the exposition: the name and the value. A sample takes as much in memory.
+const LINE: usize = 64;
 /// How many samples a scrape brings as a rule: room for them from the start.
 const USUAL: usize = 1000;
 /// Bytes of labels that a sample has as a rule; many share those of their row.
@@ -259,28 +315,31 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_a_limit_and_so_have_all_labels_together() {
+    fn all_labels_together_have_a_limit() {
         let mut samples = Samples::new(usize::MAX);
-        let labels = samples.labels([("x", [0xff_u8; 5000])]);
-        assert_eq!(samples.push(0, labels, Number::Unsigned(1)), Pushed::Added);
-        assert_eq!(text(&samples, 0)[0].0, format!("{{x=\"{}\"}}", "\u{fffd}".repeat(MAX_VALUE)));
-        // One row whose labels many samples share, and many rows.
-        let row = samples.labels([("x", [b'"'; MAX_VALUE])]);
-        let mut pushed: Vec<_> =
-            (1..10_000).map(|family| samples.push(family, row, Number::Unsigned(1))).collect();
-        assert_eq!(
-            pushed.iter().filter(|pushed| **pushed == Pushed::Added).count(),
-            (MAX_WRITTEN - 3 * MAX_VALUE - 6) / (2 * MAX_VALUE + 6)
-        );
-        pushed.clear();
-        for row in 0..10_000_u32 {
-            let labels = samples.labels([("x", &[b'x'; MAX_VALUE][..]), ("row", row.to_string().as_bytes())]);
-            let labels = samples.extend_labels(labels, [("y", "z")]);
-            pushed.push(samples.push(0, labels, Number::Unsigned(1)));
+        let too_long = samples.labels([("a", vec![b'x'; MAX_LABEL + 1])]);
+        assert_eq!(samples.push(0, too_long, Number::Unsigned(1)), Pushed::OverLimit);
+        assert!(samples.labels.is_empty());
+        let long = samples.labels([("a", vec![0xff; MAX_LABEL])]);
+        assert!(samples.labels.len() > 3 * MAX_LABEL, "each byte has become three");
+        let mut added = 0;
+        for number in 0..1000 {
+            let labels = samples.extend_labels(long, [("x", format!("{number}"))]);
+            added += usize::from(samples.push(0, labels, Number::Unsigned(1)) == Pushed::Added);
         }
-        // What was left had room for one.
-        assert!(pushed.iter().skip(1).all(|pushed| *pushed == Pushed::OverLimit));
-        assert!(samples.labels.len() <= MAX_WRITTEN + 4096, "{}", samples.labels.len());
+        let lines: usize = samples.family(0).map(|(labels, _)| labels.len()).sum();
+        assert!(added > 10, "{added}");
+        assert!(samples.labels.len() + lines <= MAX_SIZE, "{} + {lines}", samples.labels.len());
+        let small = samples.labels([("a", "b")]);
+        assert_eq!(samples.push(0, small, Number::Unsigned(1)), Pushed::Added, "there is room for less");
+        let foreign = |value: String| ForeignSample {
+            suffix: "",
+            labels: vec![("a".to_owned(), value)],
+            value: Number::Unsigned(1),
+        };
+        let long = samples.push_foreign("x", "gauge", "", foreign("y".repeat(MAX_SIZE)));
+        let short = samples.push_foreign("x", "gauge", "", foreign("y".to_owned()));
+        assert_eq!((long, short), (Pushed::OverLimit, Pushed::Added));
     }
 
     #[test]

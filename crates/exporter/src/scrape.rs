@@ -105,7 +105,7 @@ pub fn join_page(page: &[u8], samples: &mut Samples) -> (Findings, Option<String
             findings.count(if ours {
                 Pushed::Duplicate
             } else {
-                samples.foreign.push(&family.name, family.kind, &family.help, sample)
+                samples.push_foreign(&family.name, family.kind, &family.help, sample)
             });
         }
     }
@@ -233,7 +233,7 @@ impl Run {
             && call.method == UPTIME.method
         {
             let up_since = records.first().and_then(|record| record.get("up_since")?.bytes());
-            self.scrape.up_since = up_since.map(<[u8]>::to_vec);
+            self.scrape.up_since = up_since.map(|text| text.get(..MAX_TIME).unwrap_or(text).to_vec());
         }
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
@@ -350,3 +350,6 @@ pub(crate) fn argument(text: &str, is_number: bool) -> Arg<'_> {
 fn is_answer(records: &Result<Members<'_>, Error>) -> bool {
     matches!(records, Ok(_) | Err(Error::Fault { .. }))
 }
+
+/// Bytes of the time of the start, which is kept from scrape to scrape; `ctime` writes 24.
+const MAX_TIME: usize = 64;

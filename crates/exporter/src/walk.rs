@@ -1,7 +1,7 @@
 //! Walks a reply as its collector's tables say, and writes the samples.
 
 use crate::catalogue::{CollectorFamilies, catalogue};
-use crate::collector::{Collector, Field, Key, Label, LabelValue, Table};
+use crate::collector::{Collector, Field, Key, Label, LabelValue, NameLabels, Table};
 use crate::foreign::ForeignSample;
 use crate::inventory::Inventory;
 use crate::metric::{FamilyId, Kind, Number, Pushed};
@@ -20,7 +20,7 @@ pub struct Findings {
     pub first_unreadable: Option<&'static str>,
     /// Samples with the labels of an earlier one. They are left out.
     pub duplicates: u64,
-    /// Samples over the limit of their family. They are left out.
+    /// Samples over the limit of their family, or of the scrape. They are left out.
     pub over_limit: u64,
 }
 
@@ -59,7 +59,12 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
             walk.equals = Equals::default();
             walk.each_row(table, records, |walk, row| walk.count(table, row));
         }
-        walk.each_row(table, records, |walk, row| walk.row(table, first, row));
+        walk.each_row(table, records, |walk, row| {
+            // A row that its families have no room for needs none for its labels.
+            let mark = walk.samples.mark();
+            walk.row(table, first, row);
+            walk.samples.rewind(mark);
+        });
         first += table.fields.len() + table.more.len();
     }
     walk.findings
@@ -87,9 +92,9 @@ struct Equals {
 
 #[derive(Clone, Copy, Default)]
 struct Equal {
-    count: usize,
+    count: u32,
     /// How many of them have been served.
-    served: usize,
+    served: u32,
 }
 
 impl<'r> Walk<'_, 'r> {
@@ -161,8 +166,7 @@ impl<'r> Walk<'_, 'r> {
                     let labels = self.labels(labels, field.labels, row);
                     for member in row.members().into_iter().flatten() {
                         if let Some(pairs) = member.name.and_then(select) {
-                            let labels = self.samples.extend_labels(labels, pairs);
-                            self.read(field, family, labels, member.value);
+                            self.read_with(field, family, labels, pairs, member.value);
                         }
                     }
                 }
@@ -185,11 +189,13 @@ impl<'r> Walk<'_, 'r> {
             let Some(field) = place.checked_sub(first).and_then(|place| table.fields.get(place)) else {
                 continue;
             };
-            let mut labels = self.labels(labels, field.labels, row);
-            if let Some(pairs) = pairs {
-                labels = self.samples.extend_labels(labels, pairs);
+            let mark = self.samples.mark();
+            let labels = self.labels(labels, field.labels, row);
+            match pairs {
+                Some(pairs) => self.read_with(field, families.of(place), labels, pairs, member.value),
+                None => self.read(field, families.of(place), labels, member.value),
             }
-            self.read(field, families.of(place), labels, member.value);
+            self.samples.rewind(mark);
         }
     }
 
@@ -214,14 +220,13 @@ impl<'r> Walk<'_, 'r> {
                         help => help.to_owned(),
                     };
                     let sample = ForeignSample { suffix: "", labels: Vec::new(), value };
-                    self.findings.count(self.samples.foreign.push(&family, kind, &help, sample));
+                    self.findings.count(self.samples.push_foreign(&family, kind, &help, sample));
                 }
                 Ok(None) => {}
                 Err(_) => self.unreadable(field),
             }
         } else if let Some(pairs) = select(name) {
-            let labels = self.samples.extend_labels(labels, pairs);
-            self.read(field, self.call.families.of(first + place), labels, value);
+            self.read_with(field, self.call.families.of(first + place), labels, pairs, value);
         }
     }
 
@@ -242,6 +247,21 @@ impl<'r> Walk<'_, 'r> {
             Ok(None) => {}
             Err(_) => self.unreadable(field),
         }
+    }
+
+    /// With more labels, which are taken back if there is no sample.
+    fn read_with(
+        &mut self,
+        field: &'static Field,
+        family: FamilyId,
+        labels: Labels,
+        pairs: NameLabels<'r>,
+        value: Value<'r>,
+    ) {
+        let mark = self.samples.mark();
+        let labels = self.samples.extend_labels(labels, pairs);
+        self.read(field, family, labels, value);
+        self.samples.rewind(mark);
     }
 
     fn push(&mut self, field: &Field, family: FamilyId, labels: Labels, number: Number) {
