@@ -74,13 +74,14 @@ impl Server {
                 let socket = UnixDatagram::bind(path)?;
                 socket.set_read_timeout(Some(LOOK_UP))?;
                 socket.set_write_timeout(Some(PATIENCE))?;
+                let sender = socket.try_clone()?;
                 self.serve(
                     || true,
                     move |shared| {
                         answer_datagrams(
                             shared,
                             |buffer| socket.recv_from(buffer),
-                            |bytes, peer| socket.send_to_addr(bytes, peer),
+                            move |bytes, peer| sender.send_to_addr(bytes, peer),
                         );
                     },
                 );
@@ -104,13 +105,14 @@ impl Server {
         let socket = UdpSocket::bind((host, port))?;
         socket.set_read_timeout(Some(LOOK_UP))?;
         let target = format!("udp:{}", socket.local_addr()?).parse().map_err(io::Error::other)?;
+        let sender = socket.try_clone()?;
         self.serve(
             || true,
             move |shared| {
                 answer_datagrams(
                     shared,
                     |buffer| socket.recv_from(buffer),
-                    |bytes, peer| socket.send_to(bytes, peer),
+                    move |bytes, peer| sender.send_to(bytes, peer),
                 );
             },
         );
@@ -306,11 +308,12 @@ fn next_reaction(shared: &Shared, unread: &mut Vec<u8>, answered: usize) -> Opti
     Some(reaction)
 }
 
-fn answer_datagrams<P>(
-    shared: &Shared,
+fn answer_datagrams<P: Send + 'static>(
+    shared: &Arc<Shared>,
     receive: impl Fn(&mut [u8]) -> io::Result<(usize, P)>,
-    send: impl Fn(&[u8], &P) -> io::Result<usize>,
+    send: impl Fn(&[u8], &P) -> io::Result<usize> + Send + Sync + 'static,
 ) {
+    let send = Arc::new(send);
     let mut buffer = vec![0; MOST_BYTES];
     let mut answered = 0;
     while !shared.pause(Duration::ZERO) {
@@ -337,12 +340,16 @@ fn answer_datagrams<P>(
             if datagram.is_empty() || send(datagram, &peer).is_err() || shared.pause(pause) {
                 break;
             }
-            rest = after;
-        }
-        while !reaction.repeat.is_empty() && shared.goes_on(BREATH) {
-            if send(&reaction.repeat, &peer).is_err() {
+            // Others wait for their answers meanwhile.
+            if !pause.is_zero() && lock(&shared.script).chop.is_none() {
                 break;
             }
+            rest = after;
+        }
+        // A peer that is gone does not show over UDP, so others are answered meanwhile.
+        if !reaction.repeat.is_empty() {
+            let (shared, send) = (shared.clone(), send.clone());
+            thread::spawn(move || while shared.goes_on(BREATH) && send(&reaction.repeat, &peer).is_ok() {});
         }
     }
 }
