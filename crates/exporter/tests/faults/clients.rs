@@ -1,0 +1,188 @@
+//! Slow, greedy and hostile clients: what they do, and what comes of it. While they do it and after it, a scrape beside
+//! them is answered. More of it, with TLS, users and each limit by itself, is in `tests/it`.
+
+use crate::support::{Exporter, eventually, samples};
+use fake_kamailio::Fake;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+/// What clients do.
+pub(crate) struct Clients {
+    /// As the document has it.
+    pub(crate) what: &'static str,
+    /// As the document has it.
+    pub(crate) then: &'static str,
+    /// Does it, and returns the connections that it leaves open.
+    how: fn(&str) -> Vec<TcpStream>,
+}
+
+pub(crate) const CLIENTS: &[Clients] = &[
+    Clients {
+        what: "send half a request and wait, 500 of them",
+        then: "those that wait longest make room for others, and all are closed after `--web.header-timeout`",
+        how: |address| (0..500).map(|_| send(address, b"GET /metrics HTTP/1.1\r\nHost: ")).collect(),
+    },
+    Clients {
+        what: "connect and say nothing, 3,000 of them",
+        then: "as above: 256 places (`--web.max-connections`), and never more descriptors than that",
+        // In turns, for this side has descriptors too.
+        how: |address| {
+            (0..6).for_each(|_| drop((0..400).map(|_| send(address, b"")).collect::<Vec<_>>()));
+            (0..600).map(|_| send(address, b"")).collect()
+        },
+    },
+    Clients {
+        what: "send a byte now and then",
+        then: "the time for a request's head is that of all of it",
+        how: |address| {
+            let mut slow: Vec<_> = (0..50).map(|_| send(address, b"GET")).collect();
+            for byte in b" /metrics" {
+                for stream in &mut slow {
+                    let _ = stream.write_all(&[*byte]);
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            slow
+        },
+    },
+    Clients {
+        what: "close their side and wait for the answer",
+        then: "it ends the scrape, as for one that has gone",
+        how: |address| {
+            let stream = send(address, REQUEST);
+            stream.shutdown(Shutdown::Write).unwrap();
+            vec![stream]
+        },
+    },
+    Clients {
+        what: "send 100 requests at once",
+        then: "they are answered one after the other, in their order",
+        how: |address| {
+            let mut stream = send(address, &REQUEST.repeat(100));
+            let mut answers = String::new();
+            while answers.matches("HTTP/1.1 200 OK").count() < 100 {
+                let mut chunk = [0; 65_536];
+                let read = stream.read(&mut chunk).unwrap();
+                assert!(read > 0, "{} answers", answers.matches("HTTP/1.1 200 OK").count());
+                answers.push_str(&String::from_utf8_lossy(&chunk[..read]));
+            }
+            vec![stream]
+        },
+    },
+    Clients {
+        what: "send what is no request: a TLS handshake, garbage, line feeds, a request with two lengths",
+        then: "400, or the connection is closed",
+        how: |address| {
+            let garbage: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+            for bytes in [
+                b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice(),
+                &garbage,
+                b"\n\n\n\n\0",
+                b"GET /metrics HTTP/9.9\r\n\r\n",
+                b"GET  HTTP/1.1\r\n\r\n",
+                b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+                b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                b"GET /metrics HTTP/1.1\r\nHo st: x\r\n\r\n",
+            ] {
+                let status = status(send(address, bytes));
+                assert!(
+                    matches!(status, None | Some(400)),
+                    "{status:?} for {:?}",
+                    String::from_utf8_lossy(bytes)
+                );
+            }
+            Vec::new()
+        },
+    },
+    Clients {
+        what: "send a head of 1 MiB, or a header 100,000 times",
+        then: "431, or the connection is closed (`--web.max-header-size`)",
+        how: |address| {
+            for head in [format!("X: {}\r\n", "y".repeat(1 << 20)), "X: y\r\n".repeat(100_000)] {
+                let status = status(send(address, format!("GET /metrics HTTP/1.1\r\n{head}\r\n").as_bytes()));
+                assert!(matches!(status, None | Some(431)), "{status:?}");
+            }
+            Vec::new()
+        },
+    },
+    Clients {
+        what: "use other methods, and send a body that nobody reads",
+        then: "405",
+        how: |address| {
+            for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "CONNECT", "BREW"] {
+                let head =
+                    format!("{method} /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+                let status = status(send(address, head.as_bytes()));
+                // What CONNECT asks for is no path.
+                assert!(matches!(status, Some(405)) || method == "CONNECT", "{status:?} for {method}");
+            }
+            Vec::new()
+        },
+    },
+    Clients {
+        what: "ask, and go away without the answer, 500 times",
+        then: "the scrape ends with them, and its connection to Kamailio",
+        how: |address| {
+            (0..500).for_each(|_| drop(send(address, REQUEST)));
+            Vec::new()
+        },
+    },
+    Clients {
+        what: "ask, and take nothing of the answer, 100 of them",
+        then: "the answers that are not taken have 8 MiB together and `--web.write-timeout`",
+        how: |address| (0..100).map(|_| send(address, &REQUEST.repeat(20))).collect(),
+    },
+];
+
+#[test]
+fn whatever_clients_do_a_scrape_beside_them_is_answered() {
+    thread::scope(|scope| {
+        for clients in CLIENTS {
+            scope.spawn(|| trial(clients));
+        }
+    });
+}
+
+fn trial(clients: &Clients) {
+    let what = clients.what;
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    let open = (clients.how)(exporter.address());
+    // With more requests than are answered at once it is told to come again.
+    let page = eventually(|| match exporter.get("/metrics") {
+        answer if answer.status == 200 => Ok(samples(&answer.text())),
+        answer => Err(format!("{what}: {}", answer.text())),
+    });
+    assert_eq!(page["kamailio_up"], 1.0, "{what}");
+    assert!(page["process_open_fds"] < 300.0, "{what}: {} descriptors", page["process_open_fds"]);
+    drop(open);
+    assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0, "{what}");
+    assert!(exporter.peak_memory() < 32 << 20, "{what}: {} bytes", exporter.peak_memory());
+    assert!(!exporter.log().contains("panicked"), "{what}: {}", exporter.log());
+    eventually(|| match fake.connections().open {
+        0 => Ok(()),
+        open => Err(format!("{what}: {open} connections to Kamailio are left")),
+    });
+    assert!(fake.connections().most <= 40, "{what}: {:?}", fake.connections());
+}
+
+fn send(address: &str, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // The answer, and the end of the connection, may come before all of it is written.
+    let _ = stream.write_all(bytes);
+    stream
+}
+
+/// The status of the answer; `None` if there is none before the end.
+fn status(mut stream: TcpStream) -> Option<u16> {
+    // Nothing more comes from here.
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+}
+
+const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -1,0 +1,19 @@
+//! What breaks, and what the program makes of it: one table for each side that it can come from. `docs/reliability.md`
+//! is written from these tables.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "each of the test programs uses some of it")]
+mod support;
+
+/// Slow, greedy and hostile clients: the table.
+mod clients;
+/// What is written about the tables.
+mod document;
+/// A hostile or broken Kamailio: the table.
+mod kamailio;
+/// The faults of the table over their transports, all at the same time.
+mod matrix;
+/// Replies as no Kamailio writes them.
+mod packets;
