@@ -23,6 +23,8 @@ pub fn start(level: Level, format: Format) {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
         .with_writer(std::io::stderr)
+        // It would be told on standard error as well, and whoever cannot write there panics.
+        .log_internal_errors(false)
         .event_format(format)
         .init();
 }
