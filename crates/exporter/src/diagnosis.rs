@@ -5,6 +5,8 @@ use crate::collectors::ALL;
 use crate::scrape::Scrape;
 use crate::selection::Selection;
 use kamailio_binrpc::{Error, Target};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -58,6 +60,12 @@ pub fn advice(target: &Target, error: &Error) -> Option<String> {
         Target::Unix(path) | Target::UnixDatagram(path) => Some(path.as_path()),
         Target::Tcp(_) | Target::Udp(_) => None,
     };
+    if let Some(limit) = descriptors_are_used_up() {
+        return Some(format!(
+            "This process has as many files and connections open as it may ({limit}): raise LimitNOFILE= in its unit, \
+             or lower --web.max-connections."
+        ));
+    }
     match (error.kind(), path) {
         (ErrorKind::NotFound, Some(path)) => Some(not_found(path)),
         (ErrorKind::PermissionDenied, Some(path)) => Some(permission_denied(path)),
@@ -101,6 +109,13 @@ pub fn too_large(failure: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The limit of descriptors, if there is none left.
+fn descriptors_are_used_up() -> Option<u64> {
+    let error = fs::File::open("/").err()?;
+    let limit = getrlimit(Resource::Nofile).current?;
+    (error.raw_os_error() == Some(Errno::MFILE.raw_os_error())).then_some(limit)
 }
 
 fn not_found(path: &Path) -> String {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A site, and what it takes to get to it.
 pub struct Server {
@@ -89,6 +89,7 @@ impl Server {
         self.announce(&listeners);
         let graceful = GracefulShutdown::new();
         let mut stop = pin!(stop);
+        let mut told: Option<Instant> = None;
         loop {
             let next = async {
                 let (stream, client) = accept(&mut listeners).await?;
@@ -105,7 +106,10 @@ impl Server {
                     tokio::spawn(conversation);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if told.is_none_or(|told| told.elapsed() > TOLD_AGAIN) {
+                        told = Some(Instant::now());
+                        tracing::warn!(%error, "cannot accept a connection");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -185,5 +189,7 @@ async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Clie
 
 /// After an error of accept, which is mostly for want of file descriptors: time for some to be freed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Who takes all descriptors must not fill the log as well.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 /// For the requests that are under way when the program is told to end.
 const DRAIN: Duration = Duration::from_secs(10);

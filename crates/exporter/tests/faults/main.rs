@@ -17,3 +17,5 @@ mod kamailio;
 mod matrix;
 /// Replies as no Kamailio writes them.
 mod packets;
+/// Descriptors, memory, logs, clocks.
+mod resources;

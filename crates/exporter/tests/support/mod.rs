@@ -137,6 +137,8 @@ pub(crate) fn send_signal(pid: u32, name: &str) {
         "TERM" => Signal::TERM,
         "INT" => Signal::INT,
         "HUP" => Signal::HUP,
+        "STOP" => Signal::STOP,
+        "CONT" => Signal::CONT,
         _ => panic!("no test has sent {name} yet"),
     };
     let pid = Pid::from_raw(pid.cast_signed()).unwrap();
