@@ -13,6 +13,8 @@ mod clients;
 mod document;
 /// A hostile or broken Kamailio: the table.
 mod kamailio;
+/// What a scrape may take of Kamailio.
+mod kindness;
 /// The faults of the table over their transports, all at the same time.
 mod matrix;
 /// Replies as no Kamailio writes them.

@@ -14,6 +14,8 @@ mod check;
 mod exceptions;
 /// On a network: Prometheus with TLS and a password, and a browser.
 mod exposed;
+/// Killed, cut off, closed to others.
+mod faults;
 /// Reads what `kamcmd` prints.
 mod kamcmd;
 /// What scraping does to Kamailio, and long lists.
