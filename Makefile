@@ -2,13 +2,15 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench fuzz
+.PHONY: help run test deps bench soak kindness fuzz
 
 help:
 	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
 	@echo "make test   all checks and tests; installs what they need"
 	@echo "make bench  what a scrape costs, beside the floor; PEERS=\"name=/path\" beside other exporters too"
 	@echo "make fuzz   each fuzz target for FUZZ_SECONDS (60), side by side"
+	@echo "make soak   200,000 scrapes (SCRAPES) with random faults (SEED): whether anything grows"
+	@echo "make kindness  what a scrape each second costs a busy Kamailio in calls"
 	@echo "make deps   installs what the tests need, and nothing if it is there"
 
 run:
@@ -27,3 +29,13 @@ bench:
 
 fuzz:
 	@exec scripts/fuzz.sh
+
+soak:
+	@scripts/deps.sh
+	@cargo build --quiet --release --package kamailio_exporter --package bench
+	@exec target/release/soak
+
+kindness:
+	@scripts/deps.sh
+	@cargo build --quiet --release --package kamailio_exporter --package bench
+	@exec target/release/kindness
