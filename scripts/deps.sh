@@ -36,6 +36,8 @@ main() {
 		want c++ g++
 		want chromium chromium
 		want systemd-socket-activate systemd
+		want ip iproute2
+		want setpriv util-linux
 		want_python
 	fi
 	[ -z "$missing" ] || install_packages
