@@ -60,7 +60,8 @@ impl Endpoint {
         self.family
     }
 
-    pub(crate) fn accepts(&self, address: &SocketAddr) -> bool {
+    /// Whether the address is of the family that will do.
+    pub fn accepts(&self, address: &SocketAddr) -> bool {
         match self.family {
             Family::Any => true,
             Family::V4 => address.is_ipv4(),

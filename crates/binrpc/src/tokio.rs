@@ -10,7 +10,7 @@ use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
 use ::tokio::time::{sleep, timeout_at};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A connection to Kamailio. Its methods are those of the blocking [`Client`](crate::Client).
@@ -33,7 +33,25 @@ impl Client {
     /// [`Error::Io`], of the kind that the system gives: no such file, permission denied, connection refused; timed out
     /// at the deadline.
     pub async fn connect(target: &Target, deadline: Instant) -> Result<Self, Error> {
-        let socket = match timeout_at(deadline.into(), Socket::open(target, deadline)).await {
+        let open = async { Socket::open(&Peer::of(target).await?, deadline).await };
+        Self::opened(target, deadline, open).await
+    }
+
+    /// Connects to `peer`, which is where `target` was found to be, and looks nothing up. For callers that decide
+    /// which addresses they will talk to; errors name the target.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_to(peer: &Peer, target: &Target, deadline: Instant) -> Result<Self, Error> {
+        Self::opened(target, deadline, Socket::open(peer, deadline)).await
+    }
+
+    async fn opened(
+        target: &Target,
+        deadline: Instant,
+        open: impl Future<Output = io::Result<Socket>>,
+    ) -> Result<Self, Error> {
+        let socket = match timeout_at(deadline.into(), open).await {
             Ok(Ok(socket)) if Instant::now() < deadline => socket,
             Ok(Err(error)) if error.kind() != io::ErrorKind::TimedOut => {
                 return Err(transport::no_connection(target, &error).into());
@@ -130,6 +148,30 @@ impl Client {
     }
 }
 
+/// Where a target was found to be: a socket's file, or addresses that are tried in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The file of a unix stream socket.
+    Unix(PathBuf),
+    /// The file of a unix datagram socket.
+    UnixDatagram(PathBuf),
+    /// TCP.
+    Tcp(Vec<SocketAddr>),
+    /// UDP.
+    Udp(Vec<SocketAddr>),
+}
+
+impl Peer {
+    async fn of(target: &Target) -> io::Result<Self> {
+        Ok(match target {
+            Target::Unix(path) => Self::Unix(path.clone()),
+            Target::UnixDatagram(path) => Self::UnixDatagram(path.clone()),
+            Target::Tcp(endpoint) => Self::Tcp(resolve(endpoint).await?),
+            Target::Udp(endpoint) => Self::Udp(resolve(endpoint).await?),
+        })
+    }
+}
+
 #[derive(Debug)]
 enum Socket {
     Unix(UnixStream),
@@ -139,18 +181,17 @@ enum Socket {
 }
 
 impl Socket {
-    async fn open(target: &Target, deadline: Instant) -> io::Result<Self> {
-        match target {
-            Target::Unix(path) => connect_unix(path).await.map(Self::Unix),
-            Target::UnixDatagram(path) => {
+    async fn open(peer: &Peer, deadline: Instant) -> io::Result<Self> {
+        match peer {
+            Peer::Unix(path) => connect_unix(path).await.map(Self::Unix),
+            Peer::UnixDatagram(path) => {
                 let socket = transport::unix_datagram()?;
                 socket.connect(path)?;
                 socket.set_nonblocking(true)?;
                 UnixDatagram::from_std(socket).map(Self::UnixDatagram)
             }
-            Target::Tcp(endpoint) => {
-                let mut failed = transport::no_address(endpoint);
-                let addresses = resolve(endpoint).await?;
+            Peer::Tcp(addresses) => {
+                let mut failed = no_address();
                 for (address, others) in addresses.iter().zip((0..addresses.len() as u32).rev()) {
                     let share = deadline.saturating_duration_since(Instant::now()) / (others + 1);
                     match timeout_at((Instant::now() + share).into(), TcpStream::connect(address)).await {
@@ -164,10 +205,10 @@ impl Socket {
                 }
                 Err(failed)
             }
-            Target::Udp(endpoint) => {
-                let mut failed = transport::no_address(endpoint);
-                for address in resolve(endpoint).await? {
-                    let socket = UdpSocket::bind(transport::any_port(&address)).await?;
+            Peer::Udp(addresses) => {
+                let mut failed = no_address();
+                for address in addresses {
+                    let socket = UdpSocket::bind(transport::any_port(address)).await?;
                     match socket.connect(address).await {
                         Ok(()) => return Ok(Self::Udp(socket)),
                         Err(error) => failed = error,
@@ -231,7 +272,12 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 
 async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
     let addresses = lookup_host((endpoint.host(), endpoint.port())).await?;
-    Ok(addresses.filter(|address| endpoint.accepts(address)).collect())
+    let addresses: Vec<_> = addresses.filter(|address| endpoint.accepts(address)).collect();
+    if addresses.is_empty() { Err(transport::no_address(endpoint)) } else { Ok(addresses) }
+}
+
+fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "it has no address")
 }
 
 /// Between two attempts to connect.

@@ -492,3 +492,30 @@ mod blocking {
 mod asynchronous {
     driver_tests!(Async);
 }
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_peer_is_connected_to_and_nothing_else_and_the_target_is_named() {
+    use kamailio_binrpc::tokio::{Client, Peer};
+
+    let fake = Fake::start();
+    let address = fake.tcp().trim_start_matches("tcp:").parse().unwrap();
+    let path = fake.unix().trim_start_matches("unix:").into();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let call = |target: &str, peer: Peer| {
+        let (target, deadline) = (target.parse().unwrap(), Instant::now() + Duration::from_secs(20));
+        runtime.block_on(async {
+            let mut client = Client::connect_to(&peer, &target, deadline).await?;
+            client.call("core.uptime", &[]).await?.records().map(drop)
+        })
+    };
+    let closed = "127.0.0.1:1".parse().unwrap();
+    call("tcp:name.invalid:2049", Peer::Tcp(vec![closed, address])).unwrap();
+    call("unix:/nonexistent", Peer::Unix(path)).unwrap();
+    assert_eq!(fake.connections().accepted, 2);
+    for (peer, part) in [(vec![], "it has no address"), (vec![closed], "refused")] {
+        let error = call("tcp:name.invalid:2049", Peer::Tcp(peer)).unwrap_err().to_string();
+        assert!(error.starts_with("cannot connect to tcp:name.invalid:2049: "), "{error}");
+        assert!(error.contains(part), "{error}");
+    }
+}
