@@ -2,20 +2,23 @@
 //! about.
 
 use crate::catalogue::catalogue;
-use crate::collector::{Call, Listing};
-use crate::collectors::statistics;
+use crate::collector::{Call, Collector, Listing};
+use crate::collectors::{ALL, statistics};
 use crate::selection::Selection;
 use kamailio_binrpc::{Members, Value};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
 
 /// What a server has.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// The methods; `None` if the server did not tell, and then each one is tried.
-    methods: Option<HashSet<Vec<u8>>>,
+    /// The methods that somebody may ask for, in order; `None` if the server did not tell, and then each one is tried.
+    methods: Option<Box<[&'static str]>>,
     /// The groups of statistics; empty if the server did not tell (module counters is not loaded).
     groups: Vec<Group>,
+    /// The calls that bring all statistics, once the groups are forgotten.
+    packed: Option<Vec<Vec<String>>>,
     listed: HashMap<Listing, Vec<String>>,
     /// What the server says about statistics, by `group.name`.
     help: HashMap<String, String>,
@@ -76,7 +79,7 @@ impl Question {
 impl Inventory {
     /// That of a server without any method.
     pub fn of_nothing() -> Self {
-        Self { methods: Some(HashSet::new()), ..Self::default() }
+        Self { methods: Some(Box::default()), ..Self::default() }
     }
 
     /// What is still to be asked: at first what there is, then more about it.
@@ -121,9 +124,7 @@ impl Inventory {
     pub fn take(&mut self, question: &Question, records: Members<'_>) {
         match question {
             Question::Methods => {
-                let names = records.iter().filter_map(|method| method.value.bytes());
-                let names: HashSet<_> = names.filter(|name| self.has_room(name)).map(Vec::from).collect();
-                self.methods = Some(names);
+                self.methods = Some(known(records.iter().filter_map(|method| method.value.bytes())));
             }
             Question::Groups => {
                 let names = self.texts(records, MAX_GROUPS).into_iter();
@@ -184,9 +185,18 @@ impl Inventory {
         fits
     }
 
+    /// Forgets what only further questions need. There may be thousands of servers, and the names of one's statistics
+    /// alone are some 100 KB.
+    pub fn settle(&mut self) {
+        self.packed = Some(self.statistics());
+        self.groups = Vec::new();
+        self.asked = HashSet::new();
+        self.help.shrink_to_fit();
+    }
+
     /// Whether the server has a method, as far as is known.
     pub fn has(&self, method: &str) -> bool {
-        self.methods.as_ref().is_none_or(|methods| methods.contains(method.as_bytes()))
+        self.methods.as_ref().is_none_or(|methods| methods.binary_search(&method).is_ok())
     }
 
     /// Whether the server has told its methods.
@@ -202,6 +212,9 @@ impl Inventory {
     /// The arguments of the calls of `stats.fetch` that bring all statistics: as many groups in a call as its reply, one
     /// struct of Kamailio's, has room for; of a group that has more than that, as many statistics.
     pub fn statistics(&self) -> Vec<Vec<String>> {
+        if let Some(packed) = &self.packed {
+            return packed.clone();
+        }
         if self.groups.is_empty() {
             // All in one reply would not fit; a group that does not exist is an empty reply.
             return catalogue().statistic_groups().map(|group| vec![format!("{group}:")]).collect();
@@ -239,10 +252,39 @@ impl Inventory {
     /// That of a server with these methods and groups.
     #[cfg(test)]
     pub(crate) fn of(methods: &[&str], groups: &[&str]) -> Self {
-        let methods = methods.iter().map(|method| method.as_bytes().to_vec()).collect();
+        let methods = known(methods.iter().map(|method| method.as_bytes()));
         let groups = groups.iter().map(|name| Group { name: (*name).to_owned(), statistics: None }).collect();
         Self { methods: Some(methods), groups, ..Self::default() }
     }
+}
+
+/// Those methods that a collector or a question is about, in order.
+fn known<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<[&'static str]> {
+    static ALL_KNOWN: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+        let of = |collector: &&'static Collector| {
+            let listing = match collector.call {
+                Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing.method),
+                Call::Once(_)
+                | Call::Each(_)
+                | Call::EachGroup
+                | Call::EveryGroup
+                | Call::EachProfile
+                | Call::Page => None,
+            };
+            let instead = collector.instead.iter().filter_map(|call| call.split(' ').next());
+            [collector.method].into_iter().chain(listing).chain(instead).collect::<Vec<_>>()
+        };
+        let nothing = String::new;
+        let questions = [
+            Question::Methods,
+            Question::Groups,
+            Question::Statistics(nothing()),
+            Question::Help(nothing(), nothing()),
+        ];
+        ALL.iter().flat_map(of).chain(questions.iter().map(Question::method)).collect()
+    });
+    let known = methods.filter_map(|method| ALL_KNOWN.get(std::str::from_utf8(method).ok()?).copied());
+    known.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The texts and numbers at the end of a path whose names may repeat.
@@ -305,11 +347,9 @@ mod tests {
                 inventory.take(&question, records);
             }
         }
-        inventory.methods = Some(ALL.iter().map(|collector| collector.method.as_bytes().to_vec()).collect());
-        inventory.methods.iter_mut().for_each(|methods| {
-            methods.extend(["cnt.list_vars", "cnt.help"].map(|method| method.as_bytes().to_vec()));
-            methods.extend(listings().map(|listing| listing.method.as_bytes().to_vec()));
-        });
+        let methods = ALL.iter().map(|collector| collector.method.as_bytes());
+        let methods = methods.chain(["cnt.list_vars".as_bytes(), b"cnt.help"]);
+        inventory.methods = Some(known(methods.chain(listings().map(|listing| listing.method.as_bytes()))));
         let mut asked = 0;
         loop {
             let questions = inventory.questions(&selection);
@@ -341,6 +381,19 @@ mod tests {
         inventory.groups.extend([group("core", 100), group("tmx", 60), group("sl", 20), group("none", 0)]);
         let calls = inventory.statistics();
         assert_eq!(calls, [vec!["unknown:"], vec!["core:", "tmx:"], vec!["sl:", "none:"]]);
+    }
+
+    #[test]
+    fn what_is_forgotten_makes_no_difference_to_what_is_asked_for() {
+        let mut inventory = Inventory::of(&["stats.fetch", "tm.stats", "nobody.asks"], &["unknown"]);
+        inventory.groups.extend([group("core", 100), group("script", 300)]);
+        let calls = inventory.statistics();
+        assert_eq!(calls.len(), 4);
+        inventory.settle();
+        assert_eq!(inventory.statistics(), calls);
+        assert!(inventory.groups.is_empty() && inventory.asked.is_empty());
+        assert!(inventory.has("tm.stats") && inventory.has("stats.fetch") && !inventory.has("sl.stats"));
+        assert_eq!(inventory.methods.unwrap().len(), 2);
     }
 
     #[test]

@@ -149,6 +149,7 @@ impl Run {
                 loop {
                     let questions = inventory.questions(job.configured);
                     if questions.is_empty() {
+                        inventory.settle();
                         break Arc::new(inventory);
                     }
                     self.ask(&mut client, &mut inventory, &questions).await?;
