@@ -144,21 +144,29 @@ impl Exporter {
         memory.logged.resize(ALL.len(), Logged::default());
         for outcome in &scrape.outcomes {
             let logged = &mut memory.logged[outcome.collector];
-            let collector = ALL[outcome.collector].name;
+            let (target, collector) = (&self.target, ALL[outcome.collector].name);
             match &outcome.failure {
-                Some(error) if !logged.failed => tracing::warn!(collector, error, "collector failed"),
-                None if logged.failed => tracing::info!(collector, "collector works again"),
+                Some(error) if !logged.failed => {
+                    tracing::warn!(%target, collector, error, "collector failed")
+                }
+                None if logged.failed => tracing::info!(%target, collector, "collector works again"),
                 _ => {}
             }
             logged.failed = outcome.failure.is_some();
             let duplicates = outcome.findings.duplicates;
             if duplicates > 0 && !logged.duplicates {
-                tracing::warn!(collector, duplicates, "rows with the labels of an earlier one are left out");
+                tracing::warn!(
+                    %target,
+                    collector,
+                    duplicates,
+                    "rows with the labels of an earlier one are left out"
+                );
             }
             logged.duplicates = duplicates > 0;
             let dropped = outcome.findings.over_limit;
             if dropped > 0 && !logged.over_limit {
                 tracing::warn!(
+                    %target,
                     collector,
                     dropped,
                     limit = self.settings.max_series,
