@@ -76,15 +76,6 @@ impl Counters {
         one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
         one(&mut samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
         one(&mut samples, &FAILED_SCRAPES, load(&self.failed_scrapes));
-        let build = samples.labels([
-            ("branch", build_info::BRANCH),
-            ("goarch", build_info::ARCHITECTURE),
-            ("goos", build_info::OS),
-            ("goversion", build_info::COMPILER),
-            ("revision", build_info::REVISION),
-            ("version", build_info::VERSION),
-        ]);
-        samples.push(catalogue().id(&BUILD_INFO), build, Number::Unsigned(1));
         for outcome in &scrape.outcomes {
             let collector = samples.labels([("collector", collectors::ALL[outcome.collector].name)]);
             let findings = &self.findings[outcome.collector];
@@ -105,6 +96,15 @@ impl Counters {
 /// The samples about the rest of the program.
 pub fn samples_of(program: Program) -> Samples {
     let mut samples = Samples::new(usize::MAX);
+    let build = samples.labels([
+        ("branch", build_info::BRANCH),
+        ("goarch", build_info::ARCHITECTURE),
+        ("goos", build_info::OS),
+        ("goversion", build_info::COMPILER),
+        ("revision", build_info::REVISION),
+        ("version", build_info::VERSION),
+    ]);
+    samples.push(catalogue().id(&BUILD_INFO), build, Number::Unsigned(1));
     if let Some((successful, time)) = program.web_config {
         let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         one(&mut samples, &WEB_CONFIG_SUCCESS, Number::Unsigned(successful.into()));
