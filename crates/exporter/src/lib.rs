@@ -4,6 +4,7 @@
 //! methods to call; each one's [`collector`], a table in [`collectors`], says how its reply becomes samples
 //! ([`walk`], [`samples`]); the [`exposition`] writes them, with what the exporter knows of itself ([`self_metrics`]).
 
+pub mod allow;
 pub mod build_info;
 pub mod call;
 pub mod catalogue;

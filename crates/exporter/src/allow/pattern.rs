@@ -1,0 +1,176 @@
+//! What paths and names have to look like.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A path in which `*` stands for any part of a name, but never for a `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PathPattern {
+    components: Vec<String>,
+}
+
+/// A host name in which `*` stands for anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NamePattern {
+    name: String,
+}
+
+impl PathPattern {
+    /// Reads a path whose names are all there. The error is a sentence.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let components = components(text).ok_or_else(|| {
+            format!("the path \"{text}\" does not begin with a single /, or has an empty name, . or .. in it")
+        })?;
+        Ok(Self { components: components.into_iter().map(str::to_owned).collect() })
+    }
+
+    /// Whether a path with these names matches.
+    pub(super) fn matches(&self, path: &[&str]) -> bool {
+        all_match(&self.components, path)
+    }
+
+    /// Whether a path without symbolic links matches, if those are followed that lead to the folder which the pattern
+    /// names without a `*`: `/var/run` is one to `/run`.
+    pub(super) fn matches_real(&self, real: &Path) -> bool {
+        // The last name is that of the socket, which is not to be followed.
+        let folders = self.components.iter().rev().skip(1).rev();
+        let literal = folders.take_while(|name| !name.contains('*')).count();
+        let (folder, rest) = self.components.split_at(literal);
+        let folder: PathBuf = ["/"].into_iter().chain(folder.iter().map(String::as_str)).collect();
+        let Ok(folder) = fs::canonicalize(folder) else { return false };
+        let below = real.strip_prefix(folder).ok().and_then(Path::to_str);
+        below.is_some_and(|below| all_match(rest, &below.split('/').collect::<Vec<_>>()))
+    }
+}
+
+impl NamePattern {
+    /// Reads a name. The error is a sentence.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*');
+        if name.is_empty() || !name.chars().all(known) {
+            return Err(format!("\"{text}\" is no host"));
+        }
+        let numbers = name.contains(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '*'));
+        if numbers || !is_name(&name) {
+            return Err(format!(
+                "\"{text}\" is no name, and addresses are written as 10.0.0.0/8 or 10.0.0.1"
+            ));
+        }
+        Ok(Self { name })
+    }
+
+    /// Whether a host matches, and is a name. `2130706433`, `0177.0.0.1` and `0x7f.1` are none: the system takes them
+    /// for addresses.
+    pub(super) fn matches(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        is_name(&host) && matches(&self.name, &host)
+    }
+
+    /// Whether it is for one name only.
+    pub(super) fn is_literal(&self) -> bool {
+        !self.name.contains('*')
+    }
+}
+
+/// The names in an absolute path; `None` if one is empty, `.` or `..`.
+pub(super) fn components(path: &str) -> Option<Vec<&str>> {
+    let names: Vec<_> = path.strip_prefix('/')?.split('/').collect();
+    names.iter().all(|name| !matches!(*name, "" | "." | "..")).then_some(names)
+}
+
+fn all_match(patterns: &[String], names: &[&str]) -> bool {
+    patterns.len() == names.len() && patterns.iter().zip(names).all(|(pattern, name)| matches(pattern, name))
+}
+
+/// `*` is anything, also nothing.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(text) = text.strip_prefix(first).and_then(|text| text.strip_suffix(last)) else { return false };
+    // The first place where a part fits leaves the most to those after it.
+    let fit = middle.split('*').try_fold(text, |text, part| Some(text.split_once(part)?.1));
+    fit.is_some()
+}
+
+/// No label is empty, and the last one is no number: no top level domain is, and `inet_aton` reads addresses that end
+/// so.
+fn is_name(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let decimal = last.bytes().all(|byte| byte.is_ascii_digit());
+    let hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    !decimal && !hex && name.split('.').all(|label| !label.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_anything() {
+        for (pattern, fitting, other) in [
+            ("*", &["", "a", "a.b"][..], &[][..]),
+            ("a*", &["a", "ab"], &["", "ba"]),
+            ("*.sock", &[".sock", "a.sock"], &["sock", "a.sock2"]),
+            ("a*b*c", &["abc", "axbxc", "abbc", "abcbc"], &["ac", "acb", "abcx"]),
+            ("a*a", &["aa", "aba"], &["a"]),
+            ("**", &["", "a"], &[]),
+            ("a", &["a"], &["", "aa"]),
+        ] {
+            for text in fitting {
+                assert!(matches(pattern, text), "{pattern} {text}");
+            }
+            for text in other {
+                assert!(!matches(pattern, text), "{pattern} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_star_in_a_path_does_not_cross_folders() {
+        let pattern = PathPattern::parse("/run/*/ctl*").unwrap();
+        for (path, expected) in [
+            ("/run/a/ctl", true),
+            ("/run/a/ctl.1", true),
+            ("/run/ctl", false),
+            ("/run/a/b/ctl", false),
+            ("/run/a/ctl/b", false),
+        ] {
+            assert_eq!(pattern.matches(&components(path).unwrap()), expected, "{path}");
+        }
+        for path in ["", "run", "/", "/run/", "//run", "/run//a", "/run/./a", "/run/../a", "/.."] {
+            assert_eq!(components(path), None, "{path}");
+            assert!(PathPattern::parse(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn addresses_in_disguise_are_no_names() {
+        let any = NamePattern::parse("*").unwrap();
+        for host in [
+            "2130706433",
+            "0177.0.0.1",
+            "0x7f.1",
+            "0x7F000001",
+            "127.1",
+            "127.0.0.1.",
+            "1.2.3.0x",
+            "a.",
+            "a..b",
+            ".a",
+            "",
+            ".",
+        ] {
+            assert_eq!(any.matches(host), host == "a.", "{host}");
+        }
+        for host in ["localhost", "SIP1.Example.org", "sip1.example.org.", "0x7f.a", "1a", "10.in-addr.arpa"]
+        {
+            assert!(any.matches(host), "{host}");
+        }
+        for text in ["10.0.0.*", "1*", "2130706433", "0x7f.1", "a b", "", "[::1]", "a:b", "/a", "a..b"] {
+            assert!(NamePattern::parse(text).is_err(), "{text}");
+        }
+        assert!(NamePattern::parse("SIP*.Example.Org.").unwrap().matches("sip1.example.org"));
+    }
+}
