@@ -4,6 +4,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use crate::folder::Folder;
 use crate::program::{find, repository};
 
 /// What Debian's `promtool check metrics` has to say about a page in the text format 0.0.4: a line for each
@@ -15,6 +16,16 @@ pub fn promtool_check_metrics(page: &str) -> Vec<String> {
     let findings: Vec<_> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
     assert!(output.status.success() || !findings.is_empty(), "promtool failed, {}", output.status);
     findings
+}
+
+/// Whether Debian's `promtool check config` takes this for a configuration of Prometheus; if not, what it says.
+pub fn promtool_check_config(config: &str) -> Result<(), String> {
+    let folder = Folder::new();
+    let file = folder.path().join("prometheus.yml");
+    std::fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
+    let output = pipe(&find("promtool"), &["check", "config", &file.display().to_string()], "");
+    let text = [output.stdout, output.stderr].concat();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&text).trim().to_owned()) }
 }
 
 /// Reads a page with the OpenMetrics parser of Python's prometheus_client, which is strict, and returns the

@@ -30,7 +30,7 @@ mod sipp;
 
 pub use builder::Builder;
 pub use exposition::{Syntax, check_exposition};
-pub use judge::{openmetrics_strict_parse, promtool_check_metrics};
+pub use judge::{openmetrics_strict_parse, promtool_check_config, promtool_check_metrics};
 pub use kamailio::Kamailio;
 pub use node_exporter::NodeExporter;
 pub use phones::Phones;
