@@ -1,5 +1,6 @@
 //! The exporter of one Kamailio: what it remembers from scrape to scrape, and how requests share a run.
 
+use crate::allow::AllowList;
 use crate::catalogue::catalogue;
 use crate::collectors::ALL;
 use crate::collectors::own::SET_INFO;
@@ -28,6 +29,7 @@ pub struct Settings {
 /// The exporter of one Kamailio.
 pub struct Exporter {
     target: Target,
+    allow: Option<Arc<AllowList>>,
     settings: Arc<Settings>,
     counters: Counters,
     runs: Runs<Selection, Arc<Scrape>>,
@@ -61,8 +63,18 @@ struct Known {
 impl Exporter {
     /// An exporter that has not scraped yet.
     pub fn new(target: Target, settings: Arc<Settings>) -> Arc<Self> {
+        Self::within(None, target, settings)
+    }
+
+    /// The same, for a target that somebody else has chosen: only what is allowed is connected to.
+    pub fn of_allowed(allow: Arc<AllowList>, target: Target, settings: Arc<Settings>) -> Arc<Self> {
+        Self::within(Some(allow), target, settings)
+    }
+
+    fn within(allow: Option<Arc<AllowList>>, target: Target, settings: Arc<Settings>) -> Arc<Self> {
         Arc::new(Self {
             target,
+            allow,
             settings,
             counters: Counters::default(),
             runs: Runs::default(),
@@ -96,6 +108,7 @@ impl Exporter {
         let inventory = known.as_ref().map(|known| known.inventory.clone());
         let job = Job {
             target: &self.target,
+            allow: self.allow.as_deref(),
             configured: &self.settings.selection,
             selection: &selection,
             limit: self.settings.max_series,

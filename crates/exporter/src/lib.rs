@@ -17,6 +17,7 @@ pub mod duration;
 pub mod exporter;
 pub mod exposition;
 pub mod fetch;
+pub mod fleet;
 pub mod foreign;
 pub mod inventory;
 pub mod log;

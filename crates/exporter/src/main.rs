@@ -3,7 +3,7 @@
 use kamailio_binrpc::Target;
 use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
 use kamailio_exporter::exporter::Exporter;
-use kamailio_exporter::web::{Server, Site};
+use kamailio_exporter::web::{Probes, Server, Site};
 use kamailio_exporter::{build_info, log};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -68,8 +68,9 @@ fn block_on<T>(action: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
 async fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Result<()> {
     tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
     tracing::info!(build_context = build_info::context(), "Build context");
+    let probes = options.allow.map(|allow| Probes::new(allow, &options.settings, options.max_probes));
     let exporter = Exporter::new(target, Arc::new(options.settings));
-    let site = Site::new(exporter, options.paths, timeout, options.max_requests);
+    let site = Site::new(exporter, options.paths, timeout, options.max_requests).with_probes(probes);
     let server = Server::new(site, options.web_config, options.limits)?;
     let stop = stop_signal({
         let server = server.clone();

@@ -1,5 +1,6 @@
 //! One scrape: one connection, one write with all calls, replies mapped as they come, closed after.
 
+use crate::allow::AllowList;
 use crate::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
 use crate::fetch::Url;
@@ -58,6 +59,8 @@ impl Scrape {
 pub struct Job<'a> {
     /// The Kamailio.
     pub target: &'a Target,
+    /// What may be connected to, if not everything.
+    pub allow: Option<&'a AllowList>,
     /// All that is ever wanted of it: the inventory is made for that.
     pub configured: &'a Selection,
     /// What is wanted this time.
@@ -141,7 +144,10 @@ struct Pending {
 
 impl Run {
     async fn exchange(&mut self, job: Job<'_>) -> Result<(), Error> {
-        let mut client = Client::connect(job.target, job.deadline).await?;
+        let mut client = match job.allow {
+            Some(allow) => allow.connect(job.target, job.deadline).await?,
+            None => Client::connect(job.target, job.deadline).await?,
+        };
         let inventory = match self.scrape.inventory.clone() {
             Some(inventory) => inventory,
             None => {

@@ -88,6 +88,16 @@ impl Selection {
         Self { page, ..self }
     }
 
+    /// The same without that page, even where its collector was named.
+    pub fn without_page(mut self) -> Self {
+        for (collector, want) in ALL.iter().zip(&mut self.wants) {
+            if collector.call == Call::Page {
+                *want = Want::No;
+            }
+        }
+        Self { page: None, ..self }
+    }
+
     /// The same with only the collectors that a request asks for, or without those that it excludes. The error is a
     /// sentence.
     pub fn filtered(&self, collect: &[String], exclude: &[String]) -> Result<Self, String> {

@@ -262,7 +262,8 @@ mod tests {
         assert_eq!(options.timeout, Duration::from_secs(5));
         let serve = serve(options);
         assert_eq!(serve.settings.selection, Selection::parse("auto").unwrap());
-        assert_eq!(serve.max_requests, Some(40));
+        assert_eq!((serve.max_requests, serve.max_probes), (Some(40), Some(200)));
+        assert!(serve.allow.is_none());
         assert_eq!((serve.paths.telemetry.as_str(), serve.listen.len()), ("/metrics", 1));
     }
 
@@ -288,6 +289,15 @@ mod tests {
                 "unrecognized log level trace; there are debug, info, warn and error",
             ),
             (&["--log.format", "XML"], "unrecognized log format XML; there are logfmt and json"),
+            (
+                &["--probe.allow=unix:/run/*,tcp:host"],
+                "--probe.allow \"tcp:host\": it has no port (there are unix:/PATH, unixd:/PATH, tcp:HOST:PORT, \
+                 tcp:10.0.0.0/8:PORT, tcp:[2001:db8::]/32:PORT, and udp: as tcp:)",
+            ),
+            (
+                &["--probe.allow=unix:/run/*", "--web.telemetry-path=/probe"],
+                "/probe is the path of probes (--probe.allow), and cannot be another page's",
+            ),
             (&["--web.max-requests", "-1"], "--web.max-requests is a whole number, not \"-1\""),
         ] {
             assert_eq!(error(arguments), sentence, "{arguments:?}");

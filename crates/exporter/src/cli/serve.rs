@@ -2,8 +2,9 @@
 
 use super::kamailio;
 use super::values::{number, option, switch, text, time, url};
+use crate::allow::AllowList;
 use crate::exporter::Settings;
-use crate::web::{Limits, ListenAddress, Paths, Timeouts};
+use crate::web::{Limits, ListenAddress, PROBE_PATH, Paths, Timeouts};
 use clap::{Arg, ArgAction, ArgMatches};
 use hyper::Uri;
 use std::path::PathBuf;
@@ -23,6 +24,10 @@ pub struct Serve {
     pub limits: Limits,
     /// How many requests may be under way at once; `None` is any number.
     pub max_requests: Option<usize>,
+    /// The targets that may be probed; `None` if there is no page for that.
+    pub allow: Option<AllowList>,
+    /// How many probes may be under way at once; `None` is any number.
+    pub max_probes: Option<usize>,
 }
 
 pub(super) fn options() -> impl Iterator<Item = Arg> {
@@ -30,6 +35,18 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
         option("rtpengine.metrics-url", "", "URL").hide_default_value(true).help(
             "rtpengine's own page of metrics, to serve under --web.rtp-telemetry-path: http://HOST:PORT/PATH.",
         ),
+        Arg::new("probe.allow")
+            .long("probe.allow")
+            .value_name("RULE")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .help(
+                "Also serve /probe?target=URI, for the targets that a rule allows: unix:/PATH or unixd:/PATH, where * is \
+                 anything but a /; tcp:HOST:PORT or udp:HOST:PORT, where HOST is a name with * in it or without, or \
+                 addresses as 10.0.0.0/8 or [2001:db8::]/32, and PORT a number, a range or *. Repeatable.",
+            ),
+        option("probe.max-requests", "200", "NUMBER")
+            .help("How many probes may be under way at once; more are answered with 503. 0 is any number."),
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')
             .action(ArgAction::Append)
@@ -71,11 +88,20 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
 }
 
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
+    let allow = allow(matches)?;
+    let paths = paths(matches)?;
+    let served = [Some(&paths.telemetry), paths.rtpengine.as_ref().map(|(_, path)| path)];
+    if allow.is_some() && served.into_iter().flatten().any(|path| path == PROBE_PATH) {
+        return Err(format!(
+            "{PROBE_PATH} is the path of probes (--probe.allow), and cannot be another page's"
+        ));
+    }
     let listen = matches.get_many::<String>("web.listen-address").unwrap_or_default();
     let max_requests = number(matches, "web.max-requests")?;
+    let max_probes = number(matches, "probe.max-requests")?;
     Ok(Serve {
         settings: kamailio::settings(matches)?,
-        paths: paths(matches)?,
+        paths,
         listen: if matches.get_flag("web.systemd-socket") {
             Vec::new()
         } else {
@@ -84,7 +110,15 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
         web_config: Some(text(matches, "web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from),
         limits: limits(matches)?,
         max_requests: Some(max_requests).filter(|max| *max > 0),
+        allow,
+        max_probes: Some(max_probes).filter(|max| *max > 0),
     })
+}
+
+fn allow(matches: &ArgMatches) -> Result<Option<AllowList>, String> {
+    let Some(rules) = matches.get_many::<String>("probe.allow") else { return Ok(None) };
+    let allow = AllowList::parse(rules.map(String::as_str));
+    allow.map(Some).map_err(|error| format!("--probe.allow {error}"))
 }
 
 fn paths(matches: &ArgMatches) -> Result<Paths, String> {

@@ -9,6 +9,7 @@ mod connection;
 mod guard;
 mod listener;
 mod pages;
+mod probe;
 mod reload;
 mod room;
 mod server;
@@ -16,12 +17,14 @@ mod tls;
 mod yaml;
 
 pub use listener::ListenAddress;
+pub use probe::{PATH as PROBE_PATH, Probes};
 pub use room::Timeouts;
 pub use server::{Limits, Server};
 
 use crate::exporter::Exporter;
 use crate::exposition::{Format, accepts_gzip, gzip};
 use crate::fetch::Url;
+use crate::samples::Samples;
 use crate::self_metrics::{self, Program};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -51,6 +54,7 @@ pub struct Paths {
 /// What answers requests.
 pub struct Site {
     exporter: Arc<Exporter>,
+    probes: Option<Probes>,
     paths: Paths,
     timeout: Duration,
     max_requests: usize,
@@ -70,7 +74,12 @@ impl Site {
     ) -> Self {
         let max_requests = max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let permits = Semaphore::new(max_requests);
-        Self { exporter, paths, timeout, max_requests, permits }
+        Self { exporter, probes: None, paths, timeout, max_requests, permits }
+    }
+
+    /// The same, with a page for other targets.
+    pub fn with_probes(self, probes: Option<Probes>) -> Self {
+        Self { probes, ..self }
     }
 
     /// What every path begins with.
@@ -84,8 +93,9 @@ impl Site {
             return if request.uri().path() == "/" { self.redirect() } else { not_found() };
         };
         let rtpengine = self.paths.rtpengine.as_ref().filter(|(_, served)| path == served);
+        let probes = self.probes.as_ref().filter(|_| path == probe::PATH);
         let known = path == self.paths.telemetry || matches!(path, "/" | "/-/healthy" | "/-/ready");
-        if !known && rtpengine.is_none() {
+        if !known && rtpengine.is_none() && probes.is_none() {
             return if path.is_empty() { self.redirect() } else { not_found() };
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -93,17 +103,38 @@ impl Site {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
-        match (path, rtpengine) {
-            (path, _) if path == self.paths.telemetry => self.metrics(&request, program).await,
-            (_, Some((url, _))) => self.rtpengine(url, &request).await,
-            ("/-/healthy", _) => text(StatusCode::OK, "Healthy\n"),
-            ("/-/ready", _) => text(StatusCode::OK, "Ready\n"),
+        match (path, rtpengine, probes) {
+            (path, ..) if path == self.paths.telemetry => self.metrics(&request, program).await,
+            (_, Some((url, _)), _) => self.rtpengine(url, &request).await,
+            (.., Some(probes)) => self.probe(probes, &request).await,
+            ("/-/healthy", ..) => text(StatusCode::OK, "Healthy\n"),
+            ("/-/ready", ..) => text(StatusCode::OK, "Ready\n"),
             _ => self.landing(&request).await,
         }
     }
 
     async fn metrics<B>(&self, request: &Request<B>, program: Program) -> Answer {
         let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
+        self.exposition(request, &self.exporter, Some(program)).await
+    }
+
+    /// The metrics of the Kamailio that the request names, without those of this program.
+    async fn probe<B>(&self, probes: &Probes, request: &Request<B>) -> Answer {
+        let query = request.uri().query().unwrap_or_default();
+        let admitted = probes.exporter(query).and_then(|exporter| Ok((exporter, probes.permit()?)));
+        match admitted {
+            Ok((exporter, _permit)) => self.exposition(request, &exporter, None).await,
+            Err((status, sentence)) => text(status, sentence + "\n"),
+        }
+    }
+
+    /// A Kamailio's metrics, and the program's if it is to be told about.
+    async fn exposition<B>(
+        &self,
+        request: &Request<B>,
+        exporter: &Arc<Exporter>,
+        program: Option<Program>,
+    ) -> Answer {
         let headers = request.headers();
         let format = header(headers, &ACCEPT).map_or(Format::DEFAULT, Format::negotiate);
         if request.method() == Method::HEAD {
@@ -118,7 +149,7 @@ impl Site {
             let pairs = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == wanted);
             pairs.map(|(_, value)| value.into_owned()).collect()
         };
-        let selection = self.exporter.selection().filtered(&values("collect[]"), &values("exclude[]"));
+        let selection = exporter.selection().filtered(&values("collect[]"), &values("exclude[]"));
         let selection = match selection {
             Ok(selection) => selection,
             Err(sentence) => {
@@ -130,10 +161,10 @@ impl Site {
         // What the system has to be asked for is asked once the calls are out: Kamailio needs its time for them anyway.
         let told = async {
             tokio::task::yield_now().await;
-            self_metrics::samples_of(program)
+            program.map_or_else(|| Samples::new(0), self_metrics::samples_of)
         };
-        let (scrape, told) = tokio::join!(self.exporter.scrape(selection, deadline), told);
-        let counters = self.exporter.counters();
+        let (scrape, told) = tokio::join!(exporter.scrape(selection, deadline), told);
+        let counters = exporter.counters();
         counters.count_request(&scrape);
         let exposition = format.write(&[&scrape.samples, &counters.samples(&scrape), &told]);
         if header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip) {
@@ -163,7 +194,8 @@ impl Site {
         }
         let selection = self.exporter.selection();
         let scrape = self.exporter.scrape(selection.clone(), Instant::now() + self.timeout).await;
-        pages::html(pages::landing(&self.paths, self.exporter.target(), selection, &scrape))
+        let probes = self.probes.is_some();
+        pages::html(pages::landing(&self.paths, probes, self.exporter.target(), selection, &scrape))
     }
 
     /// rtpengine's page as it is.

@@ -1,6 +1,6 @@
 //! The page for people.
 
-use super::{Answer, Paths, body};
+use super::{Answer, Paths, body, probe};
 use crate::build_info;
 use crate::collectors::ALL;
 use crate::diagnosis::{self, State};
@@ -34,7 +34,13 @@ pub(super) fn html(page: String) -> Answer {
 }
 
 /// The landing page: what this is, how Kamailio is, how each collector fared, and where the rest is.
-pub(super) fn landing(paths: &Paths, target: &Target, selection: &Selection, scrape: &Scrape) -> String {
+pub(super) fn landing(
+    paths: &Paths,
+    probes: bool,
+    target: &Target,
+    selection: &Selection,
+    scrape: &Scrape,
+) -> String {
     let mut links = vec![(&*paths.telemetry, "Metrics")];
     links.extend(paths.rtpengine.iter().map(|(_, path)| (path.as_str(), "Metrics of rtpengine")));
     links.extend([("/-/healthy", "Healthy"), ("/-/ready", "Ready")]);
@@ -48,6 +54,15 @@ pub(super) fn landing(paths: &Paths, target: &Target, selection: &Selection, scr
             Text(text)
         );
     }
+    let others = if probes {
+        format!(
+            "<p>Other Kamailios: <code>{}{}?target=URI</code>, for the targets that --probe.allow names.</p>\n",
+            Text(&paths.external_prefix),
+            probe::PATH
+        )
+    } else {
+        String::new()
+    };
     let answers = match &scrape.error {
         _ if scrape.answered => "<p class=\"ok\">Kamailio answers.</p>\n".to_owned(),
         error => {
@@ -76,7 +91,7 @@ pub(super) fn landing(paths: &Paths, target: &Target, selection: &Selection, scr
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"UTF-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<title>Kamailio Exporter</title>\n<style>{STYLE}</style>\n\
          </head>\n<body>\n<header><h1>Kamailio Exporter</h1></header>\n<main>\n\
-         <h2>Prometheus Exporter for Kamailio</h2>\n<div>Version: {version}</div>\n<ul>\n{list}</ul>\n\
+         <h2>Prometheus Exporter for Kamailio</h2>\n<div>Version: {version}</div>\n<ul>\n{list}</ul>\n{others}\
          <h2>Kamailio</h2>\n<div>Target: {target}</div>\n{answers}\
          <h2>Collectors</h2>\n<table>\n<thead><tr><th>Collector</th><th>State</th><th>Reason</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n</main>\n</body>\n</html>\n",
@@ -158,7 +173,7 @@ mod tests {
             prefix: String::new(),
             external_prefix: "/'x".to_owned(),
         };
-        let page = landing(&paths, &target, &selection, &scrape);
+        let page = landing(&paths, true, &target, &selection, &scrape);
         assert!(
             page.contains("href=\"/&#39;x/&quot;&gt;&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;\""),
             "{page}"

@@ -40,6 +40,10 @@ mod peer;
 mod properties;
 /// A Pushgateway, and what can go wrong with it.
 mod push;
+/// Other Kamailios, by their address.
+mod probe;
+/// What may be probed, and what must not be connected to.
+mod probe_allow;
 /// The web configuration changes under a running exporter.
 mod reload;
 /// A capture as a page of samples, and as the index has it.

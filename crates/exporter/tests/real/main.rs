@@ -28,6 +28,8 @@ mod once;
 mod oracle;
 /// Pages of others, from the real servers.
 mod pages;
+/// Other Kamailios than its own.
+mod probe;
 /// Prometheus scrapes it, and its tools accept what it serves.
 mod prometheus;
 /// What a Pushgateway gets, and Prometheus from it.

@@ -1,0 +1,259 @@
+//! The metrics of whatever Kamailio a request names.
+
+use crate::support::{Answer, Exporter, eventually, samples};
+use fake_kamailio::{Captures, Fake};
+use flate2::read::GzDecoder;
+use std::io::Read;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
+
+const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+
+/// An exporter without a Kamailio of its own that may probe these.
+fn start(allow: &[&str], arguments: &[&str]) -> Exporter {
+    let allow: Vec<_> = allow.iter().flat_map(|rule| ["--probe.allow", rule]).collect();
+    Exporter::start(&[&NOBODY, &allow[..], arguments].concat())
+}
+
+fn probe(exporter: &Exporter, target: &str) -> Answer {
+    exporter.get(&format!("/probe?target={target}"))
+}
+
+/// The samples of a target, which has to be allowed.
+fn probed(exporter: &Exporter, target: &str) -> std::collections::BTreeMap<String, f64> {
+    let answer = probe(exporter, target);
+    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+    samples(&answer.text())
+}
+
+#[test]
+fn without_a_rule_there_is_no_such_page() {
+    let fake = Fake::start();
+    let exporter = start(&[], &[]);
+    let answer = probe(&exporter, &fake.unix());
+    assert_eq!((answer.status, answer.text().as_str()), (404, "404 page not found\n"));
+    assert_eq!(fake.connections().accepted, 0);
+    assert!(!exporter.get("/").text().contains("/probe"));
+    assert!(start(&["unix:/x"], &[]).get("/").text().contains("<code>/probe?target=URI</code>"));
+}
+
+#[test]
+fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
+    let fake = Fake::start();
+    let direct = Exporter::start(&["-u", &fake.unix()]);
+    let direct = samples(&direct.page());
+    let own = |name: &&String| name.starts_with("process_") || name.contains("exporter_build_info");
+    let expected: Vec<_> = direct.keys().filter(|name| !own(name)).collect();
+    let exporter = start(&["unix:/*/*/ctl,unixd:/*/*/ctld", "tcp:127.0.0.1:*", "udp:127.0.0.1:*"], &[]);
+    for target in [fake.unix(), fake.unixd(), fake.tcp(), fake.udp()] {
+        for count in [1.0, 2.0] {
+            let page = probed(&exporter, &target);
+            assert_eq!(page.keys().collect::<Vec<_>>(), expected, "{target}");
+            assert_eq!((page["kamailio_up"], page["kamailio_exporter_total_scrapes"]), (1.0, count));
+        }
+    }
+    assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0, "its own Kamailio is another");
+}
+
+#[test]
+fn a_target_that_is_down_is_an_answer_all_the_same() {
+    let exporter = start(&["unix:/nonexistent/*", "tcp:127.0.0.1:1", "tcp:*:*"], &[]);
+    for target in ["unix:/nonexistent/ctl", "tcp:127.0.0.1:1", "tcp:name.invalid:2049"] {
+        for count in [1.0, 2.0] {
+            let page = probed(&exporter, target);
+            assert_eq!(
+                (page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]),
+                (0.0, count),
+                "{target}"
+            );
+        }
+        exporter.wait_for_log(&format!("target={target} error=\"cannot connect to {target}: "));
+    }
+}
+
+#[test]
+fn a_request_without_one_good_target_is_explained() {
+    let exporter = start(&["unix:/run/*"], &[]);
+    for (query, sentence) in [
+        ("", "Target parameter is missing: /probe?target=tcp:sip1.example.org:2049\n"),
+        ("?targets=unix:/run/x", "Target parameter is missing: /probe?target=tcp:sip1.example.org:2049\n"),
+        (
+            "?target=unix:/run/x&target=unix:/run/x",
+            "Target parameter must be given once: /probe?target=tcp:sip1.example.org:2049\n",
+        ),
+        (
+            "?target=",
+            "\"\" cannot be a control socket: it is empty (accepted: unix:/path, unixd:/path, tcp:host:port, \
+             udp:host:port)\n",
+        ),
+        (
+            "?target=http://x:1/",
+            "\"http://x:1/\" cannot be a control socket: \"http\" is not a kind of control socket (accepted: \
+             unix:/path, unixd:/path, tcp:host:port, udp:host:port)\n",
+        ),
+        (
+            "?target=unix:/run/a%0ab",
+            "\"unix:/run/a\\nb\" cannot be a control socket: it has a control character in it (accepted: unix:/path, \
+             unixd:/path, tcp:host:port, udp:host:port)\n",
+        ),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = exporter.request(method, &format!("/probe{query}"), &[]);
+            assert_eq!(answer.status, 400, "{query}");
+            assert!(method == "HEAD" || answer.text() == sentence, "{query}: {}", answer.text());
+        }
+    }
+    let refused = probe(&exporter, "unix:/etc/x");
+    assert_eq!(
+        (refused.status, refused.text().as_str()),
+        (403, "This target is not allowed by --probe.allow.\n")
+    );
+    exporter.wait_for_log("no rule of --probe.allow is for this target\" target=unix:/etc/x");
+    let header = [("X-Prometheus-Scrape-Timeout-Seconds", "soon")];
+    assert_eq!(exporter.request("GET", "/probe?target=unix:/run/x", &header).status, 400);
+    assert_eq!(exporter.request("POST", "/probe?target=unix:/run/x", &[]).status, 405);
+    (0..200).for_each(|_| drop(probe(&exporter, "unix:/etc/x")));
+    let lines = exporter.log().matches("probe refused").count();
+    assert!((1..100).contains(&lines), "{lines} lines");
+}
+
+#[test]
+fn formats_filters_and_head_are_those_of_the_metrics() {
+    let fake = Fake::start();
+    let exporter = start(&["unix:/*/*/*"], &["-m", "tm.stats,sl.stats"]);
+    let path = format!("/probe?target={}", fake.unix());
+    let head = exporter.request("HEAD", &path, &[]);
+    assert_eq!((head.status, head.body.len(), fake.connections().accepted), (200, 0, 0));
+    let headers = [("Accept", "application/openmetrics-text;version=1.0.0"), ("Accept-Encoding", "gzip")];
+    let answer = exporter.request("GET", &path, &headers);
+    assert!(answer.header("content-type").starts_with("application/openmetrics-text; version=1.0.0;"));
+    let mut page = String::new();
+    GzDecoder::new(&answer.body[..]).read_to_string(&mut page).unwrap();
+    assert!(page.contains("kamailio_tm_stats_") && page.ends_with("# EOF\n"), "{page}");
+    let page = exporter.get(&format!("{path}&collect[]=sl.stats")).text();
+    assert!(page.contains("kamailio_sl_stats_") && !page.contains("kamailio_tm_stats_"), "{page}");
+    let page = exporter.get(&format!("{path}&exclude[]=sl.stats")).text();
+    assert!(!page.contains("kamailio_sl_stats_") && page.contains("kamailio_tm_stats_"), "{page}");
+    let answer = exporter.get(&format!("{path}&collect[]=tls.info"));
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("disabled collector: tls.info"), "{}", answer.text());
+}
+
+#[test]
+fn the_page_of_others_is_of_one_kamailio_and_not_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let fake = Fake::start();
+    let exporter = start(
+        &["unix:/*/*/*"],
+        &["-m", "tm.stats,custom", "--kamailio.custom-metrics-url", &url, "-t", "500ms"],
+    );
+    let page = probed(&exporter, &fake.unix());
+    assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (1.0, 0.0));
+    assert!(!page.keys().any(|name| name.contains("\"custom\"")), "{page:?}");
+    assert!(listener.accept().is_err(), "it was asked for");
+    let answer = exporter.get(&format!("/probe?target={}&collect[]=custom", fake.unix()));
+    assert_eq!(answer.status, 400);
+    exporter.page();
+    assert!(listener.accept().is_ok(), "nobody would have asked for it");
+}
+
+#[test]
+fn concurrent_probes_of_a_target_share_a_run_and_what_is_known_is_remembered() {
+    let fake = Fake::start();
+    let exporter = start(&["unix:/*/*/*"], &[]);
+    probed(&exporter, &fake.unix());
+    assert_eq!(fake.count("system.listMethods"), 1);
+    fake.delay_method("core.uptime", Duration::from_secs(1));
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0));
+        }
+    });
+    assert_eq!((fake.connections().accepted, fake.count("system.listMethods")), (2, 1));
+}
+
+/// Sockets that accept a connection and then nothing more, one for each name.
+fn hung(folder: &tempfile::TempDir, names: std::ops::Range<usize>) -> Vec<(String, UnixListener)> {
+    let listen = |name: usize| {
+        let path = folder.path().join(name.to_string());
+        (format!("unix:{}", path.display()), UnixListener::bind(path).unwrap())
+    };
+    names.map(listen).collect()
+}
+
+#[test]
+fn hung_targets_delay_no_other_and_leave_the_metrics_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let hung = hung(&folder, 0..30);
+    let fake = Fake::start();
+    let limits = ["-t", "20s", "--web.max-requests", "1", "--probe.max-requests", "31"];
+    let exporter = start(&["unix:/*/*/*"], &limits);
+    std::thread::scope(|scope| {
+        let probes: Vec<_> =
+            hung.iter().map(|(target, _)| scope.spawn(|| probed(&exporter, target)["kamailio_up"])).collect();
+        let connections: Vec<_> = hung.iter().map(|(_, listener)| listener.accept().unwrap()).collect();
+        assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+        assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0);
+        assert!(probes.iter().all(|probe| !probe.is_finished()), "they were to hang all the time");
+        drop(connections);
+        for probe in probes {
+            assert_eq!(probe.join().unwrap(), 0.0);
+        }
+    });
+}
+
+#[test]
+fn concurrent_probes_are_limited() {
+    let folder = tempfile::tempdir().unwrap();
+    let hung = hung(&folder, 0..1);
+    let fake = Fake::start();
+    let exporter = start(&["unix:/*/*/*"], &["-t", "20s", "--probe.max-requests", "1"]);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| probed(&exporter, &hung[0].0)["kamailio_up"]);
+        let connection = hung[0].1.accept().unwrap();
+        let answer = probe(&exporter, &fake.unix());
+        let sentence = "Limit of concurrent probes reached (1), try again later.\n";
+        assert_eq!((answer.status, answer.text().as_str()), (503, sentence));
+        assert_eq!(fake.connections().accepted, 0);
+        drop(connection);
+        assert_eq!(first.join().unwrap(), 0.0);
+    });
+    assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+}
+
+#[test]
+fn prometheus_timeout_is_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let hung = hung(&folder, 0..1);
+    let exporter = start(&["unix:/*/*/*"], &["-t", "20s"]);
+    let start = Instant::now();
+    let header = [("X-Prometheus-Scrape-Timeout-Seconds", "1")];
+    let answer = exporter.request("GET", &format!("/probe?target={}", hung[0].0), &header);
+    assert_eq!((answer.status, samples(&answer.text())["kamailio_up"]), (200, 0.0));
+    assert!((0.45..10.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+}
+
+#[test]
+fn hundreds_of_targets_leave_no_file_behind_and_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = |number: usize| format!("unix:{}/{number}", folder.path().display());
+    let targets: Vec<_> = (0..250).map(|number| target(number).parse().unwrap()).collect();
+    let _fake = Fake::listen(Captures::of("5.6.3"), &targets).unwrap();
+    let exporter = start(&["unix:/*/*/*"], &[]);
+    probed(&exporter, &target(0));
+    let memory = || samples(&exporter.page())["process_resident_memory_bytes"] / 1024.0;
+    let (files, before) = (exporter.open_files(), memory());
+    for number in 1..250 {
+        assert_eq!(probed(&exporter, &target(number))["kamailio_up"], 1.0, "{number}");
+    }
+    let after = memory();
+    println!("{:.1} KiB a target", (after - before) / 249.0);
+    assert!(after - before < 249.0 * 20.0, "{before} KiB, then {after} KiB");
+    eventually(|| match exporter.open_files() {
+        now if now <= files => Ok(()),
+        now => Err(format!("{now} files are open, and were {files}")),
+    });
+}
