@@ -136,6 +136,7 @@ impl Exporter {
         let mut memory = lock(&self.memory);
         let known = scrape.inventory.clone().filter(|_| scrape.answered && scrape.up_since.is_some());
         let known = known.map(|inventory| Known { inventory, up_since: scrape.up_since.clone() });
+        let known = known.filter(|known| self.allow.is_none() || known.size() <= MOST_REMEMBERED);
         if memory.known.is_none() && known.is_some() {
             let collectors = names(scrape.outcomes.iter().map(|outcome| &ALL[outcome.collector]));
             tracing::info!(target = %self.target, collectors, "Kamailio answers");
@@ -190,6 +191,16 @@ impl Exporter {
         }
     }
 }
+
+impl Known {
+    fn size(&self) -> usize {
+        self.inventory.size() + self.up_since.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// Of a target that somebody else has chosen, of which there may be thousands: ten times as many bytes as of a Kamailio
+/// with every module. Of one that has more, all is asked for at each scrape.
+const MOST_REMEMBERED: usize = 64 * 1024;
 
 /// No code that holds one of these locks can panic and leave them half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

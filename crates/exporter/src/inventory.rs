@@ -194,6 +194,14 @@ impl Inventory {
         self.help.shrink_to_fit();
     }
 
+    /// How many bytes of the server's own it takes to remember this; meant for after [`settle`](Self::settle).
+    pub fn size(&self) -> usize {
+        let packed = self.packed.iter().flatten().flatten().map(String::len);
+        let listed = self.listed.values().flatten().map(String::len);
+        let help = self.help.iter().flat_map(|(name, text)| [name.len(), text.len()]);
+        packed.chain(listed).chain(help).map(|text| text + size_of::<String>()).sum()
+    }
+
     /// Whether the server has a method, as far as is known.
     pub fn has(&self, method: &str) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.binary_search(&method).is_ok())

@@ -3,9 +3,10 @@
 use crate::support::{Answer, Exporter, eventually, samples};
 use fake_kamailio::{Captures, Fake};
 use flate2::read::GzDecoder;
+use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
 use std::io::Read;
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
@@ -175,13 +176,47 @@ fn concurrent_probes_of_a_target_share_a_run_and_what_is_known_is_remembered() {
     assert_eq!((fake.connections().accepted, fake.count("system.listMethods")), (2, 1));
 }
 
+#[test]
+fn of_a_target_that_has_too_much_little_is_remembered() {
+    let fake = Fake::start();
+    let names: Vec<_> = (0..2000).map(|number| format!("statistic_{number:040}")).collect();
+    fake.answer("cnt.list_groups", Kind::Reply, &body(&["script".into()]));
+    fake.answer(
+        "cnt.list_vars",
+        Kind::Reply,
+        &body(&names.iter().map(|name| name.as_str().into()).collect::<Vec<_>>()),
+    );
+    let exporter = start(&["unix:/*/*/*"], &[]);
+    let own = Exporter::start(&["-u", &fake.unix()]);
+    for asked in 1..4 {
+        assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+        assert_eq!(fake.count("system.listMethods"), asked);
+    }
+    (0..2).for_each(|_| drop(own.page()));
+    assert_eq!(fake.count("system.listMethods"), 4, "its own Kamailio is only one");
+}
+
+fn body(records: &[Arg<'_>]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
+    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+}
+
 /// Sockets that accept a connection and then nothing more, one for each name.
 fn hung(folder: &tempfile::TempDir, names: std::ops::Range<usize>) -> Vec<(String, UnixListener)> {
     let listen = |name: usize| {
         let path = folder.path().join(name.to_string());
-        (format!("unix:{}", path.display()), UnixListener::bind(path).unwrap())
+        let target = format!("unix:{}", path.display());
+        let listener = UnixListener::bind(path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        (target, listener)
     };
     names.map(listen).collect()
+}
+
+/// The connection that somebody makes to it, which has to be soon.
+fn accept(listener: &UnixListener) -> UnixStream {
+    eventually(|| listener.accept().map(|(stream, _)| stream).map_err(|error| error.to_string()))
 }
 
 #[test]
@@ -194,7 +229,7 @@ fn hung_targets_delay_no_other_and_leave_the_metrics_alone() {
     std::thread::scope(|scope| {
         let probes: Vec<_> =
             hung.iter().map(|(target, _)| scope.spawn(|| probed(&exporter, target)["kamailio_up"])).collect();
-        let connections: Vec<_> = hung.iter().map(|(_, listener)| listener.accept().unwrap()).collect();
+        let connections: Vec<_> = hung.iter().map(|(_, listener)| accept(listener)).collect();
         assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
         assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0);
         assert!(probes.iter().all(|probe| !probe.is_finished()), "they were to hang all the time");
@@ -213,7 +248,7 @@ fn concurrent_probes_are_limited() {
     let exporter = start(&["unix:/*/*/*"], &["-t", "20s", "--probe.max-requests", "1"]);
     std::thread::scope(|scope| {
         let first = scope.spawn(|| probed(&exporter, &hung[0].0)["kamailio_up"]);
-        let connection = hung[0].1.accept().unwrap();
+        let connection = accept(&hung[0].1);
         let answer = probe(&exporter, &fake.unix());
         let sentence = "Limit of concurrent probes reached (1), try again later.\n";
         assert_eq!((answer.status, answer.text().as_str()), (503, sentence));
