@@ -25,6 +25,7 @@ pub(super) async fn examine(
 ) -> Report {
     let start = Instant::now();
     let job = Job {
+        allow: None,
         target,
         configured: &settings.selection,
         selection: &settings.selection,

@@ -5,6 +5,7 @@ mod replace;
 
 use crate::exporter::{Exporter, Settings};
 use crate::exposition::Format;
+use crate::self_metrics::{Program, samples_of};
 use anyhow::Context as _;
 use kamailio_binrpc::Target;
 use replace::replace;
@@ -52,6 +53,8 @@ impl Once {
 pub(crate) async fn expose(exporter: &Arc<Exporter>, timeout: Duration, format: Format) -> Exposition {
     let scrape = exporter.scrape(exporter.selection().clone(), Instant::now() + timeout).await;
     exporter.counters().count_request(&scrape);
-    let content = format.write(&[&scrape.samples, &exporter.counters().samples(&scrape)]);
+    let program = Program { process: false, web_config: None };
+    let parts = [&scrape.samples, &exporter.counters().samples(&scrape), &samples_of(program)];
+    let content = format.write(&parts);
     Exposition { content, answered: scrape.answered }
 }

@@ -36,14 +36,14 @@ mod once;
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.
 mod peer;
-/// What holds for any replies.
-mod properties;
-/// A Pushgateway, and what can go wrong with it.
-mod push;
 /// Other Kamailios, by their address.
 mod probe;
 /// What may be probed, and what must not be connected to.
 mod probe_allow;
+/// What holds for any replies.
+mod properties;
+/// A Pushgateway, and what can go wrong with it.
+mod push;
 /// The web configuration changes under a running exporter.
 mod reload;
 /// A capture as a page of samples, and as the index has it.

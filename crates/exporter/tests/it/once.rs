@@ -50,7 +50,8 @@ fn it_prints_what_the_server_serves_less_its_process() {
     let served = samples(&Exporter::start(&["-u", &fake.unix()]).page());
     let served: BTreeSet<_> = served.into_keys().filter(|name| !name.starts_with("process_")).collect();
     assert!(printed.len() > 100, "{page}");
-    assert_eq!(printed, served);
+    let only_one_has: Vec<_> = printed.symmetric_difference(&served).collect();
+    assert!(only_one_has.is_empty(), "{only_one_has:?}");
 
     let (page, code, _) = once(&["-u", &fake.unix(), "--format", "openmetrics"]);
     assert_eq!(code, Some(0));
