@@ -2,7 +2,7 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench soak kindness fuzz
+.PHONY: help run test deps bench bench-fleet soak kindness fuzz
 
 help:
 	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
@@ -11,6 +11,7 @@ help:
 	@echo "make fuzz   each fuzz target for FUZZ_SECONDS (60), side by side"
 	@echo "make soak   200,000 scrapes (SCRAPES) with random faults (SEED): whether anything grows"
 	@echo "make kindness  what a scrape each second costs a busy Kamailio in calls"
+	@echo "make bench-fleet  what probing a thousand Kamailios costs, in two minutes (SECONDS=120)"
 	@echo "make deps   installs what the tests need, and nothing if it is there"
 
 run:
@@ -39,3 +40,7 @@ kindness:
 	@scripts/deps.sh
 	@cargo build --quiet --release --package kamailio_exporter --package bench
 	@exec target/release/kindness
+
+bench-fleet:
+	@cargo build --quiet --release --package kamailio_exporter --package bench
+	@exec target/release/fleet

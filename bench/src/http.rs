@@ -3,10 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// A connection that asks for the same page again and again.
+/// A connection that asks for one page after the other.
 pub(crate) struct Http {
     stream: TcpStream,
-    request: Vec<u8>,
+    /// What follows the path in each request.
+    rest: String,
     input: Vec<u8>,
 }
 
@@ -15,13 +16,19 @@ impl Http {
     pub(crate) fn connect(address: &str, headers: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").into();
-        Ok(Self { stream, request, input: vec![0; 4 << 20] })
+        let rest = format!(" HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
+        Ok(Self { stream, rest, input: vec![0; 4 << 20] })
     }
 
-    /// One answer; the bytes of its body.
+    /// The metrics; the bytes of their body.
     pub(crate) fn get(&mut self) -> usize {
-        self.stream.write_all(&self.request).expect("the exporter reads");
+        self.get_page("/metrics")
+    }
+
+    /// Another page; the bytes of its body.
+    pub(crate) fn get_page(&mut self, path: &str) -> usize {
+        let request = format!("GET {path}{}", self.rest);
+        self.stream.write_all(request.as_bytes()).expect("the exporter reads");
         let mut end = 0;
         let head = loop {
             end += self.read(end);

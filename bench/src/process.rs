@@ -16,11 +16,16 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// Starts a binary that has the peer's flags.
     pub(crate) fn start(binary: &str, uri: &str, methods: &str, groups: &str) -> Self {
+        Self::start_with(binary, &["-u", uri, "-m", methods, "--kamailio.stats-groups", groups])
+    }
+
+    /// Starts a binary with these flags.
+    pub(crate) fn start_with(binary: &str, arguments: &[&str]) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port").to_string();
         let start = Instant::now();
         let child = Command::new(binary)
-            .args(["-u", uri, "-m", methods, "--kamailio.stats-groups", groups])
+            .args(arguments)
             .args(["--web.listen-address", &address])
             // Ours answers 40 at once unless it is told otherwise; the others have no limit.
             .env("KAMAILIO_EXPORTER_WEB_MAX_REQUESTS", "0")

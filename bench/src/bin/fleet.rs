@@ -1,0 +1,190 @@
+//! What it costs to probe a thousand Kamailios with one exporter: `make bench-fleet`.
+//!
+//! Every target is probed every 15 s, spread evenly, as Prometheus does it. A tenth of them accept the connection and
+//! never answer, a twentieth refuse it, the others replay captures; half of each kind are unix sockets, half TCP.
+
+#[path = "../http.rs"]
+#[allow(dead_code, reason = "each of the two programs uses some of it")]
+mod http;
+#[path = "../process.rs"]
+#[allow(dead_code, reason = "each of the two programs uses some of it")]
+mod process;
+
+use fake_kamailio::{Captures, Fake};
+use http::{AS_PROMETHEUS, Http};
+use kamailio_binrpc::Target;
+use process::{Exporter, cpu, peak_memory};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+fn main() {
+    // A client that fails must not leave the others going on.
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("fleet: {panic}");
+        std::process::exit(1);
+    }));
+    let number = |name: &str, default| match std::env::var(name) {
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value:?}")),
+        Err(_) => default,
+    };
+    let (targets, seconds) = (number("TARGETS", 1000), number("SECONDS", 120));
+    let own = std::env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());
+    let fleet = Fleet::start(targets);
+    let first = &fleet.targets[HUNG + 1].1.to_string();
+    let rules = format!("unix:{}/*,tcp:{NETWORK}.0.0/16:{PORT}", fleet.folder.display());
+    let exporter = Exporter::start_with(&own, &["-u", first, "--probe.allow", &rules]);
+    let (files, before, start) = (open_files(exporter.pid()), cpu(exporter.pid()), Instant::now());
+    let memory = peak_memory(exporter.pid());
+    let probed = probe(&fleet, &exporter.address, start, Duration::from_secs(seconds as u64));
+    let used = (cpu(exporter.pid()) - before) / start.elapsed().as_secs_f64();
+    let mut times = probed.healthy;
+    times.sort_by(f64::total_cmp);
+    let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN) * 1e3;
+    let last = times.last().copied().unwrap_or(f64::NAN) * 1e3;
+    println!(
+        "{targets} targets, one probe of each every {} s for {seconds} s: {} of healthy ones, {} of others\n",
+        INTERVAL.as_secs(),
+        times.len(),
+        probed.others
+    );
+    row("p50 of a healthy one, ms", at(0.5), "");
+    row("p99 of a healthy one, ms", at(0.99), "<= 50");
+    row("the longest of a healthy one, ms", last, "");
+    row("answers of healthy ones without metrics", probed.empty as f64, "0");
+    row("CPU, % of a core", used * 100.0, "<= 10");
+    row(
+        "CPU, us a probe",
+        used * start.elapsed().as_secs_f64() * 1e6 / (times.len() + probed.others) as f64,
+        "",
+    );
+    row("peak memory before, MiB", memory, "");
+    row("peak memory, MiB", peak_memory(exporter.pid()), "<= 48");
+    row("file descriptors before", files as f64, "");
+    row("file descriptors after", settled(exporter.pid(), files) as f64, "the same");
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Healthy,
+    Hung,
+    Refusing,
+}
+
+/// The Kamailios, removed on drop.
+struct Fleet {
+    targets: Vec<(Kind, Target)>,
+    folder: PathBuf,
+    _healthy: Fake,
+    _hung: Fake,
+}
+
+impl Fleet {
+    fn start(count: usize) -> Self {
+        let folder = std::env::temp_dir().join(format!("fleet-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a folder");
+        let target = |number: usize| {
+            let kind = match number % GROUP {
+                0 => Kind::Refusing,
+                1..=HUNG => Kind::Hung,
+                _ => Kind::Healthy,
+            };
+            // Of each kind, in turns.
+            let uri = if (number / GROUP + number).is_multiple_of(2) {
+                format!("unix:{}/{number}", folder.display())
+            } else {
+                format!("tcp:{NETWORK}.{}.{}:{PORT}", number / 250, number % 250 + 1)
+            };
+            (kind, uri.parse::<Target>().expect("a target"))
+        };
+        let targets: Vec<_> = (0..count.max(GROUP)).map(target).collect();
+        let listen = |kind| {
+            let sockets = targets.iter().filter(|(of, _)| *of == kind).map(|(_, target)| target.clone());
+            Fake::listen(Captures::of("5.6.3"), &sockets.collect::<Vec<_>>()).expect("free sockets")
+        };
+        let (healthy, hung) = (listen(Kind::Healthy), listen(Kind::Hung));
+        hung.silent(true);
+        Self { targets, folder, _healthy: healthy, _hung: hung }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What came of all probes.
+#[derive(Default)]
+struct Probed {
+    /// Seconds from when a probe was due until its answer was there.
+    healthy: Vec<f64>,
+    empty: usize,
+    others: usize,
+}
+
+fn probe(fleet: &Fleet, address: &str, start: Instant, time: Duration) -> Probed {
+    let headers = format!("{AS_PROMETHEUS}X-Prometheus-Scrape-Timeout-Seconds: 10\r\n");
+    let (next, probed, idle) = (AtomicUsize::new(0), Mutex::new(Probed::default()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let due = INTERVAL.mul_f64(number as f64 / fleet.targets.len() as f64);
+                    if due >= time {
+                        return;
+                    }
+                    std::thread::sleep((start + due).saturating_duration_since(Instant::now()));
+                    let (kind, target) = &fleet.targets[number % fleet.targets.len()];
+                    // Connections are kept, and the one that was used last is used next.
+                    let kept = idle.lock().expect("no panic").pop();
+                    let mut http =
+                        kept.unwrap_or_else(|| Http::connect(address, &headers).expect("it listens"));
+                    let size = http.get_page(&format!("/probe?target={target}"));
+                    let took = (start + due).elapsed().as_secs_f64();
+                    idle.lock().expect("no panic").push(http);
+                    let mut probed = probed.lock().expect("no panic");
+                    if *kind == Kind::Healthy {
+                        probed.healthy.push(took);
+                        probed.empty += usize::from(size < LEAST);
+                    } else {
+                        assert!(size < LEAST, "metrics of {target}, which gives none");
+                        probed.others += 1;
+                    }
+                }
+            });
+        }
+    });
+    probed.into_inner().expect("no panic")
+}
+
+fn open_files(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count()
+}
+
+/// How many are open once the connections that were closed are gone, but not more than five seconds later.
+fn settled(pid: u32, before: usize) -> usize {
+    let end = Instant::now() + Duration::from_secs(5);
+    while open_files(pid) > before && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    open_files(pid)
+}
+
+fn row(what: &str, value: f64, goal: &str) {
+    println!("{what:<42}{value:>10.1}{goal:>12}");
+}
+
+/// Prometheus' scrape_interval in most places.
+const INTERVAL: Duration = Duration::from_secs(15);
+/// In each group one target refuses and the next ones hang: a twentieth and a tenth.
+const GROUP: usize = 20;
+const HUNG: usize = 2;
+/// More than there are hung probes at a time.
+const CLIENTS: usize = 128;
+/// Less than the metrics of a Kamailio, compressed; more than the answer without them.
+const LEAST: usize = 3000;
+const NETWORK: &str = "127.20";
+const PORT: u16 = 20490;
