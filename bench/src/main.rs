@@ -30,7 +30,8 @@ fn main() {
         eprintln!("bench: {panic}");
         std::process::exit(1);
     }));
-    if std::env::args().nth(1).as_deref() == Some("pipeline") {
+    let mode = std::env::args().nth(1).unwrap_or_default();
+    if mode == "pipeline" {
         return pipeline::measure();
     }
     let rounds: usize = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
@@ -58,6 +59,9 @@ fn main() {
     println!("nine methods on a Kamailio with SIP traffic, medians of {rounds} rounds in turns\n");
     row("", contestants.iter().map(|contestant| contestant.name.clone()), "goal");
     latency(&kamailio, &mut floor, &mut contestants, rounds);
+    if mode == "scrapes" {
+        return;
+    }
     resources(&contestants);
     concurrency(&contestants);
     large_list(&contestants);
