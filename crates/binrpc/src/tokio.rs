@@ -8,8 +8,11 @@ use crate::wire::{Arg, Cookie};
 use ::tokio::io::{Interest, Ready};
 use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
 use ::tokio::time::{sleep, timeout_at};
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -112,6 +115,7 @@ impl Client {
             if Instant::now() >= self.deadline {
                 return Err(transport::timed_out(&self.session).into());
             }
+            self.write(Socket::write_now)?;
             let writes = !self.deaf && !self.session.outgoing().is_empty();
             let interest = Interest::READABLE | Interest::ERROR;
             let interest = if writes { interest | Interest::WRITABLE } else { interest };
@@ -122,15 +126,23 @@ impl Client {
         }
     }
 
+    fn write(&mut self, write: impl FnOnce(&Socket, &[u8]) -> io::Result<usize>) -> io::Result<()> {
+        if self.deaf || self.session.outgoing().is_empty() {
+            return Ok(());
+        }
+        match write(&self.socket, self.session.outgoing()) {
+            Ok(written) => self.session.sent(written),
+            Err(error) if transport::is_closed(&error) && self.socket.is_stream() => self.deaf = true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(transport::lost(&self.session, &error)),
+        }
+        Ok(())
+    }
+
     /// Writes and reads what can be without waiting.
     fn exchange(&mut self, ready: Ready) -> io::Result<()> {
-        if ready.is_writable() && !self.deaf {
-            match self.socket.try_write(self.session.outgoing()) {
-                Ok(written) => self.session.sent(written),
-                Err(error) if transport::is_closed(&error) && self.socket.is_stream() => self.deaf = true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(transport::lost(&self.session, &error)),
-            }
+        if ready.is_writable() {
+            self.write(Socket::try_write)?;
         }
         if ready.is_readable() {
             match self.socket.try_read(self.session.spare()) {
@@ -183,7 +195,15 @@ enum Socket {
 impl Socket {
     async fn open(peer: &Peer, deadline: Instant) -> io::Result<Self> {
         match peer {
-            Peer::Unix(path) => connect_unix(path).await.map(Self::Unix),
+            Peer::Unix(path) => {
+                // While Kamailio's backlog is full, it has to come again.
+                loop {
+                    match connect_unix(path) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN).await,
+                        connected => return connected.and_then(UnixStream::from_std).map(Self::Unix),
+                    }
+                }
+            }
             Peer::UnixDatagram(path) => {
                 let socket = transport::unix_datagram()?;
                 socket.connect(path)?;
@@ -232,6 +252,11 @@ impl Socket {
         }
     }
 
+    /// Writes whether or not the runtime has been told that it can be: it nearly always can, and to be told takes longer.
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?)
+    }
+
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Unix(stream) => stream.try_write(bytes),
@@ -260,14 +285,24 @@ impl Socket {
     }
 }
 
-/// While Kamailio's backlog is full, a socket that does not block gets an error at once and has to come again.
-async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    loop {
-        match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN).await,
-            connected => return connected,
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::UnixDatagram(socket) => socket.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Udp(socket) => socket.as_fd(),
         }
     }
+}
+
+/// Connects at once or not at all. The runtime's own function waits to be told that it is connected, and Kamailio, which
+/// is woken by a connection, looks for a request that is not there yet.
+fn connect_unix(path: &Path) -> io::Result<net::UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
 }
 
 async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
