@@ -14,8 +14,9 @@ use crate::samples::{Labels, Samples};
 use crate::scrape::Scrape;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
-use std::fs;
-use std::io::Read as _;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
@@ -150,7 +151,8 @@ fn limit(resource: Resource) -> Number {
 
 /// The size of the directory since Linux 6.2; before it is 0, and the entries have to be counted.
 fn open_files() -> Option<u64> {
-    match fs::metadata("/proc/self/fd").ok()?.len() {
+    static DIRECTORY: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/fd").ok());
+    match DIRECTORY.as_ref()?.metadata().ok()?.len() {
         // The directory itself is open while it is read.
         0 => Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1)),
         count => Some(count),
@@ -159,8 +161,9 @@ fn open_files() -> Option<u64> {
 
 /// The bytes of virtual and of resident memory, which `/proc/self/statm` has in pages.
 fn memory() -> Option<(u64, u64)> {
+    static STATM: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/statm").ok());
     let mut buffer = [0; 128];
-    let statm = read("/proc/self/statm", &mut buffer)?;
+    let statm = read(STATM.as_ref()?, &mut buffer)?;
     let page = rustix::param::page_size() as u64;
     let mut pages = statm.split(' ').map(|pages| pages.parse::<u64>().ok()?.checked_mul(page));
     Some((pages.next()??, pages.next()??))
@@ -169,7 +172,7 @@ fn memory() -> Option<(u64, u64)> {
 /// When the process was started, in seconds since 1970: ticks after the boot (field 22 of `/proc/self/stat`), and when
 /// that was.
 fn start_time() -> Option<f64> {
-    static START: std::sync::LazyLock<Option<f64>> = std::sync::LazyLock::new(|| {
+    static START: LazyLock<Option<f64>> = LazyLock::new(|| {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         // The second field is the program's name in parentheses, and may have blanks in it.
         let ticks: f64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
@@ -181,19 +184,22 @@ fn start_time() -> Option<f64> {
     *START
 }
 
-/// The bytes that this network namespace has received and sent over IP.
+/// The bytes that this network namespace has received and sent over IP. No other file has them.
 fn network() -> Option<(u64, u64)> {
+    static NETSTAT: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/net/netstat").ok());
     let mut buffer = [0; 16 * 1024];
-    let netstat = read("/proc/self/net/netstat", &mut buffer)?;
+    let netstat = read(NETSTAT.as_ref()?, &mut buffer)?;
     let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("IpExt: "));
     let (names, values) = (lines.next()?.split(' '), lines.next()?.split(' '));
     let value = |wanted| names.clone().zip(values.clone()).find(|(name, _)| *name == wanted)?.1.parse().ok();
     Some((value("InOctets")?, value("OutOctets")?))
 }
 
-/// A file of /proc, in one read: the kernel makes as much of it as there is room for, and its length is not known.
-fn read<'b>(path: &str, buffer: &'b mut [u8]) -> Option<&'b str> {
-    let length = fs::File::open(path).and_then(|mut file| file.read(buffer)).ok()?;
+/// A file of /proc, in one read: the kernel makes as much of it as there is room for, and its length is not known. These
+/// files stay open. For one that is opened anew the kernel starts with a page of memory, and where that is too small, as
+/// it is for netstat, prints everything a second time.
+fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
+    let length = file.read_at(buffer, 0).ok()?;
     std::str::from_utf8(buffer.get(..length)?).ok()
 }
 
@@ -214,5 +220,17 @@ mod tests {
         assert!(resident > 100_000 && virtual_memory >= resident, "{virtual_memory} {resident}");
         let age = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() - start_time().unwrap();
         assert!((-2.0..3600.0).contains(&age), "this test process is {age} s old");
+    }
+
+    #[test]
+    fn files_that_stay_open_tell_what_is_now() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (received, transmitted) = network().unwrap();
+        let open = open_files().unwrap();
+        assert_eq!(socket.send_to(&[0; 1000], socket.local_addr().unwrap()).unwrap(), 1000);
+        let more: Vec<_> = (0..100).map(|_| File::open("/proc/self/statm").unwrap()).collect();
+        let now = network().unwrap();
+        assert!(now.0 >= received + 1000 && now.1 >= transmitted + 1000, "{received} {transmitted} {now:?}");
+        assert!(open_files().unwrap() >= open + 50, "{} more than {open}", more.len());
     }
 }
