@@ -8,7 +8,7 @@ use crate::wire::{Arg, Cookie};
 use ::tokio::io::{Interest, Ready};
 use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
 use ::tokio::time::{sleep, timeout_at};
-use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -266,13 +266,22 @@ impl Socket {
         }
     }
 
+    /// Reads what there is. A stream that left some of the buffer empty has no more, and a second read to be told so is
+    /// saved: it counts as not readable until the runtime hears of more.
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.try_read(buffer),
-            Self::UnixDatagram(socket) => socket.try_recv(buffer),
-            Self::Tcp(stream) => stream.try_read(buffer),
-            Self::Udp(socket) => socket.try_recv(buffer),
-        }
+        let (room, mut read) = (buffer.len(), 0);
+        let receive = || {
+            (_, read) = rustix::net::recv(self, &mut *buffer, RecvFlags::empty())?;
+            let drained = self.is_stream() && 0 < read && read < room;
+            if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        };
+        let outcome = match self {
+            Self::Unix(stream) => stream.try_io(Interest::READABLE, receive),
+            Self::UnixDatagram(socket) => socket.try_io(Interest::READABLE, receive),
+            Self::Tcp(stream) => stream.try_io(Interest::READABLE, receive),
+            Self::Udp(socket) => socket.try_io(Interest::READABLE, receive),
+        };
+        if read > 0 { Ok(read) } else { outcome.map(|()| read) }
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {
