@@ -2,7 +2,7 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench bench-fleet soak kindness fuzz
+.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions
 
 help:
 	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
@@ -12,6 +12,7 @@ help:
 	@echo "make soak   200,000 scrapes (SCRAPES) with random faults (SEED): whether anything grows"
 	@echo "make kindness  what a scrape each second costs a busy Kamailio in calls"
 	@echo "make bench-fleet  what probing a thousand Kamailios costs, in two minutes (SECONDS=120)"
+	@echo "make bench-instructions  what a reply costs, counted and compared with bench/instructions.txt; REFRESH=1 writes that"
 	@echo "make deps   installs what the tests need, and nothing if it is there"
 
 run:
@@ -44,3 +45,7 @@ kindness:
 bench-fleet:
 	@cargo build --quiet --release --package kamailio_exporter --package bench
 	@exec target/release/fleet
+
+bench-instructions:
+	@cargo build --quiet --release --package bench
+	@exec target/release/bench instructions

@@ -5,8 +5,11 @@
 
 mod floor;
 mod http;
+mod instructions;
 mod pipeline;
 mod process;
+#[path = "../../crates/exporter/benches/support/mod.rs"]
+mod support;
 
 use floor::Floor;
 use http::{AS_PROMETHEUS, Http};
@@ -30,9 +33,13 @@ fn main() {
         eprintln!("bench: {panic}");
         std::process::exit(1);
     }));
-    let mode = std::env::args().nth(1).unwrap_or_default();
-    if mode == "pipeline" {
-        return pipeline::measure();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mode = arguments.first().map_or("", String::as_str);
+    match mode {
+        "pipeline" => return pipeline::measure(),
+        "instructions" => return instructions::measure(std::env::var_os("REFRESH").is_some()),
+        "repeat" => return instructions::repeat(&arguments[1..]),
+        _ => {}
     }
     let rounds: usize = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     let own = std::env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());

@@ -1,0 +1,125 @@
+//! Recorded replies, and what becomes of one on its way to a page: decode, walk, encode, gzip.
+
+use kamailio_binrpc::wire::{self, Nodes};
+use kamailio_exporter::catalogue::catalogue;
+use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::exposition::{Format, gzip};
+use kamailio_exporter::inventory::Inventory;
+use kamailio_exporter::samples::Samples;
+use kamailio_exporter::walk::{Answered, walk};
+use std::path::Path;
+
+/// A reply, and the collector that it is for.
+pub(crate) struct Reply {
+    pub(crate) name: &'static str,
+    pub(crate) body: Vec<u8>,
+    collector: usize,
+    inventory: Inventory,
+}
+
+/// What becomes of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Decode,
+    Walk,
+    Encode,
+    Gzip,
+    /// The first three in a row.
+    Whole,
+}
+
+impl Reply {
+    pub(crate) fn all() -> Vec<Self> {
+        let list = recorded("dispatcher.list.1000dest");
+        vec![
+            Self::new("100 destinations", destinations(&list, 1, 100), "dispatcher.list"),
+            Self::new("1,000 destinations", destinations(&list, 1, 1000), "dispatcher.list"),
+            Self::new("10,000 destinations", destinations(&list, 10, 1000), "dispatcher.list"),
+            Self::new("all statistics", recorded("stats.fetch_all"), "stats"),
+            Self::new("transactions", recorded("tm.stats"), "tm.stats"),
+        ]
+    }
+
+    fn new(name: &'static str, body: Vec<u8>, collector: &str) -> Self {
+        let collector = ALL.iter().position(|known| known.name == collector).expect("a collector");
+        Self { name, body, collector, inventory: Inventory::default() }
+    }
+
+    /// Does a stage as often as it is said, after the stages before it. The bytes of the page, or of what is compressed.
+    pub(crate) fn run(&self, stage: Stage, times: usize) -> usize {
+        let mut nodes = Nodes::new();
+        nodes.decode(&self.body).expect("a body");
+        let mut samples = self.walk(&nodes);
+        let mut page = Format::DEFAULT.write(&[&samples]);
+        for _ in 0..times {
+            if matches!(stage, Stage::Decode | Stage::Whole) {
+                nodes.decode(&self.body).expect("a body");
+            }
+            if matches!(stage, Stage::Walk | Stage::Whole) {
+                samples = self.walk(&nodes);
+            }
+            if matches!(stage, Stage::Encode | Stage::Whole) {
+                page = Format::DEFAULT.write(&[&samples]);
+            }
+            if stage == Stage::Gzip {
+                std::hint::black_box(gzip(&page).expect("it can be compressed"));
+            }
+            std::hint::black_box((&nodes, &samples, &page));
+        }
+        page.len()
+    }
+
+    fn walk(&self, nodes: &Nodes) -> Samples {
+        let call = Answered {
+            collector: ALL[self.collector],
+            families: catalogue().collector(self.collector),
+            arguments: &[],
+            inventory: &self.inventory,
+            more: true,
+        };
+        let mut samples = Samples::of_a_scrape(usize::MAX);
+        walk(call, nodes.members(&self.body), &mut samples);
+        samples
+    }
+}
+
+impl Stage {
+    pub(crate) const ALL: [Self; 5] = [Self::Decode, Self::Walk, Self::Encode, Self::Gzip, Self::Whole];
+}
+
+/// The body of a recorded reply.
+fn recorded(capture: &str) -> Vec<u8> {
+    let captures = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("captures"));
+    let path =
+        captures.map(|captures| captures.join(format!("5.6.3/{capture}.reply"))).find(|path| path.is_file());
+    let packet = path.and_then(|path| std::fs::read(path).ok());
+    let packet = packet.unwrap_or_else(|| panic!("no capture {capture} that can be read"));
+    let header = wire::header(&packet).ok().flatten().expect("a packet");
+    packet[header.header_len..].to_vec()
+}
+
+/// The same list with another number of sets, and of destinations in each.
+fn destinations(list: &[u8], sets: u8, each: usize) -> Vec<u8> {
+    let find = |wanted: &[u8], from: usize| {
+        let found = list[from..].windows(wanted.len()).position(|bytes| bytes == wanted);
+        found.map(|at| from + at)
+    };
+    let set = find(b"\x45SET\0", 0).expect("a set");
+    let id = find(b"\x35ID\0\x10", set).expect("its number, of one byte") + 5;
+    let starts: Vec<_> =
+        std::iter::successors(find(DESTINATION, id), |at| find(DESTINATION, at + 1)).collect();
+    // What is behind the last destination: the ends of the targets, the set, the records and the list.
+    let end = list.len() - 4;
+    let until = starts.get(each).copied().unwrap_or(end);
+    let mut body = list[..set].to_vec();
+    for number in 1..=sets {
+        body.extend_from_slice(&list[set..id]);
+        body.push(number);
+        body.extend_from_slice(&list[id + 1..until]);
+        body.extend_from_slice(&list[end..end + 2]);
+    }
+    body.extend_from_slice(&list[end + 2..]);
+    body
+}
+
+const DESTINATION: &[u8] = b"\x55DEST\0";
