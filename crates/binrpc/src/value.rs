@@ -143,8 +143,21 @@ impl<'a> Members<'a> {
     }
 
     /// The value of the first member of that name.
+    #[inline]
     pub fn get(self, name: &str) -> Option<Value<'a>> {
-        self.iter().find(|member| member.name == Some(name.as_bytes())).map(|member| member.value)
+        let mut nodes = self.nodes;
+        // Of most members only the length of the name is looked at.
+        while let Some((node, after)) = nodes.split_first() {
+            let (inside, after) = after.split_at_checked(node.inside as usize)?;
+            if node.name_len as usize == name.len()
+                && let member = node.member(self.body, inside)
+                && member.name == Some(name.as_bytes())
+            {
+                return Some(member.value);
+            }
+            nodes = after;
+        }
+        None
     }
 
     /// The first value, named or not.
