@@ -2,7 +2,7 @@
 
 use crate::foreign::{ForeignFamilies, ForeignSample};
 use crate::metric::{FamilyId, Number, Pushed};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use std::hash::BuildHasher;
 
 /// The samples of one scrape, by family, in the order of their arrival, without duplicates.
@@ -14,9 +14,12 @@ pub struct Samples {
     families: Vec<Chain>,
     /// Of all families, in one piece of memory: a hundred families would else be as many allocations.
     samples: Vec<Sample>,
+    /// Each text once: labels are the same if they stand in the same place.
     labels: Vec<u8>,
-    /// With the hash, so that the table grows without hashing again.
-    seen: HashTable<(u64, FamilyId, Labels)>,
+    /// The labels in there, with the hash of their text, so that the table grows without hashing again.
+    written: HashTable<(u64, Labels)>,
+    /// Those of them that can still be taken back.
+    fresh: Vec<(u64, Labels)>,
     hasher: DefaultHashBuilder,
     /// Families that are in no table.
     pub foreign: ForeignFamilies,
@@ -30,23 +33,29 @@ struct Sample {
     next: Option<usize>,
 }
 
-/// The places of a family's first and last sample, and how many there are.
-#[derive(Clone, Copy, Default)]
+/// A family's samples: the places of the first and the last, how many there are, and which labels they have.
+#[derive(Clone, Default)]
 struct Chain {
     first: Option<usize>,
     last: usize,
     len: usize,
+    /// The labels that were written last. Rows come with labels that no row had before, so that as a rule these tell all
+    /// that there is to know: what was written later is not there yet.
+    newest: Labels,
+    /// All of them, once some came that were not the newest.
+    all: Option<HashSet<Labels>>,
 }
 
 /// What was written up to some moment.
 #[derive(Clone, Copy)]
 pub struct Mark {
     labels: usize,
+    fresh: usize,
     samples: usize,
 }
 
 /// Where a sample's labels stand in the buffer that a scrape's samples share: `{a="x",b="y"}`, or nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Labels {
     start: u32,
     end: u32,
@@ -70,7 +79,8 @@ impl Samples {
             families: Vec::new(),
             samples: Vec::with_capacity(samples),
             labels: Vec::with_capacity(samples * USUAL_LABELS),
-            seen: HashTable::with_capacity(samples),
+            written: HashTable::new(),
+            fresh: Vec::new(),
             hasher: DefaultHashBuilder::default(),
             foreign: ForeignFamilies::new(limit),
         }
@@ -78,33 +88,28 @@ impl Samples {
 
     /// Adds a sample.
     pub fn push(&mut self, family: FamilyId, labels: Labels, value: Number) -> Pushed {
-        let Self { limit, room, families, samples, labels: text, seen, hasher, .. } = self;
         if labels.is_over() {
             return Pushed::OverLimit;
         }
-        let key = |labels: Labels| labels.slice(text);
-        let hash = hasher.hash_one((family, key(labels)));
-        if seen.find(hash, |&(h, f, l)| h == hash && f == family && key(l) == key(labels)).is_some() {
+        if self.families.len() <= family {
+            self.families.resize(family + 1, Chain::default());
+        }
+        let chain = &mut self.families[family];
+        if chain.has(labels, &self.samples) {
             return Pushed::Duplicate;
         }
-        if families.len() <= family {
-            families.resize(family + 1, Chain::default());
-        }
-        let chain = &mut families[family];
         let size = LINE + labels.range().len();
-        if chain.len >= *limit || size > *room {
+        if chain.len >= self.limit || size > self.room {
             return Pushed::OverLimit;
         }
-        *room -= size;
-        seen.insert_unique(hash, (hash, family, labels), |&(hash, ..)| hash);
-        let place = samples.len();
-        samples.push(Sample { labels, value, next: None });
+        self.room -= size;
+        let place = self.samples.len();
+        self.samples.push(Sample { labels, value, next: None });
         match chain.first {
-            Some(_) => samples[chain.last].next = Some(place),
+            Some(_) => self.samples[chain.last].next = Some(place),
             None => chain.first = Some(place),
         }
-        chain.last = place;
-        chain.len += 1;
+        chain.add(labels, place);
         Pushed::Added
     }
 
@@ -145,7 +150,7 @@ impl Samples {
             return Labels::OVER;
         }
         self.labels.extend_from_within(base.range());
-        if base.start != base.end {
+        if !base.is_empty() {
             self.labels.pop();
         }
         for (name, value) in labels.into_iter().filter(|(_, value)| !value.as_ref().is_empty()) {
@@ -156,31 +161,53 @@ impl Samples {
             self.labels.push(if self.labels.len() == start { b'{' } else { b',' });
             self.labels.extend_from_slice(name.as_bytes());
             self.labels.extend_from_slice(b"=\"");
-            let value = value.as_ref();
-            escape_label(value, &mut self.labels);
+            escape_label(value.as_ref(), &mut self.labels);
             self.labels.push(b'"');
         }
         if self.labels.len() > start {
             self.labels.push(b'}');
         }
-        let size = self.labels.len() - start;
-        if size > self.room {
-            self.labels.truncate(start);
-            return Labels::OVER;
-        }
-        self.room -= size;
-        Labels::new(start, self.labels.len())
+        self.once(Labels::new(start, self.labels.len()))
     }
 
-    /// Where the labels end that have been written so far.
+    /// The labels that were just written, or those that have the same text, if there are any.
+    fn once(&mut self, last: Labels) -> Labels {
+        let Self { labels: text, written, fresh, hasher, room, .. } = self;
+        if last.is_empty() {
+            return Labels::NONE;
+        }
+        let hash = hasher.hash_one(last.slice(text));
+        let same = |(h, earlier): &(u64, Labels)| *h == hash && earlier.slice(text) == last.slice(text);
+        if let Some((_, earlier)) = written.find(hash, same) {
+            text.truncate(last.start as usize);
+            return *earlier;
+        }
+        let size = last.range().len();
+        if last.is_over() || size > *room {
+            text.truncate(last.start as usize);
+            return Labels::OVER;
+        }
+        *room -= size;
+        written.insert_unique(hash, (hash, last), |(hash, _)| *hash);
+        fresh.push((hash, last));
+        last
+    }
+
+    /// Which labels have been written so far.
     pub fn mark(&self) -> Mark {
-        Mark { labels: self.labels.len(), samples: self.samples.len() }
+        Mark { labels: self.labels.len(), fresh: self.fresh.len(), samples: self.samples.len() }
     }
 
     /// Takes labels back that were written since, unless there are samples with them.
     pub fn rewind(&mut self, mark: Mark) {
-        if self.samples.len() == mark.samples && self.labels.len() > mark.labels {
-            self.room += self.labels.len() - mark.labels;
+        let unused = self.samples.len() == mark.samples;
+        for (hash, labels) in self.fresh.drain(mark.fresh.min(self.fresh.len())..).filter(|_| unused) {
+            if let Ok(entry) = self.written.find_entry(hash, |(_, written)| *written == labels) {
+                entry.remove();
+                self.room += labels.range().len();
+            }
+        }
+        if unused {
             self.labels.truncate(mark.labels);
         }
     }
@@ -202,12 +229,38 @@ impl Samples {
 
     /// How many samples there are.
     pub fn len(&self) -> usize {
-        self.seen.len()
+        self.samples.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.seen.is_empty()
+        self.samples.is_empty()
+    }
+}
+
+impl Chain {
+    fn has(&mut self, labels: Labels, samples: &[Sample]) -> bool {
+        let Some(first) = self.first else { return false };
+        if self.all.is_none() {
+            if labels.end > self.newest.end {
+                return false;
+            }
+            if labels == self.newest {
+                return true;
+            }
+        }
+        let place = |place: usize| samples.get(place);
+        let chain = || std::iter::successors(place(first), |sample| place(sample.next?));
+        self.all.get_or_insert_with(|| chain().map(|sample| sample.labels).collect()).contains(&labels)
+    }
+
+    fn add(&mut self, labels: Labels, place: usize) {
+        self.last = place;
+        self.len += 1;
+        self.newest = labels;
+        if let Some(all) = &mut self.all {
+            all.insert(labels);
+        }
     }
 }
 
@@ -226,6 +279,10 @@ impl Labels {
 
     fn is_over(self) -> bool {
         self.start == u32::MAX
+    }
+
+    fn is_empty(self) -> bool {
+        self.start == self.end
     }
 
     fn range(self) -> std::ops::Range<usize> {
@@ -272,6 +329,7 @@ const USUAL_LABELS: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn text(samples: &Samples, family: FamilyId) -> Vec<(String, Number)> {
         samples.family(family).map(|(l, v)| (String::from_utf8(l.to_vec()).unwrap(), v)).collect()
@@ -312,6 +370,72 @@ mod tests {
         assert_eq!(text(&samples, 4), [("{a=\"x\"}".to_owned(), Number::Signed(3))]);
         assert_eq!(samples.len(), 2);
         assert_eq!(text(&samples, 99), []);
+    }
+
+    proptest! {
+        /// Whatever order they come in, and however often: what a set of families and texts would say.
+        #[test]
+        fn no_sample_is_there_twice(pushes in prop::collection::vec((0..3usize, 0..9u8), 0..60), limit in 1..9usize) {
+            let mut samples = Samples::new(limit);
+            let mut known: Vec<(FamilyId, String)> = Vec::new();
+            for (family, label) in pushes {
+                // 0 is no label at all, and the last three are two labels that are written one after the other.
+                let value = if label == 0 { String::new() } else { label.to_string() };
+                let labels = match label {
+                    0..6 => samples.labels([("a", value)]),
+                    _ => {
+                        let base = samples.labels([("a", "1")]);
+                        samples.extend_labels(base, [("b", value)])
+                    }
+                };
+                let text = match label {
+                    0 => String::new(),
+                    1..6 => format!("{{a=\"{label}\"}}"),
+                    _ => format!("{{a=\"1\",b=\"{label}\"}}"),
+                };
+                let len = known.iter().filter(|(of, _)| *of == family).count();
+                let expected = if known.contains(&(family, text.clone())) {
+                    Pushed::Duplicate
+                } else if len >= limit {
+                    Pushed::OverLimit
+                } else {
+                    known.push((family, text));
+                    Pushed::Added
+                };
+                prop_assert_eq!(samples.push(family, labels, Number::Unsigned(1)), expected);
+            }
+            for family in 0..3 {
+                let written: Vec<_> = text(&samples, family).into_iter().map(|(labels, _)| labels).collect();
+                let expected: Vec<_> = known.iter().filter(|(of, _)| *of == family).map(|(_, text)| text.clone()).collect();
+                prop_assert_eq!(written, expected);
+            }
+            prop_assert_eq!(samples.len(), known.len());
+        }
+    }
+
+    #[test]
+    fn labels_without_samples_are_taken_back() {
+        let mut samples = Samples::new(1);
+        let room = samples.room;
+        for round in 0..3 {
+            let row = samples.mark();
+            let labels = samples.labels([("a", "x")]);
+            let field = samples.mark();
+            let longer = samples.extend_labels(labels, [("b", "y")]);
+            let pushed = samples.push(0, longer, Number::Unsigned(1));
+            assert_eq!(pushed, if round == 0 { Pushed::Added } else { Pushed::Duplicate });
+            samples.rewind(field);
+            samples.rewind(row);
+        }
+        let kept = room - samples.room;
+        let row = samples.mark();
+        let labels = samples.labels([("a", "z")]);
+        assert_eq!(samples.push(0, labels, Number::Unsigned(1)), Pushed::OverLimit);
+        samples.rewind(row);
+        assert_eq!((room - samples.room, samples.written.len()), (kept, 2));
+        let labels = samples.labels([("a", "z")]);
+        assert_eq!(samples.push(1, labels, Number::Unsigned(1)), Pushed::Added);
+        assert_eq!(text(&samples, 1)[0].0, "{a=\"z\"}");
     }
 
     #[test]
