@@ -6,10 +6,8 @@ use crate::foreign::ForeignSample;
 use crate::inventory::Inventory;
 use crate::metric::{FamilyId, Kind, Number, Pushed};
 use crate::samples::{Labels, Samples};
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::HashMap;
 use kamailio_binrpc::{Members, Value};
-use std::borrow::Cow;
-use std::hash::{BuildHasher, Hasher};
 
 /// What was wrong in a reply that could be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +56,10 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
         if !table.tell_apart.is_empty() {
             walk.equals = Equals::default();
             walk.each_row(table, records, |walk, row| walk.count(table, row));
+            if walk.equals.same.len() < walk.equals.rows.len() {
+                walk.each_row(table, records, |walk, row| walk.count_more(table, row));
+            }
+            walk.equals.next = 0;
         }
         walk.each_row(table, records, |walk, row| {
             // A row that its families have no room for needs none for its labels.
@@ -82,19 +84,17 @@ struct Walk<'w, 'r> {
     findings: Findings,
 }
 
-/// How many rows have the same labels, by the hash of these labels. Rows whose labels have the same hash by chance only
-/// get a label that they would not have needed.
+/// Which rows of a table have the same labels.
 #[derive(Default)]
 struct Equals {
-    rows: HashMap<u64, Equal>,
-    hasher: DefaultHashBuilder,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Equal {
-    count: u32,
-    /// How many of them have been served.
-    served: u32,
+    /// The labels of each row, in order.
+    rows: Vec<Labels>,
+    /// The next row.
+    next: usize,
+    /// How many rows have these labels.
+    same: HashMap<Labels, usize>,
+    /// How many of those with equal labels have these when more are added, and how many of them have been served.
+    still_same: HashMap<Labels, (usize, usize)>,
 }
 
 impl<'r> Walk<'_, 'r> {
@@ -133,16 +133,23 @@ impl<'r> Walk<'_, 'r> {
     }
 
     fn count(&mut self, table: &Table, row: Value<'r>) {
-        for key in self.keys(table, row) {
-            self.equals.rows.entry(key).or_default().count += 1;
+        let labels = self.table_labels(table, row);
+        self.equals.rows.push(labels);
+        *self.equals.same.entry(labels).or_default() += 1;
+    }
+
+    fn count_more(&mut self, table: &Table, row: Value<'r>) {
+        if let (labels, true) = self.equals.next() {
+            let labels = self.labels(labels, table.tell_apart, row);
+            self.equals.still_same.entry(labels).or_default().0 += 1;
         }
     }
 
     fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
-        let mut labels = self.table_labels(table, row);
-        if !table.tell_apart.is_empty() {
-            labels = self.tell_apart(table, labels, row);
-        }
+        let labels = match table.tell_apart {
+            [] => self.table_labels(table, row),
+            more => self.tell_apart(more, row),
+        };
         // A reply without rows is none; a row that cannot have values is not what was asked for.
         if row.members().is_none()
             && let Some(field) = table.fields.first().filter(|field| field.key.needs_members())
@@ -295,33 +302,28 @@ impl<'r> Walk<'_, 'r> {
         self.samples.extend_labels(base, values)
     }
 
-    fn tell_apart(&mut self, table: &'static Table, base: Labels, row: Value<'r>) -> Labels {
-        let [labels, all_labels] = self.keys(table, row);
-        let count = |key| self.equals.rows.get(key).map_or(0, |equal| equal.count);
-        if count(&labels) < 2 {
-            return base;
+    fn tell_apart(&mut self, more: &[Label], row: Value<'r>) -> Labels {
+        let (labels, is_one_of_many) = self.equals.next();
+        if !is_one_of_many {
+            return labels;
         }
-        let still_equal = count(&all_labels) > 1;
-        let base = self.labels(base, table.tell_apart, row);
-        let equal = self.equals.rows.entry(all_labels).or_default();
-        equal.served += 1;
-        if still_equal {
-            self.samples.extend_labels(base, [("index", equal.served.to_string())])
-        } else {
-            base
+        let labels = self.labels(labels, more, row);
+        let (count, served) = self.equals.still_same.entry(labels).or_default();
+        *served += 1;
+        if *count < 2 {
+            return labels;
         }
+        let index = *served;
+        self.samples.extend_labels(labels, [("index", index.to_string())])
     }
+}
 
-    /// The hashes of a row's labels, and of these with those that tell it apart.
-    fn keys(&self, table: &Table, row: Value<'r>) -> [u64; 2] {
-        let mut hasher = self.equals.hasher.build_hasher();
-        let mut hash = |label, around| {
-            hasher.write(&find(label, row, around, self.name, self.call.arguments));
-            hasher.write_u8(0xff);
-            hasher.finish()
-        };
-        let labels = table.labels.iter().zip(&self.around).fold(0, |_, (label, around)| hash(label, *around));
-        [labels, table.tell_apart.iter().fold(labels, |_, label| hash(label, None))]
+impl Equals {
+    /// The labels of the next row, and whether others have them, too.
+    fn next(&mut self) -> (Labels, bool) {
+        let labels = self.rows.get(self.next).copied().unwrap_or(Labels::NONE);
+        self.next += 1;
+        (labels, self.same.get(&labels).is_some_and(|count| *count > 1))
     }
 }
 
@@ -344,36 +346,64 @@ impl Findings {
     }
 }
 
+/// The text of a label.
+enum Text<'v> {
+    Bytes(&'v [u8]),
+    /// The digits of an int, and how many they are. Some lists have one in every row: it is not allocated.
+    Int([u8; MAX_DIGITS], usize),
+    Double(String),
+}
+
+impl AsRef<[u8]> for Text<'_> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Int(digits, len) => digits.get(..*len).unwrap_or_default(),
+            Self::Double(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl<'v> From<Value<'v>> for Text<'v> {
+    /// A value as a label: its bytes, or its number. Kamailio prints `<null string>` for a string that is not set
+    /// (`ctl/binrpc_run.c`, `rpc_struct_add`), which is an empty label here.
+    fn from(value: Value<'v>) -> Self {
+        match value {
+            Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),
+            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes),
+            Value::Int(int) => {
+                let mut digits = [0; MAX_DIGITS];
+                let mut buffer = itoa::Buffer::new();
+                let text = buffer.format(int.signed()).as_bytes();
+                digits.iter_mut().zip(text).for_each(|(digit, byte)| *digit = *byte);
+                Self::Int(digits, text.len())
+            }
+            Value::Double(double) => {
+                Self::Double(double.value().map(|number| number.to_string()).unwrap_or_default())
+            }
+        }
+    }
+}
+
 fn find<'v>(
     label: &Label,
     row: Value<'v>,
     around: Option<Value<'v>>,
     name: &'v [u8],
     arguments: &'v [String],
-) -> Cow<'v, [u8]> {
+) -> Text<'v> {
     match label.value {
-        LabelValue::At(path) => row.path(path).or(around).map_or(Cow::Borrowed(b""), text),
-        LabelValue::Name => Cow::Borrowed(name),
-        LabelValue::Is(value) => Cow::Borrowed(value.as_bytes()),
+        LabelValue::At(path) => row.path(path).or(around).map_or(Text::Bytes(b""), Text::from),
+        LabelValue::Name => Text::Bytes(name),
+        LabelValue::Is(value) => Text::Bytes(value.as_bytes()),
         LabelValue::Argument(place) => {
-            Cow::Borrowed(arguments.get(place).map_or(&[][..], |argument| argument.as_bytes()))
+            Text::Bytes(arguments.get(place).map_or(&[][..], |argument| argument.as_bytes()))
         }
     }
 }
 
-/// A value as a label: its bytes, or its number. Kamailio prints `<null string>` for a string that is not set
-/// (`ctl/binrpc_run.c`, `rpc_struct_add`), which is an empty label here.
-fn text(value: Value<'_>) -> Cow<'_, [u8]> {
-    match value {
-        Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Cow::Borrowed(b""),
-        Value::Str(bytes) | Value::Bytes(bytes) => Cow::Borrowed(bytes),
-        Value::Int(int) => Cow::Owned(int.signed().to_string().into_bytes()),
-        Value::Double(double) => {
-            Cow::Owned(double.value().map(|d| d.to_string()).unwrap_or_default().into_bytes())
-        }
-    }
-}
-
+/// A sign and 19 digits.
+const MAX_DIGITS: usize = 20;
 const NULL_STRING: &[u8] = b"<null string>";
 /// In a path to rows: any name.
 const ANY: &str = "*";
