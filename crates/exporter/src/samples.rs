@@ -43,7 +43,7 @@ struct Chain {
     /// that there is to know: what was written later is not there yet.
     newest: Labels,
     /// All of them, once some came that were not the newest.
-    all: Option<HashSet<Labels>>,
+    all: Option<Box<HashSet<Labels>>>,
 }
 
 /// What was written up to some moment.
@@ -76,7 +76,7 @@ impl Samples {
         Self {
             limit,
             room: MAX_SIZE,
-            families: Vec::new(),
+            families: Vec::with_capacity(samples),
             samples: Vec::with_capacity(samples),
             labels: Vec::with_capacity(samples * USUAL_LABELS),
             written: HashTable::new(),
@@ -251,7 +251,9 @@ impl Chain {
         }
         let place = |place: usize| samples.get(place);
         let chain = || std::iter::successors(place(first), |sample| place(sample.next?));
-        self.all.get_or_insert_with(|| chain().map(|sample| sample.labels).collect()).contains(&labels)
+        self.all
+            .get_or_insert_with(|| Box::new(chain().map(|sample| sample.labels).collect()))
+            .contains(&labels)
     }
 
     fn add(&mut self, labels: Labels, place: usize) {
