@@ -4,8 +4,9 @@ use crate::catalogue::catalogue;
 use crate::foreign::{ForeignFamily, ForeignSample};
 use crate::metric::Number;
 use crate::samples::{Samples, escape_label};
+use bytes::Bytes;
 use flate2::{Compress, CompressError, Compression, FlushCompress, Status};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 /// A format, and how names outside the classic alphabet would be escaped (ours never are).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,49 @@ impl Format {
             write_number(sample.value, out);
             out.push(b'\n');
         }
+    }
+}
+
+/// The bodies of one scrape: each is written once, however many requests the scrape answers.
+#[derive(Default)]
+pub struct Bodies {
+    /// By syntax, then plain and compressed.
+    written: [[OnceLock<Body>; 2]; 2],
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// Its bytes.
+    pub content: Bytes,
+    /// Whether they are compressed.
+    pub gzip: bool,
+}
+
+impl Body {
+    /// A page as it is.
+    pub fn plain(page: Vec<u8>) -> Self {
+        Self { content: page.into(), gzip: false }
+    }
+
+    /// A page that is compressed.
+    pub fn compressed(page: Vec<u8>) -> Self {
+        match gzip(&page) {
+            Ok(compressed) => Self { content: compressed.into(), gzip: true },
+            Err(error) => {
+                tracing::error!(%error, "cannot compress, sending as it is");
+                Self::plain(page)
+            }
+        }
+    }
+}
+
+impl Bodies {
+    /// The body in a format, compressed or not; `write` writes what is not there yet.
+    pub fn get(&self, format: Format, gzip: bool, write: impl FnOnce() -> Body) -> Body {
+        let [text, openmetrics] = &self.written;
+        let [plain, compressed] = if format.syntax == Syntax::Text { text } else { openmetrics };
+        if gzip { compressed } else { plain }.get_or_init(write).clone()
     }
 }
 

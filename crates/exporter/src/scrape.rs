@@ -3,6 +3,7 @@
 use crate::allow::AllowList;
 use crate::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
+use crate::exposition::Bodies;
 use crate::fetch::Url;
 use crate::foreign;
 use crate::inventory::{Inventory, Question};
@@ -31,6 +32,8 @@ pub struct Scrape {
     pub inventory: Option<Arc<Inventory>>,
     /// When Kamailio says that it was started.
     pub up_since: Option<Vec<u8>>,
+    /// What was made of it for the requests that share it.
+    pub bodies: Bodies,
 }
 
 /// How a collector fared.
@@ -81,6 +84,7 @@ pub async fn run(job: Job<'_>, inventory: Option<Arc<Inventory>>) -> Scrape {
             error: None,
             inventory,
             up_since: None,
+            bodies: Bodies::default(),
         },
         mark: Instant::now(),
     };

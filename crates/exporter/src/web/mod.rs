@@ -22,7 +22,7 @@ pub use room::Timeouts;
 pub use server::{Limits, Server};
 
 use crate::exporter::Exporter;
-use crate::exposition::{Format, accepts_gzip, gzip};
+use crate::exposition::{Body, Format, accepts_gzip};
 use crate::fetch::Url;
 use crate::samples::Samples;
 use crate::self_metrics::{self, Program};
@@ -158,26 +158,31 @@ impl Site {
             }
         };
 
-        // What the system has to be asked for is asked once the calls are out: Kamailio needs its time for them anyway.
+        let run = exporter.scrape(selection, deadline);
+        // The first of those who share a run asks the system, once the calls are out: Kamailio needs its time for them
+        // anyway.
+        let is_first = run.strong_count() == Some(1);
         let told = async {
+            if !is_first {
+                return None;
+            }
             tokio::task::yield_now().await;
-            program.map_or_else(|| Samples::new(0), self_metrics::samples_of)
+            Some(about(program))
         };
-        let (scrape, told) = tokio::join!(exporter.scrape(selection, deadline), told);
+        let (scrape, told) = tokio::join!(run, told);
         let counters = exporter.counters();
         counters.count_request(&scrape);
-        let exposition = format.write(&[&scrape.samples, &counters.samples(&scrape), &told]);
-        if header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip) {
-            match gzip(&exposition) {
-                Ok(compressed) => {
-                    let mut answer = body(StatusCode::OK, &format.content_type(), compressed);
-                    answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                    return answer;
-                }
-                Err(error) => tracing::error!(%error, "cannot compress, sending as it is"),
-            }
+        let gzip = header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
+        let written = scrape.bodies.get(format, gzip, || {
+            let told = told.unwrap_or_else(|| about(program));
+            let page = format.write(&[&scrape.samples, &counters.samples(&scrape), &told]);
+            if gzip { Body::compressed(page) } else { Body::plain(page) }
+        });
+        let mut answer = body(StatusCode::OK, &format.content_type(), written.content);
+        if written.gzip {
+            answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        body(StatusCode::OK, &format.content_type(), exposition)
+        answer
     }
 
     /// When an answer has to be ready.
@@ -236,6 +241,11 @@ impl Site {
 /// stands in it and has no effect. Both that and the error are sentences.
 pub fn check_config(text: &str, folder: &Path) -> Result<Vec<String>, String> {
     config::WebConfig::parse(text, folder).map(|config| config.warnings)
+}
+
+/// The samples about the program, if it is to be told about.
+fn about(program: Option<Program>) -> Samples {
+    program.map_or_else(|| Samples::new(0), self_metrics::samples_of)
 }
 
 /// How long Prometheus will wait, less the time that the answer needs on its way.
