@@ -101,26 +101,32 @@ impl Session {
 
     /// Takes bytes that have arrived.
     pub fn receive(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(READ_SIZE) {
-            if let Some(spare) = self.spare().get_mut(..chunk.len()) {
-                spare.copy_from_slice(chunk);
-            }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let spare = self.spare();
+            let (chunk, after) = rest.split_at(rest.len().min(spare.len()));
+            spare.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
             self.filled(chunk.len());
+            rest = after;
         }
     }
 
-    /// Where a driver may read to, without a copy: 64 KiB at least, so that any datagram fits.
+    /// Where a driver may read to, without a copy. Any datagram fits; a stream has the less, the less has come.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.input_start == self.input_end {
             (self.input_start, self.input_end) = (0, 0);
         }
-        if self.input.len() - self.input_end < READ_SIZE && self.input_start > 0 {
+        let (least, step) = match self.calls_at_once {
+            1 => (READ_SIZE, READ_SIZE),
+            _ => (FIRST_READ / 4, self.input.len().clamp(FIRST_READ, READ_SIZE)),
+        };
+        if self.input.len() - self.input_end < least && self.input_start > 0 {
             self.input.copy_within(self.input_start..self.input_end, 0);
             (self.input_start, self.input_end) = (0, self.input_end - self.input_start);
         }
         // By bytes that came, never by a length that was declared.
-        if self.input.len() - self.input_end < READ_SIZE {
-            self.input.resize(self.input_end + READ_SIZE, 0);
+        if self.input.len() - self.input_end < least {
+            self.input.resize(self.input_end + step, 0);
         }
         self.input.get_mut(self.input_end..).unwrap_or_default()
     }
@@ -292,6 +298,8 @@ fn fault(records: Members<'_>) -> Error {
 
 /// Any datagram fits, and 64 KiB of a stream are worth a system call.
 const READ_SIZE: usize = 64 << 10;
+/// Of a stream: the replies of most connections fit, and what is not needed need not be cleared.
+const FIRST_READ: usize = 16 << 10;
 /// Bytes of a fault's reason: all that Kamailio sends (`ctl/binrpc_run.c`, `MAX_FAULT_LEN`).
 const MAX_REASON: usize = 255;
 
