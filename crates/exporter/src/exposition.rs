@@ -255,7 +255,7 @@ const WINDOW_BITS: u8 = 15;
 /// Of the compressed bytes, before the compressor goes on: a header of gzip fits.
 const MIN_ROOM: usize = 1024;
 /// A little more than an exposition of the default collectors takes.
-const TYPICAL_LEN: usize = 16 * 1024;
+const TYPICAL_LEN: usize = 32 * 1024;
 const ESCAPINGS: [&str; 4] = ["underscores", "allow-utf-8", "dots", "values"];
 
 #[cfg(test)]

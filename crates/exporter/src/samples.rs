@@ -79,8 +79,8 @@ impl Samples {
             families: Vec::with_capacity(samples),
             samples: Vec::with_capacity(samples),
             labels: Vec::with_capacity(samples * USUAL_LABELS),
-            written: HashTable::new(),
-            fresh: Vec::new(),
+            written: HashTable::with_capacity(samples / SHARED_LABELS),
+            fresh: Vec::with_capacity(samples / SHARED_LABELS),
             hasher: DefaultHashBuilder::default(),
             foreign: ForeignFamilies::new(limit),
         }
@@ -298,7 +298,9 @@ impl Labels {
 
 /// Appends a label value: whatever bytes Kamailio sent, as UTF-8 with `\`, `"` and line feeds escaped.
 pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
-    if value.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"')) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'\\' | b'"');
+    // Of all bytes, whatever the first ones are: many are looked at at a time.
+    if value.iter().fold(true, |plain, byte| plain & is_plain(byte)) {
         return out.extend_from_slice(value);
     }
     for chunk in value.utf8_chunks() {
@@ -325,6 +327,8 @@ const MAX_LABEL: usize = 64 << 10;
 const LINE: usize = 64;
 /// How many samples a scrape brings as a rule: room for them from the start.
 const USUAL: usize = 1000;
+/// Samples that have the same labels as a rule.
+const SHARED_LABELS: usize = 4;
 /// Bytes of labels that a sample has as a rule; many share those of their row.
 const USUAL_LABELS: usize = 32;
 
