@@ -6,7 +6,7 @@ use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collector::Call;
 use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::exposition::Format;
+use kamailio_exporter::exposition::{Bodies, Format};
 use kamailio_exporter::inventory::Inventory;
 use kamailio_exporter::plan::Plan;
 use kamailio_exporter::samples::Samples;
@@ -27,6 +27,7 @@ pub fn walk(input: &[u8]) {
     let limit = [3, 40, 10_000, 1_000_000][usize::from(mode >> 6)];
     let mut served = Served {
         scrape: Scrape {
+            bodies: Bodies::default(),
             samples: Samples::of_a_scrape(limit),
             outcomes: Vec::new(),
             answered: true,
