@@ -23,6 +23,7 @@ fn main() {
     // A client that fails must not leave the others going on.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("fleet: {panic}");
+        let _ = std::fs::remove_dir_all(folder());
         std::process::exit(1);
     }));
     let number = |name: &str, default| match std::env::var(name) {
@@ -82,7 +83,7 @@ struct Fleet {
 
 impl Fleet {
     fn start(count: usize) -> Self {
-        let folder = std::env::temp_dir().join(format!("fleet-{}", std::process::id()));
+        let folder = folder();
         std::fs::create_dir(&folder).expect("a folder");
         let target = |number: usize| {
             let kind = match number % GROUP {
@@ -158,6 +159,11 @@ fn probe(fleet: &Fleet, address: &str, start: Instant, time: Duration) -> Probed
         }
     });
     probed.into_inner().expect("no panic")
+}
+
+/// For the sockets.
+fn folder() -> PathBuf {
+    std::env::temp_dir().join(format!("fleet-{}", std::process::id()))
 }
 
 fn open_files(pid: u32) -> usize {
