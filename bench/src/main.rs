@@ -69,7 +69,7 @@ fn main() {
     if mode == "scrapes" {
         return;
     }
-    resources(&contestants);
+    resources(&contestants, &kamailio.unix());
     concurrency(&contestants);
     large_list(&contestants);
     pipeline::measure();
@@ -120,7 +120,13 @@ fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant
     }
 }
 
-fn resources(contestants: &[Contestant]) {
+/// The median of some starts: the first one reads the program from the disk.
+fn first_answer(contestant: &Contestant, uri: &str) -> f64 {
+    let start = |_| Exporter::start(&contestant.binary, uri, METHODS, "all").first_answer.as_secs_f64();
+    percentile(&mut (0..STARTS).map(start).collect::<Vec<_>>(), 50)
+}
+
+fn resources(contestants: &[Contestant], uri: &str) {
     for contestant in contestants {
         let mut http = Http::connect(&contestant.exporter.address, AS_PROMETHEUS).expect("it listens");
         (0..10_000).for_each(|_| {
@@ -135,7 +141,7 @@ fn resources(contestants: &[Contestant]) {
             .map_or("?".to_owned(), |file| format!("{:.1}", file.len() as f64 / 1048576.0))
     });
     row("binary, MiB", size, "<= 6");
-    let start = contestants.iter().map(|c| format!("{:.1}", c.exporter.first_answer.as_secs_f64() * 1e3));
+    let start = contestants.iter().map(|contestant| format!("{:.1}", first_answer(contestant, uri) * 1e3));
     row("start to first answer, ms", start, "<= 5");
 }
 
@@ -236,4 +242,5 @@ fn row(what: &str, values: impl Iterator<Item = String>, goal: &str) {
 }
 
 const CLIENTS: usize = 50;
+const STARTS: usize = 21;
 const ROUND: Duration = Duration::from_secs(2);
