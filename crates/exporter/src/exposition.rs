@@ -63,14 +63,14 @@ impl Format {
         // In one piece: a large page that grows is there twice while it moves.
         let len: usize = parts.iter().map(|samples| samples.written_len()).sum();
         let mut out = Vec::with_capacity(TYPICAL_LEN + len);
-        for (id, announced) in catalogue().families().iter().enumerate() {
-            let mut samples = parts.iter().flat_map(|samples| samples.family(id)).peekable();
-            if samples.peek().is_none() {
-                continue;
-            }
+        let mut families: Vec<_> =
+            parts.iter().flat_map(|part| part.families().map(move |id| (id, *part))).collect();
+        families.sort_by_key(|(id, _)| *id);
+        for (id, samples) in families {
+            let Some(announced) = catalogue().families().get(id) else { continue };
             let head = if self.syntax == Syntax::Text { &announced.text } else { &announced.openmetrics };
             out.extend_from_slice(head.as_bytes());
-            for (labels, value) in samples {
+            for (labels, value) in samples.family(id) {
                 out.extend_from_slice(announced.sample_name.as_bytes());
                 out.extend_from_slice(labels);
                 out.push(b' ');

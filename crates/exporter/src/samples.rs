@@ -11,7 +11,10 @@ pub struct Samples {
     limit: usize,
     /// Bytes that are left for labels, and for lines of the exposition.
     room: usize,
-    families: Vec<Chain>,
+    /// By family: its place in `chains` and 1, or 0. Of a thousand families a scrape has a hundred.
+    places: Vec<u32>,
+    /// The families that have samples, in the order of their first ones.
+    chains: Vec<Chain>,
     /// Of all families, in one piece of memory: a hundred families would else be as many allocations.
     samples: Vec<Sample>,
     /// Each text once: labels are the same if they stand in the same place.
@@ -34,9 +37,9 @@ struct Sample {
 }
 
 /// A family's samples: the places of the first and the last, how many there are, and which labels they have.
-#[derive(Clone, Default)]
 struct Chain {
-    first: Option<usize>,
+    family: FamilyId,
+    first: usize,
     last: usize,
     len: usize,
     /// The labels that were written last. Rows come with labels that no row had before, so that as a rule these tell all
@@ -76,7 +79,8 @@ impl Samples {
         Self {
             limit,
             room: MAX_SIZE,
-            families: Vec::with_capacity(samples),
+            places: Vec::with_capacity(samples),
+            chains: Vec::with_capacity(samples / FAMILY),
             samples: Vec::with_capacity(samples),
             labels: Vec::with_capacity(samples * USUAL_LABELS),
             written: HashTable::with_capacity(samples / SHARED_LABELS),
@@ -91,25 +95,25 @@ impl Samples {
         if labels.is_over() {
             return Pushed::OverLimit;
         }
-        if self.families.len() <= family {
-            self.families.resize(family + 1, Chain::default());
-        }
-        let chain = &mut self.families[family];
-        if chain.has(labels, &self.samples) {
-            return Pushed::Duplicate;
-        }
         let size = LINE + labels.range().len();
-        if chain.len >= self.limit || size > self.room {
-            return Pushed::OverLimit;
+        let place = self.samples.len();
+        let chain = self.place(family);
+        match chain.and_then(|place| self.chains.get_mut(place)) {
+            Some(chain) => {
+                if chain.has(labels, &self.samples) {
+                    return Pushed::Duplicate;
+                }
+                if chain.len >= self.limit || size > self.room {
+                    return Pushed::OverLimit;
+                }
+                self.samples[chain.last].next = Some(place);
+                chain.add(labels, place);
+            }
+            None if self.limit == 0 || size > self.room => return Pushed::OverLimit,
+            None => self.begin(family, labels, place),
         }
         self.room -= size;
-        let place = self.samples.len();
         self.samples.push(Sample { labels, value, next: None });
-        match chain.first {
-            Some(_) => self.samples[chain.last].next = Some(place),
-            None => chain.first = Some(place),
-        }
-        chain.add(labels, place);
         Pushed::Added
     }
 
@@ -193,6 +197,20 @@ impl Samples {
         last
     }
 
+    /// The place of a family's chain.
+    fn place(&self, family: FamilyId) -> Option<usize> {
+        (*self.places.get(family)? as usize).checked_sub(1)
+    }
+
+    /// The chain of a family's first sample.
+    fn begin(&mut self, family: FamilyId, labels: Labels, place: usize) {
+        if self.places.len() <= family {
+            self.places.resize(family + 1, 0);
+        }
+        self.chains.push(Chain { family, first: place, last: place, len: 1, newest: labels, all: None });
+        self.places[family] = self.chains.len() as u32;
+    }
+
     /// Which labels have been written so far.
     pub fn mark(&self) -> Mark {
         Mark { labels: self.labels.len(), fresh: self.fresh.len(), samples: self.samples.len() }
@@ -212,9 +230,14 @@ impl Samples {
         }
     }
 
+    /// The families that have samples.
+    pub fn families(&self) -> impl Iterator<Item = FamilyId> {
+        self.chains.iter().map(|chain| chain.family)
+    }
+
     /// The samples of a family, and each one's labels as they are written.
     pub fn family(&self, family: FamilyId) -> impl Iterator<Item = (&[u8], Number)> {
-        let mut next = self.families.get(family).and_then(|chain| chain.first);
+        let mut next = self.place(family).and_then(|place| self.chains.get(place)).map(|chain| chain.first);
         std::iter::from_fn(move || {
             let sample = self.samples.get(next?)?;
             next = sample.next;
@@ -240,7 +263,6 @@ impl Samples {
 
 impl Chain {
     fn has(&mut self, labels: Labels, samples: &[Sample]) -> bool {
-        let Some(first) = self.first else { return false };
         if self.all.is_none() {
             if labels.end > self.newest.end {
                 return false;
@@ -250,7 +272,7 @@ impl Chain {
             }
         }
         let place = |place: usize| samples.get(place);
-        let chain = || std::iter::successors(place(first), |sample| place(sample.next?));
+        let chain = || std::iter::successors(place(self.first), |sample| place(sample.next?));
         self.all
             .get_or_insert_with(|| Box::new(chain().map(|sample| sample.labels).collect()))
             .contains(&labels)
@@ -327,6 +349,8 @@ const MAX_LABEL: usize = 64 << 10;
 const LINE: usize = 64;
 /// How many samples a scrape brings as a rule: room for them from the start.
 const USUAL: usize = 1000;
+/// Samples that a family has as a rule.
+const FAMILY: usize = 4;
 /// Samples that have the same labels as a rule.
 const SHARED_LABELS: usize = 4;
 /// Bytes of labels that a sample has as a rule; many share those of their row.
