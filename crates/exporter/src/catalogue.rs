@@ -12,7 +12,7 @@ pub struct Catalogue {
     families: Vec<Announced>,
     /// By collector, as in [`collectors::ALL`].
     collectors: Vec<CollectorFamilies>,
-    ids: HashMap<&'static str, FamilyId>,
+    ids: HashMap<&'static str, FamilyId, DefaultHashBuilder>,
 }
 
 /// The families of a collector's fields.
@@ -47,7 +47,7 @@ pub fn catalogue() -> &'static Catalogue {
 
 impl Catalogue {
     fn new(collectors: &[&'static Collector], own: &'static [Family]) -> Self {
-        let mut this = Self { families: Vec::new(), collectors: Vec::new(), ids: HashMap::new() };
+        let mut this = Self { families: Vec::new(), collectors: Vec::new(), ids: HashMap::default() };
         for collector in collectors {
             let ids = collector.fields().map(|field| this.add(&field.family)).collect();
             this.collectors.push(CollectorFamilies::new(collector, ids));

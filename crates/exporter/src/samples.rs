@@ -67,15 +67,16 @@ pub struct Labels {
 impl Samples {
     /// No samples; a family may have `limit` of them.
     pub fn new(limit: usize) -> Self {
-        Self::with_room(limit, 0)
+        Self::with_capacity(limit, 0)
     }
 
     /// The same, with room for as many as a scrape brings as a rule.
     pub fn of_a_scrape(limit: usize) -> Self {
-        Self::with_room(limit, USUAL)
+        Self::with_capacity(limit, USUAL)
     }
 
-    fn with_room(limit: usize, samples: usize) -> Self {
+    /// The same, with room for so many from the start.
+    pub fn with_capacity(limit: usize, samples: usize) -> Self {
         Self {
             limit,
             room: MAX_SIZE,

@@ -72,7 +72,10 @@ impl Counters {
 
     /// The samples about this scrape and the scrapes before it.
     pub fn samples(&self, scrape: &Scrape) -> Samples {
-        let mut samples = Samples::new(usize::MAX);
+        let own =
+            [&COLLECTOR_SUCCESS, &COLLECTOR_DURATION, &UNREADABLE_VALUES, &DUPLICATE_ROWS, &DROPPED_SAMPLES];
+        let own = own.map(|family| catalogue().id(family));
+        let mut samples = Samples::with_capacity(usize::MAX, SCRAPE + own.len() * scrape.outcomes.len());
         let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
         one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
         one(&mut samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
@@ -80,14 +83,15 @@ impl Counters {
         for outcome in &scrape.outcomes {
             let collector = samples.labels([("collector", collectors::ALL[outcome.collector].name)]);
             let findings = &self.findings[outcome.collector];
-            for (family, value) in [
-                (&COLLECTOR_SUCCESS, Number::Unsigned(outcome.failure.is_none().into())),
-                (&COLLECTOR_DURATION, Number::Float(outcome.duration.as_secs_f64())),
-                (&UNREADABLE_VALUES, load(&findings.unreadable)),
-                (&DUPLICATE_ROWS, load(&findings.duplicates)),
-                (&DROPPED_SAMPLES, load(&findings.over_limit)),
-            ] {
-                samples.push(catalogue().id(family), collector, value);
+            let values = [
+                Number::Unsigned(outcome.failure.is_none().into()),
+                Number::Float(outcome.duration.as_secs_f64()),
+                load(&findings.unreadable),
+                load(&findings.duplicates),
+                load(&findings.over_limit),
+            ];
+            for (family, value) in own.into_iter().zip(values) {
+                samples.push(family, collector, value);
             }
         }
         samples
@@ -96,7 +100,7 @@ impl Counters {
 
 /// The samples about the rest of the program.
 pub fn samples_of(program: Program) -> Samples {
-    let mut samples = Samples::new(usize::MAX);
+    let mut samples = Samples::with_capacity(usize::MAX, PROGRAM);
     let build = samples.labels([
         ("branch", build_info::BRANCH),
         ("goarch", build_info::ARCHITECTURE),
@@ -202,6 +206,11 @@ fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
     let length = file.read_at(buffer, 0).ok()?;
     std::str::from_utf8(buffer.get(..length)?).ok()
 }
+
+/// Samples about a scrape, beside those about its collectors.
+const SCRAPE: usize = 3;
+/// Samples about the program.
+const PROGRAM: usize = 12;
 
 #[cfg(test)]
 mod tests {
