@@ -7,7 +7,7 @@ use crate::collectors::own::SET_INFO;
 use crate::diagnosis;
 use crate::inventory::Inventory;
 use crate::metric::Number;
-use crate::scrape::{self, Job, Scrape};
+use crate::scrape::{self, Job, Known, Scrape};
 use crate::selection::{Selection, names};
 use crate::self_metrics::Counters;
 use crate::shared::{Run, Runs};
@@ -19,7 +19,7 @@ use std::time::Instant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The collectors, and the groups of statistics.
-    pub selection: Selection,
+    pub selection: Arc<Selection>,
     /// How many samples a family may have.
     pub max_series: usize,
     /// The numbers and names of dispatcher sets.
@@ -32,13 +32,13 @@ pub struct Exporter {
     allow: Option<Arc<AllowList>>,
     settings: Arc<Settings>,
     counters: Counters,
-    runs: Runs<Selection, Arc<Scrape>>,
+    runs: Runs<Arc<Selection>, Arc<Scrape>>,
     memory: Mutex<Memory>,
 }
 
 #[derive(Default)]
 struct Memory {
-    known: Option<Known>,
+    same: Option<Same>,
     /// Whether the last scrape came to asking for values; `None` before the first.
     worked: Option<bool>,
     /// By collector, as in [`ALL`].
@@ -53,10 +53,11 @@ struct Logged {
     over_limit: bool,
 }
 
-/// What is known of a Kamailio as long as it is the same one.
+/// What holds as long as it is the same Kamailio, and the selection that its plan is for.
 #[derive(Clone)]
-struct Known {
-    inventory: Arc<Inventory>,
+struct Same {
+    known: Known,
+    selection: Arc<Selection>,
     up_since: Option<Vec<u8>>,
 }
 
@@ -83,7 +84,7 @@ impl Exporter {
     }
 
     /// The collectors that the operator selected.
-    pub fn selection(&self) -> &Selection {
+    pub fn selection(&self) -> &Arc<Selection> {
         &self.settings.selection
     }
 
@@ -99,13 +100,13 @@ impl Exporter {
 
     /// Scrapes, or waits for a run of the same selection that is under way and will end in time. A run that nobody
     /// waits for any more is dropped, and with it its connection.
-    pub fn scrape(self: &Arc<Self>, selection: Selection, deadline: Instant) -> Run<Arc<Scrape>> {
+    pub fn scrape(self: &Arc<Self>, selection: Arc<Selection>, deadline: Instant) -> Run<Arc<Scrape>> {
         self.runs.join(selection.clone(), deadline, || self.clone().run(selection, deadline))
     }
 
-    async fn run(self: Arc<Self>, selection: Selection, deadline: Instant) -> Arc<Scrape> {
-        let known = lock(&self.memory).known.clone();
-        let inventory = known.as_ref().map(|known| known.inventory.clone());
+    async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Instant) -> Arc<Scrape> {
+        let same = lock(&self.memory).same.clone();
+        let known = same.as_ref().map(|same| same.of(&selection)).unwrap_or_default();
         let job = Job {
             target: &self.target,
             allow: self.allow.as_deref(),
@@ -114,10 +115,10 @@ impl Exporter {
             limit: self.settings.max_series,
             deadline,
         };
-        let mut scrape = scrape::run(job, inventory).await;
-        if known.is_some_and(|known| scrape.up_since.is_some() && known.up_since != scrape.up_since) {
+        let mut scrape = scrape::run(job, known).await;
+        if same.is_some_and(|same| scrape.up_since.is_some() && same.up_since != scrape.up_since) {
             tracing::info!(target = %self.target, "Kamailio was restarted");
-            scrape = scrape::run(job, None).await;
+            scrape = scrape::run(job, Known::default()).await;
         }
         if scrape.answered {
             let family = catalogue().id(&SET_INFO);
@@ -127,26 +128,30 @@ impl Exporter {
             }
         }
         self.counters.count_run(&scrape);
-        self.remember(&scrape);
+        self.remember(&scrape, selection);
         Arc::new(scrape)
     }
 
     /// Keeps what the next scrape can use, and logs what has changed since the last one.
-    fn remember(&self, scrape: &Scrape) {
+    fn remember(&self, scrape: &Scrape, selection: Arc<Selection>) {
         let mut memory = lock(&self.memory);
-        let known = scrape.inventory.clone().filter(|_| scrape.answered && scrape.up_since.is_some());
-        let known = known.map(|inventory| Known { inventory, up_since: scrape.up_since.clone() });
-        let known = known.filter(|known| self.allow.is_none() || known.size() <= MOST_REMEMBERED);
-        if memory.known.is_none() && known.is_some() {
+        let inventory = scrape.known.inventory.as_deref();
+        let same = if scrape.answered && scrape.up_since.is_some() && inventory.is_some() {
+            let same = Same { known: scrape.known.clone(), selection, up_since: scrape.up_since.clone() };
+            if self.allow.is_some() { same.in_little() } else { Some(same) }
+        } else {
+            None
+        };
+        if memory.same.is_none() && same.is_some() {
             let collectors = names(scrape.outcomes.iter().map(|outcome| &ALL[outcome.collector]));
             tracing::info!(target = %self.target, collectors, "Kamailio answers");
-            if scrape.inventory.as_ref().is_some_and(|inventory| inventory.is_cut()) {
+            if inventory.is_some_and(Inventory::is_cut) {
                 tracing::warn!(target = %self.target, "Kamailio has more names than the exporter takes: some are left out");
             }
         }
-        memory.known = known;
+        memory.same = same;
         // Who broke off while it told what it has has answered, and nothing is known of its collectors.
-        let worked = scrape.answered && scrape.inventory.is_some();
+        let worked = scrape.answered && inventory.is_some();
         if memory.worked.replace(worked) != Some(worked) && !worked {
             let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
             let advice = scrape.error.as_ref().and_then(|error| diagnosis::advice(&self.target, error));
@@ -192,14 +197,25 @@ impl Exporter {
     }
 }
 
-impl Known {
-    fn size(&self) -> usize {
-        self.inventory.size() + self.up_since.as_ref().map_or(0, Vec::len)
+impl Same {
+    /// What is known for a scrape of this selection.
+    fn of(&self, selection: &Arc<Selection>) -> Known {
+        let plan = self.known.plan.clone().filter(|_| self.selection == *selection);
+        Known { plan, ..self.known.clone() }
+    }
+
+    /// What is remembered of a target that somebody else has chosen, of which there may be thousands: no plan, and
+    /// nothing of one that has too much.
+    fn in_little(mut self) -> Option<Self> {
+        self.known.plan = None;
+        let inventory = self.known.inventory.as_ref().map_or(0, |inventory| inventory.size());
+        let size = inventory + self.up_since.as_ref().map_or(0, Vec::len);
+        (size <= MOST_REMEMBERED).then_some(self)
     }
 }
 
-/// Of a target that somebody else has chosen, of which there may be thousands: ten times as many bytes as of a Kamailio
-/// with every module. Of one that has more, all is asked for at each scrape.
+/// Bytes of a target that somebody else has chosen: ten times as many as of a Kamailio with every module. Of one that
+/// has more, all is asked for at each scrape.
 const MOST_REMEMBERED: usize = 64 * 1024;
 
 /// No code that holds one of these locks can panic and leave them half changed.

@@ -2,6 +2,7 @@
 
 use crate::allow::AllowList;
 use crate::exporter::{Exporter, Settings};
+use crate::selection::Selection;
 use kamailio_binrpc::Target;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +31,7 @@ impl Fleet {
     /// A fleet whose targets are all scraped in the same way, but without a page of somebody else's metrics, which is
     /// of one Kamailio.
     pub fn new(allow: AllowList, settings: &Settings) -> Self {
-        let selection = settings.selection.clone().without_page();
+        let selection = Arc::new(Selection::clone(&settings.selection).without_page());
         let settings = Settings { selection, ..settings.clone() };
         Self { allow: Arc::new(allow), settings: Arc::new(settings), remembered: Mutex::default() }
     }
@@ -85,7 +86,6 @@ const MAX_TARGETS: usize = 2000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::selection::Selection;
 
     fn target(number: usize) -> Target {
         format!("unix:/nonexistent/{number}").parse().unwrap()
@@ -93,8 +93,11 @@ mod tests {
 
     #[test]
     fn who_was_not_asked_for_the_longest_is_forgotten_unless_in_use() {
-        let settings =
-            Settings { selection: Selection::parse("auto").unwrap(), max_series: 10, set_names: Vec::new() };
+        let settings = Settings {
+            selection: Arc::new(Selection::parse("auto").unwrap()),
+            max_series: 10,
+            set_names: Vec::new(),
+        };
         let fleet = Fleet::new(AllowList::parse(["unix:/nonexistent/*"]).unwrap(), &settings);
         let in_use = fleet.exporter(&target(0)).unwrap();
         let second = Arc::downgrade(&fleet.exporter(&target(1)).unwrap());

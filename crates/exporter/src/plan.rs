@@ -2,11 +2,11 @@
 
 use crate::collector::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
-use crate::fetch::Url;
 use crate::inventory::Inventory;
 use crate::selection::{Selection, Want};
 
-/// The calls of a scrape.
+/// The calls of a scrape. They follow from the selection and the inventory, so that they stay the same as long as these
+/// do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
     /// In the order in which they are made.
@@ -17,8 +17,6 @@ pub struct Plan {
     pub lacking: Vec<usize>,
     /// Whether the fields that the Go exporter does not have are wanted.
     pub more: bool,
-    /// A page of somebody else's metrics, and the collector that it is for.
-    pub page: Option<(usize, Url)>,
 }
 
 /// A call, and who reads its reply.
@@ -48,8 +46,8 @@ impl Plan {
     /// always asked for, because a restart is seen by it.
     pub fn new(selection: &Selection, inventory: &Inventory) -> Self {
         let more = !selection.drop_in;
-        let mut plan =
-            Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more, page: None };
+        let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more };
+        let page = selection.page().map(|(collector, _)| collector);
         if inventory.has(UPTIME.method) {
             plan.calls.push(PlannedCall {
                 method: UPTIME.method,
@@ -59,10 +57,12 @@ impl Plan {
             });
         }
         for (index, (collector, want)) in ALL.iter().zip(&selection.wants).enumerate() {
+            if page == Some(index) {
+                plan.collectors.push(index);
+                continue;
+            }
             let present = match collector.call {
-                Call::Page => {
-                    selection.page.as_ref().map(|_| Source { method: collector.method, args: None })
-                }
+                Call::Page => None,
                 _ => source(collector, inventory),
             };
             if *want == Want::No || present.is_none() && *want == Want::IfPresent {
@@ -79,10 +79,6 @@ impl Plan {
     }
 
     fn add(&mut self, collector: usize, source: Source, selection: &Selection, inventory: &Inventory) {
-        if ALL[collector].call == Call::Page {
-            self.page = selection.page.clone().map(|page| (collector, page));
-            return;
-        }
         let method = source.method;
         let numbers = matches!(ALL[collector].call, Call::EachNumberOf(_));
         let mut add = |args: Vec<String>, expects_rows| {

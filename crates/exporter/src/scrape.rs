@@ -28,12 +28,21 @@ pub struct Scrape {
     pub answered: bool,
     /// Why the exchange ended before its last reply.
     pub error: Option<Error>,
-    /// What the server has; `None` if it did not come to that.
-    pub inventory: Option<Arc<Inventory>>,
+    /// What is known of the server now; nothing if it did not come to that.
+    pub known: Known,
     /// When Kamailio says that it was started.
     pub up_since: Option<Vec<u8>>,
     /// What was made of it for the requests that share it.
     pub bodies: Bodies,
+}
+
+/// What scrapes have learned of a server.
+#[derive(Clone, Default)]
+pub struct Known {
+    /// What it has.
+    pub inventory: Option<Arc<Inventory>>,
+    /// The calls that follow from that and from the selection of the scrape.
+    pub plan: Option<Arc<Plan>>,
 }
 
 /// How a collector fared.
@@ -74,23 +83,22 @@ pub struct Job<'a> {
     pub deadline: Instant,
 }
 
-/// Scrapes a Kamailio. Without `inventory` the server is asked first what it has.
-pub async fn run(job: Job<'_>, inventory: Option<Arc<Inventory>>) -> Scrape {
+/// Scrapes a Kamailio. A server of which nothing is `known` is asked first what it has.
+pub async fn run(job: Job<'_>, known: Known) -> Scrape {
     let mut run = Run {
         scrape: Scrape {
             samples: Samples::of_a_scrape(job.limit),
             outcomes: Vec::new(),
             answered: false,
             error: None,
-            inventory,
+            known,
             up_since: None,
             bodies: Bodies::default(),
         },
         mark: Instant::now(),
     };
     // What others serve does not depend on Kamailio's answer, so both are asked at once.
-    let page = Plan::new(job.selection, &Inventory::of_nothing()).page;
-    let (exchanged, page) = tokio::join!(run.exchange(job), fetch(page, job.deadline));
+    let (exchanged, page) = tokio::join!(run.exchange(job), fetch(job.selection.page(), job.deadline));
     if let Err(error) = exchanged {
         run.fail_rest(job.selection, &error);
         run.scrape.error = Some(error);
@@ -128,7 +136,7 @@ struct Fetched {
     content: Result<Bytes, String>,
 }
 
-async fn fetch(page: Option<(usize, Url)>, deadline: Instant) -> Option<Fetched> {
+async fn fetch(page: Option<(usize, &Url)>, deadline: Instant) -> Option<Fetched> {
     let (collector, url) = page?;
     let start = Instant::now();
     let content = url.get(deadline).await.map(|page| page.content);
@@ -142,8 +150,8 @@ struct Run {
 }
 
 /// The calls that have no reply yet, in the order in which they were sent, which is that of the replies.
-struct Pending {
-    calls: std::vec::IntoIter<(Cookie, PlannedCall)>,
+struct Pending<'p> {
+    calls: std::vec::IntoIter<(Cookie, &'p PlannedCall)>,
 }
 
 impl Run {
@@ -152,7 +160,7 @@ impl Run {
             Some(allow) => allow.connect(job.target, job.deadline).await?,
             None => Client::connect(job.target, job.deadline).await?,
         };
-        let inventory = match self.scrape.inventory.clone() {
+        let inventory = match self.scrape.known.inventory.clone() {
             Some(inventory) => inventory,
             None => {
                 let mut inventory = Inventory::default();
@@ -166,12 +174,12 @@ impl Run {
                 }
             }
         };
-        self.scrape.inventory = Some(inventory.clone());
-
-        let plan = Plan::new(job.selection, &inventory);
+        let plan = self.scrape.known.plan.take();
+        let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(job.selection, &inventory)));
+        self.scrape.known = Known { inventory: Some(inventory.clone()), plan: Some(plan.clone()) };
         self.begin(&plan);
         let mut calls = Vec::with_capacity(plan.calls.len());
-        for call in plan.calls {
+        for call in &plan.calls {
             let args = call.args.iter().map(|arg| argument(arg, call.numbers));
             let args: Vec<Arg<'_>> = args.collect();
             calls.push((client.send(call.method, &args)?, call));
@@ -183,12 +191,12 @@ impl Run {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
-                        self.take(&call, plan.more, &reply);
+                        self.take(call, plan.more, &reply, &inventory);
                     }
                 }
                 Err(error) => {
                     let sentence = error.to_string();
-                    for reader in pending.calls.flat_map(|(_, call)| call.readers) {
+                    for reader in pending.calls.flat_map(|(_, call)| &call.readers) {
                         self.outcome(reader.collector, |outcome| outcome.fail(sentence.clone()));
                     }
                     self.scrape.error = Some(error);
@@ -237,7 +245,7 @@ impl Run {
         }
     }
 
-    fn take(&mut self, call: &PlannedCall, more: bool, reply: &Reply<'_>) {
+    fn take(&mut self, call: &PlannedCall, more: bool, reply: &Reply<'_>, inventory: &Inventory) {
         let records = reply.records();
         self.scrape.answered |= is_answer(&records);
         if let Ok(records) = &records
@@ -249,7 +257,7 @@ impl Run {
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
             let (findings, failure) = match &records {
-                Ok(records) => self.read(*reader, call, more, *records),
+                Ok(records) => self.read(*reader, call, more, *records, inventory),
                 Err(Error::Fault { reason, .. })
                     if ALL[reader.collector].none_configured.contains(&reason.as_str()) =>
                 {
@@ -278,11 +286,11 @@ impl Run {
         call: &PlannedCall,
         more: bool,
         records: Members<'_>,
+        inventory: &Inventory,
     ) -> (Findings, Option<String>) {
         let collector = ALL[reader.collector];
         let families = catalogue().collector(reader.collector);
-        let inventory = self.scrape.inventory.clone().unwrap_or_default();
-        let answered = Answered { collector, families, arguments: &call.args, inventory: &inventory, more };
+        let answered = Answered { collector, families, arguments: &call.args, inventory, more };
         let findings = walk(answered, records, &mut self.scrape.samples);
         let empty = records.first().and_then(|record| record.members()).is_none_or(Members::is_empty);
         let failure = match findings.first_unreadable {
@@ -332,9 +340,9 @@ impl Run {
     }
 }
 
-impl Pending {
+impl<'p> Pending<'p> {
     /// The call that a reply answers. Every call has its reply, if only to say that there is none, and in order.
-    fn answered_by(&mut self, reply: &Reply<'_>) -> Option<PlannedCall> {
+    fn answered_by(&mut self, reply: &Reply<'_>) -> Option<&'p PlannedCall> {
         self.calls.find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, call)| call)
     }
 }

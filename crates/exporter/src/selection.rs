@@ -3,6 +3,7 @@
 use crate::collector::{Call, Collector};
 use crate::collectors::ALL;
 use crate::fetch::Url;
+use std::sync::Arc;
 
 /// The collectors that are wanted, and what they are called with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,9 +99,22 @@ impl Selection {
         Self { page: None, ..self }
     }
 
+    /// Whether a page of somebody else's metrics is wanted: the collector that it is for, by its place in [`ALL`], and
+    /// where it is.
+    pub(crate) fn page(&self) -> Option<(usize, &Url)> {
+        let collector = ALL
+            .iter()
+            .zip(&self.wants)
+            .position(|(collector, want)| collector.call == Call::Page && *want != Want::No);
+        collector.zip(self.page.as_ref())
+    }
+
     /// The same with only the collectors that a request asks for, or without those that it excludes. The error is a
     /// sentence.
-    pub fn filtered(&self, collect: &[String], exclude: &[String]) -> Result<Self, String> {
+    pub fn filtered(self: &Arc<Self>, collect: &[String], exclude: &[String]) -> Result<Arc<Self>, String> {
+        if collect.is_empty() && exclude.is_empty() {
+            return Ok(self.clone());
+        }
         if !collect.is_empty() && !exclude.is_empty() {
             return Err("Combined collect and exclude queries are not allowed.".to_owned());
         }
@@ -113,14 +127,14 @@ impl Selection {
                 Some(_) => {}
             }
         }
-        let mut filtered = self.clone();
+        let mut filtered = Self::clone(self);
         for (collector, want) in ALL.iter().zip(&mut filtered.wants) {
             let named = |names: &[String]| names.iter().any(|name| name == collector.name);
             if named(exclude) || !collect.is_empty() && !named(collect) {
                 *want = Want::No;
             }
         }
-        Ok(filtered)
+        Ok(Arc::new(filtered))
     }
 
     /// The collectors that are wanted, if the server has them.
@@ -169,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_request_may_filter() {
-        let selection = Selection::parse("tm.stats,sl.stats").unwrap();
+        let selection = Arc::new(Selection::parse("tm.stats,sl.stats").unwrap());
         let filter = |collect: &[&str], exclude: &[&str]| {
             let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
             let filtered = selection.filtered(&owned(collect), &owned(exclude))?;

@@ -137,7 +137,7 @@ thread_local! {
 fn place() -> Place {
     let target = "unix:/nonexistent/ctl".parse().expect("a target");
     let settings = Settings {
-        selection: Selection::parse("auto").expect("a selection"),
+        selection: Arc::new(Selection::parse("auto").expect("a selection")),
         max_series: 10_000,
         set_names: Vec::new(),
     };

@@ -10,7 +10,7 @@ use kamailio_exporter::exposition::{Bodies, Format};
 use kamailio_exporter::inventory::Inventory;
 use kamailio_exporter::plan::Plan;
 use kamailio_exporter::samples::Samples;
-use kamailio_exporter::scrape::{Outcome, Scrape, join_page};
+use kamailio_exporter::scrape::{Known, Outcome, Scrape, join_page};
 use kamailio_exporter::selection::Selection;
 use kamailio_exporter::self_metrics::Counters;
 use kamailio_exporter::walk::{Answered, Findings};
@@ -32,7 +32,7 @@ pub fn walk(input: &[u8]) {
             outcomes: Vec::new(),
             answered: true,
             error: None,
-            inventory: None,
+            known: Known::default(),
             up_since: None,
         },
         inventory: Inventory::default(),

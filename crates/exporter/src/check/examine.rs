@@ -8,7 +8,7 @@ use crate::collectors::{ALL, UPTIME};
 use crate::diagnosis::{self, State};
 use crate::exporter::Settings;
 use crate::plan::{Plan, PlannedCall};
-use crate::scrape::{self, Job, Scrape};
+use crate::scrape::{self, Job, Known, Scrape};
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Error, Members, Target, Value};
 use std::io::ErrorKind;
@@ -32,7 +32,7 @@ pub(super) async fn examine(
         limit: settings.max_series,
         deadline: start + timeout,
     };
-    let scrape = scrape::run(job, None).await;
+    let scrape = scrape::run(job, Known::default()).await;
     let foreign: usize = scrape.samples.foreign.families().iter().map(|family| family.samples.len()).sum();
     let mut report = Report {
         target: target.to_string(),
@@ -53,7 +53,7 @@ pub(super) async fn examine(
         report.problems.insert(0, unreachable(target, scrape.error.as_ref()));
     }
     let mut measured = Vec::new();
-    if let Some(inventory) = scrape.inventory.as_ref().filter(|_| scrape.answered) {
+    if let Some(inventory) = scrape.known.inventory.as_ref().filter(|_| scrape.answered) {
         let plan = Plan::new(&settings.selection, inventory);
         let mut server = Server::default();
         if let Err(error) = measure(target, timeout, plan, &mut server, &mut measured, progress).await {

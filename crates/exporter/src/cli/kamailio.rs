@@ -7,6 +7,7 @@ use crate::selection::{Selection, names};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use kamailio_binrpc::Target;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What to ask Kamailio for.
@@ -69,7 +70,7 @@ pub(super) fn timeout(matches: &ArgMatches) -> Result<Duration, String> {
 
 pub(super) fn settings(matches: &ArgMatches) -> Result<Settings, String> {
     Ok(Settings {
-        selection: selection(matches)?,
+        selection: Arc::new(selection(matches)?),
         max_series: number(matches, "collector.max-series")?,
         set_names: set_names(matches)?,
     })

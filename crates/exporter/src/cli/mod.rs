@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(options.log_format, log::Format::Json);
         let selection = Selection::parse("tm.stats,sl.stats").unwrap();
         let serve = serve(options);
-        assert_eq!(serve.settings.selection, selection.with_groups("script,core").unwrap());
+        assert_eq!(*serve.settings.selection, selection.with_groups("script,core").unwrap());
         assert_eq!((serve.paths.telemetry.as_str(), serve.listen.len()), ("/m", 2));
     }
 
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(options.target, "unix:/var/run/kamailio/kamailio_ctl".parse().unwrap());
         assert_eq!(options.timeout, Duration::from_secs(5));
         let serve = serve(options);
-        assert_eq!(serve.settings.selection, Selection::parse("auto").unwrap());
+        assert_eq!(*serve.settings.selection, Selection::parse("auto").unwrap());
         assert_eq!((serve.max_requests, serve.max_probes), (Some(40), Some(200)));
         assert!(serve.allow.is_none());
         assert_eq!((serve.paths.telemetry.as_str(), serve.listen.len()), ("/metrics", 1));

@@ -161,7 +161,7 @@ mod tests {
     async fn values_cannot_become_markup() {
         let evil = "/\"><script>alert('&')</script>";
         let target: Target = "unix:/<b>nonexistent</b>".parse().unwrap();
-        let selection = Selection::parse("auto").unwrap();
+        let selection = Arc::new(Selection::parse("auto").unwrap());
         let exporter = Exporter::new(
             target.clone(),
             Arc::new(Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() }),
