@@ -126,7 +126,7 @@ impl Double {
 }
 
 /// The records of a reply, the members of a struct or the values of an array, in the order of the wire.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Members<'a> {
     body: &'a [u8],
     nodes: &'a [Node],

@@ -305,8 +305,7 @@ pub fn flag(is: bool) -> Result<Option<Number>, Unreadable> {
 /// 18446744073709551611 (`kex/core_stats.c`, `rpc_fetch_add_stat`); or a plain number.
 pub fn statistic(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     let Some(digits) = value.bytes() else { return signed(value) };
-    let digits = std::str::from_utf8(digits).map_err(|_| Unreadable)?;
-    let number = match digits.strip_prefix('-') {
+    let number = match digits.strip_prefix(b"-") {
         Some(negative) => whole(negative).and_then(|n| 0i64.checked_sub_unsigned(n)),
         None => whole(digits).map(u64::cast_signed),
     };
@@ -314,8 +313,10 @@ pub fn statistic(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
 }
 
 /// Decimal digits and nothing else: no sign, no blank, no exponent.
-fn whole(digits: &str) -> Option<u64> {
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+fn whole(digits: &[u8]) -> Option<u64> {
+    let (first, rest) = digits.split_first()?;
+    let value = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    rest.iter().try_fold(value(first)?, |number, byte| number.checked_mul(10)?.checked_add(value(byte)?))
 }
 
 #[cfg(test)]

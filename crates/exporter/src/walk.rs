@@ -171,7 +171,7 @@ impl<'r> Walk<'_, 'r> {
                 }
                 Key::Each(select) => {
                     let labels = self.labels(labels, field.labels, row);
-                    for member in row.members().into_iter().flatten() {
+                    for member in row.members().unwrap_or_default() {
                         if let Some(pairs) = member.name.and_then(select) {
                             self.read_with(field, family, labels, pairs, member.value);
                         }
@@ -185,7 +185,7 @@ impl<'r> Walk<'_, 'r> {
     /// Each value of the row has one field: that of its name, or the first that selects the name.
     fn wide_row(&mut self, table: &'static Table, first: usize, labels: Labels, row: Value<'r>) {
         let families = self.call.families;
-        for member in row.members().into_iter().flatten() {
+        for member in row.members().unwrap_or_default() {
             let Some(name) = member.name else { continue };
             let named = families.named(name).map(|place| (place, None));
             let found = named.or_else(|| families.selected(name).map(|(place, pairs)| (place, Some(pairs))));
