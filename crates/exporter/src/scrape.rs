@@ -188,7 +188,11 @@ impl Run {
         let mut pending = Pending { calls: calls.into_iter() };
         loop {
             match client.receive().await {
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    // To close wakes Kamailio, and who waits for the answer need not wait for that.
+                    tokio::spawn(async { drop(client) });
+                    return Ok(());
+                }
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
                         self.take(call, plan.more, &reply, &inventory);
