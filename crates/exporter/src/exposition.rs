@@ -2,8 +2,9 @@
 
 use crate::catalogue::catalogue;
 use crate::foreign::{ForeignFamily, ForeignSample};
+use crate::labels::escape_label;
 use crate::metric::Number;
-use crate::samples::{Samples, escape_label};
+use crate::samples::Samples;
 use bytes::Bytes;
 use flate2::{Compress, CompressError, Compression, FlushCompress, Status};
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};

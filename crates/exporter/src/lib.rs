@@ -20,6 +20,7 @@ pub mod fetch;
 pub mod fleet;
 pub mod foreign;
 pub mod inventory;
+pub mod labels;
 pub mod log;
 pub mod metric;
 pub mod once;

@@ -1,9 +1,9 @@
 //! The samples of one scrape.
 
 use crate::foreign::{ForeignFamilies, ForeignSample};
+use crate::labels::{self, LabelTexts, Labels};
 use crate::metric::{FamilyId, Number, Pushed};
-use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
-use std::hash::BuildHasher;
+use hashbrown::HashSet;
 
 /// The samples of one scrape, by family, in the order of their arrival, without duplicates.
 pub struct Samples {
@@ -17,13 +17,7 @@ pub struct Samples {
     chains: Vec<Chain>,
     /// Of all families, in one piece of memory: a hundred families would else be as many allocations.
     samples: Vec<Sample>,
-    /// Each text once: labels are the same if they stand in the same place.
-    labels: Vec<u8>,
-    /// The labels in there, with the hash of their text, so that the table grows without hashing again.
-    written: HashTable<(u64, Labels)>,
-    /// Those of them that can still be taken back.
-    fresh: Vec<(u64, Labels)>,
-    hasher: DefaultHashBuilder,
+    labels: LabelTexts,
     /// Families that are in no table.
     pub foreign: ForeignFamilies,
 }
@@ -52,16 +46,8 @@ struct Chain {
 /// What was written up to some moment.
 #[derive(Clone, Copy)]
 pub struct Mark {
-    labels: usize,
-    fresh: usize,
+    labels: labels::Mark,
     samples: usize,
-}
-
-/// Where a sample's labels stand in the buffer that a scrape's samples share: `{a="x",b="y"}`, or nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Labels {
-    start: u32,
-    end: u32,
 }
 
 impl Samples {
@@ -83,10 +69,7 @@ impl Samples {
             places: Vec::with_capacity(samples),
             chains: Vec::with_capacity(samples / FAMILY),
             samples: Vec::with_capacity(samples),
-            labels: Vec::with_capacity(samples * USUAL_LABELS),
-            written: HashTable::with_capacity(samples / SHARED_LABELS),
-            fresh: Vec::with_capacity(samples / SHARED_LABELS),
-            hasher: DefaultHashBuilder::default(),
+            labels: LabelTexts::with_capacity(samples / SHARED_LABELS),
             foreign: ForeignFamilies::new(limit),
         }
     }
@@ -96,7 +79,7 @@ impl Samples {
         if labels.is_over() {
             return Pushed::OverLimit;
         }
-        let size = LINE + labels.range().len();
+        let size = LINE + labels.len();
         let place = self.samples.len();
         let chain = self.place(family);
         match chain.and_then(|place| self.chains.get_mut(place)) {
@@ -150,52 +133,7 @@ impl Samples {
         base: Labels,
         labels: impl IntoIterator<Item = (&'static str, V)>,
     ) -> Labels {
-        let start = self.labels.len();
-        if base.is_over() || base.range().len() > self.room {
-            return Labels::OVER;
-        }
-        self.labels.extend_from_within(base.range());
-        if !base.is_empty() {
-            self.labels.pop();
-        }
-        for (name, value) in labels.into_iter().filter(|(_, value)| !value.as_ref().is_empty()) {
-            if value.as_ref().len() > MAX_LABEL {
-                self.labels.truncate(start);
-                return Labels::OVER;
-            }
-            self.labels.push(if self.labels.len() == start { b'{' } else { b',' });
-            self.labels.extend_from_slice(name.as_bytes());
-            self.labels.extend_from_slice(b"=\"");
-            escape_label(value.as_ref(), &mut self.labels);
-            self.labels.push(b'"');
-        }
-        if self.labels.len() > start {
-            self.labels.push(b'}');
-        }
-        self.once(Labels::new(start, self.labels.len()))
-    }
-
-    /// The labels that were just written, or those that have the same text, if there are any.
-    fn once(&mut self, last: Labels) -> Labels {
-        let Self { labels: text, written, fresh, hasher, room, .. } = self;
-        if last.is_empty() {
-            return Labels::NONE;
-        }
-        let hash = hasher.hash_one(last.slice(text));
-        let same = |(h, earlier): &(u64, Labels)| *h == hash && earlier.slice(text) == last.slice(text);
-        if let Some((_, earlier)) = written.find(hash, same) {
-            text.truncate(last.start as usize);
-            return *earlier;
-        }
-        let size = last.range().len();
-        if last.is_over() || size > *room {
-            text.truncate(last.start as usize);
-            return Labels::OVER;
-        }
-        *room -= size;
-        written.insert_unique(hash, (hash, last), |(hash, _)| *hash);
-        fresh.push((hash, last));
-        last
+        self.labels.extend(base, labels, &mut self.room)
     }
 
     /// The place of a family's chain.
@@ -214,20 +152,15 @@ impl Samples {
 
     /// Which labels have been written so far.
     pub fn mark(&self) -> Mark {
-        Mark { labels: self.labels.len(), fresh: self.fresh.len(), samples: self.samples.len() }
+        Mark { labels: self.labels.mark(), samples: self.samples.len() }
     }
 
     /// Takes labels back that were written since, unless there are samples with them.
     pub fn rewind(&mut self, mark: Mark) {
-        let unused = self.samples.len() == mark.samples;
-        for (hash, labels) in self.fresh.drain(mark.fresh.min(self.fresh.len())..).filter(|_| unused) {
-            if let Ok(entry) = self.written.find_entry(hash, |(_, written)| *written == labels) {
-                entry.remove();
-                self.room += labels.range().len();
-            }
-        }
-        if unused {
-            self.labels.truncate(mark.labels);
+        if self.samples.len() == mark.samples {
+            self.labels.rewind(mark.labels, &mut self.room);
+        } else {
+            self.labels.keep(mark.labels);
         }
     }
 
@@ -242,7 +175,7 @@ impl Samples {
         std::iter::from_fn(move || {
             let sample = self.samples.get(next?)?;
             next = sample.next;
-            Some((sample.labels.slice(&self.labels), sample.value))
+            Some((self.labels.text(sample.labels), sample.value))
         })
     }
 
@@ -265,7 +198,7 @@ impl Samples {
 impl Chain {
     fn has(&mut self, labels: Labels, samples: &[Sample]) -> bool {
         if self.all.is_none() {
-            if labels.end > self.newest.end {
+            if labels.is_later_than(self.newest) {
                 return false;
             }
             if labels == self.newest {
@@ -289,83 +222,9 @@ impl Chain {
     }
 }
 
-impl Labels {
-    /// No labels.
-    pub const NONE: Self = Self { start: 0, end: 0 };
-    /// Labels that there was no room for.
-    const OVER: Self = Self { start: u32::MAX, end: u32::MAX };
-
-    fn new(start: usize, end: usize) -> Self {
-        match (u32::try_from(start), u32::try_from(end)) {
-            (Ok(start), Ok(end)) => Self { start, end },
-            _ => Self::OVER,
-        }
-    }
-
-    fn is_over(self) -> bool {
-        self.start == u32::MAX
-    }
-
-    fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-
-    fn range(self) -> std::ops::Range<usize> {
-        self.start as usize..self.end as usize
-    }
-
-    fn slice(self, text: &[u8]) -> &[u8] {
-        text.get(self.range()).unwrap_or_default()
-    }
-}
-
-/// Appends a label value: whatever bytes Kamailio sent, as UTF-8 with `\`, `"` and line feeds escaped.
-pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
-    if is_plain(value) {
-        return out.extend_from_slice(value);
-    }
-    for chunk in value.utf8_chunks() {
-        let valid = chunk.valid().as_bytes();
-        let mut copied = 0;
-        for (at, byte) in valid.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\\' | b'"' | b'\n')) {
-            out.extend_from_slice(&valid[copied..at]);
-            out.extend_from_slice(&[b'\\', if *byte == b'\n' { b'n' } else { *byte }]);
-            copied = at + 1;
-        }
-        out.extend_from_slice(&valid[copied..]);
-        if !chunk.invalid().is_empty() {
-            out.extend_from_slice("\u{fffd}".as_bytes());
-        }
-    }
-}
-
-/// Whether all bytes are printable ASCII without `\` and `"`. Eight are looked at at a time, for which some are looked at
-/// twice.
-fn is_plain(value: &[u8]) -> bool {
-    if let Some(last) = value.last_chunk::<8>() {
-        return value.as_chunks::<8>().0.iter().chain([last]).all(|eight| are_plain(*eight));
-    }
-    if let (Some([a, b, c, d]), Some([e, f, g, h])) = (value.first_chunk(), value.last_chunk()) {
-        return are_plain([*a, *b, *c, *d, *e, *f, *g, *h]);
-    }
-    value.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"'))
-}
-
-/// In each byte the highest bit tells whether it is one of the bytes that are looked for: a subtraction borrows there.
-fn are_plain(eight: [u8; 8]) -> bool {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_ne_bytes(eight);
-    let below = |word: u64, byte: u8| word.wrapping_sub(EACH * u64::from(byte)) & !word;
-    let equal = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
-    let bad = word | below(word, b' ') | equal(b'"') | equal(b'\\') | equal(0x7f);
-    bad & (EACH << 7) == 0
-}
-
 /// Bytes of the labels of a scrape and of its exposition together, about twice what 5,000 destinations take. It bounds
 /// what a Kamailio can make of the exporter's memory, with however many replies.
 const MAX_SIZE: usize = 8 << 20;
-/// Bytes of a label's value. A struct of Kamailio's has 8 KiB unless it is told otherwise.
-const MAX_LABEL: usize = 64 << 10;
 /// Of a line of the exposition: the name and the value. A sample takes as much in memory.
 const LINE: usize = 64;
 /// How many samples a scrape brings as a rule: room for them from the start.
@@ -374,12 +233,11 @@ const USUAL: usize = 1000;
 const FAMILY: usize = 4;
 /// Samples that have the same labels as a rule.
 const SHARED_LABELS: usize = 4;
-/// Bytes of labels that a sample has as a rule; many share those of their row.
-const USUAL_LABELS: usize = 32;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labels::MAX_LABEL;
     use proptest::prelude::*;
 
     fn text(samples: &Samples, family: FamilyId) -> Vec<(String, Number)> {
@@ -406,20 +264,6 @@ mod tests {
                 ""
             ]
         );
-    }
-
-    #[test]
-    fn plain_is_every_printable_byte_but_two_wherever_it_stands() {
-        for len in 1..20 {
-            for at in 0..len {
-                for byte in 0..=255 {
-                    let mut value = vec![b'~'; len];
-                    value[at] = byte;
-                    let expected = (b' '..=b'~').contains(&byte) && !b"\\\"".contains(&byte);
-                    assert_eq!(is_plain(&value), expected, "{byte} at {at} of {len}");
-                }
-            }
-        }
     }
 
     #[test]
@@ -492,12 +336,12 @@ mod tests {
             samples.rewind(field);
             samples.rewind(row);
         }
-        let kept = room - samples.room;
+        let kept = (room - samples.room, samples.labels.len());
         let row = samples.mark();
         let labels = samples.labels([("a", "z")]);
         assert_eq!(samples.push(0, labels, Number::Unsigned(1)), Pushed::OverLimit);
         samples.rewind(row);
-        assert_eq!((room - samples.room, samples.written.len()), (kept, 2));
+        assert_eq!((room - samples.room, samples.labels.len()), kept);
         let labels = samples.labels([("a", "z")]);
         assert_eq!(samples.push(1, labels, Number::Unsigned(1)), Pushed::Added);
         assert_eq!(text(&samples, 1)[0].0, "{a=\"z\"}");

@@ -9,8 +9,9 @@ use crate::collectors::own::{
     TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
     WEB_CONFIG_TIME,
 };
+use crate::labels::Labels;
 use crate::metric::{Family, Number};
-use crate::samples::{Labels, Samples};
+use crate::samples::Samples;
 use crate::scrape::Scrape;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};

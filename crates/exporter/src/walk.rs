@@ -4,8 +4,9 @@ use crate::catalogue::{CollectorFamilies, catalogue};
 use crate::collector::{Collector, Field, Key, Label, LabelValue, NameLabels, Table};
 use crate::foreign::ForeignSample;
 use crate::inventory::Inventory;
+use crate::labels::Labels;
 use crate::metric::{FamilyId, Kind, Number, Pushed};
-use crate::samples::{Labels, Samples};
+use crate::samples::Samples;
 use hashbrown::HashMap;
 use kamailio_binrpc::{Members, Value};
 
