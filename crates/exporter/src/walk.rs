@@ -54,6 +54,11 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
     }
     let mut first = 0;
     for table in call.collector.tables {
+        let place = first;
+        first += table.fields.len() + table.more.len();
+        if table.fields.is_empty() && !call.more {
+            continue;
+        }
         if !table.tell_apart.is_empty() {
             walk.equals = Equals::default();
             walk.each_row(table, records, |walk, row| walk.count(table, row));
@@ -65,10 +70,9 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
         walk.each_row(table, records, |walk, row| {
             // A row that its families have no room for needs none for its labels.
             let mark = walk.samples.mark();
-            walk.row(table, first, row);
+            walk.row(table, place, row);
             walk.samples.rewind(mark);
         });
-        first += table.fields.len() + table.more.len();
     }
     walk.findings
 }
@@ -250,10 +254,8 @@ impl<'r> Walk<'_, 'r> {
     }
 
     fn read(&mut self, field: &'static Field, family: FamilyId, labels: Labels, value: Value<'r>) {
-        match (field.read)(value) {
-            Ok(Some(number)) => self.push(field, family, labels, number),
-            Ok(None) => {}
-            Err(_) => self.unreadable(field),
+        if let Some(number) = self.number(field, value) {
+            self.push(field, family, labels, number);
         }
     }
 
@@ -266,10 +268,18 @@ impl<'r> Walk<'_, 'r> {
         pairs: NameLabels<'r>,
         value: Value<'r>,
     ) {
+        let Some(number) = self.number(field, value) else { return };
         let mark = self.samples.mark();
         let labels = self.samples.extend_labels(labels, pairs);
-        self.read(field, family, labels, value);
+        self.push(field, family, labels, number);
         self.samples.rewind(mark);
+    }
+
+    fn number(&mut self, field: &'static Field, value: Value<'r>) -> Option<Number> {
+        (field.read)(value).unwrap_or_else(|_| {
+            self.unreadable(field);
+            None
+        })
     }
 
     fn push(&mut self, field: &Field, family: FamilyId, labels: Labels, number: Number) {
