@@ -1,5 +1,6 @@
 //! Tells the program which commit, compiler and machine it was built with and for.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
@@ -21,8 +22,15 @@ fn main() {
     }
     println!("cargo::rerun-if-env-changed=KAMAILIO_EXPORTER_REVISION");
     println!("cargo::rerun-if-env-changed=KAMAILIO_EXPORTER_BRANCH");
-    println!("cargo::rerun-if-changed=../../.git/HEAD");
-    println!("cargo::rerun-if-changed=../../.git/logs/HEAD");
+    println!("cargo::rerun-if-changed=build.rs");
+    for file in ["HEAD", "logs/HEAD"] {
+        // A file that is not there counts as changed, and everything would be compiled each time. In a worktree it is
+        // not in .git, which is a file there.
+        let path = output("git", &["rev-parse", "--git-path", file]);
+        if let Some(path) = path.filter(|path| Path::new(path).exists()) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
 }
 
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
