@@ -69,7 +69,7 @@ pub enum Exit {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Exit> {
     let arguments = expand_files(arguments)?;
     let matches = command().try_get_matches_from(arguments).map_err(|error| explain(&error))?;
-    if matches.get_flag("version") {
+    if matches.get_flag(VERSION) {
         return Err(Exit::Print(build_info::version_text().into()));
     }
     match matches.subcommand() {
@@ -129,12 +129,12 @@ fn log_options() -> [Arg; 2] {
 }
 
 fn version() -> Arg {
-    switch("version").help("Print the version and what it was built from.")
+    switch(VERSION).help("Print the version and what it was built from.")
 }
 
-/// An empty variable is one that is not set.
+/// An empty variable is one that is not set. `KAMAILIO_EXPORTER_VERSION` is what images call the version that they have.
 fn with_environment(option: Arg) -> Arg {
-    if option.is_positional() {
+    if option.is_positional() || option.get_id() == VERSION {
         return option;
     }
     let name = option.get_id().as_str().to_ascii_uppercase().replace(['.', '-'], "_");
@@ -197,6 +197,8 @@ fn expand_files(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsS
     }
     Ok(expanded)
 }
+
+const VERSION: &str = "version";
 
 #[cfg(test)]
 mod tests {

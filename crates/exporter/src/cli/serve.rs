@@ -5,6 +5,7 @@ use super::values::{number, option, switch, text, time, url};
 use crate::allow::AllowList;
 use crate::exporter::Settings;
 use crate::web::{Limits, ListenAddress, PROBE_PATH, Paths, Timeouts};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use hyper::Uri;
 use std::path::PathBuf;
@@ -80,9 +81,9 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
         option("web.route-prefix", "", "PATH")
             .hide_default_value(true)
             .help("What every path begins with. Without it, the path of --web.external-url."),
-        switch("web.systemd-socket")
+        switch(SYSTEMD_SOCKET)
             .help("Take the listening sockets from systemd, instead of --web.listen-address."),
-        switch("no-web.systemd-socket").overrides_with("web.systemd-socket").hide(true),
+        switch(NO_SYSTEMD_SOCKET).hide(true),
     ]
     .into_iter()
 }
@@ -102,7 +103,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
     Ok(Serve {
         settings: kamailio::settings(matches)?,
         paths,
-        listen: if matches.get_flag("web.systemd-socket") {
+        listen: if systemd_socket(matches) {
             Vec::new()
         } else {
             listen.map(|address| address.parse()).collect::<Result<_, _>>()?
@@ -113,6 +114,15 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
         allow,
         max_probes: Some(max_probes).filter(|max| *max > 0),
     })
+}
+
+/// The last one on the command line counts, and more than the environment.
+fn systemd_socket(matches: &ArgMatches) -> bool {
+    let place = |name| match matches.value_source(name) {
+        Some(ValueSource::CommandLine) => matches.indices_of(name).and_then(Iterator::last),
+        _ => None,
+    };
+    matches.get_flag(SYSTEMD_SOCKET) && place(NO_SYSTEMD_SOCKET) <= place(SYSTEMD_SOCKET)
 }
 
 fn allow(matches: &ArgMatches) -> Result<Option<AllowList>, String> {
@@ -187,6 +197,9 @@ fn limits(matches: &ArgMatches) -> Result<Limits, String> {
     })
 }
 
+const SYSTEMD_SOCKET: &str = "web.systemd-socket";
+/// What the command lines of other exporters may have.
+const NO_SYSTEMD_SOCKET: &str = "no-web.systemd-socket";
 /// Less than hyper can read at once.
 const MIN_HEADER: usize = 8 * 1024;
 /// Go's limit; with it, connections alone can take 256 MiB.

@@ -2,6 +2,7 @@
 
 use crate::duration;
 use crate::fetch::Url;
+use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches};
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ pub(super) fn option(name: &'static str, default: &'static str, value: &'static 
     Arg::new(name).long(name).default_value(default).value_name(value).allow_hyphen_values(true)
 }
 
+/// Without a value; in the environment it is on or off in any of the words for that.
 pub(super) fn switch(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue)
+    Arg::new(name).long(name).action(ArgAction::SetTrue).value_parser(BoolishValueParser::new())
 }
 
 pub(super) fn text<'m>(matches: &'m ArgMatches, name: &str) -> &'m str {

@@ -100,6 +100,43 @@ fn the_environment_sets_flags_and_the_command_line_wins() {
 }
 
 #[test]
+fn the_environment_switches_in_any_of_the_words_for_it() {
+    let no_socket = "no socket activation file descriptors found";
+    let no_address = "--web.listen-address \"nowhere\"";
+    for (value, more, part) in [
+        ("1", "", no_socket),
+        ("true", "", no_socket),
+        ("ON", "", no_socket),
+        ("yes", "--no-web.systemd-socket", no_address),
+        ("0", "", no_address),
+        ("False", "", no_address),
+        ("no", "--web.systemd-socket", no_socket),
+        ("perhaps", "", "invalid value 'perhaps' for '--web.systemd-socket'"),
+    ] {
+        let mut command = command();
+        command.env("KAMAILIO_EXPORTER_WEB_SYSTEMD_SOCKET", value);
+        command.args(["--web.listen-address", "nowhere"]).args(Some(more).filter(|more| !more.is_empty()));
+        let log = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        assert!(log.contains(part), "{value} {more}: {log}");
+    }
+    for (arguments, part) in [
+        (["--web.systemd-socket", "--no-web.systemd-socket"], no_address),
+        (["--no-web.systemd-socket", "--web.systemd-socket"], no_socket),
+    ] {
+        let output = command().args(["--web.listen-address", "nowhere"]).args(arguments).output().unwrap();
+        assert!(String::from_utf8(output.stderr).unwrap().contains(part), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_version_in_the_environment_is_that_of_an_image() {
+    for value in ["2.0.0", "true"] {
+        let output = command().env("KAMAILIO_EXPORTER_VERSION", value).args(["-m", "x"]).output().unwrap();
+        assert!(String::from_utf8(output.stderr).unwrap().contains("unknown method \"x\""), "{value}");
+    }
+}
+
+#[test]
 fn arguments_can_come_from_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     writeln!(&file, "--kamailio.scrape-uri=unix:/nonexistent/from-file\n-t\n100ms").unwrap();
