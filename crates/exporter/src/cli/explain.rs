@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 pub(super) fn explain(error: &clap::Error) -> Exit {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
         _ => String::new(),
     };
     let flag = context(ContextKind::InvalidArg);
@@ -31,9 +32,14 @@ pub(super) fn explain(error: &clap::Error) -> Exit {
         ErrorKind::ArgumentConflict => {
             Exit::Usage(format!("flag '{}' cannot be repeated", name.trim_start_matches('-')))
         }
+        ErrorKind::MissingRequiredArgument => Exit::Usage(format!("expected {flag}")),
         ErrorKind::InvalidValue if value.is_empty() => {
             Exit::Usage(format!("expected argument for flag '{name}'"))
         }
+        ErrorKind::InvalidValue => Exit::Usage(format!(
+            "unexpected {value} for {flag}; there are {}",
+            context(ContextKind::ValidValue)
+        )),
         ErrorKind::TooManyValues => {
             Exit::Usage(format!("unexpected {value} after '{name}', which takes no value"))
         }

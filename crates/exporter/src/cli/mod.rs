@@ -301,6 +301,12 @@ mod tests {
                 "/probe is the path of probes (--probe.allow), and cannot be another page's",
             ),
             (&["--web.max-requests", "-1"], "--web.max-requests is a whole number, not \"-1\""),
+            (&["call"], "expected <METHOD>"),
+            (&["completions"], "expected <SHELL>"),
+            (
+                &["completions", "tcsh"],
+                "unexpected tcsh for <SHELL>; there are bash, elvish, fish, powershell, zsh",
+            ),
         ] {
             assert_eq!(error(arguments), sentence, "{arguments:?}");
         }
