@@ -103,7 +103,7 @@ pub fn command() -> Command {
         .after_help(
             "Every option can also be set by an environment variable: KAMAILIO_EXPORTER_ and its name in capitals, \
              with _ in place of . and -, as in KAMAILIO_EXPORTER_KAMAILIO_SCRAPE_URI. The command line wins. An \
-             argument @FILE stands for the lines of that file, one argument a line.",
+             argument @FILE stands for the lines of that file, one argument a line; # begins a comment.",
         )
         .args(options.map(with_environment))
         .args_conflicts_with_subcommands(true)
@@ -182,7 +182,7 @@ fn log_format(matches: &ArgMatches) -> Result<log::Format, String> {
     })
 }
 
-/// Replaces each `@FILE` by the file's lines.
+/// Replaces each `@FILE` by the file's lines. Those that begin with `#` are comments, as in the files of other exporters.
 fn expand_files(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>, Exit> {
     let mut expanded = Vec::new();
     for argument in arguments {
@@ -190,7 +190,8 @@ fn expand_files(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsS
             Some(file) if !expanded.is_empty() => {
                 let lines = std::fs::read_to_string(file)
                     .map_err(|error| Exit::Usage(format!("cannot read the arguments in {file}: {error}")))?;
-                expanded.extend(lines.lines().filter(|line| !line.is_empty()).map(OsString::from));
+                let lines = lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+                expanded.extend(lines.map(OsString::from));
             }
             _ => expanded.push(argument),
         }

@@ -139,7 +139,7 @@ fn a_version_in_the_environment_is_that_of_an_image() {
 #[test]
 fn arguments_can_come_from_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(&file, "--kamailio.scrape-uri=unix:/nonexistent/from-file\n-t\n100ms").unwrap();
+    writeln!(&file, "# Kamailio\n--kamailio.scrape-uri=unix:/nonexistent/from-file\n\n-t\n100ms").unwrap();
     let exporter = Exporter::start(&[&format!("@{}", file.path().display())]);
     exporter.page();
     exporter.wait_for_log("/nonexistent/from-file");
