@@ -4,7 +4,7 @@ use kamailio_binrpc::Target;
 use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
 use kamailio_exporter::exporter::Exporter;
 use kamailio_exporter::web::{Probes, Server, Site};
-use kamailio_exporter::{build_info, log};
+use kamailio_exporter::{build_info, log, terminal};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             };
         }
         Err(Exit::Usage(sentence)) => {
-            eprintln!("kamailio_exporter: error: {sentence}, try --help");
+            terminal::complain(&format!("{sentence}, try --help"));
             return ExitCode::FAILURE;
         }
     };

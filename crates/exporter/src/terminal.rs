@@ -1,4 +1,4 @@
-//! Standard output, and what is different if it is a terminal.
+//! Standard output and error, and what is different if they are a terminal.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -17,6 +17,11 @@ pub fn print(text: &[u8]) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes why a command ends to standard error, if that can be: on a full disk it cannot, and the exit code still tells.
+pub fn complain(sentence: &str) {
+    let _ = writeln!(io::stderr(), "kamailio_exporter: error: {sentence}");
 }
 
 /// What others wrote, such as a phone its User-Agent, without the sequences that command a terminal.

@@ -48,7 +48,7 @@ impl Call {
             Ok(Kind::Fault) => ExitCode::from(FAULT),
             Ok(_) => ExitCode::SUCCESS,
             Err(sentence) => {
-                eprintln!("kamailio_exporter: error: {sentence}");
+                terminal::complain(&sentence);
                 ExitCode::from(NO_ANSWER)
             }
         }

@@ -36,7 +36,7 @@ impl Check {
             Ok(Verdict::Warnings) => ExitCode::from(WARNINGS),
             Ok(Verdict::Failed) => ExitCode::from(FAILED),
             Err(sentence) => {
-                eprintln!("kamailio_exporter: error: {sentence}");
+                terminal::complain(&sentence);
                 ExitCode::from(FAILED)
             }
         }

@@ -1,4 +1,5 @@
 use crate::support::{Exporter, command, run};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
@@ -70,6 +71,19 @@ fn what_cannot_work_is_one_sentence_and_exit_code_1() {
         let log = String::from_utf8(output.stderr).unwrap();
         let errors: Vec<_> = log.lines().filter(|line| !line.contains("level=INFO")).collect();
         assert!(errors.len() == 1 && errors[0].contains(part), "{arguments:?}: {log}");
+    }
+}
+
+#[test]
+fn a_full_disk_changes_no_exit_code() {
+    for (arguments, code) in [
+        (&["--nope"][..], 1),
+        (&["call", "-u", "unix:/nonexistent/ctl", "core.uptime"], 2),
+        (&["check", "--user", "nobody-of-this-name"], 2),
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let status = command().args(arguments).stderr(full).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
 }
 
