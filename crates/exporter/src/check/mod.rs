@@ -54,6 +54,8 @@ impl Check {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
         let report = runtime.block_on(examine::examine(target, timeout, &settings, user.as_ref(), progress));
+        // A resolver that does not answer has a thread of its own, which nobody waits for any more.
+        runtime.shutdown_background();
         if shows_progress {
             let _ = write!(std::io::stderr(), "{CLEAR_LINE}");
         }
