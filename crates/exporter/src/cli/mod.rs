@@ -301,6 +301,10 @@ mod tests {
                 &["--probe.allow=unix:/run/*", "--web.telemetry-path=/probe"],
                 "/probe is the path of probes (--probe.allow), and cannot be another page's",
             ),
+            (
+                &["--rtpengine.metrics-url=http://h/x", "--web.rtp-telemetry-path=/metrics"],
+                "--web.rtp-telemetry-path may not be / or that of the metrics (--web.telemetry-path)",
+            ),
             (&["--web.max-requests", "-1"], "--web.max-requests is a whole number, not \"-1\""),
             (&["call"], "expected <METHOD>"),
             (&["completions"], "expected <SHELL>"),

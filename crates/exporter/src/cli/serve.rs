@@ -91,7 +91,13 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
     let allow = allow(matches)?;
     let paths = paths(matches)?;
-    let served = [Some(&paths.telemetry), paths.rtpengine.as_ref().map(|(_, path)| path)];
+    let rtpengine = paths.rtpengine.as_ref().map(|(_, path)| path);
+    if rtpengine.is_some_and(|path| *path == paths.telemetry || path == LANDING_PAGE) {
+        return Err(
+            "--web.rtp-telemetry-path may not be / or that of the metrics (--web.telemetry-path)".to_owned()
+        );
+    }
+    let served = [Some(&paths.telemetry), rtpengine];
     if allow.is_some() && served.into_iter().flatten().any(|path| path == PROBE_PATH) {
         return Err(format!(
             "{PROBE_PATH} is the path of probes (--probe.allow), and cannot be another page's"
@@ -197,6 +203,7 @@ fn limits(matches: &ArgMatches) -> Result<Limits, String> {
     })
 }
 
+const LANDING_PAGE: &str = "/";
 const SYSTEMD_SOCKET: &str = "web.systemd-socket";
 /// What the command lines of other exporters may have.
 const NO_SYSTEMD_SOCKET: &str = "no-web.systemd-socket";
