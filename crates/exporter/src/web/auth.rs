@@ -27,7 +27,7 @@ pub(super) enum Verdict {
     Allowed,
     /// Nobody, or not the right password.
     Refused,
-    /// Its address has as many passwords being checked as it may have.
+    /// Its address has as many passwords being checked as it may have, or all together have.
     Busy,
 }
 
@@ -99,7 +99,9 @@ impl Authenticator {
         (known, hash, password): (bool, &String, Vec<u8>),
         address: Option<IpAddr>,
     ) -> Option<Shared<BoxFuture<'static, bool>>> {
-        if state.by_address.get(&address).is_some_and(|running| *running >= CHECKS_PER_ADDRESS) {
+        if state.running.len() >= CHECKS
+            || state.by_address.get(&address).is_some_and(|running| *running >= CHECKS_PER_ADDRESS)
+        {
             return None;
         }
         *state.by_address.entry(address).or_default() += 1;
@@ -173,6 +175,9 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 const HASHES_AT_ONCE: usize = 2;
 /// Passwords of one address that wait or are being checked. So a flood from one address delays others by that much work.
 const CHECKS_PER_ADDRESS: usize = 4;
+/// Passwords of all addresses. Who has a network of IPv6 has addresses without end, and a check goes on when its
+/// connection is closed. At a cost of 10 this many are half a minute's work.
+const CHECKS: usize = 1000;
 /// Right answers that are remembered, and as many wrong ones.
 const REMEMBERED: usize = 100;
 
@@ -259,6 +264,21 @@ mod tests {
         let refused = flood.iter().filter(|verdict| **verdict == Verdict::Refused).count();
         assert_eq!((refused, flood.len() - refused), (CHECKS_PER_ADDRESS, 100 - CHECKS_PER_ADDRESS));
         assert!(flood.iter().all(|verdict| *verdict != Verdict::Allowed));
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_any_number_of_addresses_is_bounded() {
+        let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
+        let mut busy = 0;
+        for number in 0..CHECKS + 10 {
+            let client = client(&format!("10.0.{}.{}", number / 256, number % 256));
+            let wrong = basic("alice", &number.to_string());
+            let check = authenticator.check(&users, Some(&wrong), &client);
+            // The client closes its connection.
+            busy += usize::from(check.now_or_never() == Some(Verdict::Busy));
+            assert!(lock(&authenticator.state).running.len() <= CHECKS);
+        }
+        assert_eq!(busy, 10);
     }
 
     #[test]

@@ -65,9 +65,9 @@ impl Guard {
                 self.note(
                     client,
                     "authentication refused",
-                    "too many passwords of this address are being checked",
+                    "too many passwords, of this address or of all, are being checked",
                 );
-                let sentence = "Too many passwords from this address are being checked, try again later.\n";
+                let sentence = "Too many passwords are being checked, try again later.\n";
                 let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
                 refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 refusal
