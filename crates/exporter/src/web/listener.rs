@@ -11,7 +11,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::task::{Context, Poll};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio_vsock::{VMADDR_CID_ANY, VsockAddr, VsockListener};
 
 /// An address to listen on, as Go's programs take it.
@@ -63,7 +63,7 @@ impl ListenAddress {
                 return Ok(Listener { socket: Socket::Unix(socket), file: Some(path.clone()) });
             }
             Self::Tcp { host, port } if !host.is_empty() => TcpListener::bind((host.as_str(), *port)).await?,
-            Self::Tcp { port, .. } => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port)).await {
+            Self::Tcp { port, .. } => match bind_all(*port) {
                 Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                     TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).await?
                 }
@@ -193,6 +193,15 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// Every address, also where the system would take IPv4 from IPv6 (`net.ipv6.bindv6only`).
+fn bind_all(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v6()?;
+    rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv6Addr::UNSPECIFIED, port).into())?;
+    socket.listen(BACKLOG)
+}
+
 /// Digits and nothing else: no sign.
 fn number<T: FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
@@ -215,6 +224,9 @@ fn remove_stale(path: &Path) {
         let _ = std::fs::remove_file(path);
     }
 }
+
+/// What the runtime gives to the other sockets.
+const BACKLOG: u32 = 1024;
 
 #[cfg(test)]
 mod tests {
