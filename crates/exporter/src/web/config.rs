@@ -85,7 +85,7 @@ impl WebConfig {
             match key.as_str() {
                 "tls_server_config" => config.tls = tls(value, folder, &mut config.warnings)?,
                 "http_server_config" => http_server(value, &mut config)?,
-                "basic_auth_users" => config.users = users(value)?,
+                "basic_auth_users" => config.users = users(value, &mut config.warnings)?,
                 "rate_limit" => config.rate_limit = rate_limit(value)?,
                 _ => return Err(unknown(&place, &key, "the file", &SECTIONS)),
             }
@@ -171,6 +171,14 @@ fn tls(section: &Node, folder: &Path, warnings: &mut Vec<String>) -> Result<Opti
             "there are client_allowed_sans but no client_auth_type, so that nobody would be asked for them",
         ));
     }
+    let unverified = matches!(client_auth, ClientAuth::Request | ClientAuth::RequireAny);
+    if unverified && (client_ca.is_some() || !allowed_sans.is_empty()) {
+        warnings.push(
+            "this client_auth_type has no certificate verified, so that anybody can make one that is let in, \
+             whatever client_ca and client_allowed_sans say: RequireAndVerifyClientCert is for that"
+                .to_owned(),
+        );
+    }
     Ok(Some(TlsConfig {
         cert,
         key,
@@ -221,13 +229,16 @@ fn header(name: &str, place: &Node, value: &Node) -> Result<(HeaderName, HeaderV
     header.ok_or_else(|| value.error(format_args!("the value of {name} can not be sent as a header")))
 }
 
-fn users(section: &Node) -> Result<BTreeMap<String, String>, String> {
+fn users(section: &Node, warnings: &mut Vec<String>) -> Result<BTreeMap<String, String>, String> {
     let mut users = BTreeMap::new();
     for (name, place, value) in section.entries("basic_auth_users")? {
         let hash = value.string(&name)?;
         check_hash(&hash).map_err(|error| {
             place.error(format_args!("the password of user \"{name}\" is not a bcrypt hash: {error}"))
         })?;
+        if name.contains(':') {
+            warnings.push(format!("the user \"{name}\" can never come in: a name ends at its first colon"));
+        }
         users.insert(name, hash);
     }
     Ok(users)
@@ -429,6 +440,24 @@ mod tests {
         assert_eq!(config.headers["x-xss-protection"], "1");
         assert_eq!(config.users.keys().collect::<Vec<_>>(), ["1", "a"]);
         assert_eq!(config.rate_limit, Some(RateLimit { interval: Duration::from_secs(90), burst: 5 }));
+    }
+
+    #[test]
+    fn what_protects_from_nobody_and_who_comes_never_in_are_warnings() {
+        let tls = "tls_server_config:\n  cert: a\n  key: a\n  client_auth_type: ";
+        let hash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
+        for (text, part) in [
+            (format!("{tls}RequireAnyClientCert\n  client_allowed_sans: [a]\n"), "anybody can make one"),
+            (format!("{tls}RequestClientCert\n  client_ca: a\n"), "anybody can make one"),
+            (format!("{tls}RequireAnyClientCert\n"), ""),
+            (format!("{tls}VerifyClientCertIfGiven\n  client_allowed_sans: [a]\n"), ""),
+            (format!("basic_auth_users:\n  'a:b': {hash}\n"), "\"a:b\" can never come in"),
+            (format!("basic_auth_users:\n  ab: {hash}\n"), ""),
+        ] {
+            let warnings = parse(&text).unwrap().warnings;
+            assert_eq!(warnings.len(), usize::from(!part.is_empty()), "{text}: {warnings:?}");
+            assert!(warnings.concat().contains(part), "{text}: {warnings:?}");
+        }
     }
 
     #[test]
