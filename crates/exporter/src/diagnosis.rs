@@ -126,7 +126,7 @@ fn not_found(path: &Path) -> String {
     );
     format!(
         "{what}: is Kamailio running, with loadmodule \"ctl.so\"? Its socket is where modparam(\"ctl\", \"binrpc\", …) \
-         says, by default {DEFAULT_SOCKET}; name it with --kamailio.scrape-uri."
+         says, by default {DEFAULT_SOCKET}: --kamailio.scrape-uri, or the target of the probe, has to be the same."
     )
 }
 

@@ -33,7 +33,9 @@ fn main() -> ExitCode {
         }
         Action::Push(push) => {
             let run = async {
-                let stop = stop_signal(|| {})?;
+                let stop = stop_signal(|| {
+                    tracing::info!(signal = "SIGHUP", "nothing to reload: the files are read for each push");
+                })?;
                 push.run(target, timeout, stop).await
             };
             end("pushing failed", block_on(run).map(|()| true))
@@ -74,8 +76,11 @@ async fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Res
     let server = Server::new(site, options.web_config, options.limits)?;
     let stop = stop_signal({
         let server = server.clone();
-        // Whether it worked is in the log already.
-        move || drop(server.reload())
+        move || {
+            tracing::info!(signal = "SIGHUP", "reloading");
+            // Whether it worked is in the log already.
+            drop(server.reload());
+        }
     })?;
     server.serve(&options.listen, stop).await
 }
@@ -90,10 +95,7 @@ fn stop_signal(reload: impl Fn()) -> std::io::Result<impl Future<Output = ()>> {
             tokio::select! {
                 _ = terminate.recv() => break tracing::info!(signal = "SIGTERM", "stopping"),
                 _ = interrupt.recv() => break tracing::info!(signal = "SIGINT", "stopping"),
-                _ = hangup.recv() => {
-                    tracing::info!(signal = "SIGHUP", "reloading");
-                    reload();
-                }
+                _ = hangup.recv() => reload(),
             }
         }
     })
