@@ -250,8 +250,11 @@ fn unescape(text: &str) -> Option<String> {
 }
 
 fn number(text: &str) -> Option<Number> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok().map(Number::Unsigned);
+    // One that is too large for that is a float, like everything else.
+    if let Ok(whole) = text.parse().map(Number::Unsigned)
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Some(whole);
     }
     match text {
         "NaN" => Some(Number::Float(f64::NAN)),
@@ -371,6 +374,19 @@ mod tests {
         let sample = |suffix| ForeignSample { suffix, labels: Vec::new(), value: Number::Unsigned(1) };
         assert_eq!(families.push("x", "counter", "", sample("")), Pushed::Added);
         assert_eq!(families.push("x", "histogram", "", sample("_sum")), Pushed::Duplicate);
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_read() {
+        for (text, value) in [
+            ("18446744073709551615", Number::Unsigned(u64::MAX)),
+            ("18446744073709551616", Number::Float(18_446_744_073_709_551_616.0)),
+            ("+5", Number::Float(5.0)),
+            ("-5", Number::Float(-5.0)),
+            ("1e3", Number::Float(1000.0)),
+        ] {
+            assert_eq!(number(text), Some(value), "{text}");
+        }
     }
 
     #[test]
