@@ -71,9 +71,16 @@ pub(super) fn timeout(matches: &ArgMatches) -> Result<Duration, String> {
 pub(super) fn settings(matches: &ArgMatches) -> Result<Settings, String> {
     Ok(Settings {
         selection: Arc::new(selection(matches)?),
-        max_series: number(matches, "collector.max-series")?,
+        max_series: max_series(matches)?,
         set_names: set_names(matches)?,
     })
+}
+
+fn max_series(matches: &ArgMatches) -> Result<usize, String> {
+    match number(matches, "collector.max-series")? {
+        0 => Err("--collector.max-series 0 would leave out every metric of Kamailio".to_owned()),
+        most => Ok(most),
+    }
 }
 
 fn selection(matches: &ArgMatches) -> Result<Selection, String> {

@@ -323,6 +323,7 @@ mod tests {
             (&["--web.listen-address", "9596"], "9596"),
             (&["--web.max-header-size", "100"], "between 8192 and 1048576"),
             (&["--web.max-connections", "0"], "nobody in"),
+            (&["--collector.max-series", "0"], "would leave out every metric"),
             (&["--web.idle-timeout", "5"], "--web.idle-timeout \"5\": the unit is missing"),
             (&["--web.external-url", "host/path"], "is not http://HOST/PATH"),
             (&["--web.route-prefix", "/a b"], "--web.route-prefix"),
