@@ -35,6 +35,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -59,6 +60,8 @@ pub struct Site {
     timeout: Duration,
     max_requests: usize,
     permits: Semaphore,
+    /// Whether the log has said so.
+    rtpengine_failed: AtomicBool,
 }
 
 /// An answer, whose body is there already.
@@ -74,7 +77,8 @@ impl Site {
     ) -> Self {
         let max_requests = max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let permits = Semaphore::new(max_requests);
-        Self { exporter, probes: None, paths, timeout, max_requests, permits }
+        let rtpengine_failed = AtomicBool::new(false);
+        Self { exporter, probes: None, paths, timeout, max_requests, permits, rtpengine_failed }
     }
 
     /// The same, with a page for other targets.
@@ -203,17 +207,26 @@ impl Site {
         pages::html(pages::landing(&self.paths, probes, self.exporter.target(), selection, &scrape))
     }
 
-    /// rtpengine's page as it is.
+    /// rtpengine's page as it is. The log tells what has changed.
     async fn rtpengine<B>(&self, url: &Url, request: &Request<B>) -> Answer {
         let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
         let deadline = match self.deadline(request.headers()) {
             Ok(deadline) => deadline,
             Err(sentence) => return text(StatusCode::BAD_REQUEST, sentence + "\n"),
         };
-        match url.get(deadline).await {
-            Ok(page) => body(StatusCode::OK, page.content_type.as_deref().unwrap_or(TEXT), page.content),
+        let page = url.get(deadline).await;
+        let failed_before = self.rtpengine_failed.swap(page.is_err(), Ordering::Relaxed);
+        match page {
+            Ok(page) => {
+                if failed_before {
+                    tracing::info!("rtpengine's page is there again");
+                }
+                body(StatusCode::OK, page.content_type.as_deref().unwrap_or(TEXT), page.content)
+            }
             Err(sentence) => {
-                tracing::warn!(error = sentence, "no page of rtpengine");
+                if !failed_before {
+                    tracing::warn!(error = sentence, "no page of rtpengine");
+                }
                 text(StatusCode::BAD_GATEWAY, sentence + "\n")
             }
         }

@@ -6,7 +6,11 @@ use std::time::{Duration, Instant};
 
 /// A server that gives every request this answer, as long as the test runs.
 fn server(answer: impl Into<Vec<u8>>) -> String {
-    let (listener, answer) = (TcpListener::bind("127.0.0.1:0").unwrap(), answer.into());
+    serve(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
+}
+
+fn serve(listener: TcpListener, answer: impl Into<Vec<u8>>) -> String {
+    let answer = answer.into();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -113,6 +117,26 @@ fn rtpengines_page_has_a_path_of_its_own() {
 
     let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl"]);
     assert_eq!(exporter.get("/rtpengine").status, 404);
+}
+
+#[test]
+fn the_log_says_once_that_rtpengines_page_is_gone_and_that_it_is_back() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = gone.local_addr().unwrap();
+    drop(gone);
+    let url = format!("http://{address}/");
+    let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--rtpengine.metrics-url", &url]);
+    for _ in 0..3 {
+        assert_eq!(exporter.get("/rtpengine").status, 502);
+    }
+    serve(TcpListener::bind(address).unwrap(), ok("rtpengine_sessions 3\n"));
+    for _ in 0..3 {
+        assert_eq!(exporter.get("/rtpengine").status, 200);
+    }
+    exporter.wait_for_log("rtpengine's page is there again");
+    let log = exporter.log();
+    assert_eq!(log.matches("no page of rtpengine").count(), 1, "{log}");
+    assert_eq!(log.matches("there again").count(), 1, "{log}");
 }
 
 #[test]
