@@ -59,7 +59,6 @@ pub(super) fn server_config(
     server.ignore_client_order = tls.prefer_server_ciphers;
     // Every connection is a full handshake: a client is verified anew, and nothing is kept for those that went away.
     server.session_storage = Arc::new(NoServerSessionStorage {});
-    server.send_tls13_tickets = 0;
     let protocols: &[&str] = if config.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
     server.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(Some(Arc::new(server)))

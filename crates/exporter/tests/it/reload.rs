@@ -2,6 +2,8 @@
 
 use crate::support::web::{Folder, TlsClient, basic, hash};
 use crate::support::{Exporter, eventually, samples};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
@@ -93,6 +95,26 @@ fn what_is_empty_broken_half_or_gone_changes_nothing() {
     folder.replace("web.yml", &users(&[("a", "3")]));
     assert_eq!((status(&exporter, "a", "1"), status(&exporter, "a", "3")), (401, 200));
     assert_eq!(successful(&exporter, "a", "3").0, 1.0);
+}
+
+#[test]
+fn a_connection_from_before_there_was_tls_gets_nothing_more() {
+    let folder = Folder::new();
+    let file = folder.write("web.yml", "");
+    let exporter = start(&file, &[]);
+    let mut connection = TcpStream::connect(exporter.address()).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut get = || {
+        connection.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 4096];
+        let read = connection.read(&mut answer).unwrap();
+        String::from_utf8(answer[..read].to_vec()).unwrap()
+    };
+    assert!(get().ends_with("\r\n\r\nHealthy\n"));
+    folder.replace("web.yml", &folder.tls_text("", ""));
+    let answer = get();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{answer}");
 }
 
 #[test]

@@ -59,6 +59,20 @@ fn certificate_in_files_answers_tls_and_tells_plain_clients() {
     server.exporter.wait_for_log("msg=\"TLS handshake failed\" client=127.0.0.1:");
 }
 
+/// Else a client whose certificate is not good any more would go on with an old session.
+#[test]
+fn no_session_is_resumed() {
+    for version in ["TLS12", "TLS13"] {
+        let server = Server::new(&format!("min_version: {version}\nmax_version: {version}"));
+        let client = server.folder.tls_client();
+        for round in 0..3 {
+            let mut connection = client.connect(server.exporter.address());
+            assert_eq!(connection.get("/-/healthy", ""), 200);
+            assert!(connection.is_full_handshake(), "{version}, connection {round}");
+        }
+    }
+}
+
 #[test]
 fn certificate_inline() {
     let folder = Folder::new();

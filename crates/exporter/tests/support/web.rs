@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
 
 /// A folder with `ca.pem`, `server.pem` and `server.key`, and what a test adds to it.
 pub(crate) struct Folder {
@@ -173,6 +173,11 @@ impl TlsClient {
 }
 
 impl TlsConnection {
+    /// Whether the server has looked at everything anew, once there was an answer.
+    pub(crate) fn is_full_handshake(&self) -> bool {
+        self.0.conn.handshake_kind() == Some(HandshakeKind::Full)
+    }
+
     /// The status of an answer that fits into one read.
     pub(crate) fn get(&mut self, path: &str, authorization: &str) -> u16 {
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
