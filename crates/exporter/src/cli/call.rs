@@ -44,7 +44,7 @@ pub(super) fn command() -> Command {
              Kamailio has can be called, those too that change or end it; a call is never repeated.",
         )
         .args(kamailio::connection())
-        .mut_arg("kamailio.timeout", |timeout| {
+        .mut_arg(kamailio::TIMEOUT, |timeout| {
             timeout.help("How long the call may take, connecting included.")
         })
         .args(output)

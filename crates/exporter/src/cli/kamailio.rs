@@ -53,10 +53,9 @@ pub(super) fn connection() -> [Arg; 2] {
         option("kamailio.scrape-uri", "unix:/var/run/kamailio/kamailio_ctl", "URI").short('u').help(
             "The binrpc socket of Kamailio's module ctl: unix:/PATH, unixd:/PATH, tcp:HOST:PORT or udp:HOST:PORT.",
         ),
-        option("kamailio.timeout", "5s", "DURATION").short('t').help(
-            "How long a scrape of Kamailio may take, connecting included. Half a second less than Prometheus' own \
-             timeout counts if that is shorter.",
-        ),
+        option(TIMEOUT, "5s", "DURATION")
+            .short('t')
+            .help("How long a scrape of Kamailio may take, connecting included."),
     ]
 }
 
@@ -65,7 +64,7 @@ pub(super) fn target(matches: &ArgMatches) -> Result<Target, String> {
 }
 
 pub(super) fn timeout(matches: &ArgMatches) -> Result<Duration, String> {
-    time(matches, "kamailio.timeout")
+    time(matches, TIMEOUT)
 }
 
 pub(super) fn settings(matches: &ArgMatches) -> Result<Settings, String> {
@@ -105,3 +104,5 @@ fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
     };
     mappings.map(pair).collect()
 }
+
+pub(super) const TIMEOUT: &str = "kamailio.timeout";

@@ -106,6 +106,12 @@ pub fn command() -> Command {
              argument @FILE stands for the lines of that file, one argument a line; # begins a comment.",
         )
         .args(options.map(with_environment))
+        .mut_arg(kamailio::TIMEOUT, |timeout| {
+            timeout.help(
+                "How long a scrape of Kamailio may take, connecting included. Half a second less than Prometheus' own \
+                 timeout counts if that is shorter.",
+            )
+        })
         .args_conflicts_with_subcommands(true)
         .subcommand(with_log(push::command()))
         // What runs by a timer has nothing to say while all is well: cron would send a mail.
