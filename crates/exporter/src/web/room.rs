@@ -289,6 +289,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_waits_outside_comes_in_when_an_answer_is_ready() {
+        let room = Room::new(1, TIMEOUTS);
+        let busy = room.enter().await;
+        busy.begins();
+        let mut waits = std::pin::pin!(room.enter());
+        assert!((&mut waits).now_or_never().is_none());
+        busy.ends(true);
+        assert!((&mut waits).now_or_never().is_some() && is_over(&busy));
+    }
+
+    #[tokio::test]
     async fn answers_that_nobody_takes_make_room_for_others() {
         let room = Room::new(20, TIMEOUTS);
         let answer = |seat: &Arc<Seat>| {
