@@ -16,7 +16,8 @@ impl Url {
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         match (uri.scheme_str(), uri.host()) {
             (Some("http" | "https"), Some(host)) if !host.is_empty() && !text.contains(['@', '#']) => {
-                Ok(Self { uri })
+                let port = uri.authority().and_then(|authority| authority.as_str().strip_prefix(host));
+                if port.is_some_and(is_port) { Ok(Self { uri }) } else { Err(wrong()) }
             }
             _ => Err(wrong()),
         }
@@ -61,6 +62,14 @@ impl fmt::Display for Url {
     }
 }
 
+/// Nothing, or a colon and a port. Of another one [`Uri`] says that there is none.
+fn is_port(text: &str) -> bool {
+    let number = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    text.is_empty() || text.strip_prefix(':').is_some_and(number)
+}
+
 const FORM: &str = "http://HOST:PORT/PATH";
 
 #[cfg(test)]
@@ -81,6 +90,12 @@ mod tests {
             "http://u:p@h/",
             "http://a b/",
             "http://h/#x",
+            "http://h:/x",
+            "http://h:0/x",
+            "http://h:99999/x",
+            "http://h:80a/x",
+            "http://h:+80/x",
+            "https://[::1]:65536/",
         ] {
             assert!(Url::parse(text).is_err(), "{text}");
         }
