@@ -230,14 +230,16 @@ fn at_the_deadline_what_has_arrived_is_served() {
 }
 
 #[test]
-fn prometheus_timeout_is_the_deadline_if_it_is_shorter() {
+fn the_shorter_of_prometheus_timeout_and_ours_is_the_deadline() {
     let fake = Fake::start();
     fake.delay_method("stats.fetch", Duration::from_secs(30));
-    let exporter = start(&fake, &["-t", "30s"]);
-    let start = Instant::now();
-    let answer = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1.5")]);
-    assert_eq!(success(&answer.text(), "stats.fetch"), 0.0);
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    for (timeout, header) in [("30s", "1.5"), ("1s", "30")] {
+        let exporter = start(&fake, &["-t", timeout]);
+        let start = Instant::now();
+        let answer = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", header)]);
+        assert_eq!(success(&answer.text(), "stats.fetch"), 0.0);
+        assert!(start.elapsed() < Duration::from_secs(10), "{timeout} {header}: {:?}", start.elapsed());
+    }
 }
 
 #[test]
