@@ -5,7 +5,6 @@ use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
 use kamailio_exporter::exporter::Exporter;
 use kamailio_exporter::web::{Probes, Server, Site};
 use kamailio_exporter::{build_info, log, terminal};
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +14,12 @@ fn main() -> ExitCode {
     let options = match cli::parse(std::env::args_os()) {
         Ok(options) => options,
         Err(Exit::Print(text)) => {
-            return match std::io::stdout().write_all(&text) {
+            return match terminal::print(&text) {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
+                Err(sentence) => {
+                    terminal::complain(&sentence);
+                    ExitCode::FAILURE
+                }
             };
         }
         Err(Exit::Usage(sentence)) => {

@@ -85,6 +85,12 @@ fn a_full_disk_changes_no_exit_code() {
         let status = command().args(arguments).stderr(full).status().unwrap();
         assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = command().arg("--help").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stderr).unwrap().contains("cannot write to standard output: No space left")
+    );
 }
 
 #[test]
