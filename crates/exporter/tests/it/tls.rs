@@ -212,6 +212,27 @@ fn http2_is_offered_over_tls_only() {
     assert_ne!(got.exit, 0, "{got:?}");
 }
 
+/// Its frames for the connection as such are no beginning of a request, which would have to end in time.
+#[test]
+fn http2_may_ping_on_an_idle_connection() {
+    const DATA: u8 = 0;
+    const PING: u8 = 6;
+    const ACK: u8 = 1;
+    let folder = Folder::new();
+    let file = folder.tls("", "");
+    let more = ["--web.config.file", &file, "--web.header-timeout", "2s"];
+    let exporter = Exporter::start(&[&NOBODY[..], &more].concat());
+    let mut connection = folder.tls_client().of_http2().connect(exporter.address());
+    // Settings, and a request on the first stream: GET, the path, https, the host.
+    let request = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
+        \0\0\x11\x01\x05\0\0\0\x01\x82\x04\x0a/-/healthy\x87\x01\x01x";
+    assert!(connection.frame(request, DATA).is_some());
+    let ping = b"\0\0\x08\x06\0\0\0\0\0kamailio";
+    assert_eq!(connection.frame(ping, PING), Some(ACK));
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(connection.frame(ping, PING), Some(ACK), "it was closed");
+}
+
 #[test]
 fn http2_can_be_switched_off() {
     let server = Server::with(Folder::new(), "", "http_server_config:\n  http2: false\n");

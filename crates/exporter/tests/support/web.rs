@@ -163,6 +163,13 @@ pub(crate) struct TlsClient(Arc<ClientConfig>);
 pub(crate) struct TlsConnection(StreamOwned<ClientConnection, TcpStream>);
 
 impl TlsClient {
+    /// One that speaks HTTP/2.
+    pub(crate) fn of_http2(self) -> Self {
+        let mut config = Arc::unwrap_or_clone(self.0);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Self(Arc::new(config))
+    }
+
     pub(crate) fn connect(&self, address: &str) -> TlsConnection {
         let connection = ClientConnection::new(self.0.clone(), "localhost".try_into().unwrap()).unwrap();
         let stream = TcpStream::connect(address).unwrap();
@@ -176,6 +183,21 @@ impl TlsConnection {
     /// Whether the server has looked at everything anew, once there was an answer.
     pub(crate) fn is_full_handshake(&self) -> bool {
         self.0.conn.handshake_kind() == Some(HandshakeKind::Full)
+    }
+
+    /// Sends bytes, and returns the flags of the next frame of HTTP/2 that has this type; none at the end.
+    pub(crate) fn frame(&mut self, bytes: &[u8], wanted: u8) -> Option<u8> {
+        self.0.write_all(bytes).ok()?;
+        loop {
+            let mut head = [0; 9];
+            self.0.read_exact(&mut head).ok()?;
+            let [high, middle, low, kind, flags, ..] = head;
+            let mut payload = vec![0; u32::from_be_bytes([0, high, middle, low]) as usize];
+            self.0.read_exact(&mut payload).ok()?;
+            if kind == wanted {
+                return Some(flags);
+            }
+        }
     }
 
     /// The status of an answer that fits into one read.
