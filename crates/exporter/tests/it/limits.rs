@@ -217,7 +217,8 @@ fn half_open_connections_do_not_delay_the_end() {
     let start = Instant::now();
     exporter.signal("TERM");
     assert_eq!(exporter.wait(), Some(0));
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    // Requests that are under way would have ten seconds.
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
 }
 
 #[test]
