@@ -20,14 +20,18 @@ struct Running<K, T: Clone> {
 }
 
 impl<K: PartialEq, T: Clone + Send + Sync + 'static> Runs<K, T> {
-    /// The run of the same key that is under way and will end in time; if there is none, the one that `start` makes.
+    /// The run of the same key that is under way, will end in time, and has at least half as much time left as this
+    /// request; if there is none, the one that `start` makes. So who is in a hurry cuts off nobody who is not.
     pub fn join<F>(&self, key: K, deadline: Instant, start: impl FnOnce() -> F) -> Run<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let mut running = self.list();
         running.retain(|running| running.run.upgrade().is_some_and(|run| run.peek().is_none()));
-        let same = |running: &&Running<K, T>| running.key == key && running.deadline <= deadline;
+        let now = tokio::time::Instant::now().into_std();
+        let half = deadline.saturating_duration_since(now) / 2;
+        let in_time = |end: Instant| end <= deadline && end.saturating_duration_since(now) >= half;
+        let same = |running: &&Running<K, T>| running.key == key && in_time(running.deadline);
         if let Some(run) = running.iter().find(same).and_then(|running| running.run.upgrade()) {
             return run;
         }

@@ -73,7 +73,10 @@ impl Model {
                 let (selection, seconds) = REQUESTS[request];
                 let deadline = self.now + seconds;
                 let mut runs = (0..self.made.len()).filter(|run| self.seen.runs[*run]);
-                let run = runs.find(|run| self.made[*run].0 == selection && self.made[*run].1 <= deadline);
+                let run = runs.find(|run| {
+                    let (of, end) = self.made[*run];
+                    of == selection && end <= deadline && 2 * (end - self.now) >= seconds
+                });
                 let run = run.unwrap_or_else(|| {
                     self.made.push((selection, deadline));
                     self.seen.runs.push(true);
