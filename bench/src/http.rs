@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 /// A connection that asks for one page after the other.
-pub(crate) struct Http {
+#[derive(Debug)]
+pub struct Http {
     stream: TcpStream,
     /// What follows the path in each request.
     rest: String,
@@ -13,7 +14,10 @@ pub(crate) struct Http {
 
 impl Http {
     /// Connects; `headers` are lines that end in CR LF.
-    pub(crate) fn connect(address: &str, headers: &str) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// If nobody listens.
+    pub fn connect(address: &str, headers: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         let rest = format!(" HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
@@ -21,12 +25,12 @@ impl Http {
     }
 
     /// The metrics; the bytes of their body.
-    pub(crate) fn get(&mut self) -> usize {
+    pub fn get(&mut self) -> usize {
         self.get_page("/metrics")
     }
 
     /// Another page; the bytes of its body.
-    pub(crate) fn get_page(&mut self, path: &str) -> usize {
+    pub fn get_page(&mut self, path: &str) -> usize {
         let request = format!("GET {path}{}", self.rest);
         self.stream.write_all(request.as_bytes()).expect("the exporter reads");
         let mut end = 0;
@@ -63,5 +67,5 @@ impl Http {
 }
 
 /// What Prometheus asks for.
-pub(crate) const AS_PROMETHEUS: &str = "Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
+pub const AS_PROMETHEUS: &str = "Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
      version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\nAccept-Encoding: gzip\r\n";

@@ -4,16 +4,15 @@
 //! alike. It measures and does not judge: the goals stand beside the figures.
 
 mod floor;
-mod http;
 mod instructions;
 mod pipeline;
-mod process;
 #[path = "../../crates/exporter/benches/support/mod.rs"]
 mod support;
 
+use bench::http::{AS_PROMETHEUS, Http};
+use bench::process::{Exporter, cpu, peak_memory};
+use bench::{median, percentile, settings};
 use floor::Floor;
-use http::{AS_PROMETHEUS, Http};
-use process::{Exporter, cpu, peak_memory};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use testbed::Kamailio;
@@ -41,9 +40,8 @@ fn main() {
         "repeat" => return instructions::repeat(&arguments[1..]),
         _ => {}
     }
-    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
-    let own = std::env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());
-    let mut binaries = vec![("kamailio_exporter".to_owned(), own)];
+    let rounds = settings::number("ROUNDS").unwrap_or(5);
+    let mut binaries = vec![("kamailio_exporter".to_owned(), settings::exporter())];
     for peer in std::env::var("PEERS").unwrap_or_default().split_whitespace() {
         let (name, path) = peer.split_once('=').expect("PEERS is \"name=/path name=/path\"");
         binaries.push((name.to_owned(), path.to_owned()));
@@ -225,15 +223,6 @@ fn seconds(work: impl FnOnce()) -> f64 {
     let start = Instant::now();
     work();
     start.elapsed().as_secs_f64()
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    percentile(values, 50)
-}
-
-fn percentile(values: &mut [f64], percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() * percent / 100).copied().unwrap_or(f64::NAN)
 }
 
 fn row(what: &str, values: impl Iterator<Item = String>, goal: &str) {

@@ -3,17 +3,11 @@
 //! Every target is probed every 15 s, spread evenly, as Prometheus does it. A tenth of them accept the connection and
 //! never answer, a twentieth refuse it, the others replay captures; half of each kind are unix sockets, half TCP.
 
-#[path = "../http.rs"]
-#[allow(dead_code, reason = "each of the two programs uses some of it")]
-mod http;
-#[path = "../process.rs"]
-#[allow(dead_code, reason = "each of the two programs uses some of it")]
-mod process;
-
+use bench::http::{AS_PROMETHEUS, Http};
+use bench::process::{Exporter, cpu, peak_memory};
+use bench::settings;
 use fake_kamailio::{Captures, Fake};
-use http::{AS_PROMETHEUS, Http};
 use kamailio_binrpc::Target;
-use process::{Exporter, cpu, peak_memory};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,16 +20,14 @@ fn main() {
         let _ = std::fs::remove_dir_all(folder());
         std::process::exit(1);
     }));
-    let number = |name: &str, default| match std::env::var(name) {
-        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value:?}")),
-        Err(_) => default,
-    };
-    let (targets, seconds) = (number("TARGETS", 1000), number("SECONDS", 120));
-    let own = std::env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());
+    let (targets, seconds) =
+        (settings::number("TARGETS").unwrap_or(1000), settings::number("SECONDS").unwrap_or(120));
     let fleet = Fleet::start(targets);
     let first = &fleet.targets[HUNG + 1].1.to_string();
     let rules = format!("unix:{}/*,tcp:{NETWORK}.0.0/16:{PORT}", fleet.folder.display());
-    let exporter = Exporter::start_with(&own, &["-u", first, "--probe.allow", &rules]);
+    // More clients than the requests that are answered at once unless it is told otherwise.
+    let flags = ["-u", first, "--probe.allow", &rules, "--web.max-requests", "0"];
+    let exporter = Exporter::start_with(&settings::exporter(), &flags);
     let (files, before, start) = (open_files(exporter.pid()), cpu(exporter.pid()), Instant::now());
     let memory = peak_memory(exporter.pid());
     let probed = probe(&fleet, &exporter.address, start, Duration::from_secs(seconds as u64));

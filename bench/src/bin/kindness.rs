@@ -1,19 +1,19 @@
 //! What a scrape each second costs a busy Kamailio: `make kindness`. As many calls as a Kamailio can take, for some
 //! seconds with the scrapes and for some without, in turns. ROUNDS is how many turns.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use bench::process::Exporter;
+use bench::{median, settings};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 use testbed::Kamailio;
 
 fn main() {
-    let rounds: usize = env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(10);
+    let rounds = settings::number("ROUNDS").unwrap_or(10);
     // Without what Kamailio does by itself.
     let kamailio = Kamailio::builder().without("ping").without("dmq").config("debug=0").start();
     kamailio.callee();
-    let exporter = Exporter::start(&kamailio.unix());
+    let exporter = Exporter::start_with(&settings::exporter(), &["-u", &kamailio.unix()]);
     let _calls = Process(calls(&kamailio));
     thread::sleep(TURN);
     let (mut with, mut without) = (Vec::new(), Vec::new());
@@ -23,7 +23,8 @@ fn main() {
             let (before, start) = (transactions(&kamailio), Instant::now());
             while start.elapsed() < TURN {
                 if scraped {
-                    exporter.scrape();
+                    let answer = exporter.get();
+                    assert!(answer.contains("\nkamailio_up 1\n"), "{answer}");
                 }
                 thread::sleep(Duration::from_secs(1));
             }
@@ -36,12 +37,12 @@ fn main() {
         }
     }
     println!("{rounds} turns of {TURN:?} each, SIP transactions a second, sorted:");
-    for (what, rates) in [("without", &mut without), ("with a scrape each second", &mut with)] {
-        rates.sort_by(f64::total_cmp);
+    let medians = [&mut with, &mut without].map(|rates| median(rates));
+    for (what, rates) in [("without", &without), ("with a scrape each second", &with)] {
         println!("  {what}: {}", rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(" "));
     }
-    println!("with / without, of the medians: {:.3}", median(&with) / median(&without));
-    assert!(median(&without) > 0.0, "there were no calls");
+    println!("with / without, of the medians: {:.3}", medians[0] / medians[1]);
+    assert!(medians[1] > 0.0, "there were no calls");
 }
 
 /// More calls than it can take.
@@ -62,44 +63,6 @@ fn transactions(kamailio: &Kamailio) -> f64 {
     let text = kamailio.kamcmd(&["tm.stats"]);
     let total = text.lines().find_map(|line| line.trim().strip_prefix("total: ")?.parse().ok());
     total.unwrap_or_else(|| panic!("no total in {text}"))
-}
-
-fn median(sorted: &[f64]) -> f64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-struct Exporter {
-    _process: Process,
-    address: String,
-}
-
-impl Exporter {
-    fn start(uri: &str) -> Self {
-        let binary = env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a free port").to_string();
-        let child = Command::new(&binary)
-            .args(["-u", uri, "--web.listen-address", &address])
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {binary}: {error}"));
-        let exporter = Self { _process: Process(child), address };
-        let end = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(&exporter.address).is_err() {
-            assert!(Instant::now() < end, "{binary} does not listen");
-            thread::sleep(Duration::from_millis(10));
-        }
-        exporter
-    }
-
-    fn scrape(&self) {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        stream.write_all(request).expect("it reads");
-        let mut page = String::new();
-        stream.read_to_string(&mut page).expect("it answers");
-        assert!(page.contains("\nkamailio_up 1\n"), "{page}");
-    }
 }
 
 /// Killed on drop.

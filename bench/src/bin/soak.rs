@@ -2,25 +2,26 @@
 //! and one on a fake, with random faults of Kamailio and of clients mixed in. SCRAPES is how many, SEED what they are
 //! drawn from.
 
+use bench::process::Exporter;
+use bench::settings;
 use fake_kamailio::{Fake, Then};
 use kamailio_binrpc::Cookie;
 use kamailio_binrpc::wire::{self, Arg, Kind};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, fs, thread};
+use std::{fs, thread};
 use testbed::Kamailio;
 
 fn main() -> ExitCode {
-    let scrapes = number("SCRAPES").unwrap_or(200_000);
+    let scrapes = settings::number("SCRAPES").unwrap_or(200_000) as u64;
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_secs());
-    let seed = number("SEED").unwrap_or(now).max(1);
+    let seed = settings::number("SEED").map_or(now, |seed| seed as u64).max(1);
     println!("{scrapes} scrapes, SEED={seed}");
     let fake = Fake::start();
     let mut kamailio = Kamailio::start();
     let _traffic = kamailio.background_traffic();
-    let exporters = [Exporter::start(&fake.unix()), Exporter::start(&kamailio.unix())];
+    let exporters = [fake.unix(), kamailio.unix()]
+        .map(|uri| Exporter::start_with(&settings::exporter(), &["-u", &uri, "-t", "500ms"]));
     let mut random = Random(seed);
     let (mut faults, mut restarts) = (0, 0);
     let start = Instant::now();
@@ -90,7 +91,7 @@ fn with_fault(fault: u64, fake: &Fake, exporter: &Exporter) {
         15 => return drop(exporter.send(&vec![b'x'; 1 << 20])),
         _ => return drop((0..50).map(|_| exporter.send(b"GET ")).collect::<Vec<_>>()),
     }
-    let answer = exporter.get();
+    let answer = get(exporter);
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     fake.behave();
     expect(exporter, true);
@@ -107,23 +108,28 @@ fn statistics(count: usize) -> Vec<u8> {
 }
 
 fn expect(exporter: &Exporter, up: bool) {
-    let answer = exporter.get();
+    let answer = get(exporter);
     let is_up = answer.contains("\nkamailio_up 1\n");
     assert!(answer.starts_with("HTTP/1.1 200 ") && is_up == up, "kamailio_up is not {up}: {answer}");
+}
+
+/// The answer to a request for the metrics; if too many are under way, to a later one.
+fn get(exporter: &Exporter) -> String {
+    loop {
+        let answer = exporter.get();
+        if !answer.starts_with("HTTP/1.1 503 ") {
+            return answer;
+        }
+    }
 }
 
 /// Waits until a Kamailio that was started answers in time.
 fn settle(exporter: &Exporter) {
     let end = Instant::now() + Duration::from_secs(30);
-    while !exporter.get().contains("\nkamailio_up 1\n") {
+    while !get(exporter).contains("\nkamailio_up 1\n") {
         assert!(Instant::now() < end, "Kamailio does not come back");
         thread::sleep(Duration::from_millis(50));
     }
-}
-
-struct Exporter {
-    child: Child,
-    address: String,
 }
 
 /// What a process has.
@@ -134,62 +140,15 @@ struct State {
     threads: u64,
 }
 
-impl Exporter {
-    fn start(uri: &str) -> Self {
-        let binary = env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned());
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a free port").to_string();
-        let child = Command::new(&binary)
-            .args(["-u", uri, "-t", "500ms", "--web.listen-address", &address])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {binary}: {error}"));
-        let exporter = Self { child, address };
-        let end = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(&exporter.address).is_err() {
-            assert!(Instant::now() < end, "{binary} does not listen");
-            thread::sleep(Duration::from_millis(10));
-        }
-        exporter
-    }
-
-    fn send(&self, bytes: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time");
-        // It may have been closed before all of it is written.
-        let _ = stream.write_all(bytes);
-        stream
-    }
-
-    /// The answer to a request for the metrics; if too many are under way, to a later one.
-    fn get(&self) -> String {
-        loop {
-            let mut stream = self.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).expect("an answer");
-            if !answer.starts_with("HTTP/1.1 503 ") {
-                return answer;
-            }
-        }
-    }
-
-    fn state(&self) -> State {
-        let pid = self.child.id();
+impl State {
+    fn of(pid: u32) -> Self {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
         let value = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
             line.split_whitespace().next().and_then(|value| value.parse().ok()).unwrap_or(0)
         };
         let files = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-        State { resident: value("VmRSS:"), anonymous: value("RssAnon:"), files, threads: value("Threads:") }
-    }
-}
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Self { resident: value("VmRSS:"), anonymous: value("RssAnon:"), files, threads: value("Threads:") }
     }
 }
 
@@ -204,7 +163,7 @@ fn report_head() {
 fn report(when: &str, exporters: &[Exporter; 2]) -> Vec<State> {
     thread::sleep(Duration::from_millis(500));
     let states = exporters.iter().zip(["fake", "real"]).map(|(exporter, on)| {
-        let state = exporter.state();
+        let state = State::of(exporter.pid());
         let State { resident, anonymous, files, threads } = state;
         println!("{when:<8}{on:>8}{resident:>14}{anonymous:>16}{files:>7}{threads:>9}");
         state
@@ -222,10 +181,6 @@ impl Random {
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
     }
-}
-
-fn number(name: &str) -> Option<u64> {
-    env::var(name).ok().and_then(|value| value.parse().ok())
 }
 
 /// How many faults there are.
