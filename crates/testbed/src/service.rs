@@ -10,9 +10,9 @@ use std::{
 
 use crate::{address::Address, folder::Folder, group::Group, program::find};
 
-/// A program that answers HTTP, with a folder and an address of its own.
+/// A program that answers HTTP, with a folder and an address of its own; killed and removed on drop.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub struct Service {
     group: Group,
     folder: Folder,
     address: Address,
@@ -20,6 +20,25 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// A node_exporter with the textfile collector alone, which reads the `*.prom` files of a folder; ready.
+    #[must_use]
+    pub fn node_exporter(textfiles: &Path) -> Self {
+        Self::start("prometheus-node-exporter", "/", |_| {
+            vec![
+                "--collector.disable-defaults".to_owned(),
+                "--collector.textfile".to_owned(),
+                format!("--collector.textfile.directory={}", textfiles.display()),
+            ]
+        })
+    }
+
+    /// A Pushgateway without persistence; ready.
+    #[must_use]
+    pub fn pushgateway() -> Self {
+        // Debian's has a file for all that run on the machine.
+        Self::start("prometheus-pushgateway", "/-/ready", |_| vec!["--persistence.file=".to_owned()])
+    }
+
     /// Starts it with these arguments and its listen address, and returns when it answers `path` with 200.
     pub(crate) fn start(
         program: &'static str,
@@ -36,9 +55,22 @@ impl Service {
         service
     }
 
-    /// "host:port".
-    pub(crate) fn address(&self) -> String {
+    /// "host:port", for Prometheus' targets.
+    #[must_use]
+    pub fn address(&self) -> String {
         format!("{}:{PORT}", self.address.ip)
+    }
+
+    /// Its page of metrics: what it was given, and its own.
+    #[must_use]
+    pub fn page(&self) -> String {
+        self.get("/metrics")
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// The body of the answer to a request for `path`.
@@ -47,10 +79,6 @@ impl Service {
             self.fetch(path).unwrap_or_else(|e| panic!("{} does not answer {path}: {e}", self.program));
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         body.to_owned()
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     fn wait_until_ready(&self, path: &str) {

@@ -10,9 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::{
-    Kamailio, NodeExporter, Prometheus, Pushgateway, openmetrics_strict_parse, promtool_check_metrics,
-};
+use testbed::{Kamailio, Prometheus, Service, openmetrics_strict_parse, promtool_check_metrics};
 
 #[test]
 fn kamcmd_answers_over_each_transport() {
@@ -283,7 +281,7 @@ fn prometheus_scrapes() {
 
 #[test]
 fn the_pushgateway_keeps_what_is_pushed() {
-    let gateway = Pushgateway::start();
+    let gateway = Service::pushgateway();
     let mut stream = TcpStream::connect(gateway.address()).unwrap();
     stream.write_all(b"PUT /metrics/job/j HTTP/1.0\r\nContent-Length: 4\r\n\r\na 1\n").unwrap();
     let mut answer = String::new();
@@ -297,7 +295,7 @@ fn the_node_exporter_reads_textfiles() {
     let folder = env::temp_dir().join(format!("testbed-textfiles-{}", process::id()));
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("a.prom"), "a 1\n").unwrap();
-    let node = NodeExporter::start(&folder);
+    let node = Service::node_exporter(&folder);
     let (page, log) = (node.page(), node.log());
     fs::remove_dir_all(&folder).unwrap();
     assert!(page.contains("\na 1\n") && page.contains("\nnode_textfile_scrape_error 0\n"), "{page}\n{log}");

@@ -1,7 +1,7 @@
 use crate::support::{run, samples};
 use std::collections::BTreeMap;
 use std::path::Path;
-use testbed::{Kamailio, NodeExporter, openmetrics_strict_parse, promtool_check_metrics};
+use testbed::{Kamailio, Service, openmetrics_strict_parse, promtool_check_metrics};
 
 fn once(kamailio: &Kamailio, arguments: &[&str]) -> String {
     let output = run(&[&["once", "-u", &kamailio.unix()], arguments].concat());
@@ -28,7 +28,7 @@ fn node_exporter_serves_its_file() {
     let file = folder.path().join("kamailio.prom");
     let output = ["-o", file.to_str().unwrap()];
     once(&kamailio, &output);
-    let node = NodeExporter::start(folder.path());
+    let node = Service::node_exporter(folder.path());
     let page = served(&node);
     let written = samples(&std::fs::read_to_string(&file).unwrap());
     assert!(written.len() > 100);
@@ -59,13 +59,13 @@ fn node_exporter_does_not_read_openmetrics() {
     assert_eq!(openmetrics(&file).status.code(), Some(1));
     assert_eq!(openmetrics(&page).status.code(), Some(0));
     std::fs::rename(&page, &file).unwrap();
-    let node = NodeExporter::start(folder.path());
+    let node = Service::node_exporter(folder.path());
     assert_eq!(samples(&node.page())["node_textfile_scrape_error"], 1.0, "{}", node.log());
     assert!(node.log().contains("unknown metric type"), "{}", node.log());
 }
 
 /// node_exporter gives all series of a family the same labels, empty ones if need be, which are none to Prometheus.
-fn served(node: &NodeExporter) -> BTreeMap<String, f64> {
+fn served(node: &Service) -> BTreeMap<String, f64> {
     let without_empty = |series: &str| match series.split_once('{') {
         Some((name, labels)) => {
             let labels = labels.trim_end_matches('}').split(',').filter(|label| !label.ends_with("=\"\""));

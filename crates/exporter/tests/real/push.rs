@@ -1,8 +1,8 @@
 use crate::support::{Process, eventually, samples};
 use std::time::Duration;
-use testbed::{Kamailio, Prometheus, Pushgateway};
+use testbed::{Kamailio, Prometheus, Service};
 
-fn push(gateway: &Pushgateway, kamailio: &Kamailio, arguments: &[&str]) -> Process {
+fn push(gateway: &Service, kamailio: &Kamailio, arguments: &[&str]) -> Process {
     let url = format!("http://{}", gateway.address());
     let common = ["push", "--gateway", &url, "--interval", "1s", "-u", &kamailio.unix()];
     Process::start(&[&common[..], arguments].concat())
@@ -11,7 +11,7 @@ fn push(gateway: &Pushgateway, kamailio: &Kamailio, arguments: &[&str]) -> Proce
 #[test]
 fn prometheus_gets_from_the_gateway_what_is_pushed() {
     let kamailio = Kamailio::start();
-    let gateway = Pushgateway::start();
+    let gateway = Service::pushgateway();
     let group = ["--instance", "sip/1", "--grouping", "site=Nový Jičín, 1", "--grouping", "none="];
     let mut process = push(&gateway, &kamailio, &[&group[..], &["-m", "all", "--delete-on-exit"]].concat());
     process.wait_for_log("the gateway takes pushes");
@@ -52,7 +52,7 @@ fn prometheus_gets_from_the_gateway_what_is_pushed() {
 #[test]
 fn of_a_kamailio_that_is_down_nothing_is_left_but_that() {
     let mut kamailio = Kamailio::start();
-    let gateway = Pushgateway::start();
+    let gateway = Service::pushgateway();
     let group = ["--instance", "sip/1", "--grouping", "site=Nový Jičín; 1"];
     let mut process = push(&gateway, &kamailio, &group);
     let up = |expected: f64| {
