@@ -16,6 +16,7 @@ pub struct Builder {
     config: String,
     defines: Vec<String>,
     destinations: Option<u16>,
+    memory: Option<u32>,
 }
 
 impl Builder {
@@ -44,6 +45,12 @@ impl Builder {
     pub fn destinations(mut self, count: u16) -> Self {
         self.destinations = Some(count);
         self.without("ping")
+    }
+
+    /// Gives it so many MiB of shared memory, for more than a few hundred calls a second: each transaction stays
+    /// for five seconds after its end, or for tm's `wt_timer`.
+    pub fn memory(self, mib: u32) -> Self {
+        Self { memory: Some(mib), ..self }
     }
 
     /// Takes demo/many-modules.cfg in place of demo/kamailio.cfg.
@@ -77,6 +84,7 @@ impl Builder {
         Launch {
             script: demo.with_extension("sh"),
             defines: self.defines,
+            memory: self.memory.map(|mib| mib.to_string()),
             list: self.destinations.map(|_| folder.path().join("destinations")),
             media_proxy: self.demo == MANY_MODULES,
         }
@@ -85,7 +93,13 @@ impl Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { demo: "kamailio", config: String::new(), defines: Vec::new(), destinations: None }
+        Self {
+            demo: "kamailio",
+            config: String::new(),
+            defines: Vec::new(),
+            destinations: None,
+            memory: None,
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Launch {
     /// Takes the folder, the address and options of Kamailio.
     pub(crate) script: PathBuf,
     pub(crate) defines: Vec<String>,
+    /// MiB of shared memory, if it is not the script's.
+    pub(crate) memory: Option<String>,
     /// The dispatcher's list, if it is not the script's.
     pub(crate) list: Option<PathBuf>,
     /// Whether rtpengine is started too.
@@ -101,6 +103,12 @@ impl Kamailio {
     #[must_use]
     pub fn process_group(&self) -> Option<u32> {
         self.group.as_ref().map(Group::id)
+    }
+
+    /// All its processes, none if it was killed.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.group.as_ref().map(Group::processes).unwrap_or_default()
     }
 
     /// What Debian's kamcmd prints for a method and its arguments, over the unix stream socket. A fault is a
@@ -189,6 +197,14 @@ impl Kamailio {
         traffic
     }
 
+    /// Sends it as many calls as it can take for as long as the returned value lives: so many are under way at a
+    /// time, each is answered and ended at once, and the next one follows. It needs more
+    /// [`memory`](Builder::memory), and the callee's port.
+    pub fn load(&self, calls: u32) -> Traffic {
+        assert!(self.callee.get().is_none(), "another callee has its port");
+        Traffic::load(self.address.ip, self.folder.path(), calls)
+    }
+
     /// Registers a phone each over TCP, TLS and websocket, of which only the one with many modules has all.
     pub fn phones(&self) -> Phones {
         Phones::register(self.address.ip, self.folder.path())
@@ -230,6 +246,9 @@ impl Kamailio {
         let mut args = vec![dir.as_os_str(), OsStr::new(&ip)];
         for define in &self.launch.defines {
             args.extend([OsStr::new("-A"), OsStr::new(define)]);
+        }
+        if let Some(memory) = &self.launch.memory {
+            args.extend([OsStr::new("-m"), OsStr::new(memory)]);
         }
         let config = dir.join("kamailio.cfg");
         let mut envs = vec![("KAMAILIO_CFG", config.as_os_str())];

@@ -13,10 +13,16 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "the traffic ends when this is dropped"]
 pub struct Traffic {
-    _senders: Vec<Group>,
+    senders: Vec<Group>,
 }
 
 impl Traffic {
+    /// The processes of sipp.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.senders.iter().flat_map(Group::processes).collect()
+    }
+
     /// Registrations, calls that last two seconds, calls that fail.
     pub(crate) fn mixed(ip: Ipv4Addr, dir: &Path) -> Self {
         let senders = [
@@ -25,13 +31,22 @@ impl Traffic {
             "fail.xml -s busy -r 1",
             "fail.xml -s nobody -r 1",
         ];
-        Self { _senders: senders.map(|sender| background(ip, dir, sender)).into() }
+        Self { senders: senders.map(|sender| background(ip, dir, sender)).into() }
     }
 
     /// Calls that stay up.
     pub(crate) fn calls(ip: Ipv4Addr, dir: &Path, count: u32) -> Self {
         let sender = format!("call.xml -s answer -r 50 -l {count} -m {count} -d 3600000");
-        Self { _senders: vec![background(ip, dir, &sender)] }
+        Self { senders: vec![background(ip, dir, &sender)] }
+    }
+
+    /// So many calls at a time, one after the other.
+    pub(crate) fn load(ip: Ipv4Addr, dir: &Path, calls: u32) -> Self {
+        let senders = [
+            "callee-at-once.xml -p 25070".to_owned(),
+            format!("call.xml -s answer -d 0 -l {calls} -r {MORE_THAN_POSSIBLE}"),
+        ];
+        Self { senders: senders.iter().map(|sender| background(ip, dir, sender)).collect() }
     }
 }
 
@@ -97,6 +112,9 @@ fn args(ip: Ipv4Addr, scenario: &str) -> Vec<OsString> {
     args.extend(fixed.into_iter().chain(patient).chain([server.as_str()]).map(OsString::from));
     args
 }
+
+/// Calls a second: those that are under way are the limit.
+const MORE_THAN_POSSIBLE: u32 = 50_000;
 
 /// A call that fails with 408 takes two seconds, anything else well below one.
 const TRAFFIC_TIMEOUT: Duration = Duration::from_secs(30);

@@ -280,6 +280,22 @@ fn prometheus_scrapes() {
 }
 
 #[test]
+fn a_load_is_calls_that_follow_each_other() {
+    let kamailio = Kamailio::builder().without("ping").memory(256).start();
+    let traffic = kamailio.load(5);
+    assert_eq!(traffic.processes().len(), 2);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while number(&kamailio.kamcmd(&["tm.stats"]), "2xx") < 1_000 {
+        assert!(Instant::now() < deadline, "{}", kamailio.log());
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(number(&kamailio.kamcmd(&["dlg.stats_active"]), "all") <= 5);
+    assert_eq!(number(&kamailio.kamcmd(&["core.shmmem"]), "total"), 256 << 20);
+    let processes = kamailio.kamcmd(&["core.psx"]);
+    assert_eq!(kamailio.processes().len(), processes.matches("PID: ").count(), "{processes}");
+}
+
+#[test]
 fn the_pushgateway_keeps_what_is_pushed() {
     let gateway = Service::pushgateway();
     let mut stream = TcpStream::connect(gateway.address()).unwrap();
