@@ -1,5 +1,6 @@
 //! What the programs that measure a running exporter have in common.
 
+pub mod cores;
 pub mod http;
 pub mod process;
 pub mod settings;

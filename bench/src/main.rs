@@ -10,7 +10,7 @@ mod pipeline;
 mod support;
 
 use bench::http::{AS_PROMETHEUS, Http};
-use bench::process::{Exporter, cpu, peak_memory};
+use bench::process::{Exporter, cpu, ctl_process, peak_memory};
 use bench::{median, percentile, settings};
 use floor::Floor;
 use std::sync::Barrier;
@@ -203,20 +203,6 @@ fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> (f64, f64, f64) 
     }
     let count = times.len() as f64;
     (median(&mut times), (cpu(process) - before.0) / count, (cpu(ctl) - before.1) / count)
-}
-
-/// The process of module ctl.
-fn ctl_process(kamailio: &Kamailio) -> u32 {
-    let processes = kamailio.kamcmd(&["core.psa"]);
-    let mut pid = 0;
-    for line in processes.lines().map(str::trim) {
-        if let Some(found) = line.strip_prefix("PID: ").or_else(|| line.strip_prefix("pid: ")) {
-            pid = found.parse().expect("a number");
-        } else if line.to_ascii_lowercase().contains("ctl handler") {
-            return pid;
-        }
-    }
-    panic!("no ctl handler among the processes: {processes}");
 }
 
 fn seconds(work: impl FnOnce()) -> f64 {

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use testbed::Kamailio;
 
 /// A running exporter, killed on drop.
 #[derive(Debug)]
@@ -75,6 +76,20 @@ impl Drop for Exporter {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The process of module ctl.
+pub fn ctl_process(kamailio: &Kamailio) -> u32 {
+    let processes = kamailio.kamcmd(&["core.psa"]);
+    let mut pid = 0;
+    for line in processes.lines().map(str::trim) {
+        if let Some(found) = line.strip_prefix("PID: ").or_else(|| line.strip_prefix("pid: ")) {
+            pid = found.parse().expect("a number");
+        } else if line.to_ascii_lowercase().contains("ctl handler") {
+            return pid;
+        }
+    }
+    panic!("no ctl handler among the processes: {processes}");
 }
 
 /// Seconds of processor time that a process has used: nanoseconds of its main thread and its other threads.

@@ -1,78 +1,194 @@
-//! What a scrape each second costs a busy Kamailio: `make kindness`. As many calls as a Kamailio can take, for some
-//! seconds with the scrapes and for some without, in turns. ROUNDS is how many turns.
+//! What a scrape each second costs a Kamailio that is at its limit: `make kindness`.
+//!
+//! Kamailio has a core to itself, and all that it gets is as many calls as it can take: it is what makes them wait. sipp
+//! and the exporter have another core. Calls that were completed are counted for some seconds with the scrapes and for
+//! some without, in turns; ROUNDS is how many pairs of them. What ctl works is taken from the calls, so its processor
+//! time says what the ratio should be, much more exactly than the calls do.
 
-use bench::process::Exporter;
-use bench::{median, settings};
-use std::process::{Child, Command, Stdio};
+use bench::process::{Exporter, cpu, ctl_process};
+use bench::{cores, median, settings};
+use kamailio_binrpc::{Arg, Client, Value};
 use std::thread;
 use std::time::{Duration, Instant};
-use testbed::Kamailio;
+use testbed::{Kamailio, Traffic};
 
 fn main() {
-    let rounds = settings::number("ROUNDS").unwrap_or(10);
-    // Without what Kamailio does by itself.
-    let kamailio = Kamailio::builder().without("ping").without("dmq").config("debug=0").start();
-    kamailio.callee();
+    let rounds = settings::number("ROUNDS").unwrap_or(20).max(LEAST_ROUNDS);
+    let [core, others] = cores::two();
+    cores::pin(std::process::id(), others);
+    // Without what it does by itself.
+    let kamailio = Kamailio::builder().without("ping").without("dmq").memory(MEMORY).config(CONFIG).start();
+    kamailio.processes().into_iter().for_each(|pid| cores::pin(pid, core));
     let exporter = Exporter::start_with(&settings::exporter(), &["-u", &kamailio.unix()]);
-    let _calls = Process(calls(&kamailio));
+    let bench = Bench { core, ctl: ctl_process(&kamailio), load: kamailio.load(CALLS), kamailio, exporter };
     thread::sleep(TURN);
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        // Who goes first changes, so that no trend of the machine's favours either.
-        for scraped in [round % 2 == 0, round % 2 != 0] {
-            let (before, start) = (transactions(&kamailio), Instant::now());
-            while start.elapsed() < TURN {
-                if scraped {
-                    let answer = exporter.get();
-                    assert!(answer.contains("\nkamailio_up 1\n"), "{answer}");
-                }
-                thread::sleep(Duration::from_secs(1));
+    let start = Sip::of(&bench.kamailio);
+    let pairs: Vec<[Counts; 2]> = (0..rounds)
+        .map(|round| {
+            // Who goes first changes, so that no trend favours either.
+            let first = round % 2 == 0;
+            let mut pair = [bench.turn(first), bench.turn(!first)];
+            if first {
+                pair.reverse();
             }
-            let rate = (transactions(&kamailio) - before) / start.elapsed().as_secs_f64();
+            pair
+        })
+        .collect();
+    let end = Sip::of(&bench.kamailio);
+    report(&pairs);
+    let (requests, new) = (end.requests - start.requests, end.transactions - start.transactions);
+    // The one is counted a little after the other.
+    println!("requests that came more than once: {:.0} of {requests:.0}", (requests - new).max(0.0));
+}
+
+struct Bench {
+    core: usize,
+    ctl: u32,
+    // Dropped in this order: first who calls.
+    load: Traffic,
+    exporter: Exporter,
+    kamailio: Kamailio,
+}
+
+/// What is counted; seconds are those of a processor.
+struct Counts {
+    calls: f64,
+    kamailio: f64,
+    /// Of Kamailio's core.
+    idle: f64,
+    ctl: f64,
+    sipp: f64,
+}
+
+impl Bench {
+    /// What there was a second.
+    fn turn(&self, scraped: bool) -> Counts {
+        let (start, before) = (Instant::now(), self.counts());
+        for second in 1..=TURN.as_secs() {
             if scraped {
-                with.push(rate)
-            } else {
-                without.push(rate)
-            };
+                let answer = self.exporter.get();
+                assert!(answer.contains("\nkamailio_up 1\n"), "{answer}");
+            }
+            thread::sleep((start + Duration::from_secs(second)).saturating_duration_since(Instant::now()));
+        }
+        let (seconds, after) = (start.elapsed().as_secs_f64(), self.counts());
+        let rate = |of: fn(&Counts) -> f64| (of(&after) - of(&before)) / seconds;
+        Counts {
+            calls: rate(|counts| counts.calls),
+            kamailio: rate(|counts| counts.kamailio),
+            idle: rate(|counts| counts.idle),
+            ctl: rate(|counts| counts.ctl),
+            sipp: rate(|counts| counts.sipp),
         }
     }
-    println!("{rounds} turns of {TURN:?} each, SIP transactions a second, sorted:");
-    let medians = [&mut with, &mut without].map(|rates| median(rates));
-    for (what, rates) in [("without", &without), ("with a scrape each second", &with)] {
-        println!("  {what}: {}", rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(" "));
-    }
-    println!("with / without, of the medians: {:.3}", medians[0] / medians[1]);
-    assert!(medians[1] > 0.0, "there were no calls");
-}
 
-/// More calls than it can take.
-fn calls(kamailio: &Kamailio) -> Child {
-    let (ip, scenario) =
-        (kamailio.ip().to_string(), format!("{}/../demo/call.xml", env!("CARGO_MANIFEST_DIR")));
-    Command::new("sipp")
-        .args(["-sf", &scenario, "-s", "answer", "-r", "1200", "-l", "20000", "-d", "0", "-nostdin"])
-        .args(["-i", &ip, "-mi", &ip, "-ci", &ip, "-default_behaviors", "all,-abortunexp"])
-        .arg(format!("{ip}:25060"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("sipp is installed")
-}
-
-fn transactions(kamailio: &Kamailio) -> f64 {
-    let text = kamailio.kamcmd(&["tm.stats"]);
-    let total = text.lines().find_map(|line| line.trim().strip_prefix("total: ")?.parse().ok());
-    total.unwrap_or_else(|| panic!("no total in {text}"))
-}
-
-/// Killed on drop.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    /// Since the start.
+    fn counts(&self) -> Counts {
+        let sum = |processes: Vec<u32>| processes.into_iter().map(cpu).sum();
+        Counts {
+            calls: Sip::of(&self.kamailio).completed,
+            kamailio: sum(self.kamailio.processes()),
+            idle: cores::idle(self.core),
+            ctl: cpu(self.ctl),
+            sipp: sum(self.load.processes()),
+        }
     }
 }
 
-const TURN: Duration = Duration::from_secs(5);
+fn report(pairs: &[[Counts; 2]]) {
+    println!("{} pairs of turns of {TURN:?} each, {CALLS} calls at a time\n", pairs.len());
+    println!("{:<46}{:>12}{:>16}", "medians", "no scrapes", "one a second");
+    let row = |what: &str, times: f64, of: fn(&Counts) -> f64| {
+        let medians =
+            [0, 1].map(|which| median(&mut pairs.iter().map(|pair| of(&pair[which])).collect::<Vec<_>>()));
+        println!("{what:<46}{:>12.1}{:>16.1}", medians[0] * times, medians[1] * times);
+        medians
+    };
+    row("calls completed a second", 1.0, |turn| turn.calls);
+    row("calls completed a second of Kamailio's CPU", 1.0, |turn| turn.calls / turn.kamailio);
+    let [busy, _] = row("Kamailio, % of its core", 100.0, |turn| turn.kamailio);
+    row("nobody, % of Kamailio's core", 100.0, |turn| turn.idle);
+    row("sipp, % of its core", 100.0, |turn| turn.sipp);
+    let ctl = row("ctl's CPU, us a second", 1e6, |turn| turn.ctl);
+    for (what, which) in [("without", 0), ("with", 1)] {
+        let mut rates: Vec<_> = pairs.iter().map(|pair| pair[which].calls).collect();
+        rates.sort_by(f64::total_cmp);
+        let rates: Vec<_> = rates.iter().map(|rate| format!("{rate:.0}")).collect();
+        println!("calls a second {what}: {}", rates.join(" "));
+    }
+    println!("\nwith / without, of the turns of a pair");
+    ratio("calls a second", pairs, |turn| turn.calls);
+    ratio("calls a second of Kamailio's CPU", pairs, |turn| turn.calls / turn.kamailio);
+    let cost = ctl[1] - ctl[0];
+    println!("expected of ctl's {:.0} us a scrape: {:.4}", cost * 1e6, 1.0 - cost / busy);
+    if busy < AT_THE_LIMIT {
+        let busy = busy * 100.0;
+        println!(
+            "NOT AT THE LIMIT: Kamailio had {busy:.1}% of its core, others the rest; try a quiet machine"
+        );
+    }
+}
+
+/// The median of the pairs' ratios, between what it is with 95% (binomial), and how much the pairs differ.
+fn ratio(what: &str, pairs: &[[Counts; 2]], of: fn(&Counts) -> f64) {
+    let mut ratios: Vec<_> = pairs.iter().map(|[without, with]| of(with) / of(without)).collect();
+    let (half, last, count) = (median(&mut ratios), ratios.len() - 1, ratios.len() as f64);
+    let rank = (count / 2.0 - 0.98 * count.sqrt()).max(0.0) as usize;
+    println!(
+        "{what}: {half:.4}, between {:.4} and {:.4} with 95%; the pairs from {:.4} to {:.4}",
+        ratios[rank],
+        ratios[last - rank],
+        ratios[0],
+        ratios[last]
+    );
+}
+
+/// What Kamailio has counted, asked for at once and so of nearly the same moment.
+struct Sip {
+    completed: f64,
+    /// INVITE and BYE, and the transactions that were created for them.
+    requests: f64,
+    transactions: f64,
+}
+
+impl Sip {
+    fn of(kamailio: &Kamailio) -> Self {
+        let target = kamailio.unix().parse().expect("a target");
+        let mut client = Client::connect(&target, Instant::now() + ANSWER).expect("Kamailio is there");
+        let requests = ["core:rcv_requests_invite", "core:rcv_requests_bye"];
+        client.send("tm.stats", &[]).expect("a short request");
+        client.send("stats.fetch", &requests.map(Arg::from)).expect("a short request");
+        let mut values = |names: [&str; 2]| {
+            let reply = client.receive().expect("Kamailio answers").expect("a reply to each");
+            let record = reply.records().expect("no fault").first().expect("a record");
+            names.map(|name| number(record.get(&name.replace(':', "."))))
+        };
+        let [successes, transactions] = values(["2xx", "total"]);
+        let [invites, byes] = values(requests);
+        // A call is two transactions with a 2xx, INVITE and BYE.
+        Self { completed: successes / 2.0, requests: invites + byes, transactions }
+    }
+}
+
+/// Statistics are strings.
+fn number(value: Option<Value<'_>>) -> f64 {
+    let text = value.and_then(Value::bytes).map(String::from_utf8_lossy);
+    let number = text.map_or_else(|| value.and_then(Value::unsigned), |text| text.parse().ok());
+    number.expect("a number") as f64
+}
+
+/// A second of transactions is kept, and not five: they need less memory, which is less of what differs.
+const CONFIG: &str = "debug=-1\nchildren=1\nmodparam(\"tm\", \"wt_timer\", 1000)";
+/// MiB, of which a few thousand calls a second take a hundred.
+const MEMORY: u32 = 512;
+/// Enough for Kamailio to have one to work on at any time, though sipp starts new ones only each 10 ms; few enough for
+/// the buffers of its socket.
+const CALLS: u32 = 120;
+/// The least and the most of six are on either side of the median with 97%, of five with 94%.
+const LEAST_ROUNDS: usize = 6;
+/// Whole seconds.
+const TURN: Duration = Duration::from_secs(3);
+/// It may take a busy Kamailio.
+const ANSWER: Duration = Duration::from_secs(10);
+/// What Kamailio has of its core.
+const AT_THE_LIMIT: f64 = 0.95;
