@@ -31,8 +31,18 @@ impl Http {
 
     /// Another page; the bytes of its body.
     pub fn get_page(&mut self, path: &str) -> usize {
+        self.send(path);
+        self.receive()
+    }
+
+    /// Asks for a page.
+    pub fn send(&mut self, path: &str) {
         let request = format!("GET {path}{}", self.rest);
         self.stream.write_all(request.as_bytes()).expect("the exporter reads");
+    }
+
+    /// Waits for the page that was asked for; the bytes of its body.
+    pub fn receive(&mut self) -> usize {
         let mut end = 0;
         let head = loop {
             end += self.read(end);

@@ -3,6 +3,7 @@
 //! Everything is measured on one Kamailio with SIP traffic, in turns, so that what the machine does meanwhile hits all
 //! alike. It measures and does not judge: the goals stand beside the figures.
 
+mod crowd;
 mod floor;
 mod instructions;
 mod pipeline;
@@ -12,8 +13,8 @@ mod support;
 use bench::http::{AS_PROMETHEUS, Http};
 use bench::process::{Exporter, cpu, ctl_process, peak_memory};
 use bench::{median, percentile, settings};
+use crowd::Crowd;
 use floor::Floor;
-use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use testbed::Kamailio;
 
@@ -68,7 +69,7 @@ fn main() {
         return;
     }
     resources(&contestants, &kamailio.unix());
-    concurrency(&contestants);
+    concurrency(&contestants, ctl_process(&kamailio));
     large_list(&contestants);
     pipeline::measure();
 }
@@ -143,38 +144,21 @@ fn resources(contestants: &[Contestant], uri: &str) {
     row("start to first answer, ms", start, "<= 5");
 }
 
-/// Fifty clients at once, twenty times, beside one alone.
-fn concurrency(contestants: &[Contestant]) {
-    let ratios = contestants.iter().map(|contestant| {
-        let connect = || Http::connect(&contestant.exporter.address, "").expect("it listens");
-        let mut http = connect();
-        let mut alone: Vec<_> = (0..200)
-            .map(|_| {
-                seconds(|| {
-                    http.get();
-                })
-            })
-            .collect();
-        let barrier = Barrier::new(CLIENTS);
-        let mut crowd: Vec<f64> = std::thread::scope(|scope| {
-            let client = || {
-                let mut http = connect();
-                let mut times = Vec::new();
-                for _ in 0..20 {
-                    barrier.wait();
-                    times.push(seconds(|| {
-                        http.get();
-                    }));
-                }
-                times
-            };
-            let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
-            clients.into_iter().flat_map(|client| client.join().expect("it gets its pages")).collect()
-        });
-        let (alone, crowd) = (percentile(&mut alone, 99), percentile(&mut crowd, 99));
-        format!("{:.2}", crowd / alone)
+/// Fifty requests at once, beside one alone: medians of rounds in turns.
+fn concurrency(contestants: &[Contestant], ctl: u32) {
+    let mut crowds: Vec<_> =
+        contestants.iter().map(|contestant| Crowd::new(&contestant.exporter, ctl)).collect();
+    (0..CROWDS).for_each(|_| crowds.iter_mut().for_each(Crowd::round));
+    let mut line = |what, goal, decimals, of: fn(&mut Crowd<'_>) -> f64| {
+        row(what, crowds.iter_mut().map(|crowd| format!("{:.*}", decimals, of(crowd))), goal);
+    };
+    line("p99 of one alone, us", "", 0, |crowd| median(&mut crowd.alone) * 1e6);
+    line("p99 of 50 at once, us", "", 0, |crowd| median(&mut crowd.at_once) * 1e6);
+    line("p99 of 50 at once, x alone", "<= 2", 2, |crowd| {
+        median(&mut crowd.at_once) / median(&mut crowd.alone)
     });
-    row("50 clients at once: p99, x alone", ratios, "<= 2");
+    line("runs of RPCs for these 50", "", 2, |crowd| median(&mut crowd.runs));
+    line("runs for 50 that are there together", "1", 2, |crowd| median(&mut crowd.runs_together));
 }
 
 /// The processor time of a scrape of a thousand destinations.
@@ -216,6 +200,7 @@ fn row(what: &str, values: impl Iterator<Item = String>, goal: &str) {
     println!("{what:<38}{values}{goal:>10}");
 }
 
-const CLIENTS: usize = 50;
+/// Rounds of fifty requests at once.
+const CROWDS: usize = 25;
 const STARTS: usize = 21;
 const ROUND: Duration = Duration::from_secs(2);

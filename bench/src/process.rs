@@ -53,6 +53,13 @@ impl Exporter {
         self.child.id()
     }
 
+    /// Sends it a signal, such as "STOP".
+    pub fn signal(&self, name: &str) {
+        let script = format!("kill -s {name} {}", self.pid());
+        let status = Command::new("sh").args(["-c", &script]).status();
+        assert!(status.is_ok_and(|status| status.success()), "cannot {script}");
+    }
+
     /// A connection of its own that these bytes were sent on. It may have been closed before all of them were.
     pub fn send(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
@@ -100,6 +107,13 @@ pub fn cpu(pid: u32) -> f64 {
         schedstat.split(' ').next()?.parse::<f64>().ok()
     });
     nanoseconds.sum::<f64>() / 1e9
+}
+
+/// How often a process has written, to files and, not with `send`, to sockets: ctl writes a reply at a time.
+pub fn writes(pid: u32) -> f64 {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).expect("a process of this user");
+    let line = io.lines().find_map(|line| line.strip_prefix("syscw: ")).expect("its writes");
+    line.parse().expect("a number")
 }
 
 /// The most memory that a process has had, in MiB.
