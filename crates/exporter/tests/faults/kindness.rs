@@ -1,10 +1,12 @@
 //! What a scrape may take of Kamailio: a connection, and as many calls at once as its buffers have room for. That only
-//! methods are called that read, and large replies last, is tested on the tables (`tests/it/tables.rs`, `plan.rs`).
+//! methods are called that read, and tables walked only when it is asked for, is tested on the tables
+//! (`tests/it/tables.rs`); that no fault leaves a connection open, in the matrix.
 
 use crate::packets::{of_struct, reply};
 use crate::support::{Exporter, eventually, samples};
-use fake_kamailio::{Fake, Then};
+use fake_kamailio::{Captures, Fake, Then};
 use kamailio_binrpc::wire::MAX_IN_FLIGHT;
+use kamailio_exporter::collectors::ALL;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -77,6 +79,25 @@ fn calls_that_are_not_answered_are_few() {
     let before = fake.calls().len();
     exporter.page();
     assert_eq!(fake.calls().len() - before, 1, "over datagrams it is one");
+}
+
+#[test]
+fn large_replies_are_asked_for_last() {
+    let fake = Fake::replay(Captures::of("6.2-dev"));
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
+    exporter.page();
+    let before = fake.calls().len();
+    exporter.page();
+    let is_large = |call: &String| {
+        let method = call.split(' ').next();
+        let mut collectors = ALL.iter().filter(|collector| Some(collector.method) == method);
+        collectors.any(|collector| collector.large)
+    };
+    let calls: Vec<_> = fake.calls().drain(before..).collect();
+    let large: Vec<_> = calls.iter().map(is_large).collect();
+    assert!(large.is_sorted(), "a small one follows a large one: {calls:?}");
+    let count = large.iter().filter(|large| **large).count();
+    assert!(count > 5 && calls.len() - count > 5, "{calls:?}");
 }
 
 #[test]

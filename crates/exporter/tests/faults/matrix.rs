@@ -79,13 +79,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Duration, S
         return Err(format!("an answer came after {latest:?}"));
     }
     // What it says last may still be on its way.
-    let patience = Instant::now() + Duration::from_secs(5);
-    while let Err(error) = case.check_log(&exporter.log()) {
-        if Instant::now() > patience {
-            return Err(error);
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
+    soon(|| case.check_log(&exporter.log()))?;
 
     let target: Target = uri.parse().unwrap();
     let fake = match fake {
@@ -111,8 +105,23 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Duration, S
     if exporter.log().contains("panicked") {
         return Err(exporter.log());
     }
+    soon(|| match fake.connections().open {
+        0 => Ok(()),
+        open => Err(format!("{open} connections to Kamailio are open")),
+    })?;
     drop(stale);
     Ok(latest)
+}
+
+/// Waits a while for something to hold.
+fn soon(mut holds: impl FnMut() -> Result<(), String>) -> Result<(), String> {
+    let patience = Instant::now() + Duration::from_secs(5);
+    loop {
+        match holds() {
+            Err(_) if Instant::now() < patience => thread::sleep(Duration::from_millis(20)),
+            result => return result,
+        }
+    }
 }
 
 fn uri(fake: &Fake, transport: Transport) -> String {

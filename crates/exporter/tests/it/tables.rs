@@ -1,6 +1,6 @@
 use crate::replay::{VERSIONS, records};
 use kamailio_exporter::catalogue::catalogue;
-use kamailio_exporter::collector::{Call, Collector, EachKey, Key, Table};
+use kamailio_exporter::collector::{Call, Collector, Cost, EachKey, Key, Table};
 use kamailio_exporter::collectors::{ALL, UPTIME};
 use kamailio_exporter::inventory::Question;
 use kamailio_exporter::metric::{Family, Kind};
@@ -161,6 +161,22 @@ fn methods_that_change_kamailio_are_stopped() {
     for method in ["core.kill", "modparam.list", "httpclient.listcon", "ul.dump", "mod.stats", "uac.reg_info"]
     {
         assert!(objection(method).is_some(), "the lists do not stop {method}");
+    }
+}
+
+#[test]
+fn what_walks_kamailios_tables_is_asked_for_only_when_it_is_named() {
+    for collector in ALL.iter().filter(|collector| collector.cost == Cost::Walk) {
+        // It locks one slot after the other, each for as long as counting takes, of tables that the operator sized.
+        let is_cheap = collector.name == "htable.stats";
+        assert!(collector.default == is_cheap, "{}", collector.name);
+        let is_short = is_cheap || collector.name == "dlg.stats_active";
+        assert!(collector.large != is_short, "{}: what is long goes last", collector.name);
+    }
+    for name in ["dispatcher.list", "pl.list", "stats", "stats.fetch", "core.tcp_list", "tls.list", "ws.dump"]
+    {
+        let collector = ALL.iter().find(|collector| collector.name == name).unwrap();
+        assert!(collector.large && collector.cost != Cost::Constant, "{name}");
     }
 }
 

@@ -1,6 +1,8 @@
-use crate::support::{Exporter, samples};
+use crate::support::{Exporter, eventually, samples};
 use kamailio_exporter::collectors::ALL;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::Duration;
 use testbed::Kamailio;
 
@@ -51,6 +53,25 @@ fn a_thousand_scrapes_of_many_modules_leave_no_line_of_the_process_that_answers(
     let log = kamailio.log();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(&format!("({pid})"))).skip(before).collect();
     assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn a_hundred_scrapes_leave_no_connection() {
+    let kamailio = Kamailio::start();
+    // Its own is the one that is asked with.
+    let connections = || kamailio.kamcmd(&["ctl.connections"]).trim().to_owned();
+    let exporter = everything(&kamailio);
+    for _ in 0..100 {
+        exporter.page();
+        // One that nobody waits for.
+        let mut client = TcpStream::connect(exporter.address()).unwrap();
+        client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    }
+    eventually(|| match connections().as_str() {
+        "1" => Ok(()),
+        open => Err(format!("{open} connections are open")),
+    });
+    assert_eq!(failed(&exporter), [""; 0]);
 }
 
 #[test]
