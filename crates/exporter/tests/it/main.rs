@@ -48,6 +48,8 @@ mod push;
 mod reload;
 /// A capture as a page of samples, and as the index has it.
 mod replay;
+/// The oldest Rust that this is built with.
+mod rust_version;
 /// One scrape, and what can go wrong in it.
 mod scrape;
 /// Sockets of other kinds, and of systemd.
