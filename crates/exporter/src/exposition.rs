@@ -59,7 +59,7 @@ impl Format {
         }
     }
 
-    /// Writes the samples, family by family. Each family has its samples in one of `parts`.
+    /// Writes the samples of all `parts`, family by family.
     pub fn write(self, parts: &[&Samples]) -> Vec<u8> {
         // In one piece: a large page that grows is there twice while it moves.
         let len: usize = parts.iter().map(|samples| samples.written_len()).sum();
@@ -67,10 +67,13 @@ impl Format {
         let mut families: Vec<_> =
             parts.iter().flat_map(|part| part.families().map(move |id| (id, *part))).collect();
         families.sort_by_key(|(id, _)| *id);
+        let mut last = None;
         for (id, samples) in families {
             let Some(announced) = catalogue().families().get(id) else { continue };
-            let head = if self.syntax == Syntax::Text { &announced.text } else { &announced.openmetrics };
-            out.extend_from_slice(head.as_bytes());
+            if last.replace(id) != Some(id) {
+                let head = if self.syntax == Syntax::Text { &announced.text } else { &announced.openmetrics };
+                out.extend_from_slice(head.as_bytes());
+            }
             for (labels, value) in samples.family(id) {
                 out.extend_from_slice(announced.sample_name.as_bytes());
                 out.extend_from_slice(labels);
