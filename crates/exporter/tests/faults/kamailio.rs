@@ -17,8 +17,8 @@ pub(crate) struct Fault {
     pub(crate) listens: bool,
     /// The exporter's `--kamailio.methods`.
     pub(crate) methods: &'static str,
-    /// Its `--kamailio.timeout`, longer for what an unoptimized program takes long to read.
-    pub(crate) timeout: &'static str,
+    /// Its `--kamailio.timeout` in seconds, longer for what takes long to read.
+    pub(crate) timeout: u64,
     /// Whether it takes a restart of Kamailio to end it: what it has is learned only then.
     pub(crate) until_restart: bool,
     /// What has to hold, by transport.
@@ -73,7 +73,7 @@ impl Fault {
         how: |_| {},
         listens: true,
         methods: "auto",
-        timeout: "1s",
+        timeout: 1,
         until_restart: false,
         cases: &[],
         shows: &[],
@@ -302,7 +302,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "sends 3,000,000 nested structs",
         how: |fake| fake.answer("sl.stats", Kind::Reply, &vec![3; 3_000_000]),
-        timeout: "30s",
+        timeout: 10,
         cases: &[case(STREAMS, BUT_SL, "struct at offset 32 is nested deeper than the limit of 32")],
         ..Fault::NEW
     },
@@ -333,7 +333,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             let members: Vec<_> = names.iter().map(|name| (name.as_str(), Arg::Int(7))).collect();
             fake.answer("tm.stats", Kind::Reply, &of_struct(&members));
         },
-        timeout: "30s",
+        timeout: 10,
         cases: &[case(STREAMS, EVERYTHING, "")],
         hides: &["kamailio_tm_stats_"],
         ..Fault::NEW
@@ -345,7 +345,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             let members: Vec<_> = names.iter().map(|name| (name.as_str(), "7".into())).collect();
             fake.answer("stats.fetch", Kind::Reply, &of_struct(&members));
         },
-        timeout: "30s",
+        timeout: 10,
         methods: "auto,-stats",
         cases: &[case(STREAMS, EVERYTHING, "a family has more samples than its limit")],
         shows: &["kamailio_exporter_dropped_samples_total{collector=\"stats.fetch\"} 190000"],
@@ -421,7 +421,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             fake.answer("dispatcher.list", Kind::Reply, &rows);
             fake.answer("stats.fetch", Kind::Reply, &of_struct(&members));
         },
-        timeout: "30s",
+        timeout: 10,
         methods: "auto,-stats",
         cases: &[case(
             STREAMS,
@@ -541,7 +541,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             let names: Vec<_> = names.iter().map(|name| name.as_str().into()).collect();
             fake.answer("cnt.list_groups", Kind::Reply, &body(&names));
         },
-        timeout: "30s",
+        timeout: 10,
         until_restart: true,
         cases: &[case(STREAMS, EVERYTHING, "Kamailio has more names than the exporter takes")],
         ..Fault::NEW
@@ -553,7 +553,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             let names: Vec<_> = names.iter().map(|name| name.as_str().into()).collect();
             fake.answer("cnt.list_vars", Kind::Reply, &body(&names));
         },
-        timeout: "30s",
+        timeout: 10,
         until_restart: true,
         cases: &[case(STREAMS, EVERYTHING, "Kamailio has more names than the exporter takes")],
         ..Fault::NEW

@@ -1,11 +1,13 @@
 //! The faults of the table over their transports, all at the same time: each with a fake Kamailio and a program of its
-//! own, scraped twice with the fault and once after it.
+//! own, scraped three times with the fault and once after it.
 
 use crate::kamailio::{Case, FAULTS, Fault, Served, Transport};
 use crate::support::{Exporter, samples};
 use fake_kamailio::{Captures, Fake};
+use flate2::read::GzDecoder;
 use kamailio_binrpc::Target;
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,30 +23,28 @@ fn whatever_kamailio_does_a_scrape_is_answered_and_true_and_the_next_one_is_righ
         .flat_map(|(fault, case)| case.over.iter().map(move |transport| (fault, case, *transport)))
         .filter(|(fault, ..)| wanted(fault))
         .collect();
-    let (next, failures, latest) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Duration::ZERO));
+    let (next, failures, measured) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some((fault, case, transport)) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // It has a transport and a name, which a panic has not.
-                    let tried = catch_unwind(|| trial(fault, case, *transport));
-                    match tried.unwrap_or_else(|_| Err("it panicked, see above".to_owned())) {
-                        Ok(time) if fault.timeout == "1s" => {
-                            let mut latest = latest.lock().unwrap();
-                            *latest = time.max(*latest);
-                        }
-                        Ok(_) => {}
+                    let (what, over) = (fault.what, transport.name());
+                    match in_time(fault, case, *transport) {
+                        Ok(best) => measured.lock().unwrap().push((best, format!("{what}, over {over}"))),
                         Err(failure) => {
-                            let (what, over) = (fault.what, transport.name());
-                            failures.lock().unwrap().push(format!("{what}, over {over}: {failure}"));
+                            failures.lock().unwrap().push(format!("{what}, over {over}: {failure}"))
                         }
                     }
                 }
             });
         }
     });
-    let failures = failures.into_inner().unwrap();
-    println!("{} trials; the latest answer came after {:?}", trials.len(), latest.into_inner().unwrap());
+    let (failures, mut measured) = (failures.into_inner().unwrap(), measured.into_inner().unwrap());
+    measured.sort_by_key(|(best, _)| std::cmp::Reverse(best.late));
+    println!("late, ms    memory, MiB    of {} trials", trials.len());
+    for (Measured { late, memory }, what) in &measured {
+        println!("{:>8.1}    {:>11.1}    {what}", late.as_secs_f64() * 1e3, *memory as f64 / 1_048_576.0);
+    }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), trials.len(), failures.join("\n\n"));
 }
 
@@ -53,8 +53,33 @@ fn wanted(fault: &Fault) -> bool {
     std::env::var("FAULT").map_or(true, |part| fault.what.contains(&part))
 }
 
-/// How long the scrapes with the fault took.
-fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Duration, String> {
+/// What was measured of a trial.
+struct Measured {
+    /// How long after the deadline the later one of the answers came.
+    late: Duration,
+    /// The most memory that the program has had.
+    memory: u64,
+}
+
+/// A trial, again if it was late, for the machine may have been busy: an answer that misses the deadline misses it each
+/// time.
+fn in_time(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, String> {
+    let mut late = Vec::new();
+    loop {
+        // It has a transport and a name, which a panic has not.
+        let tried = catch_unwind(|| trial(fault, case, transport));
+        let measured = tried.unwrap_or_else(|_| Err("it panicked, see above".to_owned()))?;
+        if measured.late <= SLACK {
+            return Ok(measured);
+        }
+        late.push(measured.late);
+        if late.len() == TRIES {
+            return Err(format!("the answers came late, by {late:?}"));
+        }
+    }
+}
+
+fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, String> {
     let mut fake = Some(Fake::start());
     let uri = uri(fake.as_ref().unwrap(), transport);
     let mut stale = None;
@@ -64,19 +89,17 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Duration, S
         fake = None;
         stale = Some(Stale::leave(&uri.parse().unwrap()));
     }
-    let exporter = Exporter::start(&["-u", &uri, "-m", fault.methods, "-t", fault.timeout]);
+    let exporter = Exporter::start(&["-u", &uri, "-m", fault.methods, "-t", &format!("{}s", fault.timeout)]);
     let mut latest = Duration::ZERO;
-    for number in 1..=2 {
+    for number in 1..=3 {
         let start = Instant::now();
-        let page = page(&exporter)?;
+        // As people ask, and as Prometheus does.
+        let page = if number == 2 { compressed(&exporter) } else { page(&exporter) }?;
         latest = latest.max(start.elapsed());
         case.served.check(&page)?;
         if number == 1 {
             fault.check(&page)?;
         }
-    }
-    if fault.timeout == "1s" && latest > DEADLINE + SLACK {
-        return Err(format!("an answer came after {latest:?}"));
     }
     // What it says last may still be on its way.
     soon(|| case.check_log(&exporter.log()))?;
@@ -97,8 +120,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Duration, S
         let with = if page.contains(line) { "only now" } else { "no longer" };
         return Err(format!("after it this is {with} on the page: {line}"));
     }
-    // An unoptimized program is larger from the start.
-    let memory = exporter.peak_memory().saturating_sub(never_broken.peak_memory()) + USUAL_MEMORY;
+    let memory = exporter.peak_memory();
     if memory > MOST_MEMORY {
         return Err(format!("{:.1} MiB of memory", memory as f64 / 1_048_576.0));
     }
@@ -110,7 +132,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Duration, S
         open => Err(format!("{open} connections to Kamailio are open")),
     })?;
     drop(stale);
-    Ok(latest)
+    Ok(Measured { late: latest.saturating_sub(Duration::from_secs(fault.timeout)), memory })
 }
 
 /// Waits a while for something to hold.
@@ -136,6 +158,16 @@ fn uri(fake: &Fake, transport: Transport) -> String {
 fn page(exporter: &Exporter) -> Result<String, String> {
     let answer = exporter.get("/metrics");
     if answer.status == 200 { Ok(answer.text()) } else { Err(format!("HTTP {}", answer.status)) }
+}
+
+fn compressed(exporter: &Exporter) -> Result<String, String> {
+    let answer = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip")]);
+    if answer.status != 200 {
+        return Err(format!("HTTP {}", answer.status));
+    }
+    let mut page = String::new();
+    GzDecoder::new(&answer.body[..]).read_to_string(&mut page).map_err(|error| error.to_string())?;
+    Ok(page)
 }
 
 /// What a page says of Kamailio, without what takes more or less time.
@@ -236,10 +268,9 @@ impl Drop for Stale {
 
 /// Trials, most of which wait most of the time.
 const AT_ONCE: usize = 12;
-/// The timeout of the programs.
-const DEADLINE: Duration = Duration::from_secs(1);
-/// An answer that misses the deadline misses it by more than a busy machine delays it.
-const SLACK: Duration = Duration::from_secs(4);
-const MOST_MEMORY: u64 = 32 << 20;
-/// What the released program takes without faults.
-const USUAL_MEMORY: u64 = 13 << 19;
+/// How often a trial is made that is late each time.
+const TRIES: usize = 5;
+/// From the deadline to the answer's last byte.
+const SLACK: Duration = Duration::from_millis(100);
+/// Of the program that users run. One that is not optimized is larger from the start.
+const MOST_MEMORY: u64 = if cfg!(debug_assertions) { 40 << 20 } else { 32 << 20 };

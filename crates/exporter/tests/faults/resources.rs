@@ -170,10 +170,11 @@ fn a_process_that_was_stopped_goes_on() {
         let under_way = scope.spawn(|| exporter.get("/metrics").status);
         eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
         send_signal(exporter.pid(), "STOP");
-        // Longer than the timeout of the scrape that is under way.
-        std::thread::sleep(Duration::from_secs(3));
         let waiting: Vec<_> = (0..20).map(|_| scope.spawn(|| exporter.get("/metrics").status)).collect();
-        std::thread::sleep(Duration::from_millis(200));
+        // Longer than all time-outs but that of an idle connection.
+        std::thread::sleep(Duration::from_secs(30));
+        let early = under_way.is_finished() || waiting.iter().any(|client| client.is_finished());
+        assert!(!early, "it has not been stopped");
         send_signal(exporter.pid(), "CONT");
         assert_eq!(under_way.join().unwrap(), 200);
         assert!(waiting.into_iter().all(|client| client.join().unwrap() == 200));
