@@ -150,6 +150,11 @@ impl Session {
         self.queued.len() + self.in_flight.len()
     }
 
+    /// How many bytes of memory it has: by the bytes that came, and by the values that were in them.
+    pub fn memory(&self) -> usize {
+        self.out.len() + self.input.len() + self.nodes.memory()
+    }
+
     /// How many calls there were.
     pub(crate) fn calls(&self) -> usize {
         self.calls

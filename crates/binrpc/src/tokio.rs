@@ -77,7 +77,7 @@ impl Client {
     pub async fn call(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Reply<'_>, Error> {
         let cookie = self.send(method, args)?;
         loop {
-            match self.next().await? {
+            match self.next(unwatched).await? {
                 Some(answer) if answer.cookie == cookie => return Ok(self.session.reply(answer)),
                 Some(_) => {}
                 None => return Err(Error::NoReply),
@@ -99,11 +99,26 @@ impl Client {
     /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that did not come. What
     /// came before has been returned before.
     pub async fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
-        let answer = self.next().await?;
+        self.receive_watched(unwatched).await
+    }
+
+    /// [`receive`](Self::receive), for callers with many connections, whose replies together may take too much memory:
+    /// before it waits, `watch` is told how many bytes this one [has](Session::memory).
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive), and that of `watch`.
+    pub async fn receive_watched(
+        &mut self,
+        watch: impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<Option<Reply<'_>>, Error> {
+        let answer = self.next(watch).await?;
         Ok(answer.map(|answer| self.session.reply(answer)))
     }
 
-    async fn next(&mut self) -> Result<Option<Answer>, Error> {
+    async fn next(
+        &mut self,
+        mut watch: impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<Option<Answer>, Error> {
         loop {
             if let Some(answer) = self.session.advance()? {
                 return Ok(Some(answer));
@@ -111,6 +126,7 @@ impl Client {
             if self.session.awaiting() == 0 {
                 return Ok(None);
             }
+            watch(self.session.memory())?;
             // A peer that is always ready would never let the timeout be looked at.
             if Instant::now() >= self.deadline {
                 return Err(transport::timed_out(&self.session).into());
@@ -312,6 +328,10 @@ fn connect_unix(path: &Path) -> io::Result<net::UnixStream> {
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket.into())
+}
+
+fn unwatched(_: usize) -> io::Result<()> {
+    Ok(())
 }
 
 async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {

@@ -34,6 +34,11 @@ impl Nodes {
         decoded
     }
 
+    /// How many bytes of memory it has, whether or not it needs them now.
+    pub fn memory(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+    }
+
     /// The records of the body that was decoded last, which has to be given again.
     pub fn members<'a>(&'a self, body: &'a [u8]) -> Members<'a> {
         Members::new(body, &self.nodes)
