@@ -1,6 +1,7 @@
 //! The exporter of one Kamailio: what it remembers from scrape to scrape, and how requests share a run.
 
 use crate::allow::AllowList;
+use crate::budget::Budget;
 use crate::catalogue::catalogue;
 use crate::collectors::ALL;
 use crate::collectors::own::SET_INFO;
@@ -33,6 +34,7 @@ pub struct Exporter {
     settings: Arc<Settings>,
     counters: Counters,
     runs: Runs<Arc<Selection>, Arc<Scrape>>,
+    budget: Arc<Budget>,
     memory: Mutex<Memory>,
 }
 
@@ -64,21 +66,33 @@ struct Same {
 impl Exporter {
     /// An exporter that has not scraped yet.
     pub fn new(target: Target, settings: Arc<Settings>) -> Arc<Self> {
-        Self::within(None, target, settings)
+        Self::within(None, target, settings, Budget::new())
     }
 
-    /// The same, for a target that somebody else has chosen: only what is allowed is connected to.
-    pub fn of_allowed(allow: Arc<AllowList>, target: Target, settings: Arc<Settings>) -> Arc<Self> {
-        Self::within(Some(allow), target, settings)
+    /// The same, for a target that somebody else has chosen: only what is allowed is connected to, and memory is shared
+    /// with the others.
+    pub fn of_allowed(
+        allow: Arc<AllowList>,
+        target: Target,
+        settings: Arc<Settings>,
+        budget: Arc<Budget>,
+    ) -> Arc<Self> {
+        Self::within(Some(allow), target, settings, budget)
     }
 
-    fn within(allow: Option<Arc<AllowList>>, target: Target, settings: Arc<Settings>) -> Arc<Self> {
+    fn within(
+        allow: Option<Arc<AllowList>>,
+        target: Target,
+        settings: Arc<Settings>,
+        budget: Arc<Budget>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             target,
             allow,
             settings,
             counters: Counters::default(),
             runs: Runs::default(),
+            budget,
             memory: Mutex::default(),
         })
     }
@@ -114,6 +128,7 @@ impl Exporter {
             selection: &selection,
             limit: self.settings.max_series,
             deadline,
+            budget: &self.budget,
         };
         let mut scrape = scrape::run(job, known).await;
         if same.is_some_and(|same| scrape.up_since.is_some() && same.up_since != scrape.up_since) {

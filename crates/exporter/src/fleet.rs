@@ -1,6 +1,7 @@
 //! Exporters of Kamailios that those who ask choose, one for each.
 
 use crate::allow::AllowList;
+use crate::budget::Budget;
 use crate::exporter::{Exporter, Settings};
 use crate::selection::Selection;
 use kamailio_binrpc::Target;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Fleet {
     allow: Arc<AllowList>,
     settings: Arc<Settings>,
+    budget: Arc<Budget>,
     remembered: Mutex<Remembered>,
 }
 
@@ -33,7 +35,12 @@ impl Fleet {
     pub fn new(allow: AllowList, settings: &Settings) -> Self {
         let selection = Arc::new(Selection::clone(&settings.selection).without_page());
         let settings = Settings { selection, ..settings.clone() };
-        Self { allow: Arc::new(allow), settings: Arc::new(settings), remembered: Mutex::default() }
+        Self {
+            allow: Arc::new(allow),
+            settings: Arc::new(settings),
+            budget: Budget::new(),
+            remembered: Mutex::default(),
+        }
     }
 
     /// The exporter of a target; `None` if no rule is for it.
@@ -50,7 +57,12 @@ impl Fleet {
             return Some(used.exporter.clone());
         }
         remembered.make_room();
-        let exporter = Exporter::of_allowed(self.allow.clone(), target.clone(), self.settings.clone());
+        let exporter = Exporter::of_allowed(
+            self.allow.clone(),
+            target.clone(),
+            self.settings.clone(),
+            self.budget.clone(),
+        );
         let used = Used { exporter: exporter.clone(), last };
         remembered.exporters.insert(target.clone(), used);
         Some(exporter)

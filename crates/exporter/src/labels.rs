@@ -82,6 +82,11 @@ impl LabelTexts {
         self.text.len()
     }
 
+    /// About how many bytes of memory they have.
+    pub fn memory(&self) -> usize {
+        self.text.len() + self.written.capacity() * size_of::<(u64, Labels)>()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()

@@ -184,6 +184,11 @@ impl Samples {
         (MAX_SIZE - self.room).saturating_sub(self.labels.len())
     }
 
+    /// About how many bytes of memory they have: those with labels of their own, which is what there can be many of.
+    pub fn memory(&self) -> usize {
+        self.samples.len() * size_of::<Sample>() + self.labels.memory()
+    }
+
     /// How many samples there are.
     pub fn len(&self) -> usize {
         self.samples.len()

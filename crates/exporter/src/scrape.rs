@@ -1,6 +1,7 @@
 //! One scrape: one connection, one write with all calls, replies mapped as they come, closed after.
 
 use crate::allow::AllowList;
+use crate::budget::{Budget, Share};
 use crate::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
 use crate::exposition::Bodies;
@@ -34,6 +35,8 @@ pub struct Scrape {
     pub up_since: Option<Vec<u8>>,
     /// What was made of it for the requests that share it.
     pub bodies: Bodies,
+    /// The memory that it has of what there is for all.
+    pub share: Share,
 }
 
 /// What scrapes have learned of a server.
@@ -81,6 +84,8 @@ pub struct Job<'a> {
     pub limit: usize,
     /// When to stop, and be content with what has arrived.
     pub deadline: Instant,
+    /// The memory that there is for this scrape and others.
+    pub budget: &'a Arc<Budget>,
 }
 
 /// Scrapes a Kamailio. A server of which nothing is `known` is asked first what it has.
@@ -94,11 +99,14 @@ pub async fn run(job: Job<'_>, known: Known) -> Scrape {
             known,
             up_since: None,
             bodies: Bodies::default(),
+            share: job.budget.share(),
         },
         mark: Instant::now(),
     };
     // What others serve does not depend on Kamailio's answer, so both are asked at once.
     let (exchanged, page) = tokio::join!(run.exchange(job), fetch(job.selection.page(), job.deadline));
+    // Less than with the connection, whose memory has been given back: if there is not even so much, it keeps what it has.
+    let _ = run.scrape.share.set(run.scrape.samples.memory());
     if let Err(error) = exchanged {
         run.fail_rest(job.selection, &error);
         run.scrape.error = Some(error);
@@ -187,7 +195,9 @@ impl Run {
         self.mark = Instant::now();
         let mut pending = Pending { calls: calls.into_iter() };
         loop {
-            match client.receive().await {
+            let Scrape { samples, share, .. } = &mut self.scrape;
+            let samples = samples.memory();
+            match client.receive_watched(|session| share.set(session + samples)).await {
                 Ok(None) => {
                     // To close wakes Kamailio, and who waits for the answer need not wait for that.
                     tokio::spawn(async { drop(client) });
@@ -222,7 +232,8 @@ impl Run {
             let arguments: Vec<_> = question.arguments().into_iter().map(Arg::from).collect();
             asked.push((client.send(question.method(), &arguments)?, question));
         }
-        while let Some(reply) = client.receive().await? {
+        let share = &mut self.scrape.share;
+        while let Some(reply) = client.receive_watched(|session| share.set(session)).await? {
             let records = reply.records();
             self.scrape.answered |= is_answer(&records);
             let question =

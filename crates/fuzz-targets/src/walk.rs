@@ -3,6 +3,7 @@
 use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
+use kamailio_exporter::budget::Share;
 use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collector::Call;
 use kamailio_exporter::collectors::ALL;
@@ -27,6 +28,7 @@ pub fn walk(input: &[u8]) {
     let limit = [3, 40, 10_000, 1_000_000][usize::from(mode >> 6)];
     let mut served = Served {
         scrape: Scrape {
+            share: Share::default(),
             bodies: Bodies::default(),
             samples: Samples::of_a_scrape(limit),
             outcomes: Vec::new(),

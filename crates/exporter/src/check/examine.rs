@@ -3,6 +3,7 @@
 use super::access::User;
 use super::report::{Examined, Measured, Report, Server, Socket};
 use super::room::Room;
+use crate::budget::Budget;
 use crate::collector::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::diagnosis::{self, State};
@@ -31,6 +32,7 @@ pub(super) async fn examine(
         selection: &settings.selection,
         limit: settings.max_series,
         deadline: start + timeout,
+        budget: &Budget::new(),
     };
     let scrape = scrape::run(job, Known::default()).await;
     let foreign: usize = scrape.samples.foreign.families().iter().map(|family| family.samples.len()).sum();

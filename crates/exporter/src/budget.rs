@@ -1,0 +1,119 @@
+//! Memory for the scrapes that are under way at the same time.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The memory that scrapes have together, beyond the little that each may always have. One may have as much of it as it
+/// leaves to the others, so that those that take what they can get leave something to those that need less.
+#[derive(Debug)]
+pub struct Budget {
+    left: Mutex<usize>,
+}
+
+/// What one scrape has of it, given back when it is dropped.
+#[derive(Debug, Default)]
+pub struct Share {
+    /// None for one that is alone in the program.
+    budget: Option<Arc<Budget>>,
+    taken: usize,
+}
+
+impl Budget {
+    /// One of which nothing is taken.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { left: Mutex::new(TOGETHER) })
+    }
+
+    /// A share, of nothing yet.
+    pub fn share(self: &Arc<Self>) -> Share {
+        Share { budget: Some(self.clone()), taken: 0 }
+    }
+
+    /// No code that holds the lock can panic.
+    fn left(&self) -> MutexGuard<'_, usize> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// The scrape has so many bytes now: more or fewer than before.
+    ///
+    /// # Errors
+    /// A sentence. The share is as it was.
+    pub fn set(&mut self, bytes: usize) -> io::Result<()> {
+        let Some(budget) = &self.budget else { return Ok(()) };
+        let wanted = bytes.saturating_sub(ALWAYS);
+        if wanted == self.taken {
+            return Ok(());
+        }
+        let mut left = budget.left();
+        let others = (*left + self.taken).saturating_sub(wanted);
+        if wanted > self.taken && wanted > others {
+            let left = *left;
+            let sentence = format!(
+                "it takes {bytes} bytes of memory, and all scrapes under way have {TOGETHER} bytes, of which {left} are \
+                 left: one may have as many as it leaves to the others"
+            );
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, sentence));
+        }
+        (*left, self.taken) = (others, wanted);
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget {
+            *budget.left() += self.taken;
+        }
+    }
+}
+
+/// Of all scrapes, in bytes. One that is alone may have half of it: a reply of the largest size (8 MiB), the most values
+/// (6 MiB), and some samples.
+const TOGETHER: usize = 32 << 20;
+/// Of each without asking: twice as much as a Kamailio without long lists needs, so that none of these fails for others.
+const ALWAYS: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_may_have_as_much_as_it_leaves_to_the_others() {
+        let budget = Budget::new();
+        let mut greedy: Vec<_> = (0..4).map(|_| budget.share()).collect();
+        for (share, part) in greedy.iter_mut().zip([2, 4, 8, 16]) {
+            let most = TOGETHER / part;
+            let sentence = share.set(ALWAYS + most + 1).unwrap_err().to_string();
+            assert!(sentence.starts_with(&format!("it takes {} bytes", ALWAYS + most + 1)), "{sentence}");
+            share.set(ALWAYS + most).unwrap();
+        }
+        let mut modest = budget.share();
+        modest.set(ALWAYS).unwrap();
+        modest.set(ALWAYS + TOGETHER / 32).unwrap();
+        assert_eq!(*budget.left(), TOGETHER / 32);
+        greedy.clear();
+        modest.set(ALWAYS + TOGETHER / 2).unwrap();
+        drop(modest);
+        assert_eq!(*budget.left(), TOGETHER);
+    }
+
+    #[test]
+    fn less_is_always_possible_and_so_is_a_little() {
+        let budget = Budget::new();
+        let mut shares: Vec<_> = (0..60).map(|_| budget.share()).collect();
+        for share in &mut shares {
+            for step in (0..24).rev() {
+                while share.set(ALWAYS + share.taken + (1 << step)).is_ok() {}
+            }
+        }
+        let mut modest = budget.share();
+        modest.set(ALWAYS).unwrap();
+        for share in &mut shares {
+            share.set(ALWAYS + share.taken / 2).unwrap();
+        }
+        drop((shares, modest));
+        assert_eq!(*budget.left(), TOGETHER);
+    }
+}
