@@ -206,7 +206,7 @@ impl Exporter {
                     collector,
                     dropped,
                     limit = self.settings.max_series,
-                    "a family has more samples than its limit, or all of them have more than 8 MiB"
+                    "a family has more samples than its limit, or all of them have more than 9 MiB"
                 );
             }
             logged.over_limit = dropped > 0;

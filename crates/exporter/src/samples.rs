@@ -227,9 +227,10 @@ impl Chain {
     }
 }
 
-/// Bytes of the labels of a scrape and of its exposition together, about twice what 5,000 destinations take. It bounds
-/// what a Kamailio can make of the exporter's memory, with however many replies.
-const MAX_SIZE: usize = 8 << 20;
+/// Bytes of the labels of a scrape and of its exposition together: 5,000 destinations with addresses for hosts, and weights,
+/// loads and latencies. It bounds what a Kamailio can make of the exporter's memory, with however many replies: with more,
+/// a page would be a reason for more than 32 MiB.
+const MAX_SIZE: usize = 9 << 20;
 /// Of a line of the exposition: the name and the value. A sample takes as much in memory.
 const LINE: usize = 64;
 /// How many samples a scrape brings as a rule: room for them from the start.

@@ -77,7 +77,7 @@ pub const DUPLICATE_ROWS: Family = family(
 pub const DROPPED_SAMPLES: Family = family(
     Kind::Counter,
     "kamailio_exporter_dropped_samples",
-    "Samples that were left out because their family has as many as --collector.max-series allows, or all together 8 MiB.",
+    "Samples that were left out because their family has as many as --collector.max-series allows, or all together 9 MiB.",
 );
 /// The names that the operator gives to dispatcher sets.
 pub const SET_INFO: Family = family(

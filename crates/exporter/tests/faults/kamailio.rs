@@ -404,7 +404,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             STREAMS,
             EVERYTHING,
-            "more samples than its limit, or all of them have more than 8 MiB",
+            "more samples than its limit, or all of them have more than 9 MiB",
         )],
         shows: &["kamailio_dispatcher_list_target{setid=\"1\",uri=\"sip:b\",flags=\"AP\"} 1"],
         ..Fault::NEW
@@ -426,7 +426,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             STREAMS,
             EVERYTHING,
-            "more samples than its limit, or all of them have more than 8 MiB",
+            "more samples than its limit, or all of them have more than 9 MiB",
         )],
         ..Fault::NEW
     },
