@@ -17,6 +17,8 @@ mod kamailio;
 mod kindness;
 /// The faults of the table over their transports, all at the same time.
 mod matrix;
+/// Many scrapes at once, and large ones.
+mod memory;
 /// Replies as no Kamailio writes them.
 mod packets;
 /// Descriptors, memory, logs, clocks.
