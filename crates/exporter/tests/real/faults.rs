@@ -1,6 +1,7 @@
 use crate::support::{Answer, Exporter, eventually, samples};
 use rustix::process::{Pid, Signal};
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -97,7 +98,6 @@ impl Foreign {
     }
 
     fn up(&self) -> f64 {
-        use std::io::Write as _;
         let mut stream = std::os::unix::net::UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -122,6 +122,11 @@ impl Drop for Foreign {
     }
 }
 
+/// Past what captures the output of tests: what was not tried shows although nothing failed.
+fn say(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}
+
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -129,7 +134,7 @@ fn is_root() -> bool {
 #[test]
 fn the_socket_belongs_to_somebody_else_after_a_restart() {
     if !is_root() {
-        eprintln!("NOT ROOT: the socket of another owner is not tried");
+        say("NOT ROOT: the socket of another owner is not tried");
         return;
     }
     let with = |mode: &str| Kamailio::builder().config(&format!("modparam(\"ctl\", \"mode\", {mode})"));
@@ -209,9 +214,7 @@ fn run(program: &str, arguments: &str) -> bool {
 #[test]
 fn the_network_is_slow_and_is_cut() {
     let Some(network) = Network::new() else {
-        eprintln!(
-            "NO NETWORK NAMESPACES HERE (they need root and iproute2): a fake is slow and silent instead"
-        );
+        say("NO NETWORK NAMESPACES HERE (they need root and iproute2): a fake is slow and silent instead");
         return a_fake_is_slow_and_silent();
     };
     let (tcp, udp) = (format!("tcp:{}:25049", network.ours), format!("udp:{}:25049", network.ours));
@@ -229,7 +232,7 @@ fn the_network_is_slow_and_is_cut() {
             assert_eq!(exporter.up(), 1.0, "{uri}: {}", exporter.log());
             network.delay_no_more();
         } else {
-            eprintln!("NO NETEM HERE (a module of the kernel): a fake is slow instead of the network");
+            say("NO NETEM HERE (a module of the kernel): a fake is slow instead of the network");
             a_fake_is_slow_and_silent();
         }
         network.link("down");
@@ -237,6 +240,29 @@ fn the_network_is_slow_and_is_cut() {
         assert_eq!(exporter.log().matches("scrape failed").count(), 1, "{}", exporter.log());
         network.link("up");
         exporter.comes_back();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let scraper = scope.spawn(|| {
+                let (mut good, mut bad) = (0, 0);
+                while !over.load(Ordering::Relaxed) {
+                    if exporter.up() == 1.0 { good += 1 } else { bad += 1 }
+                }
+                (good, bad)
+            });
+            for _ in 0..2 {
+                thread::sleep(Duration::from_millis(300));
+                network.link("down");
+                // Longer than the timeout of a scrape that is under way, so that one sees nothing else.
+                thread::sleep(Duration::from_secs(5));
+                network.link("up");
+                exporter.comes_back();
+            }
+            over.store(true, Ordering::Relaxed);
+            let (good, bad) = scraper.join().unwrap();
+            assert!(good > 0 && bad > 0, "{uri}: {good} with the cable, {bad} without");
+        });
+        exporter.comes_back();
+        assert!(!exporter.log().contains("panicked"), "{}", exporter.log());
     }
     drop(kamailio);
 }
