@@ -133,8 +133,6 @@ impl Exporter {
         let mut scrape = scrape::run(job, known).await;
         if same.is_some_and(|same| scrape.up_since.is_some() && same.up_since != scrape.up_since) {
             tracing::info!(target = %self.target, "Kamailio was restarted");
-            // The connection that has told it is closed first.
-            tokio::task::yield_now().await;
             scrape = scrape::run(job, Known::default()).await;
         }
         if scrape.answered {

@@ -198,11 +198,7 @@ impl Run {
             let Scrape { samples, share, .. } = &mut self.scrape;
             let samples = samples.memory();
             match client.receive_watched(|session| share.set(session + samples)).await {
-                Ok(None) => {
-                    // To close wakes Kamailio, and who waits for the answer need not wait for that.
-                    tokio::spawn(async { drop(client) });
-                    return Ok(());
-                }
+                Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
                         self.take(call, plan.more, &reply, &inventory);
