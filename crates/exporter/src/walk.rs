@@ -61,8 +61,12 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
         }
         if !table.tell_apart.is_empty() {
             walk.equals = Equals::default();
-            walk.each_row(table, records, |walk, row| walk.count(table, row));
-            if walk.equals.same.len() < walk.equals.rows.len() {
+            walk.each_row(table, records, |walk, row| {
+                let labels = walk.table_labels(table, row);
+                walk.equals.add(labels);
+            });
+            if walk.equals.repeat {
+                walk.equals.count();
                 walk.each_row(table, records, |walk, row| walk.count_more(table, row));
             }
             walk.equals.next = 0;
@@ -96,6 +100,8 @@ struct Equals {
     rows: Vec<Labels>,
     /// The next row.
     next: usize,
+    /// Whether there was a row with labels that were not new. As a rule there is none, and nothing to count.
+    repeat: bool,
     /// How many rows have these labels.
     same: HashMap<Labels, usize>,
     /// How many of those with equal labels have these when more are added, and how many of them have been served.
@@ -135,12 +141,6 @@ impl<'r> Walk<'_, 'r> {
             }
         }
         self.around = outside;
-    }
-
-    fn count(&mut self, table: &Table, row: Value<'r>) {
-        let labels = self.table_labels(table, row);
-        self.equals.rows.push(labels);
-        *self.equals.same.entry(labels).or_default() += 1;
     }
 
     fn count_more(&mut self, table: &Table, row: Value<'r>) {
@@ -330,6 +330,17 @@ impl<'r> Walk<'_, 'r> {
 }
 
 impl Equals {
+    fn add(&mut self, labels: Labels) {
+        self.repeat |= self.rows.last().is_some_and(|last| !labels.is_later_than(*last));
+        self.rows.push(labels);
+    }
+
+    fn count(&mut self) {
+        for labels in &self.rows {
+            *self.same.entry(*labels).or_default() += 1;
+        }
+    }
+
     /// The labels of the next row, and whether others have them, too.
     fn next(&mut self) -> (Labels, bool) {
         let labels = self.rows.get(self.next).copied().unwrap_or(Labels::NONE);
