@@ -4,6 +4,7 @@ use crate::foreign::{ForeignFamilies, ForeignSample};
 use crate::labels::{self, LabelTexts, Labels};
 use crate::metric::{FamilyId, Number, Pushed};
 use hashbrown::HashSet;
+use std::num::NonZeroU32;
 
 /// The samples of one scrape, by family, in the order of their arrival, without duplicates.
 pub struct Samples {
@@ -22,12 +23,22 @@ pub struct Samples {
     pub foreign: ForeignFamilies,
 }
 
-/// A sample: its labels as they are written, its value, and the place of its family's next one.
+/// A sample: its labels as they are written, its value, and the place of its family's next one, which is never the first
+/// of all.
 #[derive(Clone, Copy)]
 struct Sample {
     labels: Labels,
-    value: Number,
-    next: Option<usize>,
+    /// Of the value; with its kind beside it, a third of the memory is saved.
+    bits: u64,
+    kind: NumberKind,
+    next: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy)]
+enum NumberKind {
+    Unsigned,
+    Signed,
+    Float,
 }
 
 /// A family's samples: the places of the first and the last, how many there are, and which labels they have.
@@ -90,14 +101,14 @@ impl Samples {
                 if chain.len >= self.limit || size > self.room {
                     return Pushed::OverLimit;
                 }
-                self.samples[chain.last].next = Some(place);
+                self.samples[chain.last].next = u32::try_from(place).ok().and_then(NonZeroU32::new);
                 chain.add(labels, place);
             }
             None if self.limit == 0 || size > self.room => return Pushed::OverLimit,
             None => self.begin(family, labels, place),
         }
         self.room -= size;
-        self.samples.push(Sample { labels, value, next: None });
+        self.samples.push(Sample::new(labels, value));
         Pushed::Added
     }
 
@@ -174,8 +185,8 @@ impl Samples {
         let mut next = self.place(family).and_then(|place| self.chains.get(place)).map(|chain| chain.first);
         std::iter::from_fn(move || {
             let sample = self.samples.get(next?)?;
-            next = sample.next;
-            Some((self.labels.text(sample.labels), sample.value))
+            next = sample.next();
+            Some((self.labels.text(sample.labels), sample.value()))
         })
     }
 
@@ -200,6 +211,29 @@ impl Samples {
     }
 }
 
+impl Sample {
+    fn new(labels: Labels, value: Number) -> Self {
+        let (kind, bits) = match value {
+            Number::Unsigned(number) => (NumberKind::Unsigned, number),
+            Number::Signed(number) => (NumberKind::Signed, number as u64),
+            Number::Float(number) => (NumberKind::Float, number.to_bits()),
+        };
+        Self { labels, bits, kind, next: None }
+    }
+
+    fn value(&self) -> Number {
+        match self.kind {
+            NumberKind::Unsigned => Number::Unsigned(self.bits),
+            NumberKind::Signed => Number::Signed(self.bits as i64),
+            NumberKind::Float => Number::Float(f64::from_bits(self.bits)),
+        }
+    }
+
+    fn next(&self) -> Option<usize> {
+        self.next.map(|place| place.get() as usize)
+    }
+}
+
 impl Chain {
     fn has(&mut self, labels: Labels, samples: &[Sample]) -> bool {
         if self.all.is_none() {
@@ -211,7 +245,7 @@ impl Chain {
             }
         }
         let place = |place: usize| samples.get(place);
-        let chain = || std::iter::successors(place(self.first), |sample| place(sample.next?));
+        let chain = || std::iter::successors(place(self.first), |sample| place(sample.next()?));
         self.all
             .get_or_insert_with(|| Box::new(chain().map(|sample| sample.labels).collect()))
             .contains(&labels)
