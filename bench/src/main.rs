@@ -77,31 +77,31 @@ fn main() {
 /// p50 and CPU of a scrape, of the floor, of us and of the others in turns; and what it costs Kamailio.
 fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant], rounds: usize) {
     let ctl = ctl_process(kamailio);
-    let mut floors = Vec::new();
-    let mut floor_ctl = Vec::new();
+    let mut floors: [Vec<f64>; 3] = Default::default();
     for (what, headers, goal, cpu_goal) in
         [("text", "", "<= 1.3", "<= 120"), ("OpenMetrics, gzip", AS_PROMETHEUS, "<= 1.7", "<= 250")]
     {
         let mut results: Vec<[Vec<f64>; 3]> = contestants.iter().map(|_| Default::default()).collect();
         for _ in 0..rounds {
-            let (seconds, _, kamailios) = measure(ctl, ctl, || {
+            let measured = measure(std::process::id(), ctl, || {
                 floor.scrape();
             });
-            floors.push(seconds);
-            floor_ctl.push(kamailios);
+            push(&mut floors, measured);
             for (contestant, result) in contestants.iter().zip(&mut results) {
                 let mut http = Http::connect(&contestant.exporter.address, headers).expect("it listens");
                 let measured = measure(contestant.exporter.pid(), ctl, || {
                     http.get();
                 });
-                for (all, one) in result.iter_mut().zip([measured.0, measured.1, measured.2]) {
-                    all.push(one);
-                }
+                push(result, measured);
             }
         }
-        let base = median(&mut floors);
-        let base_ctl = median(&mut floor_ctl);
-        println!("  the floor: p50 {:.0} us, {:.0} us of ctl's CPU", base * 1e6, base_ctl * 1e6);
+        let [base, base_cpu, base_ctl] = floors.each_mut().map(|all| median(all));
+        println!(
+            "  the floor: p50 {:.0} us, {:.0} us of CPU, {:.0} us of ctl's",
+            base * 1e6,
+            base_cpu * 1e6,
+            base_ctl * 1e6
+        );
         let medians: Vec<[f64; 3]> =
             results.iter_mut().map(|result| result.each_mut().map(|all| median(all))).collect();
         row(&format!("p50, {what}, us"), medians.iter().map(|m| format!("{:.0}", m[0] * 1e6)), "");
@@ -168,7 +168,7 @@ fn large_list(contestants: &[Contestant]) {
     let costs = contestants.iter().map(|contestant| {
         let exporter = Exporter::start(&contestant.binary, &fake.unix(), "dispatcher.list", "all");
         let mut http = Http::connect(&exporter.address, "").expect("it listens");
-        let (_, seconds, _) = measure(exporter.pid(), exporter.pid(), || {
+        let [_, seconds, _] = measure(exporter.pid(), exporter.pid(), || {
             http.get();
         });
         format!("{:.0}", seconds * 1e6)
@@ -177,7 +177,7 @@ fn large_list(contestants: &[Contestant]) {
 }
 
 /// Scrapes for a while: the median of the time of one, and what one costs either process.
-fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> (f64, f64, f64) {
+fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> [f64; 3] {
     (0..20).for_each(|_| scrape());
     let before = (cpu(process), cpu(ctl));
     let mut times = Vec::new();
@@ -186,7 +186,11 @@ fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> (f64, f64, f64) 
         times.push(seconds(&mut scrape));
     }
     let count = times.len() as f64;
-    (median(&mut times), (cpu(process) - before.0) / count, (cpu(ctl) - before.1) / count)
+    [median(&mut times), (cpu(process) - before.0) / count, (cpu(ctl) - before.1) / count]
+}
+
+fn push(rounds: &mut [Vec<f64>; 3], round: [f64; 3]) {
+    rounds.iter_mut().zip(round).for_each(|(all, one)| all.push(one));
 }
 
 fn seconds(work: impl FnOnce()) -> f64 {
