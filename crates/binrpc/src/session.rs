@@ -13,7 +13,7 @@ use std::ops::Range;
 /// A driver repeats three steps: [`poll`](Self::poll) until there is no reply; write what is
 /// [`outgoing`](Self::outgoing); read into [`spare`](Self::spare). It must read whenever there is something to be read,
 /// for Kamailio waits only 10 ms for it. Each call has exactly one reply, unless the connection is lost first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     next: u32,
     calls_at_once: usize,

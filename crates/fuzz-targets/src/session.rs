@@ -12,9 +12,11 @@ pub fn session(input: &[u8]) {
     let (pieces, script) = input.split_at(input.len().min(PIECES));
     let events = events(script);
     for datagram in [false, true] {
-        let whole = Run::new(datagram).play(&events, |rest| rest);
+        // Cookies are random, and where packets are out of step they are read as anything: both runs have the same.
+        let run = Run::new(datagram);
+        let whole = run.clone().play(&events, |rest| rest);
         let mut pieces = pieces.iter().cycle();
-        let cut = Run::new(datagram).play(&events, |rest| match pieces.next() {
+        let cut = run.play(&events, |rest| match pieces.next() {
             // Pieces of a byte, of a header, of a datagram.
             Some(len) if len % 4 == 0 => rest.min(1 + usize::from(len / 4 % 8)),
             Some(len) => rest.min(1 + usize::from(*len) * 40),
@@ -60,6 +62,7 @@ fn events(script: &[u8]) -> Vec<Event<'_>> {
 /// What came of the calls, by their number, in order; and the error that ended the session.
 type Outcome = (Vec<(usize, String)>, Option<DecodeError>);
 
+#[derive(Clone)]
 struct Run {
     session: Session,
     datagram: bool,
@@ -72,7 +75,7 @@ struct Run {
 }
 
 impl Run {
-    /// A session with a first call. All its cookies have four bytes, so that requests are as long in every run.
+    /// A session with a first call. All its cookies have four bytes, as those of the packets have.
     fn new(datagram: bool) -> Self {
         loop {
             let session = if datagram { Session::datagram() } else { Session::stream() };

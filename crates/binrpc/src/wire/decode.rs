@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 
 /// The flat table of the values in a body: one entry for each value, a member's name in the entry of its value.
 /// It keeps its memory from one body to the next.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Nodes {
     nodes: Vec<Node>,
 }
