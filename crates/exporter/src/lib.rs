@@ -5,6 +5,7 @@
 //! ([`walk`], [`samples`]); the [`exposition`] writes them, with what the exporter knows of itself ([`self_metrics`]).
 
 pub mod allow;
+mod bucket;
 pub mod budget;
 pub mod build_info;
 pub mod call;

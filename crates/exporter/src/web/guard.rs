@@ -1,10 +1,10 @@
 //! What stands before every page: the web configuration.
 
 use super::auth::{Authenticator, Verdict};
-use super::bucket::Bucket;
 use super::client::Client;
 use super::reload::{Active, WebFile};
 use super::{Answer, text};
+use crate::bucket::Bucket;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::sync::Arc;

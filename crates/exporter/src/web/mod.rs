@@ -1,7 +1,6 @@
 //! The HTTP side: what comes in where, who may ask, and which path answers what.
 
 mod auth;
-mod bucket;
 mod client;
 mod client_auth;
 mod config;

@@ -1,7 +1,7 @@
 //! The page of whatever Kamailio the request names, for one exporter in front of many.
 
-use super::bucket::Bucket;
 use crate::allow::AllowList;
+use crate::bucket::Bucket;
 use crate::exporter::{Exporter, Settings};
 use crate::fleet::Fleet;
 use hyper::StatusCode;

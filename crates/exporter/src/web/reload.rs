@@ -1,9 +1,9 @@
 //! The web configuration that is in force: the file is looked at again whenever it has changed, and the last good one
 //! stays until there is a better one.
 
-use super::bucket::Bucket;
 use super::config::{ClientAuth, WebConfig};
 use super::tls;
+use crate::bucket::Bucket;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

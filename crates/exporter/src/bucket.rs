@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Full at the start.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     interval: Duration,
     burst: u32,
     level: Mutex<(f64, Instant)>,
@@ -13,12 +13,12 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// With a burst of 0 nothing ever comes out, as in the other exporters.
-    pub(super) fn new(interval: Duration, burst: u32) -> Self {
+    pub(crate) fn new(interval: Duration, burst: u32) -> Self {
         Self { interval, burst, level: Mutex::new((f64::from(burst), Instant::now())) }
     }
 
     /// Takes a token, if there is one.
-    pub(super) fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         self.take_at(Instant::now())
     }
 
