@@ -12,7 +12,8 @@ use crate::scrape::{self, Job, Known, Scrape};
 use crate::selection::{Selection, names};
 use crate::self_metrics::Counters;
 use crate::shared::{Run, Runs};
-use kamailio_binrpc::Target;
+use kamailio_binrpc::{Error, Target};
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -132,6 +133,7 @@ impl Exporter {
         };
         let mut scrape = scrape::run(job, known).await;
         if same.is_some_and(|same| scrape.up_since.is_some() && same.up_since != scrape.up_since) {
+            lock(&self.memory).same = None;
             tracing::info!(target = %self.target, "Kamailio was restarted");
             scrape = scrape::run(job, Known::default()).await;
         }
@@ -154,6 +156,8 @@ impl Exporter {
         let same = if scrape.answered && scrape.up_since.is_some() && inventory.is_some() {
             let same = Same { known: scrape.known.clone(), selection, up_since: scrape.up_since.clone() };
             if self.allow.is_some() { same.in_little() } else { Some(same) }
+        } else if is_late(scrape) {
+            memory.same.clone()
         } else {
             None
         };
@@ -232,6 +236,12 @@ impl Same {
 /// Bytes of a target that somebody else has chosen: ten times as many as of a Kamailio with every module. Of one that
 /// has more, all is asked for at each scrape.
 const MOST_REMEMBERED: usize = 64 * 1024;
+
+/// Whether time ran out, which says nothing about Kamailio: it may be the client that had little. If it was restarted
+/// meanwhile, its uptime will tell.
+fn is_late(scrape: &Scrape) -> bool {
+    matches!(&scrape.error, Some(Error::Io(error)) if error.kind() == ErrorKind::TimedOut)
+}
 
 /// No code that holds one of these locks can panic and leave them half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -471,3 +471,20 @@ fn a_family_has_no_more_series_than_its_limit() {
     exporter.page();
     assert_eq!(exporter.log().matches("more samples than its limit").count(), 1, "{}", exporter.log());
 }
+
+/// Asks with too little time.
+fn hurry(exporter: &Exporter) {
+    let hurried = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "0.000001")]);
+    assert!(hurried.text().contains("\nkamailio_up 0\n"), "{}", hurried.text());
+}
+
+#[test]
+fn what_kamailio_has_is_not_forgotten_because_a_client_is_in_a_hurry() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    for _ in 0..5 {
+        assert!(exporter.page().contains("\nkamailio_up 1\n"));
+        hurry(&exporter);
+    }
+    assert_eq!(fake.count("system.listMethods"), 1);
+}
