@@ -1,6 +1,7 @@
 //! The exporter of one Kamailio: what it remembers from scrape to scrape, and how requests share a run.
 
 use crate::allow::AllowList;
+use crate::bucket::Bucket;
 use crate::budget::Budget;
 use crate::catalogue::catalogue;
 use crate::collectors::ALL;
@@ -8,14 +9,14 @@ use crate::collectors::own::SET_INFO;
 use crate::diagnosis;
 use crate::inventory::Inventory;
 use crate::metric::Number;
-use crate::scrape::{self, Job, Known, Scrape};
+use crate::scrape::{self, Job, Known, Outcome, Scrape};
 use crate::selection::{Selection, names};
 use crate::self_metrics::Counters;
 use crate::shared::{Run, Runs};
 use kamailio_binrpc::{Error, Target};
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a Kamailio is asked for, and how much of it is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +38,14 @@ pub struct Exporter {
     runs: Runs<Arc<Selection>, Arc<Scrape>>,
     budget: Arc<Budget>,
     memory: Mutex<Memory>,
+    /// Of lines in the log, which who asks can cause.
+    lines: Arc<Bucket>,
 }
 
 #[derive(Default)]
 struct Memory {
     same: Option<Same>,
-    /// Whether the last scrape came to asking for values; `None` before the first.
+    /// Whether scrapes come to asking for values, as the log has said; `None` before the first line.
     worked: Option<bool>,
     /// By collector, as in [`ALL`].
     logged: Vec<Logged>,
@@ -67,18 +70,20 @@ struct Same {
 impl Exporter {
     /// An exporter that has not scraped yet.
     pub fn new(target: Target, settings: Arc<Settings>) -> Arc<Self> {
-        Self::within(None, target, settings, Budget::new())
+        let lines = Bucket::new(LINES_INTERVAL, LINES_AT_ONCE);
+        Self::within(None, target, settings, Budget::new(), Arc::new(lines))
     }
 
-    /// The same, for a target that somebody else has chosen: only what is allowed is connected to, and memory is shared
-    /// with the others.
-    pub fn of_allowed(
+    /// The same, for a target that somebody else has chosen: only what is allowed is connected to, and all such
+    /// exporters share memory and the lines in the log.
+    pub(crate) fn of_allowed(
         allow: Arc<AllowList>,
         target: Target,
         settings: Arc<Settings>,
         budget: Arc<Budget>,
+        lines: Arc<Bucket>,
     ) -> Arc<Self> {
-        Self::within(Some(allow), target, settings, budget)
+        Self::within(Some(allow), target, settings, budget, lines)
     }
 
     fn within(
@@ -86,6 +91,7 @@ impl Exporter {
         target: Target,
         settings: Arc<Settings>,
         budget: Arc<Budget>,
+        lines: Arc<Bucket>,
     ) -> Arc<Self> {
         Arc::new(Self {
             target,
@@ -95,6 +101,7 @@ impl Exporter {
             runs: Runs::default(),
             budget,
             memory: Mutex::default(),
+            lines,
         })
     }
 
@@ -134,7 +141,9 @@ impl Exporter {
         let mut scrape = scrape::run(job, known).await;
         if same.is_some_and(|same| scrape.up_since.is_some() && same.up_since != scrape.up_since) {
             lock(&self.memory).same = None;
-            tracing::info!(target = %self.target, "Kamailio was restarted");
+            if self.lines.take() {
+                tracing::info!(target = %self.target, "Kamailio was restarted");
+            }
             scrape = scrape::run(job, Known::default()).await;
         }
         if scrape.answered {
@@ -149,69 +158,80 @@ impl Exporter {
         Arc::new(scrape)
     }
 
-    /// Keeps what the next scrape can use, and logs what has changed since the last one.
+    /// Keeps what the next scrape can use, and logs what has changed since the log was told last. A change that there
+    /// is no line left for is found again by the next scrape, so that the log ends with how it is.
     fn remember(&self, scrape: &Scrape, selection: Arc<Selection>) {
         let mut memory = lock(&self.memory);
         let inventory = scrape.known.inventory.as_deref();
-        let same = if scrape.answered && scrape.up_since.is_some() && inventory.is_some() {
+        if scrape.answered && scrape.up_since.is_some() && inventory.is_some() {
             let same = Same { known: scrape.known.clone(), selection, up_since: scrape.up_since.clone() };
-            if self.allow.is_some() { same.in_little() } else { Some(same) }
-        } else if is_late(scrape) {
-            memory.same.clone()
-        } else {
-            None
-        };
-        if memory.same.is_none() && same.is_some() {
-            let collectors = names(scrape.outcomes.iter().map(|outcome| &ALL[outcome.collector]));
-            tracing::info!(target = %self.target, collectors, "Kamailio answers");
-            if inventory.is_some_and(Inventory::is_cut) {
-                tracing::warn!(target = %self.target, "Kamailio has more names than the exporter takes: some are left out");
-            }
+            memory.same = if self.allow.is_some() { same.in_little() } else { Some(same) };
+        } else if !is_late(scrape) {
+            memory.same = None;
         }
-        memory.same = same;
         // Who broke off while it told what it has has answered, and nothing is known of its collectors.
         let worked = scrape.answered && inventory.is_some();
-        if memory.worked.replace(worked) != Some(worked) && !worked {
-            let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
-            let advice = scrape.error.as_ref().and_then(|error| diagnosis::advice(&self.target, error));
-            tracing::error!(target = %self.target, error, advice, "scrape failed");
-        }
-        if !worked {
-            return;
+        if memory.worked != Some(worked) && self.lines.take() {
+            memory.worked = Some(worked);
+            match inventory {
+                Some(inventory) if worked => self.tell_of_answer(scrape, inventory),
+                _ => self.tell_of_failure(scrape),
+            }
         }
         memory.logged.resize(ALL.len(), Logged::default());
-        for outcome in &scrape.outcomes {
-            let logged = &mut memory.logged[outcome.collector];
-            let (target, collector) = (&self.target, ALL[outcome.collector].name);
-            match &outcome.failure {
-                Some(error) if !logged.failed => {
-                    tracing::warn!(%target, collector, error, "collector failed")
-                }
-                None if logged.failed => tracing::info!(%target, collector, "collector works again"),
-                _ => {}
+        for outcome in scrape.outcomes.iter().filter(|_| worked) {
+            if let Some(logged) = memory.logged.get_mut(outcome.collector) {
+                self.tell_of_collector(outcome, logged);
             }
+        }
+    }
+
+    fn tell_of_answer(&self, scrape: &Scrape, inventory: &Inventory) {
+        let collectors = names(scrape.outcomes.iter().map(|outcome| &ALL[outcome.collector]));
+        tracing::info!(target = %self.target, collectors, "Kamailio answers");
+        if inventory.is_cut() {
+            tracing::warn!(target = %self.target, "Kamailio has more names than the exporter takes: some are left out");
+        }
+    }
+
+    fn tell_of_failure(&self, scrape: &Scrape) {
+        let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
+        let advice = scrape.error.as_ref().and_then(|error| diagnosis::advice(&self.target, error));
+        tracing::error!(target = %self.target, error, advice, "scrape failed");
+    }
+
+    fn tell_of_collector(&self, outcome: &Outcome, logged: &mut Logged) {
+        let (target, collector) = (&self.target, ALL[outcome.collector].name);
+        if outcome.failure.is_some() != logged.failed && self.lines.take() {
             logged.failed = outcome.failure.is_some();
-            let duplicates = outcome.findings.duplicates;
-            if duplicates > 0 && !logged.duplicates {
-                tracing::warn!(
-                    %target,
-                    collector,
-                    duplicates,
-                    "rows with the labels of an earlier one are left out"
-                );
+            match &outcome.failure {
+                Some(error) => tracing::warn!(%target, collector, error, "collector failed"),
+                None => tracing::info!(%target, collector, "collector works again"),
             }
-            logged.duplicates = duplicates > 0;
-            let dropped = outcome.findings.over_limit;
-            if dropped > 0 && !logged.over_limit {
-                tracing::warn!(
-                    %target,
-                    collector,
-                    dropped,
-                    limit = self.settings.max_series,
-                    "a family has more samples than its limit, or all of them have more than 9 MiB"
-                );
-            }
-            logged.over_limit = dropped > 0;
+        }
+        let begins = |has: bool, logged: &mut bool| {
+            let begins = has && !*logged && self.lines.take();
+            *logged = has && (*logged || begins);
+            begins
+        };
+        let duplicates = outcome.findings.duplicates;
+        if begins(duplicates > 0, &mut logged.duplicates) {
+            tracing::warn!(
+                %target,
+                collector,
+                duplicates,
+                "rows with the labels of an earlier one are left out"
+            );
+        }
+        let dropped = outcome.findings.over_limit;
+        if begins(dropped > 0, &mut logged.over_limit) {
+            tracing::warn!(
+                %target,
+                collector,
+                dropped,
+                limit = self.settings.max_series,
+                "a family has more samples than its limit, or all of them have more than 9 MiB"
+            );
         }
     }
 }
@@ -243,7 +263,48 @@ fn is_late(scrape: &Scrape) -> bool {
     matches!(&scrape.error, Some(Error::Io(error)) if error.kind() == ErrorKind::TimedOut)
 }
 
+/// All collectors can fail at once, and more than half of them work again; `once` has no second scrape to say the rest.
+const LINES_AT_ONCE: u32 = 100;
+/// One more each ten seconds: less often than most are scraped, and less than 2 MB a day.
+const LINES_INTERVAL: Duration = Duration::from_secs(10);
+
 /// No code that holds one of these locks can panic and leave them half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fake_kamailio::{Captures, Fake};
+
+    #[tokio::test]
+    async fn what_there_was_no_line_for_is_logged_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let target: Target = format!("unix:{}", folder.path().join("ctl").display()).parse().unwrap();
+        let selection = Arc::new(Selection::parse("auto").unwrap());
+        let settings = Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() };
+        let one_line = || Arc::new(Bucket::new(Duration::from_secs(3600), 1));
+        let mut exporter =
+            Exporter::within(None, target.clone(), Arc::new(settings), Budget::new(), one_line());
+        let scrape = |exporter: &Arc<Exporter>| {
+            exporter.scrape(selection.clone(), Instant::now() + Duration::from_secs(10))
+        };
+        assert!(!scrape(&exporter).await.answered);
+        assert_eq!(lock(&exporter.memory).worked, Some(false));
+        let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
+        assert!(scrape(&exporter).await.answered);
+        assert_eq!(lock(&exporter.memory).worked, Some(false), "no line was left");
+        Arc::get_mut(&mut exporter).unwrap().lines = one_line();
+        fake.skip("tm.stats");
+        assert!(scrape(&exporter).await.answered);
+        let said = |exporter: &Exporter| {
+            let memory = lock(&exporter.memory);
+            (memory.worked, memory.logged.iter().filter(|logged| logged.failed).count())
+        };
+        assert_eq!(said(&exporter), (Some(true), 0));
+        Arc::get_mut(&mut exporter).unwrap().lines = one_line();
+        assert!(scrape(&exporter).await.answered);
+        assert_eq!(said(&exporter), (Some(true), 1));
+    }
 }

@@ -1,12 +1,14 @@
 //! Exporters of Kamailios that those who ask choose, one for each.
 
 use crate::allow::AllowList;
+use crate::bucket::Bucket;
 use crate::budget::Budget;
 use crate::exporter::{Exporter, Settings};
 use crate::selection::Selection;
 use kamailio_binrpc::Target;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The exporters of the targets that were asked for last. Each remembers its Kamailio, counts for itself, and shares
 /// its runs.
@@ -15,6 +17,8 @@ pub struct Fleet {
     settings: Arc<Settings>,
     budget: Arc<Budget>,
     remembered: Mutex<Remembered>,
+    /// Of lines in the log about any of the targets.
+    lines: Arc<Bucket>,
 }
 
 #[derive(Default)]
@@ -35,11 +39,13 @@ impl Fleet {
     pub fn new(allow: AllowList, settings: &Settings) -> Self {
         let selection = Arc::new(Selection::clone(&settings.selection).without_page());
         let settings = Settings { selection, ..settings.clone() };
+        let lines = Bucket::new(Duration::from_secs(1), LINES_AT_ONCE);
         Self {
             allow: Arc::new(allow),
             settings: Arc::new(settings),
             budget: Budget::new(),
             remembered: Mutex::default(),
+            lines: Arc::new(lines),
         }
     }
 
@@ -57,12 +63,9 @@ impl Fleet {
             return Some(used.exporter.clone());
         }
         remembered.make_room();
-        let exporter = Exporter::of_allowed(
-            self.allow.clone(),
-            target.clone(),
-            self.settings.clone(),
-            self.budget.clone(),
-        );
+        let (allow, settings) = (self.allow.clone(), self.settings.clone());
+        let (budget, lines) = (self.budget.clone(), self.lines.clone());
+        let exporter = Exporter::of_allowed(allow, target.clone(), settings, budget, lines);
         let used = Used { exporter: exporter.clone(), last };
         remembered.exporters.insert(target.clone(), used);
         Some(exporter)
@@ -94,6 +97,9 @@ impl Remembered {
 
 /// What is remembered of a Kamailio takes some 6 KiB; twice as many as the largest fleet that was measured.
 const MAX_TARGETS: usize = 2000;
+/// And one more each second, of all targets together: whoever may probe can name as many that are down as the rules
+/// allow, and those that are forgotten are new the next time.
+const LINES_AT_ONCE: u32 = 100;
 
 #[cfg(test)]
 mod tests {

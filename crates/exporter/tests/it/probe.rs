@@ -293,3 +293,14 @@ fn hundreds_of_targets_leave_no_file_behind_and_little_memory() {
         now => Err(format!("{now} files are open, and were {files}")),
     });
 }
+
+#[test]
+fn many_targets_that_are_down_do_not_fill_the_log() {
+    let exporter = start(&["unix:/nonexistent/*"], &[]);
+    for number in 0..400 {
+        assert_eq!(probe(&exporter, &format!("unix:/nonexistent/{number}")).status, 200);
+    }
+    exporter.wait_for_log("scrape failed");
+    let lines = exporter.log().matches("scrape failed").count();
+    assert!((1..200).contains(&lines), "{lines} lines");
+}

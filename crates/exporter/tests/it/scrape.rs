@@ -488,3 +488,40 @@ fn what_kamailio_has_is_not_forgotten_because_a_client_is_in_a_hurry() {
     }
     assert_eq!(fake.count("system.listMethods"), 1);
 }
+
+#[test]
+fn clients_cannot_fill_the_log() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    for _ in 0..200 {
+        hurry(&exporter);
+        exporter.page();
+    }
+    exporter.wait_for_log("scrape failed");
+    let log = exporter.log();
+    let lines = log.matches("scrape failed").count() + log.matches("Kamailio answers").count();
+    assert!((2..150).contains(&lines), "{lines} lines");
+}
+
+#[test]
+fn working_and_failing_are_logged_in_turns() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    for _ in 0..3 {
+        let up = || (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
+        up();
+        // It answers, and does not say since when it runs.
+        fake.skip("core.uptime");
+        up();
+        fake.behave();
+        up();
+        fake.refuse(true);
+        (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0));
+        fake.refuse(false);
+    }
+    exporter.page();
+    exporter.wait_for_log("scrape failed");
+    let log = exporter.log();
+    let said = ["Kamailio answers", "scrape failed"].map(|message| log.matches(message).count());
+    assert_eq!(said, [4, 3], "{log}");
+}
