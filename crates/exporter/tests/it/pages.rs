@@ -98,6 +98,19 @@ fn a_custom_page_is_served_without_kamailio() {
 }
 
 #[test]
+fn why_a_custom_page_failed_is_logged_without_kamailio_too() {
+    let url = server("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url]);
+    for _ in 0..2 {
+        let page = exporter.page();
+        assert_eq!((samples(&page)["kamailio_up"], success(&page)), (0.0, 0.0));
+    }
+    exporter.wait_for_log("scrape failed");
+    exporter.wait_for_log("the answer is 404 Not Found");
+    assert_eq!(exporter.log().matches("collector failed").count(), 1, "{}", exporter.log());
+}
+
+#[test]
 fn rtpengines_page_has_a_path_of_its_own() {
     let url = server(ok("rtpengine_sessions 3\n"));
     let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--rtpengine.metrics-url", &url]);
