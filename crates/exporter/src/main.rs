@@ -87,18 +87,29 @@ async fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Res
     server.serve(&options.listen, stop).await
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP, with which service units reload, is no end.
+/// Waits for SIGTERM or SIGINT; the next one ends the program, whatever it still does. SIGHUP, with which service units
+/// reload, is no end.
 fn stop_signal(reload: impl Fn()) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut end = async move || {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
     Ok(async move {
         loop {
             tokio::select! {
-                _ = terminate.recv() => break tracing::info!(signal = "SIGTERM", "stopping"),
-                _ = interrupt.recv() => break tracing::info!(signal = "SIGINT", "stopping"),
+                signal = end() => break tracing::info!(signal, "stopping"),
                 _ = hangup.recv() => reload(),
             }
         }
+        tokio::spawn(async move {
+            let signal = end().await;
+            tracing::warn!(signal, "stopping at once");
+            std::process::exit(1)
+        });
     })
 }

@@ -36,6 +36,24 @@ fn a_request_under_way_is_finished_before_the_end() {
 }
 
 #[test]
+fn the_second_signal_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("ctl");
+    let silent = UnixListener::bind(&socket).unwrap();
+    for signal in ["TERM", "INT"] {
+        let mut exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "60s"]);
+        let mut client = TcpStream::connect(exporter.address()).unwrap();
+        client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let _connection = silent.accept().unwrap();
+        exporter.signal("TERM");
+        exporter.wait_for_log("msg=stopping signal=SIGTERM");
+        exporter.signal(signal);
+        assert_eq!(exporter.wait(), Some(1), "{signal}");
+        exporter.wait_for_log(&format!("msg=\"stopping at once\" signal=SIG{signal}"));
+    }
+}
+
+#[test]
 fn sighup_does_not_end_it() {
     let exporter = Exporter::start(&NOBODY);
     exporter.signal("HUP");
