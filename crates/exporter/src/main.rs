@@ -27,7 +27,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    log::start(options.log_level, options.log_format);
+    if let Some((level, format)) = options.log {
+        log::start(level, format);
+    }
     let Options { target, timeout, action, .. } = options;
     match action {
         Action::Serve(options) => {

@@ -35,10 +35,8 @@ pub struct Options {
     pub timeout: Duration,
     /// What to do with it.
     pub action: Action,
-    /// Which lines the log has.
-    pub log_level: Level,
-    /// What they look like.
-    pub log_format: log::Format,
+    /// Which lines the log has, and what they look like; `None` for a command that has none.
+    pub log: Option<(Level, log::Format)>,
 }
 
 /// What to do.
@@ -116,14 +114,20 @@ pub fn command() -> Command {
         .subcommand(with_log(push::command()))
         // What runs by a timer has nothing to say while all is well: cron would send a mail.
         .subcommand(with_log(once::command()).mut_arg("log.level", |level| level.default_value("warn")))
-        .subcommand(with_log(call::command()))
+        // It says what there is to say itself.
+        .subcommand(styled(call::command()))
         .subcommand(with_log(check::command()))
         .subcommands(documents::commands())
 }
 
-/// A command with the options of the log, and whose options the environment sets too.
+/// A command with the options of the log.
 fn with_log(command: Command) -> Command {
-    command.args(log_options()).next_line_help(true).max_term_width(110).mut_args(with_environment)
+    styled(command.args(log_options()))
+}
+
+/// A command whose options the environment sets too, with its help like the program's.
+fn styled(command: Command) -> Command {
+    command.next_line_help(true).max_term_width(110).mut_args(with_environment)
 }
 
 fn log_options() -> [Arg; 2] {
@@ -161,11 +165,15 @@ fn resolve(
             target: kamailio::target(matches)?,
             timeout: kamailio::timeout(matches)?,
             action: action(matches)?,
-            log_level: log_level(matches)?,
-            log_format: log_format(matches)?,
+            log: log(matches)?,
         })
     };
     options().map_err(Exit::Usage)
+}
+
+fn log(matches: &ArgMatches) -> Result<Option<(Level, log::Format)>, String> {
+    let has_log = matches.try_contains_id("log.level").unwrap_or(false);
+    has_log.then(|| Ok((log_level(matches)?, log_format(matches)?))).transpose()
 }
 
 fn log_level(matches: &ArgMatches) -> Result<Level, String> {
@@ -256,8 +264,7 @@ mod tests {
         .unwrap();
         assert_eq!(options.target, "tcp:localhost:2049".parse().unwrap());
         assert_eq!(options.timeout, Duration::from_secs(90));
-        assert_eq!(options.log_level, Level::WARN);
-        assert_eq!(options.log_format, log::Format::Json);
+        assert_eq!(options.log, Some((Level::WARN, log::Format::Json)));
         let selection = Selection::parse("tm.stats,sl.stats").unwrap();
         let serve = serve(options);
         assert_eq!(*serve.settings.selection, selection.with_groups("script,core").unwrap());
@@ -313,6 +320,7 @@ mod tests {
             ),
             (&["--web.max-requests", "-1"], "--web.max-requests is a whole number, not \"-1\""),
             (&["call"], "expected <METHOD>"),
+            (&["call", "--log.level=debug", "core.uptime"], "unknown long flag '--log.level'"),
             (&["completions"], "expected <SHELL>"),
             (
                 &["completions", "tcsh"],
