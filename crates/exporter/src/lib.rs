@@ -25,6 +25,7 @@ pub mod inventory;
 pub mod labels;
 pub mod log;
 pub mod metric;
+mod nearest;
 pub mod once;
 pub mod pinned;
 pub mod plan;

@@ -3,6 +3,7 @@
 use crate::collector::{Call, Collector};
 use crate::collectors::ALL;
 use crate::fetch::Url;
+use crate::nearest::nearest;
 use std::sync::Arc;
 
 /// The collectors that are wanted, and what they are called with.
@@ -151,12 +152,9 @@ pub fn names<'c>(collectors: impl Iterator<Item = &'c &'static Collector>) -> St
 
 fn place(method: &str) -> Result<usize, String> {
     ALL.iter().position(|collector| collector.name == method).ok_or_else(|| {
-        let nearest =
-            ALL.iter().map(|collector| collector.name).min_by_key(|name| strsim::levenshtein(name, method));
-        format!(
-            "unknown method \"{method}\": did you mean \"{}\"? --help lists all of them",
-            nearest.unwrap_or_default()
-        )
+        let nearest = nearest(method, ALL.iter().map(|collector| collector.name));
+        let advice = nearest.map(|name| format!(" did you mean \"{name}\"?")).unwrap_or_default();
+        format!("unknown method \"{method}\":{advice} --help lists all of them")
     })
 }
 
@@ -171,7 +169,9 @@ mod tests {
             error("tm.stat"),
             "unknown method \"tm.stat\": did you mean \"tm.stats\"? --help lists all of them"
         );
-        assert!(error("").starts_with("unknown method \"\""));
+        for method in ["", "garbage"] {
+            assert_eq!(error(method), format!("unknown method \"{method}\": --help lists all of them"));
+        }
         assert_eq!(
             error("tm.stats,-tm.stats"),
             "--kamailio.methods \"tm.stats,-tm.stats\" leaves no method to call"

@@ -2,6 +2,7 @@
 
 use super::yaml::Node;
 use crate::duration;
+use crate::nearest::nearest;
 use bcrypt::HashParts;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;
@@ -335,8 +336,11 @@ fn names(value: &Node, key: &str, what: &str, known: &[&str]) -> Result<Vec<Stri
 }
 
 fn unknown(place: &Node, key: &str, section: &str, known: &[&str]) -> String {
-    let nearest = known.iter().min_by_key(|known| strsim::levenshtein(known, key)).unwrap_or(&"");
-    place.error(format_args!("there is no key \"{key}\" in {section}; did you mean {nearest}?"))
+    let advice = match nearest(key, known.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    place.error(format_args!("there is no key \"{key}\" in {section}; {advice}"))
 }
 
 const SECTIONS: [&str; 4] = ["tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"];

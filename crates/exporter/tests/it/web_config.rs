@@ -34,6 +34,7 @@ refused! {
     junk_key: "tls_server_config:\n  cert_filse: \"server.pem\"\n" => "line 2: there is no key \\\"cert_filse\\\" in tls_server_config; did you mean cert_file?";
     a_key_twice: "rate_limit: {}\nhttp_server_config:\nrate_limit: {}\n" => "line 3: the key \\\"rate_limit\\\" is already in line 1";
     junk_section: "tls_config: {}\n" => "did you mean tls_server_config?";
+    unlike_any_section: "garbage: 1\n" => "there is no key \\\"garbage\\\" in the file; there are tls_server_config, http_server_config, basic_auth_users, rate_limit";
     cert_path_empty: "tls_server_config:\n  cert_file: ''\n  key_file: server.key\n" => "missing one of cert or cert_file";
     cert_empty: "tls_server_config:\n  cert: ''\n  key_file: server.key\n" => "missing one of cert or cert_file";
     key_path_empty: "tls_server_config:\n  cert_file: server.pem\n  key_file: ''\n" => "missing one of key or key_file";
