@@ -6,7 +6,7 @@ use kamailio_binrpc::{Endpoint, Error, Target};
 use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,12 +140,23 @@ fn is_elsewhere(address: IpAddr) -> bool {
                 || address.is_multicast()
                 || address.is_broadcast())
         }
-        IpAddr::V6(address) => {
-            !(address.is_unspecified()
-                || address.is_loopback()
-                || address.is_unicast_link_local()
-                || address.is_multicast())
-        }
+        IpAddr::V6(address) => match embedded(address) {
+            Some(address) => is_elsewhere(address.into()),
+            None => {
+                !(address.is_unicast_link_local() || address.is_multicast() || METADATA.contains(&address))
+            }
+        },
+    }
+}
+
+/// The IPv4 address that a router or the system makes of one that is IPv4-compatible or mapped (RFC 4291), 6to4
+/// (RFC 3056) or of NAT64 (RFC 6052). `::` and `::1` are 0.0.0.0 and 0.0.0.1.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))),
+        _ => None,
     }
 }
 
@@ -153,6 +164,10 @@ fn is_elsewhere(address: IpAddr) -> bool {
 fn not_allowed(what: &str) -> io::Error {
     io::Error::other(format!("{what} is not allowed by --probe.allow"))
 }
+
+/// Where clouds tell a machine its secrets over IPv6 (Amazon's and Google's), which over IPv4 is link-local.
+const METADATA: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
 #[cfg(test)]
 mod tests {
@@ -219,8 +234,26 @@ mod tests {
             "ff02::1",
             "::ffff:127.0.0.1",
             "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "64:ff9b::127.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe:1::1",
+            "fd00:ec2::254",
+            "fd20:ce::254",
         ];
-        let elsewhere = ["10.0.0.1", "192.0.2.1", "100.64.0.1", "2001:db8::1", "fd00::1", "::ffff:192.0.2.1"];
+        let elsewhere = [
+            "10.0.0.1",
+            "192.0.2.1",
+            "100.64.0.1",
+            "2001:db8::1",
+            "fd00::1",
+            "fd00:ec2::1",
+            "::ffff:192.0.2.1",
+            "64:ff9b::192.0.2.1",
+            "64:ff9b:1::127.0.0.1",
+            "2002:c000:201::1",
+        ];
         for (rules, allowed, refused) in [
             ("tcp:*:*", &elsewhere[..], &here[..]),
             ("tcp:*.test:2049,tcp:sip.test:1,udp:0.0.0.0/0:2049,tcp:0.0.0.0/0:2050", &elsewhere, &here),
