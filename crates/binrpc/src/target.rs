@@ -14,8 +14,8 @@ use std::str::FromStr;
 /// | `tcp:host:port`, `tcp://host:port` | TCP; `tcp4` and `tcp6` choose the family |
 /// | `udp:host:port`, `udp://host:port` | UDP; `udp4` and `udp6` likewise |
 ///
-/// Paths are taken literally, IPv6 addresses stand in brackets, the port has to be given. Displayed, a target is in the
-/// first form of its row, which parses to the same target.
+/// Paths are taken literally, host names in lower case, IPv6 addresses stand in brackets, the port has to be given.
+/// Displayed, a target is in the first form of its row, which parses to the same target.
 ///
 /// ```
 /// use kamailio_binrpc::Target;
@@ -45,7 +45,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// A name, or an address, an IPv6 one without brackets.
+    /// A name in lower case, or an address, an IPv6 one without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -264,7 +264,7 @@ fn endpoint(rest: &str, family: Family) -> Result<Endpoint, Reason> {
     }
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
     match port.parse() {
-        Ok(port @ 1..) if digits => Ok(Endpoint { host, port, family }),
+        Ok(port @ 1..) if digits => Ok(Endpoint { host: host.to_ascii_lowercase(), port, family }),
         _ => Err(Reason::BadPort(port.to_owned())),
     }
 }

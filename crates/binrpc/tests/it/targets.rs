@@ -23,6 +23,7 @@ fn every_form_that_kamailio_writes_is_accepted() {
         ("unixd:///run/k", "unixd:/run/k"),
         ("tcp:localhost:2049", "tcp:localhost:2049"),
         ("tcp://localhost:2049", "tcp:localhost:2049"),
+        ("tcp:LocalHost:2049", "tcp:localhost:2049"),
         ("tcp:127.0.0.1:1", "tcp:127.0.0.1:1"),
         ("tcp:[::1]:2049", "tcp:[::1]:2049"),
         ("tcp://[0:0::1]:02049", "tcp:[::1]:2049"),
