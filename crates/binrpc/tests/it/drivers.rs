@@ -342,7 +342,7 @@ fn waits_for_room_in_the_backlog<D: Driver>() {
     let error = D::connect(&target, begin + Duration::from_millis(100)).map(drop).unwrap_err();
     assert_eq!(error.to_string(), format!("the deadline passed while connecting to {target}"));
     assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::TimedOut));
-    assert!((100..1_000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+    assert!((100..5_000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
     drop((receiver, listener));
     std::fs::remove_file(&path).unwrap();
 }

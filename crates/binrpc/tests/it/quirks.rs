@@ -398,7 +398,7 @@ fn only_a_deadline_helps_against_silence() {
         let error = client.receive().unwrap_err();
         assert_eq!(error.to_string(), "the deadline passed with 2 of 2 replies outstanding");
         assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::TimedOut));
-        assert!((100..1_000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+        assert!((100..5_000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
     }
 }
 
