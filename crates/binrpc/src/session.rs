@@ -150,6 +150,20 @@ impl Session {
         self.queued.len() + self.in_flight.len()
     }
 
+    /// Whether the last reply that is awaited has arrived, though it may not have been [polled](Self::poll).
+    pub(crate) fn is_complete(&self) -> bool {
+        let Some(last) = self.in_flight.back().filter(|_| self.queued.is_empty()) else { return false };
+        let mut unread = self.input.get(self.input_start..self.input_end).unwrap_or_default();
+        while let Ok(Some(header)) = wire::header(unread) {
+            let Some(after) = unread.get(header.header_len + header.body_len..) else { return false };
+            if header.cookie == last.cookie {
+                return true;
+            }
+            unread = after;
+        }
+        false
+    }
+
     /// How many bytes of memory it has: by the bytes that came, and by the values that were in them.
     pub fn memory(&self) -> usize {
         self.out.len() + self.input.len() + self.nodes.memory()

@@ -8,7 +8,7 @@ use crate::wire::{Arg, Cookie};
 use ::tokio::io::{Interest, Ready};
 use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
 use ::tokio::time::{sleep, timeout_at};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -27,6 +27,8 @@ pub struct Client {
     deadline: Instant,
     /// The peer takes no more requests. What it has answered can still be read.
     deaf: bool,
+    /// There will be no more calls.
+    ends: bool,
 }
 
 impl Client {
@@ -62,12 +64,18 @@ impl Client {
             _ => return Err(transport::connected_too_late(target).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
-        Ok(Self { socket, session, deadline, deaf: false })
+        Ok(Self { socket, session, deadline, deaf: false, ends: false })
     }
 
     /// Changes the deadline.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = deadline;
+    }
+
+    /// Says that there will be no more calls. A stream is shut down as soon as the last reply has arrived, before the
+    /// caller has received it: Kamailio wakes for that, and is done with it when the caller is.
+    pub fn end(&mut self) {
+        self.ends = true;
     }
 
     /// Calls a method and waits for its reply. Replies to calls [sent](Self::send) before are passed over.
@@ -139,6 +147,9 @@ impl Client {
                 return Err(transport::timed_out(&self.session).into());
             };
             self.exchange(ready?)?;
+            if self.ends && self.session.is_complete() {
+                self.socket.shut_down();
+            }
         }
     }
 
@@ -298,6 +309,13 @@ impl Socket {
             Self::Udp(socket) => socket.try_io(Interest::READABLE, receive),
         };
         if read > 0 { Ok(read) } else { outcome.map(|()| read) }
+    }
+
+    /// It is closed anyway, so that an error changes nothing.
+    fn shut_down(&self) {
+        if self.is_stream() {
+            let _ = rustix::net::shutdown(self, Shutdown::Both);
+        }
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {

@@ -192,6 +192,7 @@ impl Run {
             let args: Vec<Arg<'_>> = args.collect();
             calls.push((client.send(call.method, &args)?, call));
         }
+        client.end();
         self.mark = Instant::now();
         let mut pending = Pending { calls: calls.into_iter() };
         loop {

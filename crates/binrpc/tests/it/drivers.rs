@@ -519,3 +519,40 @@ fn a_peer_is_connected_to_and_nothing_else_and_the_target_is_named() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+#[cfg(feature = "tokio")]
+#[test]
+fn the_connection_ends_with_the_last_reply_and_not_with_the_caller() {
+    let fake = Fake::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for (uri, ends) in [(fake.unix(), true), (fake.tcp(), true), (fake.unix(), false)] {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let mut client =
+                kamailio_binrpc::tokio::Client::connect(&uri.parse().unwrap(), deadline).await.unwrap();
+            // More calls than the window takes, so that the last one goes out late.
+            let calls = kamailio_binrpc::wire::MAX_IN_FLIGHT + 8;
+            for _ in 0..calls {
+                client.send("core.uptime", &[]).unwrap();
+            }
+            if ends {
+                client.end();
+            }
+            for _ in 0..calls {
+                let reply = client.receive().await.unwrap().expect("a reply to each call");
+                assert!(reply.records().is_ok());
+            }
+            assert_eq!(closes(&fake), ends, "{uri}");
+            assert!(client.receive().await.unwrap().is_none());
+        }
+    });
+}
+
+/// Whether the last connection is closed within half a second.
+#[cfg(feature = "tokio")]
+fn closes(fake: &Fake) -> bool {
+    (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        fake.connections().open == 0
+    })
+}
