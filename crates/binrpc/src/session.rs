@@ -150,8 +150,8 @@ impl Session {
         self.queued.len() + self.in_flight.len()
     }
 
-    /// Whether the last reply that is awaited has arrived, though it may not have been [polled](Self::poll). A driver of which
-    /// no more is wanted may close the connection then.
+    /// Whether the last reply that is awaited has arrived, though it may not have been [polled](Self::poll). A driver of
+    /// which no more is wanted may close the connection then.
     pub fn is_complete(&self) -> bool {
         let Some(last) = self.in_flight.back().filter(|_| self.queued.is_empty()) else { return false };
         let mut unread = self.input.get(self.input_start..self.input_end).unwrap_or_default();
