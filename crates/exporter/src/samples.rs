@@ -28,7 +28,7 @@ pub struct Samples {
 #[derive(Clone, Copy)]
 struct Sample {
     labels: Labels,
-    /// Of the value; with its kind beside it, a third of the memory is saved.
+    /// Of the value. With its kind beside it, a sample has 24 bytes; with a `Number` it had 32.
     bits: u64,
     kind: NumberKind,
     next: Option<NonZeroU32>,
