@@ -2,9 +2,9 @@
 
 use kamailio_binrpc::Target;
 use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
-use kamailio_exporter::exporter::Exporter;
+use kamailio_exporter::instance::Exporter;
+use kamailio_exporter::support::{build_info, log, terminal};
 use kamailio_exporter::web::{Probes, Server, Site};
-use kamailio_exporter::{build_info, log, terminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,18 +3,18 @@
 use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
-use kamailio_exporter::budget::Share;
-use kamailio_exporter::catalogue::catalogue;
-use kamailio_exporter::collector::Call;
 use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::exposition::{Bodies, Format};
-use kamailio_exporter::inventory::Inventory;
-use kamailio_exporter::plan::Plan;
-use kamailio_exporter::samples::Samples;
+use kamailio_exporter::collectors::catalogue::catalogue;
+use kamailio_exporter::collectors::schema::Call;
+use kamailio_exporter::exposition::format::{Bodies, Format};
+use kamailio_exporter::exposition::samples::Samples;
+use kamailio_exporter::instance::self_metrics::Counters;
+use kamailio_exporter::scrape::capabilities::Inventory;
+use kamailio_exporter::scrape::extraction::{Answered, Findings};
+use kamailio_exporter::scrape::memory_budget::Share;
+use kamailio_exporter::scrape::plan::Plan;
+use kamailio_exporter::scrape::selection::Selection;
 use kamailio_exporter::scrape::{Known, Outcome, Scrape, join_page};
-use kamailio_exporter::selection::Selection;
-use kamailio_exporter::self_metrics::Counters;
-use kamailio_exporter::walk::{Answered, Findings};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -90,7 +90,11 @@ impl Served {
             inventory: &self.inventory,
             more: self.more,
         };
-        let findings = kamailio_exporter::walk::walk(answered, nodes.members(body), &mut self.scrape.samples);
+        let findings = kamailio_exporter::scrape::extraction::walk(
+            answered,
+            nodes.members(body),
+            &mut self.scrape.samples,
+        );
         assert_eq!(findings.unreadable == 0, findings.first_unreadable.is_none());
         self.found(place, findings, None);
     }

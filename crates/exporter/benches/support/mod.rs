@@ -1,12 +1,12 @@
 //! Recorded replies, and what becomes of one on its way to a page: decode, walk, encode, gzip.
 
 use kamailio_binrpc::wire::{self, Nodes};
-use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::exposition::{Format, gzip};
-use kamailio_exporter::inventory::Inventory;
-use kamailio_exporter::samples::Samples;
-use kamailio_exporter::walk::{Answered, walk};
+use kamailio_exporter::collectors::catalogue::catalogue;
+use kamailio_exporter::exposition::format::{Format, gzip};
+use kamailio_exporter::exposition::samples::Samples;
+use kamailio_exporter::scrape::capabilities::Inventory;
+use kamailio_exporter::scrape::extraction::{Answered, walk};
 use std::path::Path;
 
 /// A reply, and the collector that it is for.

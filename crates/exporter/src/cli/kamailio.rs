@@ -2,8 +2,8 @@
 
 use super::values::{number, option, text, time, url};
 use crate::collectors::ALL;
-use crate::exporter::Settings;
-use crate::selection::{Selection, names};
+use crate::instance::Settings;
+use crate::scrape::selection::{Selection, names};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use kamailio_binrpc::Target;

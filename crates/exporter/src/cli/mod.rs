@@ -12,12 +12,12 @@ mod values;
 
 pub use serve::Serve;
 
-use crate::build_info;
-use crate::call::Call;
-use crate::check::Check;
-use crate::log;
-use crate::once::Once;
-use crate::push::Push;
+use crate::commands::call::Call;
+use crate::commands::check::Check;
+use crate::commands::once::Once;
+use crate::commands::push::Push;
+use crate::support::build_info;
+use crate::support::log;
 use clap::{Arg, ArgMatches, Command};
 use explain::explain;
 use kamailio_binrpc::Target;
@@ -218,7 +218,7 @@ const VERSION: &str = "version";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::selection::Selection;
+    use crate::scrape::selection::Selection;
 
     fn serve(options: Options) -> Serve {
         match options.action {

@@ -2,8 +2,8 @@
 
 use super::kamailio;
 use super::values::{option, text};
-use crate::exposition::Format;
-use crate::once::Once;
+use crate::commands::once::Once;
+use crate::exposition::format::Format;
 use clap::{ArgMatches, Command};
 use std::path::PathBuf;
 

@@ -2,8 +2,8 @@
 
 use super::kamailio;
 use super::values::{number, option, switch, text, time, url};
-use crate::allow::AllowList;
-use crate::exporter::Settings;
+use crate::instance::Settings;
+use crate::outbound::allow_list::AllowList;
 use crate::web::{Limits, ListenAddress, PROBE_PATH, Paths, Timeouts};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};

@@ -1,7 +1,7 @@
 //! Times that the configuration script takes (module benchmark).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `benchmark/benchmark.c`, `bm_rpc_timer_list`: one record a timer, in microseconds (a Kamailio that was built with

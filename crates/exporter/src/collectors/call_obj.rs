@@ -1,7 +1,7 @@
 //! Numbers given to calls (module call_obj).
 
-use crate::collector::{Collector, Emit, Key, Table, gauge, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Emit, Key, Table, gauge, size};
+use crate::exposition::metric::Number;
 use kamailio_binrpc::Members;
 
 /// `call_obj/call_obj_mod.c`, `rpc_call_obj_stats`: the lines `Start: 1  End: 100` and

@@ -1,7 +1,7 @@
 //! Whether SIP messages are traced and captured (modules siptrace, sipcapture).
 
-use crate::collector::{Call, Collector, Table, Unreadable, at, field, flag};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Call, Collector, Table, Unreadable, at, field, flag};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `siptrace/siptrace.c`, `siptrace_rpc_status`. Without `check` it would switch.

@@ -1,7 +1,7 @@
 //! Diameter peers (module cdp).
 
-use crate::collector::{Collector, Cost, Emit, Key, Table, field, label, moment, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, field, label, moment, size};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::{Members, Value};
 
 /// `cdp/cdp_rpc.c`, `cdp_rpc_list_peers`. In `Peers` a name and its details follow each other, peer after peer.

@@ -1,10 +1,10 @@
 //! Destinations of the load balancer (module dispatcher).
 
-use crate::collector::{
+use crate::collectors::schema::{
     Call, Collector, Cost, Field, Key, Label, Listing, Table, Unreadable, at, counter, field, flag, gauge,
     is, label, row, size, unsigned,
 };
-use crate::metric::{Kind, Number};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `dispatcher/dispatcher.c`, `dispatcher_rpc_list`. A destination has `ATTRS` only if attributes were given, `LATENCY`

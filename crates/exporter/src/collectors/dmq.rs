@@ -1,7 +1,7 @@
 //! The message bus between Kamailios (module dmq).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, row, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, row, size};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `dmq/dmq.c`, `dmq_rpc_list_nodes`: one record a node. `last_notification` is always 0.

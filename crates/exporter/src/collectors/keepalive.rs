@@ -1,7 +1,7 @@
 //! Destinations that are kept alive (module keepalive).
 
-use crate::collector::{Collector, Cost, Field, Table, Unreadable, at, field, flag, is, label};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Field, Table, Unreadable, at, field, flag, is, label};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `keepalive/keepalive_rpc.c`, `keepalive_rpc_list`: one record a destination. Its times are local times as text, and

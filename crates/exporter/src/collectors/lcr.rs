@@ -1,7 +1,7 @@
 //! Gateways (module lcr).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, statistic};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, statistic};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `lcr/lcr_rpc.c`, `dump_gws`.

@@ -1,7 +1,7 @@
 //! Rate limits by numbered pipes (module ratelimit).
 
-use crate::collector::{Collector, Cost, Emit, Key, Table, gauge, label, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, gauge, label, size};
+use crate::exposition::metric::Number;
 use kamailio_binrpc::{Members, Value};
 
 /// `ratelimit/ratelimit.c`, `rpc_stats`: a line a pipe, `PIPE[0]: 300/20 (drop rate: 1)`. Those that are not used have

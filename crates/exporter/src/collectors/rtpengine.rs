@@ -1,7 +1,7 @@
 //! Media relays (module rtpengine).
 
-use crate::collector::{Call, Collector, Cost, Table, Unreadable, at, field, flag, label, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Call, Collector, Cost, Table, Unreadable, at, field, flag, label, size};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `rtpengine/rtpengine.c`, `rtpengine_rpc_show`: one record a node.

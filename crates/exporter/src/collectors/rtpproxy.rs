@@ -1,7 +1,7 @@
 //! Media relays (module rtpproxy).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, size};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `rtpproxy/rtpproxy.c`, `rtpproxy_rpc_list`: one record a node. `recheck` is a time on Kamailio's own clock.

@@ -1,7 +1,9 @@
 //! Shared call appearances (module sca).
 
-use crate::collector::{Call, Collector, Cost, Label, LabelValue, Table, Unreadable, at, field, statistic};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{
+    Call, Collector, Cost, Label, LabelValue, Table, Unreadable, at, field, statistic,
+};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `sca/sca_rpc.c`, `sca_rpc_subscription_count`: the text `0 call-info`.

@@ -19,10 +19,10 @@ mod transactions;
 mod transports;
 mod websocket;
 
-use crate::collector::{
+use crate::collectors::schema::{
     Call, Collector, Cost, EachKey, Field, Key, Label, NameLabels, Read, Table, Unreadable, field, statistic,
 };
-use crate::metric::{Kind, Number};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `kex/core_stats.c`, `rpc_stats_fetch_statistics`: one struct of `group.name` and decimal strings.

@@ -1,7 +1,7 @@
 //! TCP connections, TLS and websocket among them.
 
-use crate::collector::{Collector, Cost, Emit, Key, Table, at, label, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, size};
+use crate::exposition::metric::Number;
 use kamailio_binrpc::{Members, Value};
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! TLS (module tls).
 
 use super::tcp::count_by;
-use crate::collector::{Collector, Cost, Emit, Key, Table, at, label, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, size};
+use crate::exposition::metric::Number;
 use kamailio_binrpc::{Members, Value};
 
 /// `tls/tls_rpc.c`, `tls_info`.

@@ -1,7 +1,7 @@
 //! Registrations with other servers (module uac).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, gauge, label, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, gauge, label, size};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `uac/uac_reg.c`, `rpc_uac_reg_dump`: one record a registration. It has passwords in it, which are not read.

@@ -1,7 +1,7 @@
 //! Websocket connections (module websocket).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, unsigned};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, unsigned};
+use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
 
 /// `websocket/ws_conn.c`, `ws_rpc_dump`: up to 50 connections, and how many these are.

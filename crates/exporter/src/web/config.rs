@@ -1,8 +1,8 @@
 //! The web configuration file: the format of Prometheus' exporter-toolkit, read strictly, plain data out.
 
 use super::yaml::Node;
-use crate::duration;
-use crate::nearest::nearest;
+use crate::support::duration;
+use crate::support::suggestion::nearest;
 use bcrypt::HashParts;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use super::auth::{Authenticator, Verdict};
 use super::client::Client;
 use super::reload::{Active, WebFile};
 use super::{Answer, text};
-use crate::bucket::Bucket;
+use crate::support::rate_limit::Bucket;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::sync::Arc;

@@ -20,11 +20,11 @@ pub use probe::{PATH as PROBE_PATH, Probes};
 pub use room::Timeouts;
 pub use server::{Limits, Server};
 
-use crate::exporter::Exporter;
-use crate::exposition::{Body, Format, accepts_gzip};
-use crate::fetch::Url;
-use crate::samples::Samples;
-use crate::self_metrics::{self, Program};
+use crate::exposition::format::{Body, Format, accepts_gzip};
+use crate::exposition::samples::Samples;
+use crate::instance::Exporter;
+use crate::instance::self_metrics::{self, Program};
+use crate::outbound::http::Url;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{

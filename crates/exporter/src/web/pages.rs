@@ -1,11 +1,11 @@
 //! The page for people.
 
 use super::{Answer, Paths, body, probe};
-use crate::build_info;
 use crate::collectors::ALL;
-use crate::diagnosis::{self, State};
 use crate::scrape::Scrape;
-use crate::selection::Selection;
+use crate::scrape::diagnosis::{self, State};
+use crate::scrape::selection::Selection;
+use crate::support::build_info;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::StatusCode;
@@ -153,7 +153,7 @@ td:nth-child(3){grid-column:1/-1;font-size:.9rem}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exporter::{Exporter, Settings};
+    use crate::instance::{Exporter, Settings};
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 

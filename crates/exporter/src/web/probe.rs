@@ -1,9 +1,9 @@
 //! The page of whatever Kamailio the request names, for one exporter in front of many.
 
-use crate::allow::AllowList;
-use crate::bucket::Bucket;
-use crate::exporter::{Exporter, Settings};
-use crate::fleet::Fleet;
+use crate::instance::fleet::Fleet;
+use crate::instance::{Exporter, Settings};
+use crate::outbound::allow_list::AllowList;
+use crate::support::rate_limit::Bucket;
 use hyper::StatusCode;
 use kamailio_binrpc::Target;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 
 use super::config::{ClientAuth, WebConfig};
 use super::tls;
-use crate::bucket::Bucket;
+use crate::support::rate_limit::Bucket;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
