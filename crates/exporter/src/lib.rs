@@ -1,6 +1,6 @@
 //! The parts of `kamailio_exporter`. The binary puts them together; tests and benchmarks take them apart.
 //!
-//! The directories in the order in which they use each other, from the top: [`cli`], [`commands`], [`web`], [`instance`],
+//! The directories in the order in which they use each other, from the top: [`cli`], [`commands`], [`site`], [`instance`],
 //! [`scrape`], [`collectors`]. None uses one above it.
 
 pub mod cli;
@@ -10,5 +10,6 @@ pub mod exposition;
 pub mod instance;
 pub mod outbound;
 pub mod scrape;
+pub mod site;
 pub mod support;
 pub mod web;

@@ -7,12 +7,12 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Heade
 use hyper::{Method, Request, Response, StatusCode};
 use kamailio_binrpc::Target;
 use kamailio_exporter::exposition::format as exposition;
-use kamailio_exporter::instance::self_metrics::Program;
 use kamailio_exporter::instance::{Exporter, Settings};
 use kamailio_exporter::outbound::http::Url;
 use kamailio_exporter::scrape::selection::Selection;
+use kamailio_exporter::site::{Options, Paths, Site};
 use kamailio_exporter::support::duration;
-use kamailio_exporter::web::{ListenAddress, Paths, Site};
+use kamailio_exporter::web::{ListenAddress, Service as _, WebConfig};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;
 use std::str::FromStr;
@@ -80,9 +80,8 @@ fn request(text: &[u8]) {
         }
     }
     PLACE.with(|Place { site, runtime }| {
-        let program = Program { process: false, web_config: None };
         let (head, content) = runtime.block_on(async {
-            let answer: Response<_> = site.answer(Request::from_parts(parts.clone(), ()), program).await;
+            let answer: Response<_> = site.respond(Request::from_parts(parts.clone(), ())).await;
             let (head, body) = answer.into_parts();
             (head, body.collect().await.map(http_body_util::Collected::to_bytes))
         });
@@ -150,7 +149,15 @@ fn place() -> Place {
         external_prefix: "/proxied".to_owned(),
     };
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    Place { site: Site::new(exporter, paths, Duration::from_secs(5), Some(1)), runtime }
+    let options = Options {
+        paths,
+        timeout: Duration::from_secs(5),
+        max_requests: Some(1),
+        lifecycle: true,
+        process_metrics: false,
+    };
+    let web_config = WebConfig::open(None).expect("no file");
+    Place { site: Site::new(exporter, web_config, options), runtime }
 }
 
 /// Bytes of a list of methods.

@@ -1,12 +1,12 @@
 //! The text of a web configuration file.
 
-use kamailio_exporter::web::check_config;
+use kamailio_exporter::web::WebConfig;
 use std::path::Path;
 
 /// The input is the text. It is taken, or refused in a sentence that says the line.
 pub fn web_config(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    match check_config(text, Path::new("/etc")) {
+    match WebConfig::check(text, Path::new("/etc")) {
         // One for a user, and two about TLS.
         Ok(warnings) => {
             assert!(warnings.len() <= text.matches(':').count());

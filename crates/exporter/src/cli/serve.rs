@@ -2,34 +2,14 @@
 
 use super::kamailio;
 use super::values::{number, option, switch, text, time, url};
-use crate::instance::Settings;
+use crate::commands::serve::Serve;
 use crate::outbound::allow_list::AllowList;
-use crate::web::{Limits, ListenAddress, PROBE_PATH, Paths, Timeouts};
+use crate::site::{self, PROBE_PATH, Paths};
+use crate::web::{Limits, Timeouts};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use hyper::Uri;
 use std::path::PathBuf;
-
-/// What the server is to do.
-#[derive(Debug)]
-pub struct Serve {
-    /// What Kamailio is asked for.
-    pub settings: Settings,
-    /// The pages.
-    pub paths: Paths,
-    /// Where to listen; nothing is where systemd says.
-    pub listen: Vec<ListenAddress>,
-    /// The web configuration file, for TLS and authentication.
-    pub web_config: Option<PathBuf>,
-    /// What clients may take.
-    pub limits: Limits,
-    /// How many requests may be under way at once; `None` is any number.
-    pub max_requests: Option<usize>,
-    /// The targets that may be probed; `None` if there is no page for that.
-    pub allow: Option<AllowList>,
-    /// How many probes may be under way at once; `None` is any number.
-    pub max_probes: Option<usize>,
-}
 
 pub(super) fn options() -> impl Iterator<Item = Arg> {
     [
@@ -108,7 +88,13 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
     let max_probes = number(matches, "probe.max-requests")?;
     Ok(Serve {
         settings: kamailio::settings(matches)?,
-        paths,
+        site: site::Options {
+            paths,
+            timeout: kamailio::timeout(matches)?,
+            max_requests: Some(max_requests).filter(|max| *max > 0),
+            lifecycle: matches.get_flag("web.enable-lifecycle"),
+            process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
+        },
         listen: if systemd_socket(matches) {
             Vec::new()
         } else {
@@ -116,7 +102,6 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
         },
         web_config: Some(text(matches, "web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from),
         limits: limits(matches)?,
-        max_requests: Some(max_requests).filter(|max| *max > 0),
         allow,
         max_probes: Some(max_probes).filter(|max| *max > 0),
     })
@@ -198,8 +183,6 @@ fn limits(matches: &ArgMatches) -> Result<Limits, String> {
             idle: time(matches, "web.idle-timeout")?,
             write: time(matches, "web.write-timeout")?,
         },
-        lifecycle: matches.get_flag("web.enable-lifecycle"),
-        process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
     })
 }
 

@@ -4,6 +4,7 @@ pub mod build_info;
 pub mod duration;
 pub mod log;
 pub(crate) mod rate_limit;
+pub mod signals;
 pub(crate) mod suggestion;
 pub mod systemd;
 pub mod terminal;

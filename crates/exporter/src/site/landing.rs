@@ -1,11 +1,12 @@
 //! The page for people.
 
-use super::{Answer, Paths, body, probe};
+use super::{Paths, probe};
 use crate::collectors::ALL;
 use crate::scrape::Scrape;
 use crate::scrape::diagnosis::{self, State};
 use crate::scrape::selection::Selection;
 use crate::support::build_info;
+use crate::web::{Response, with_body};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::StatusCode;
@@ -17,8 +18,8 @@ use ring::digest::{SHA256, digest};
 use std::fmt::{self, Write as _};
 
 /// A page that may load nothing and run nothing; its style is the one below.
-pub(super) fn html(page: String) -> Answer {
-    let mut answer = body(StatusCode::OK, "text/html; charset=UTF-8", page);
+pub(super) fn html(page: String) -> Response {
+    let mut answer = with_body(StatusCode::OK, "text/html; charset=UTF-8", page);
     let style = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
