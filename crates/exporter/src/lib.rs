@@ -6,7 +6,6 @@
 pub mod cli;
 pub mod collectors;
 pub mod commands;
-pub mod exposition;
 pub mod instance;
 pub mod outbound;
 pub mod scrape;

@@ -6,13 +6,13 @@ use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use kamailio_binrpc::Target;
-use kamailio_exporter::exposition::format as exposition;
 use kamailio_exporter::instance::{Exporter, Settings};
 use kamailio_exporter::outbound::http::Url;
 use kamailio_exporter::scrape::selection::Selection;
 use kamailio_exporter::site::{Options, Paths, Site};
 use kamailio_exporter::support::duration;
 use kamailio_exporter::web::{ListenAddress, Service as _, WebConfig};
+use prometheus_exposition::{Format, accepts_gzip};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;
 use std::str::FromStr;
@@ -37,8 +37,8 @@ pub fn http(input: &[u8]) {
 fn texts(text: &str) {
     round_trip::<Target>(text);
     round_trip::<ListenAddress>(text);
-    let _ = exposition::accepts_gzip(text);
-    let _ = exposition::Format::negotiate(text).content_type();
+    let _ = accepts_gzip(text);
+    let _ = Format::negotiate(text).content_type();
     if let Err(sentence) = Url::parse(text) {
         assert!(!sentence.is_empty());
     }

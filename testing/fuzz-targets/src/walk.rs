@@ -6,8 +6,6 @@ use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::collectors::ALL;
 use kamailio_exporter::collectors::catalogue::catalogue;
 use kamailio_exporter::collectors::schema::Call;
-use kamailio_exporter::exposition::format::{Bodies, Format};
-use kamailio_exporter::exposition::samples::Samples;
 use kamailio_exporter::instance::self_metrics::Counters;
 use kamailio_exporter::scrape::capabilities::Inventory;
 use kamailio_exporter::scrape::extraction::{Answered, Findings};
@@ -15,6 +13,8 @@ use kamailio_exporter::scrape::memory_budget::Share;
 use kamailio_exporter::scrape::plan::Plan;
 use kamailio_exporter::scrape::selection::Selection;
 use kamailio_exporter::scrape::{Known, Outcome, Scrape, join_page};
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Bodies, Format};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -128,7 +128,7 @@ impl Served {
             ("text/plain", Syntax::Text),
             ("application/openmetrics-text;version=1.0.0", Syntax::OpenMetrics),
         ] {
-            let page = Format::negotiate(accept).write(&parts);
+            let page = Format::negotiate(accept).write(catalogue().families(), &parts);
             match check_exposition(&page, syntax) {
                 Ok(count) => assert_eq!(count, expected, "samples that were taken are not served"),
                 Err(error) => panic!("{error}\n{}", String::from_utf8_lossy(&page)),

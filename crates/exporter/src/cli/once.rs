@@ -3,8 +3,8 @@
 use super::kamailio;
 use super::values::{option, text};
 use crate::commands::once::Once;
-use crate::exposition::format::Format;
 use clap::{ArgMatches, Command};
+use prometheus_exposition::Format;
 use std::path::PathBuf;
 
 pub(super) const ONCE: &str = "once";

@@ -2,17 +2,16 @@
 
 use crate::collectors;
 use crate::collectors::schema::{Collector, EachKey, Key, NameLabels, Table};
-use crate::exposition::metric::{Family, FamilyId, Kind};
 use hashbrown::DefaultHashBuilder;
+use prometheus_exposition::{Families, Family, FamilyId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// The families in the order of the exposition, and which of them each collector fills.
 pub struct Catalogue {
-    families: Vec<Announced>,
+    families: Families,
     /// By collector, as in [`collectors::ALL`].
     collectors: Vec<CollectorFamilies>,
-    ids: HashMap<&'static str, FamilyId, DefaultHashBuilder>,
 }
 
 /// The families of a collector's fields.
@@ -26,18 +25,6 @@ pub struct CollectorFamilies {
     selecting: Vec<(usize, EachKey)>,
 }
 
-/// A family, and its lines as the formats write them.
-pub struct Announced {
-    /// The family.
-    pub family: &'static Family,
-    /// The name in front of each sample.
-    pub sample_name: String,
-    /// `HELP` and `TYPE` of the text format.
-    pub text: String,
-    /// `HELP` and `TYPE` of OpenMetrics.
-    pub openmetrics: String,
-}
-
 /// The one catalogue.
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: LazyLock<Catalogue> =
@@ -47,19 +34,19 @@ pub fn catalogue() -> &'static Catalogue {
 
 impl Catalogue {
     fn new(collectors: &[&'static Collector], own: &'static [Family]) -> Self {
-        let mut this = Self { families: Vec::new(), collectors: Vec::new(), ids: HashMap::default() };
+        let mut this = Self { families: Families::default(), collectors: Vec::new() };
         for collector in collectors {
-            let ids = collector.fields().map(|field| this.add(&field.family)).collect();
+            let ids = collector.fields().map(|field| this.families.add(&field.family)).collect();
             this.collectors.push(CollectorFamilies::new(collector, ids));
         }
         for family in own {
-            this.add(family);
+            this.families.add(family);
         }
         this
     }
 
     /// The families, in order.
-    pub fn families(&self) -> &[Announced] {
+    pub fn families(&self) -> &Families {
         &self.families
     }
 
@@ -78,21 +65,12 @@ impl Catalogue {
 
     /// Whether one of our families has this name, or samples of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.ids.contains_key(name)
-            || name.strip_suffix("_total").is_some_and(|name| self.ids.contains_key(name))
+        self.families.has(name)
     }
 
     /// The family of this name, which is in one of the tables.
     pub fn id(&self, family: &Family) -> FamilyId {
-        self.ids[family.name]
-    }
-
-    /// Fields that name the same family share it.
-    fn add(&mut self, family: &'static Family) -> FamilyId {
-        *self.ids.entry(family.name).or_insert_with(|| {
-            self.families.push(Announced::new(family));
-            self.families.len() - 1
-        })
+        self.families.id(family)
     }
 }
 
@@ -124,26 +102,5 @@ impl CollectorFamilies {
     /// The place of the first field of a wide table that selects this name, and the labels that the name gives.
     pub fn selected<'n>(&self, name: &'n [u8]) -> Option<(usize, NameLabels<'n>)> {
         self.selecting.iter().find_map(|(place, select)| Some((*place, select(name)?)))
-    }
-}
-
-impl Announced {
-    fn new(family: &'static Family) -> Self {
-        let name = family.name;
-        let suffix = if family.kind == Kind::Counter { "_total" } else { "" };
-        let (text_type, openmetrics_type) = match family.kind {
-            Kind::Counter => ("counter", "counter"),
-            Kind::BareCounter => ("counter", "unknown"),
-            Kind::Gauge => ("gauge", "gauge"),
-            Kind::Untyped => ("untyped", "unknown"),
-        };
-        let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
-        let quoted = help.replace('"', "\\\"");
-        Self {
-            family,
-            sample_name: format!("{name}{suffix}"),
-            text: format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {text_type}\n"),
-            openmetrics: format!("# HELP {name} {quoted}\n# TYPE {name} {openmetrics_type}\n"),
-        }
     }
 }

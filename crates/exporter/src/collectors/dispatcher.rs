@@ -4,8 +4,8 @@ use crate::collectors::schema::{
     Call, Collector, Cost, Field, Key, Label, Listing, Table, Unreadable, at, counter, field, flag, gauge,
     is, label, row, size, unsigned,
 };
-use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `dispatcher/dispatcher.c`, `dispatcher_rpc_list`. A destination has `ATTRS` only if attributes were given, `LATENCY`
 /// with `ds_ping_latency_stats`, `RUNTIME` with `ds_hash_size`.

@@ -1,6 +1,6 @@
 //! The exporter itself: its scrapes, its build, its process. [`self_metrics`](crate::instance::self_metrics) fills them.
 
-use crate::exposition::metric::{Family, Kind};
+use prometheus_exposition::{Family, Kind};
 
 /// All of them, in the order of the exposition.
 pub static FAMILIES: &[Family] = &[

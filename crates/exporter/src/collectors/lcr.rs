@@ -1,8 +1,8 @@
 //! Gateways (module lcr).
 
 use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, statistic};
-use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `lcr/lcr_rpc.c`, `dump_gws`.
 pub(super) static DUMP_GWS: Collector = Collector {

@@ -4,8 +4,8 @@
 //! each of `fields` turns a value of the row into a sample. [`walk`](crate::scrape::extraction) does that for any table; a collector
 //! is data.
 
-use crate::exposition::metric::{Family, Kind, Number};
 use kamailio_binrpc::{Members, Value};
+use prometheus_exposition::{Family, Kind, Number};
 
 /// One RPC method of Kamailio, and the families that come from its reply.
 pub struct Collector {

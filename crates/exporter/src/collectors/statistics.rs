@@ -22,8 +22,8 @@ mod websocket;
 use crate::collectors::schema::{
     Call, Collector, Cost, EachKey, Field, Key, Label, NameLabels, Read, Table, Unreadable, field, statistic,
 };
-use crate::exposition::metric::{Kind, Number};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `kex/core_stats.c`, `rpc_stats_fetch_statistics`: one struct of `group.name` and decimal strings.
 pub(super) static FETCH: Collector = Collector {

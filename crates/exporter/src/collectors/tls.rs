@@ -2,8 +2,8 @@
 
 use super::tcp::count_by;
 use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, size};
-use crate::exposition::metric::Number;
 use kamailio_binrpc::{Members, Value};
+use prometheus_exposition::Number;
 
 /// `tls/tls_rpc.c`, `tls_info`.
 pub(super) static INFO: Collector = Collector {

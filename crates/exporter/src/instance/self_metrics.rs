@@ -8,11 +8,11 @@ use crate::collectors::exporter::{
     TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
     WEB_CONFIG_TIME,
 };
-use crate::exposition::labels::Labels;
-use crate::exposition::metric::{Family, Number};
-use crate::exposition::samples::Samples;
 use crate::scrape::Scrape;
 use crate::support::build_info;
+use prometheus_exposition::Labels;
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Family, Number};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::{self, File};

@@ -2,13 +2,13 @@
 
 use crate::collectors::catalogue::{CollectorFamilies, catalogue};
 use crate::collectors::schema::{Collector, Field, Key, Label, LabelValue, NameLabels, Table};
-use crate::exposition::external::ForeignSample;
-use crate::exposition::labels::Labels;
-use crate::exposition::metric::{FamilyId, Kind, Number, Pushed};
-use crate::exposition::samples::Samples;
 use crate::scrape::capabilities::Inventory;
 use hashbrown::HashMap;
 use kamailio_binrpc::{Members, Value};
+use prometheus_exposition::Labels;
+use prometheus_exposition::Samples;
+use prometheus_exposition::external::ForeignSample;
+use prometheus_exposition::{FamilyId, Kind, Number, Pushed};
 
 /// What was wrong in a reply that could be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,10 +2,6 @@
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
-use crate::exposition::external;
-use crate::exposition::format::Bodies;
-use crate::exposition::metric::Pushed;
-use crate::exposition::samples::Samples;
 use crate::outbound::allow_list::AllowList;
 use crate::outbound::http::Url;
 use crate::scrape::capabilities::{Inventory, Question};
@@ -16,6 +12,10 @@ use crate::scrape::selection::Selection;
 use bytes::Bytes;
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply, Target};
+use prometheus_exposition::Bodies;
+use prometheus_exposition::Pushed;
+use prometheus_exposition::Samples;
+use prometheus_exposition::external;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -5,8 +5,7 @@ mod probe;
 
 pub use probe::{PATH as PROBE_PATH, Probes};
 
-use crate::exposition::format::{Body, Format, accepts_gzip};
-use crate::exposition::samples::Samples;
+use crate::collectors::catalogue::catalogue;
 use crate::instance::Exporter;
 use crate::instance::self_metrics::{self, Program};
 use crate::outbound::http::Url;
@@ -16,6 +15,8 @@ use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION,
 };
 use hyper::{Method, StatusCode};
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Body, Format, accepts_gzip};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -166,7 +167,8 @@ impl Site {
         let gzip = header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
         let written = scrape.bodies.get(format, gzip, || {
             let told = told.unwrap_or_else(|| about(program));
-            let page = format.write(&[&scrape.samples, &counters.samples(&scrape), &told]);
+            let page =
+                format.write(catalogue().families(), &[&scrape.samples, &counters.samples(&scrape), &told]);
             if gzip { Body::compressed(page) } else { Body::plain(page) }
         });
         let mut answer = with_body(StatusCode::OK, &format.content_type(), written.content);

@@ -3,11 +3,12 @@
 
 mod replace;
 
-use crate::exposition::format::Format;
+use crate::collectors::catalogue::catalogue;
 use crate::instance::self_metrics::{Program, samples_of};
 use crate::instance::{Exporter, Settings};
 use anyhow::Context as _;
 use kamailio_binrpc::Target;
+use prometheus_exposition::Format;
 use replace::replace;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -55,6 +56,6 @@ pub(crate) async fn expose(exporter: &Arc<Exporter>, timeout: Duration, format: 
     exporter.counters().count_request(&scrape);
     let program = Program { process: false, web_config: None };
     let parts = [&scrape.samples, &exporter.counters().samples(&scrape), &samples_of(program)];
-    let content = format.write(&parts);
+    let content = format.write(catalogue().families(), &parts);
     Exposition { content, answered: scrape.answered }
 }

@@ -1,7 +1,6 @@
 //! A Pushgateway: what it is sent, and what it says.
 
 use super::Group;
-use crate::exposition::format::Format;
 use crate::outbound::http::{Answer, TlsFiles, Url};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request};
+use prometheus_exposition::Format;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;

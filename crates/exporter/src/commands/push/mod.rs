@@ -8,11 +8,11 @@ pub use gateway::{BasicAuth, Gateway};
 pub use group::Group;
 
 use crate::commands::once::expose;
-use crate::exposition::format::Format;
 use crate::instance::{Exporter, Settings};
 use crate::support::systemd::notify;
 use bytes::Bytes;
 use kamailio_binrpc::Target;
+use prometheus_exposition::Format;
 use schedule::Schedule;
 use sd_notify::NotifyState;
 use std::hash::{BuildHasher as _, RandomState};

@@ -24,7 +24,7 @@ pub enum Kind {
     Untyped,
 }
 
-/// A family's place in the [catalogue](crate::collectors::catalogue), which is its place in the exposition.
+/// A family's index among the [`Families`](crate::Families), which is its position in the exposition.
 pub type FamilyId = usize;
 
 /// A sample's value. Integers stay integers: above 2^53 a float would lose digits.

@@ -1,6 +1,6 @@
 //! Families that no table of ours has: those of somebody else's page, and statistics whose name says what they are.
 
-use crate::exposition::metric::{Number, Pushed};
+use crate::metric::{Number, Pushed};
 use std::collections::{HashMap, HashSet};
 
 /// Such families, without duplicates.

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 /// Labels, each text once: they are the same if they stand in the same place.
 #[derive(Default)]
-pub struct LabelTexts {
+pub(crate) struct LabelTexts {
     text: Vec<u8>,
     /// The labels in there, with the hash of their text, so that the table grows without hashing again.
     written: HashTable<(u64, Labels)>,
@@ -23,14 +23,14 @@ pub struct Labels {
 
 /// What was written up to some moment.
 #[derive(Clone, Copy)]
-pub struct Mark {
+pub(crate) struct Mark {
     text: usize,
     fresh: usize,
 }
 
 impl LabelTexts {
     /// None yet, and room for so many.
-    pub fn with_capacity(labels: usize) -> Self {
+    pub(crate) fn with_capacity(labels: usize) -> Self {
         Self {
             text: Vec::with_capacity(labels * USUAL),
             written: HashTable::with_capacity(labels),
@@ -41,7 +41,7 @@ impl LabelTexts {
 
     /// Writes `base`'s labels once more, and some after them; of those with an empty value none. Takes what they need
     /// from `room`; labels that need more are [over](Labels::is_over) it.
-    pub fn extend<V: AsRef<[u8]>>(
+    pub(crate) fn extend<V: AsRef<[u8]>>(
         &mut self,
         base: Labels,
         labels: impl IntoIterator<Item = (&'static str, V)>,
@@ -73,32 +73,27 @@ impl LabelTexts {
     }
 
     /// The text of labels.
-    pub fn text(&self, labels: Labels) -> &[u8] {
+    pub(crate) fn text(&self, labels: Labels) -> &[u8] {
         labels.slice(&self.text)
     }
 
     /// How many bytes the texts have.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
     /// About how many bytes of memory they have.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.text.len() + self.written.capacity() * size_of::<(u64, Labels)>()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-
     /// What has been written so far.
-    pub fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark { text: self.text.len(), fresh: self.fresh.len() }
     }
 
     /// Takes back what was written since, and gives back its room.
-    pub fn rewind(&mut self, mark: Mark, room: &mut usize) {
+    pub(crate) fn rewind(&mut self, mark: Mark, room: &mut usize) {
         for (hash, labels) in self.fresh.drain(mark.fresh.min(self.fresh.len())..) {
             if let Ok(entry) = self.written.find_entry(hash, |(_, written)| *written == labels) {
                 entry.remove();
@@ -109,7 +104,7 @@ impl LabelTexts {
     }
 
     /// What was written since cannot be taken back any more.
-    pub fn keep(&mut self, mark: Mark) {
+    pub(crate) fn keep(&mut self, mark: Mark) {
         self.fresh.truncate(mark.fresh);
     }
 

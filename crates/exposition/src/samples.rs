@@ -1,8 +1,8 @@
 //! The samples of one scrape.
 
-use crate::exposition::external::{ForeignFamilies, ForeignSample};
-use crate::exposition::labels::{self, LabelTexts, Labels};
-use crate::exposition::metric::{FamilyId, Number, Pushed};
+use crate::external::{ForeignFamilies, ForeignSample};
+use crate::labels::{self, LabelTexts, Labels};
+use crate::metric::{FamilyId, Number, Pushed};
 use hashbrown::HashSet;
 use std::num::NonZeroU32;
 
@@ -277,7 +277,7 @@ const SHARED_LABELS: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exposition::labels::MAX_LABEL;
+    use crate::labels::MAX_LABEL;
     use proptest::prelude::*;
 
     fn text(samples: &Samples, family: FamilyId) -> Vec<(String, Number)> {
@@ -392,7 +392,7 @@ mod tests {
         let mut samples = Samples::new(usize::MAX);
         let too_long = samples.labels([("a", vec![b'x'; MAX_LABEL + 1])]);
         assert_eq!(samples.push(0, too_long, Number::Unsigned(1)), Pushed::OverLimit);
-        assert!(samples.labels.is_empty());
+        assert!(samples.labels.len() == 0);
         let long = samples.labels([("a", vec![0xff; MAX_LABEL])]);
         assert!(samples.labels.len() > 3 * MAX_LABEL, "each byte has become three");
         let mut added = 0;
