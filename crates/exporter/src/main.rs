@@ -1,14 +1,8 @@
 //! `kamailio_exporter`: Prometheus exporter for the SIP server Kamailio.
 
-use kamailio_binrpc::Target;
-use kamailio_exporter::cli::{self, Action, Exit, Options, Serve};
-use kamailio_exporter::exporter::Exporter;
-use kamailio_exporter::web::{Probes, Server, Site};
-use kamailio_exporter::{build_info, log, terminal};
+use kamailio_exporter::cli::{self, Action, Exit, Options};
+use kamailio_exporter::support::{log, signals, terminal};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let options = match cli::parse(std::env::args_os()) {
@@ -32,12 +26,10 @@ fn main() -> ExitCode {
     }
     let Options { target, timeout, action, .. } = options;
     match action {
-        Action::Serve(options) => {
-            end("http server failed", block_on(serve(target, timeout, *options)).map(|()| true))
-        }
+        Action::Serve(serve) => end("http server failed", block_on(serve.run(target)).map(|()| true)),
         Action::Push(push) => {
             let run = async {
-                let stop = stop_signal(|| {
+                let stop = signals::stop(|| {
                     tracing::info!(signal = "SIGHUP", "nothing to reload: the files are read for each push");
                 })?;
                 push.run(target, timeout, stop).await
@@ -69,49 +61,4 @@ fn block_on<T>(action: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
     // A resolver that does not answer has a thread of its own, which nobody waits for any more.
     runtime.shutdown_background();
     result
-}
-
-async fn serve(target: Target, timeout: Duration, options: Serve) -> anyhow::Result<()> {
-    tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
-    tracing::info!(build_context = build_info::context(), "Build context");
-    let probes = options.allow.map(|allow| Probes::new(allow, &options.settings, options.max_probes));
-    let exporter = Exporter::new(target, Arc::new(options.settings));
-    let site = Site::new(exporter, options.paths, timeout, options.max_requests).with_probes(probes);
-    let server = Server::new(site, options.web_config, options.limits)?;
-    let stop = stop_signal({
-        let server = server.clone();
-        move || {
-            tracing::info!(signal = "SIGHUP", "reloading");
-            // Whether it worked is in the log already.
-            drop(server.reload());
-        }
-    })?;
-    server.serve(&options.listen, stop).await
-}
-
-/// Waits for SIGTERM or SIGINT; the next one ends the program, whatever it still does. SIGHUP, with which service units
-/// reload, is no end.
-fn stop_signal(reload: impl Fn()) -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut end = async move || {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    };
-    Ok(async move {
-        loop {
-            tokio::select! {
-                signal = end() => break tracing::info!(signal, "stopping"),
-                _ = hangup.recv() => reload(),
-            }
-        }
-        tokio::spawn(async move {
-            let signal = end().await;
-            tracing::warn!(signal, "stopping at once");
-            std::process::exit(1)
-        });
-    })
 }

@@ -1,12 +1,12 @@
 //! Recorded replies, and what becomes of one on its way to a page: decode, walk, encode, gzip.
 
 use kamailio_binrpc::wire::{self, Nodes};
-use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::exposition::{Format, gzip};
-use kamailio_exporter::inventory::Inventory;
-use kamailio_exporter::samples::Samples;
-use kamailio_exporter::walk::{Answered, walk};
+use kamailio_exporter::collectors::catalogue::catalogue;
+use kamailio_exporter::scrape::capabilities::Inventory;
+use kamailio_exporter::scrape::extraction::{Answered, walk};
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Format, gzip};
 use std::path::Path;
 
 /// A reply, and the collector that it is for.
@@ -50,7 +50,7 @@ impl Reply {
         let mut nodes = Nodes::new();
         nodes.decode(&self.body).expect("a body");
         let mut samples = self.walk(&nodes);
-        let mut page = Format::DEFAULT.write(&[&samples]);
+        let mut page = Format::DEFAULT.write(catalogue().families(), &[&samples]);
         for _ in 0..times {
             if matches!(stage, Stage::Decode | Stage::Whole) {
                 nodes.decode(&self.body).expect("a body");
@@ -59,7 +59,7 @@ impl Reply {
                 samples = self.walk(&nodes);
             }
             if matches!(stage, Stage::Encode | Stage::Whole) {
-                page = Format::DEFAULT.write(&[&samples]);
+                page = Format::DEFAULT.write(catalogue().families(), &[&samples]);
             }
             if stage == Stage::Gzip {
                 std::hint::black_box(gzip(&page).expect("it can be compressed"));

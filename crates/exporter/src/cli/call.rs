@@ -2,8 +2,8 @@
 
 use super::kamailio;
 use super::values::text;
-use crate::call::argument::Argument;
-use crate::call::{Call, Output};
+use crate::commands::call::argument::Argument;
+use crate::commands::call::{Call, Output};
 use clap::builder::ValueParser;
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;

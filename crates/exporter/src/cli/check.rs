@@ -2,7 +2,7 @@
 
 use super::kamailio;
 use super::values::{option, switch, text};
-use crate::check::Check;
+use crate::commands::check::Check;
 use clap::{ArgMatches, Command};
 
 pub(super) const CHECK: &str = "check";

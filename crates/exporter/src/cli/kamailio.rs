@@ -1,8 +1,8 @@
 //! The options about Kamailio, shared by most commands.
 
 use super::values::{number, option, text, time, url};
-use crate::exporter::Settings;
-use crate::selection::Selection;
+use crate::instance::Settings;
+use crate::scrape::selection::Selection;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use kamailio_binrpc::Target;

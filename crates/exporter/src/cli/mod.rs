@@ -10,14 +10,13 @@ mod push;
 mod serve;
 mod values;
 
-pub use serve::Serve;
-
-use crate::build_info;
-use crate::call::Call;
-use crate::check::Check;
-use crate::log;
-use crate::once::Once;
-use crate::push::Push;
+use crate::commands::call::Call;
+use crate::commands::check::Check;
+use crate::commands::once::Once;
+use crate::commands::push::Push;
+use crate::commands::serve::Serve;
+use crate::support::build_info;
+use crate::support::log;
 use clap::{Arg, ArgMatches, Command};
 use explain::explain;
 use kamailio_binrpc::Target;
@@ -220,7 +219,7 @@ const VERSION: &str = "version";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::selection::Selection;
+    use crate::scrape::selection::Selection;
 
     fn serve(options: Options) -> Serve {
         match options.action {
@@ -270,7 +269,7 @@ mod tests {
         let selection = Selection::parse("tm.stats,sl.stats").unwrap();
         let serve = serve(options);
         assert_eq!(*serve.settings.selection, selection.with_groups("script,core").unwrap());
-        assert_eq!((serve.paths.telemetry.as_str(), serve.listen.len()), ("/m", 2));
+        assert_eq!((serve.site.paths.telemetry.as_str(), serve.listen.len()), ("/m", 2));
     }
 
     #[test]
@@ -280,9 +279,9 @@ mod tests {
         assert_eq!(options.timeout, Duration::from_secs(5));
         let serve = serve(options);
         assert_eq!(*serve.settings.selection, Selection::parse("auto").unwrap());
-        assert_eq!((serve.max_requests, serve.max_probes), (Some(40), Some(200)));
+        assert_eq!((serve.site.max_requests, serve.max_probes), (Some(40), Some(200)));
         assert!(serve.allow.is_none());
-        assert_eq!((serve.paths.telemetry.as_str(), serve.listen.len()), ("/metrics", 1));
+        assert_eq!((serve.site.paths.telemetry.as_str(), serve.listen.len()), ("/metrics", 1));
     }
 
     #[test]

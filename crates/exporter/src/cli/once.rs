@@ -2,9 +2,9 @@
 
 use super::kamailio;
 use super::values::{option, text};
-use crate::exposition::Format;
-use crate::once::Once;
+use crate::commands::once::Once;
 use clap::{ArgMatches, Command};
+use prometheus_exposition::Format;
 use std::path::PathBuf;
 
 pub(super) const ONCE: &str = "once";

@@ -2,8 +2,8 @@
 
 use super::kamailio;
 use super::values::{option, switch, text, time};
-use crate::fetch::{TlsFiles, Url};
-use crate::push::{BasicAuth, Gateway, Group, Push};
+use crate::commands::push::{BasicAuth, Gateway, Group, Push};
+use crate::outbound::http::{TlsFiles, Url};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::path::PathBuf;
 use std::time::Duration;

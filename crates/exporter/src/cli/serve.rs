@@ -2,34 +2,14 @@
 
 use super::kamailio;
 use super::values::{number, option, switch, text, time, url};
-use crate::allow::AllowList;
-use crate::exporter::Settings;
-use crate::web::{Limits, ListenAddress, PROBE_PATH, Paths, Timeouts};
+use crate::commands::serve::Serve;
+use crate::outbound::allow_list::AllowList;
+use crate::site::{self, PROBE_PATH, Paths};
+use crate::web::{Limits, Timeouts};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use hyper::Uri;
 use std::path::PathBuf;
-
-/// The options of the server.
-#[derive(Debug)]
-pub struct Serve {
-    /// What to read from Kamailio.
-    pub settings: Settings,
-    /// The paths of the pages.
-    pub paths: Paths,
-    /// The addresses to listen on; empty to use the sockets passed by systemd.
-    pub listen: Vec<ListenAddress>,
-    /// The web configuration file, for TLS and authentication.
-    pub web_config: Option<PathBuf>,
-    /// The limits for clients.
-    pub limits: Limits,
-    /// The maximum number of concurrent scrape requests; `None` for no limit.
-    pub max_requests: Option<usize>,
-    /// The targets that may be probed; `None` if probes are disabled.
-    pub allow: Option<AllowList>,
-    /// The maximum number of concurrent probes; `None` for no limit.
-    pub max_probes: Option<usize>,
-}
 
 pub(super) fn options() -> impl Iterator<Item = Arg> {
     [
@@ -113,7 +93,13 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
     let max_probes = number(matches, "probe.max-requests")?;
     Ok(Serve {
         settings: kamailio::settings(matches)?,
-        paths,
+        site: site::Options {
+            paths,
+            timeout: kamailio::timeout(matches)?,
+            max_requests: Some(max_requests).filter(|max| *max > 0),
+            lifecycle: matches.get_flag("web.enable-lifecycle"),
+            process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
+        },
         listen: if systemd_socket(matches) {
             Vec::new()
         } else {
@@ -121,7 +107,6 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
         },
         web_config: Some(text(matches, "web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from),
         limits: limits(matches)?,
-        max_requests: Some(max_requests).filter(|max| *max > 0),
         allow,
         max_probes: Some(max_probes).filter(|max| *max > 0),
     })
@@ -203,8 +188,6 @@ fn limits(matches: &ArgMatches) -> Result<Limits, String> {
             idle: time(matches, "web.idle-timeout")?,
             write: time(matches, "web.write-timeout")?,
         },
-        lifecycle: matches.get_flag("web.enable-lifecycle"),
-        process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
     })
 }
 

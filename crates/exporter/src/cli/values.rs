@@ -1,7 +1,7 @@
 //! Helpers to define options and to read their values.
 
-use crate::duration;
-use crate::fetch::Url;
+use crate::outbound::http::Url;
+use crate::support::duration;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches};
 use std::time::Duration;

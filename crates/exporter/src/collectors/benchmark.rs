@@ -1,8 +1,8 @@
 //! Times that the configuration script takes (module benchmark).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `benchmark/benchmark.c`, `bm_rpc_timer_list`: one record a timer, in microseconds (a Kamailio that was built with
 /// `BM_CLOCK_REALTIME` counts nanoseconds), the large numbers as text. What starts again with each period is left out.

@@ -1,8 +1,8 @@
 //! Numbers given to calls (module call_obj).
 
-use crate::collector::{Collector, Emit, Key, Table, gauge, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Emit, Key, Table, gauge, size};
 use kamailio_binrpc::Members;
+use prometheus_exposition::Number;
 
 /// `call_obj/call_obj_mod.c`, `rpc_call_obj_stats`: the lines `Start: 1  End: 100` and
 /// `Total: 100  Assigned: 6  (6.00%)`.

@@ -1,8 +1,8 @@
 //! Whether SIP messages are traced and captured (modules siptrace, sipcapture).
 
-use crate::collector::{Call, Collector, Table, Unreadable, at, field, flag};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Call, Collector, Table, Unreadable, at, field, flag};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `siptrace/siptrace.c`, `siptrace_rpc_status`. Without `check` it would switch.
 pub(super) static SIPTRACE: Collector = Collector {

@@ -1,8 +1,8 @@
 //! Diameter peers (module cdp).
 
-use crate::collector::{Collector, Cost, Emit, Key, Table, field, label, moment, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, field, label, moment, size};
 use kamailio_binrpc::{Members, Value};
+use prometheus_exposition::{Kind, Number};
 
 /// `cdp/cdp_rpc.c`, `cdp_rpc_list_peers`. In `Peers` a name and its details follow each other, peer after peer.
 pub(super) static LIST_PEERS: Collector = Collector {

@@ -1,6 +1,6 @@
 //! Calls with credit (module cnxcc).
 
-use crate::collector::{Collector, Table, at, counter, size};
+use crate::collectors::schema::{Collector, Table, at, counter, size};
 
 /// `cnxcc/cnxcc_mod.c`, `rpc_credit_control_stats`. A call that ends is taken off `total` too (`__delete_call`), so that
 /// it is no counter.

@@ -1,6 +1,6 @@
 //! The core: memory, uptime, version.
 
-use crate::collector::{Collector, Field, Table, at, counter, label, row, size, statistic};
+use crate::collectors::schema::{Collector, Field, Table, at, counter, label, row, size, statistic};
 
 /// `core/core_cmd.c`, `core_shmmem`: ints up to 5.6, modulo 2^32, doubles since 5.7. `corex/corex_rpc_shm.c`,
 /// `corex_rpc_shm_stats`: the same members as doubles in all versions. The statistics of the group shmem are exact too.

@@ -1,6 +1,6 @@
 //! Connections for remote procedure calls (module ctl).
 
-use crate::collector::{Collector, Table, at, size};
+use crate::collectors::schema::{Collector, Table, at, size};
 
 /// `ctl/io_listener.c`, `io_listen_conn_rpc`: one number.
 pub(super) static CONNECTIONS: Collector = Collector {

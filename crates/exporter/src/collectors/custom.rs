@@ -1,6 +1,6 @@
 //! A page of metrics that Kamailio serves itself (module xhttp_prom).
 
-use crate::collector::{Call, Collector};
+use crate::collectors::schema::{Call, Collector};
 
 /// `xhttp_prom/prom.c`: metrics of the configuration script, and statistics.
 pub(super) static PAGE: Collector = Collector {

@@ -1,10 +1,10 @@
 //! Clusters of databases (module db_cluster).
 
-use crate::collector::{
+use crate::collectors::schema::{
     Call, Collector, Cost, Label, LabelValue, Listing, Table, Unreadable, at, field, flag, label,
 };
-use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `db_cluster/db_cluster_mod.c`, `dbcl_rpc_list_connections`: one record a connection. Its URL may have a password in
 /// it, and is not read.

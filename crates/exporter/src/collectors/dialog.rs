@@ -1,6 +1,6 @@
 //! Dialogs (module dialog).
 
-use crate::collector::{Call, Collector, Cost, Label, LabelValue, Table, at, size};
+use crate::collectors::schema::{Call, Collector, Cost, Label, LabelValue, Table, at, size};
 
 /// `dialog/dialog.c`, `rpc_dlg_stats_active`: Kamailio walks all its dialogs to answer.
 pub(super) static STATS_ACTIVE: Collector = Collector {

@@ -1,11 +1,11 @@
 //! Destinations of the load balancer (module dispatcher).
 
-use crate::collector::{
+use crate::collectors::schema::{
     Call, Collector, Cost, Field, Key, Label, Listing, Table, Unreadable, at, counter, field, flag, gauge,
     is, label, row, size, unsigned,
 };
-use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `dispatcher/dispatcher.c`, `dispatcher_rpc_list`. A destination has `ATTRS` only if attributes were given, `LATENCY`
 /// with `ds_ping_latency_stats`, `RUNTIME` with `ds_hash_size`.

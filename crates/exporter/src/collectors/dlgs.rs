@@ -1,6 +1,6 @@
 //! Dialogs, as the module dlgs counts them.
 
-use crate::collector::{Collector, Cost, Field, Table, at, counter, is, size};
+use crate::collectors::schema::{Collector, Cost, Field, Table, at, counter, is, size};
 
 /// `dlgs/dlgs_records.c`, `dlgs_rpc_stats`. `final` counts the records that `dlgs_ht_timer` removes. The versions that
 /// say `terminted` do not take these off `active`, which goes on counting them.

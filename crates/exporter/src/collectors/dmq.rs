@@ -1,8 +1,8 @@
 //! The message bus between Kamailios (module dmq).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, row, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, row, size};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `dmq/dmq.c`, `dmq_rpc_list_nodes`: one record a node. `last_notification` is always 0.
 pub(super) static LIST_NODES: Collector = Collector {

@@ -1,6 +1,6 @@
 //! What the core remembers of DNS and of unreachable destinations.
 
-use crate::collector::{Collector, Emit, Key, Table, size, unsigned};
+use crate::collectors::schema::{Collector, Emit, Key, Table, size, unsigned};
 use kamailio_binrpc::Members;
 
 /// `core/dns_cache.c`, `dns_cache_mem_info`: two numbers.

@@ -1,6 +1,6 @@
 //! Hash tables (module htable).
 
-use crate::collector::{Collector, Cost, Table, at, label, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, label, size};
 
 /// `htable/htable.c`, `htable_rpc_stats`: one record a table. Kamailio locks each slot once.
 pub(super) static STATS: Collector = Collector {

@@ -1,6 +1,6 @@
 //! Chat rooms (module imc).
 
-use crate::collector::{Collector, Cost, Table, at, label, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, label, size};
 
 /// `imc/imc.c`, `imc_rpc_list_rooms`: one record a room.
 pub(super) static LIST_ROOMS: Collector = Collector {

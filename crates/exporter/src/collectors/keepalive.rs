@@ -1,8 +1,8 @@
 //! Destinations that are kept alive (module keepalive).
 
-use crate::collector::{Collector, Cost, Field, Table, Unreadable, at, field, flag, is, label};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Field, Table, Unreadable, at, field, flag, is, label};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `keepalive/keepalive_rpc.c`, `keepalive_rpc_list`: one record a destination. Its times are local times as text, and
 /// 5.6.3 and 5.7.0 swap two of them.

@@ -1,8 +1,8 @@
 //! Gateways (module lcr).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, statistic};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, statistic};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `lcr/lcr_rpc.c`, `dump_gws`.
 pub(super) static DUMP_GWS: Collector = Collector {

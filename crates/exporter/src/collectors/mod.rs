@@ -3,6 +3,7 @@
 mod benchmark;
 mod call_obj;
 mod capture;
+pub mod catalogue;
 mod cdp;
 mod cnxcc;
 mod core;
@@ -14,6 +15,7 @@ mod dispatcher;
 mod dlgs;
 mod dmq;
 mod dns;
+pub mod exporter;
 mod htable;
 mod imc;
 mod keepalive;
@@ -21,7 +23,6 @@ mod lcr;
 mod mqueue;
 mod msrp;
 mod mtree;
-pub mod own;
 mod pdb;
 mod peerstate;
 mod pike;
@@ -32,6 +33,7 @@ mod ratelimit;
 mod rtpengine;
 mod rtpproxy;
 mod sca;
+pub mod schema;
 mod sctp;
 mod secfilter;
 mod sl;
@@ -45,7 +47,7 @@ mod udp;
 mod ulscscf;
 mod websocket;
 
-use crate::collector::Collector;
+use crate::collectors::schema::Collector;
 
 /// Every collector, in the order of the exposition.
 pub static ALL: &[&Collector] = &[

@@ -1,6 +1,6 @@
 //! Message queues (module mqueue).
 
-use crate::collector::{Collector, Cost, Table, at, label, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, label, size};
 
 /// `mqueue/mqueue_mod.c`, `mqueue_rpc_get_sizes`: one record a queue.
 pub(super) static GET_SIZES: Collector = Collector {

@@ -1,6 +1,6 @@
 //! MSRP connections (module msrp).
 
-use crate::collector::{Collector, Cost, Table, at, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, size};
 
 /// `msrp/msrp_cmap.c`, `msrp_cmap_rpc_list`.
 pub(super) static CMAPLIST: Collector = Collector {

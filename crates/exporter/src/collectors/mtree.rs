@@ -1,7 +1,7 @@
 //! Tables of prefixes in memory (module mtree).
 
-use crate::collector::{Collector, Cost, Table, at, counter, field, label, moment, size};
-use crate::metric::Kind;
+use crate::collectors::schema::{Collector, Cost, Table, at, counter, field, label, moment, size};
+use prometheus_exposition::Kind;
 
 /// `mtree/mtree_mod.c`, `rpc_mtree_summary`: one record a tree, the last two members ints up to 5.6 and doubles since.
 pub(super) static SUMMARY: Collector = Collector {

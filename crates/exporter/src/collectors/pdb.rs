@@ -1,6 +1,6 @@
 //! Number portability (module pdb).
 
-use crate::collector::{Collector, Table, at, size};
+use crate::collectors::schema::{Collector, Table, at, size};
 
 /// `pdb/pdb.c`, `pdb_rpc_status`.
 pub(super) static STATUS: Collector = Collector {

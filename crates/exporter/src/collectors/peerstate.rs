@@ -1,6 +1,6 @@
 //! States of the peers that call and register (module peerstate).
 
-use crate::collector::{Collector, Cost, Table, at, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, size};
 
 /// `peerstate/peerstate_mod.c`, `rpc_stats`, since Kamailio 6.1.
 pub(super) static STATS: Collector = Collector {

@@ -1,6 +1,6 @@
 //! Addresses that send too much (module pike).
 
-use crate::collector::{Collector, Cost, Table, at, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, size};
 
 /// `pike/pike_rpc.c`, `pike_top`: without an argument those that are `HOT`.
 pub(super) static TOP: Collector = Collector {

@@ -1,6 +1,6 @@
 //! Rate limits by named pipes (module pipelimit).
 
-use crate::collector::{Collector, Cost, Table, at, gauge, label, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, gauge, label, size};
 
 /// `pipelimit/pl_ht.c`, `rpc_pl_list`: one record a pipe. The counters start again at 0 in each interval.
 pub(super) static LIST: Collector = Collector {

@@ -4,7 +4,7 @@
 //! process table, rank what the process is (`core/sr_module.h`, `PROC_*`: 1 and up SIP workers, 0 the main process, -1
 //! timers, -2 processes for RPC and others, -4 the TCP main process).
 
-use crate::collector::{Collector, Cost, Label, Table, at, label, size};
+use crate::collectors::schema::{Collector, Cost, Label, Table, at, label, size};
 
 /// `kex/pkg_stats.c`, `rpc_pkg_stats`: one record a process.
 pub(super) static PKG_STATS: Collector = Collector {

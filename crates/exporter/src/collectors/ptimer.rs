@@ -1,6 +1,6 @@
 //! Timers of the configuration script (module ptimer).
 
-use crate::collector::{Collector, Cost, Label, LabelValue, Table, at, size};
+use crate::collectors::schema::{Collector, Cost, Label, LabelValue, Table, at, size};
 
 /// `ptimer/ptimer.c`, `rpc_list_timers`, since Kamailio 6.1: one struct with a member a timer.
 pub(super) static LIST: Collector = Collector {

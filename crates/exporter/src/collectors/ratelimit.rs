@@ -1,8 +1,8 @@
 //! Rate limits by numbered pipes (module ratelimit).
 
-use crate::collector::{Collector, Cost, Emit, Key, Table, gauge, label, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, gauge, label, size};
 use kamailio_binrpc::{Members, Value};
+use prometheus_exposition::Number;
 
 /// `ratelimit/ratelimit.c`, `rpc_stats`: a line a pipe, `PIPE[0]: 300/20 (drop rate: 1)`. Those that are not used have
 /// neither requests nor a limit. The drop rate is the requests of an interval by those that the limit allows in it

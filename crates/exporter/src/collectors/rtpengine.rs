@@ -1,8 +1,8 @@
 //! Media relays (module rtpengine).
 
-use crate::collector::{Call, Collector, Cost, Table, Unreadable, at, field, flag, label, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Call, Collector, Cost, Table, Unreadable, at, field, flag, label, size};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `rtpengine/rtpengine.c`, `rtpengine_rpc_show`: one record a node.
 ///

@@ -1,8 +1,8 @@
 //! Media relays (module rtpproxy).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, label, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, size};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `rtpproxy/rtpproxy.c`, `rtpproxy_rpc_list`: one record a node. `recheck` is a time on Kamailio's own clock.
 pub(super) static LIST: Collector = Collector {

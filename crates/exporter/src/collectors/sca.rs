@@ -1,8 +1,10 @@
 //! Shared call appearances (module sca).
 
-use crate::collector::{Call, Collector, Cost, Label, LabelValue, Table, Unreadable, at, field, statistic};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{
+    Call, Collector, Cost, Label, LabelValue, Table, Unreadable, at, field, statistic,
+};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `sca/sca_rpc.c`, `sca_rpc_subscription_count`: the text `0 call-info`.
 pub(super) static SUBSCRIPTION_COUNT: Collector = Collector {

@@ -1,6 +1,6 @@
 //! SCTP associations (module sctp).
 
-use crate::collector::{Collector, Table, at, size};
+use crate::collectors::schema::{Collector, Table, at, size};
 
 /// `sctp/sctp_rpc.c`, `core_sctpinfo`.
 pub(super) static INFO: Collector = Collector {

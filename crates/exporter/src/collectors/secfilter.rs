@@ -1,6 +1,6 @@
 //! Filters against attacks (module secfilter).
 
-use crate::collector::{Collector, Emit, Key, Table, counter, label, statistic};
+use crate::collectors::schema::{Collector, Emit, Key, Table, counter, label, statistic};
 use kamailio_binrpc::{Members, Value};
 
 /// `secfilter/secfilter_rpc.c`, `secf_rpc_stats`: lines of text up to 5.6, structs since 5.7.

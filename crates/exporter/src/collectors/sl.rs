@@ -1,6 +1,6 @@
 //! Stateless replies (module sl).
 
-use crate::collector::{Collector, Cost, Key, Table, counter};
+use crate::collectors::schema::{Collector, Cost, Key, Table, counter};
 
 /// `sl/sl_stats.c`, `rpc_stats`: ints up to 5.6, doubles since 5.7.
 pub(super) static STATS: Collector = Collector {

@@ -19,11 +19,11 @@ mod transactions;
 mod transports;
 mod websocket;
 
-use crate::collector::{
+use crate::collectors::schema::{
     Call, Collector, Cost, EachKey, Field, Key, Label, NameLabels, Read, Table, Unreadable, field, statistic,
 };
-use crate::metric::{Kind, Number};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `kex/core_stats.c`, `rpc_stats_fetch_statistics`: one struct of `group.name` and decimal strings.
 pub(super) static FETCH: Collector = Collector {

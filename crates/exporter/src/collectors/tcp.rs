@@ -1,8 +1,8 @@
 //! TCP connections, TLS and websocket among them.
 
-use crate::collector::{Collector, Cost, Emit, Key, Table, at, label, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, size};
 use kamailio_binrpc::{Members, Value};
+use prometheus_exposition::Number;
 use std::collections::BTreeMap;
 
 /// `core/core_cmd.c`, `core_tcpinfo`.

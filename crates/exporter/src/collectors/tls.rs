@@ -1,9 +1,9 @@
 //! TLS (module tls).
 
 use super::tcp::count_by;
-use crate::collector::{Collector, Cost, Emit, Key, Table, at, label, size};
-use crate::metric::Number;
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, size};
 use kamailio_binrpc::{Members, Value};
+use prometheus_exposition::Number;
 
 /// `tls/tls_rpc.c`, `tls_info`.
 pub(super) static INFO: Collector = Collector {

@@ -1,7 +1,7 @@
 //! Transactions (module tm).
 
 use super::sl::reply_code;
-use crate::collector::{Collector, Cost, Key, Table, at, counter, size};
+use crate::collectors::schema::{Collector, Cost, Key, Table, at, counter, size};
 
 /// `tm/t_stats.c`, `tm_rpc_stats`: sums over the processes, cast to the protocol's ints.
 pub(super) static STATS: Collector = Collector {

@@ -1,6 +1,6 @@
 //! Transactions that wait for registrations (module tsilo).
 
-use crate::collector::{Call, Collector, Cost, Table, at, size};
+use crate::collectors::schema::{Call, Collector, Cost, Table, at, size};
 
 /// `tsilo/ts_rpc.c`, `rpc_tsilo_dump`. Without `brief` it would be the whole table.
 pub(super) static DUMP: Collector = Collector {

@@ -1,8 +1,8 @@
 //! Registrations with other servers (module uac).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, flag, gauge, label, size};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, gauge, label, size};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `uac/uac_reg.c`, `rpc_uac_reg_dump`: one record a registration. It has passwords in it, which are not read.
 pub(super) static REG_DUMP: Collector = Collector {

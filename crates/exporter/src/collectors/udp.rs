@@ -1,6 +1,6 @@
 //! UDP behind a proxy that speaks HAProxy's protocol.
 
-use crate::collector::{Collector, Cost, Field, Table, at, is, size};
+use crate::collectors::schema::{Collector, Cost, Field, Table, at, is, size};
 
 /// `core/udp_server.c`, `udp_ht_stats`, after Kamailio 6.1. Both tables have the same flows, by either address.
 pub(super) static PROXY_STATS: Collector = Collector {

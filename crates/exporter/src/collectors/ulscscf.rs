@@ -1,6 +1,6 @@
 //! Registrations with an S-CSCF (module ims_usrloc_scscf).
 
-use crate::collector::{Collector, Cost, Table, at, label, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, label, size};
 
 /// `ims_usrloc_scscf/ul_rpc.c`, `ul_rpc_dump`: one record a domain.
 pub(super) static STATUS: Collector = Collector {

@@ -1,8 +1,8 @@
 //! Websocket connections (module websocket).
 
-use crate::collector::{Collector, Cost, Table, Unreadable, at, field, unsigned};
-use crate::metric::{Kind, Number};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, unsigned};
 use kamailio_binrpc::Value;
+use prometheus_exposition::{Kind, Number};
 
 /// `websocket/ws_conn.c`, `ws_rpc_dump`: up to 50 connections, and how many these are.
 pub(super) static DUMP: Collector = Collector {

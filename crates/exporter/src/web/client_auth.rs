@@ -1,6 +1,6 @@
 //! Which client certificates are accepted.
 
-use crate::pinned;
+use crate::support::trust_anchor;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
@@ -48,12 +48,12 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if self.pinned.iter().any(|pinned| pinned == end_entity) {
-            pinned::check(end_entity, ID_KP_CLIENT_AUTH, now)?;
+            trust_anchor::check(end_entity, ID_KP_CLIENT_AUTH, now)?;
         } else if let Some(chain) = &self.chain {
             chain.verify_client_cert(end_entity, intermediates, now)?;
         }
         if !self.allowed_sans.is_empty() {
-            let names = names(&pinned::parse(end_entity)?);
+            let names = names(&trust_anchor::parse(end_entity)?);
             if !names.iter().any(|name| self.allowed_sans.contains(name)) {
                 return Err(other(format!(
                     "the client certificate has none of the allowed SANs, but {names:?}"

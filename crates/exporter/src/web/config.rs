@@ -1,8 +1,8 @@
 //! The web configuration file: the format of Prometheus' exporter-toolkit, read strictly, plain data out.
 
 use super::yaml::Node;
-use crate::duration;
-use crate::nearest::nearest;
+use crate::support::duration;
+use crate::support::suggestion::nearest;
 use bcrypt::HashParts;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What a web configuration file says.
 #[derive(Debug, Default)]
-pub(super) struct WebConfig {
+pub(super) struct Config {
     /// Set if connections are encrypted.
     pub(super) tls: Option<TlsConfig>,
     /// Whether HTTP/2 is offered to clients that connect with TLS.
@@ -77,7 +77,7 @@ pub(super) struct RateLimit {
     pub(super) burst: u32,
 }
 
-impl WebConfig {
+impl Config {
     /// Reads the text of a file. Relative paths in it are relative to `folder`. The error is a sentence with the line.
     pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         let mut config = Self { http2: true, ..Self::default() };
@@ -194,7 +194,7 @@ fn tls(section: &Node, folder: &Path, warnings: &mut Vec<String>) -> Result<Opti
     }))
 }
 
-fn http_server(section: &Node, config: &mut WebConfig) -> Result<(), String> {
+fn http_server(section: &Node, config: &mut Config) -> Result<(), String> {
     for (key, place, value) in section.entries("http_server_config")? {
         match key.as_str() {
             "http2" if value.is_null() => {}
@@ -394,8 +394,8 @@ const HASH_LEN: usize = 60;
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<WebConfig, String> {
-        WebConfig::parse(text, Path::new("/etc/exporter"))
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/etc/exporter"))
     }
 
     #[test]

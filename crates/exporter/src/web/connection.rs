@@ -1,8 +1,9 @@
 //! One connection: TLS or not, HTTP/1.1 or HTTP/2, and who sits there.
 
-use super::Server;
 use super::client::Client;
 use super::room::Seat;
+use super::server::Server;
+use super::service::{Response, Service};
 use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -25,11 +26,11 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
 /// Answers requests until the client or its seat has had enough.
-pub(super) async fn converse(
+pub(super) async fn converse<S: Service>(
     stream: Box<dyn Stream>,
     client: Client,
     seat: Seat,
-    server: Arc<Server>,
+    server: Arc<Server<S>>,
     graceful: Watcher,
 ) {
     let seat = Arc::new(seat);
@@ -45,20 +46,20 @@ pub(super) async fn converse(
     }
 }
 
-struct Conversation {
+struct Conversation<S> {
     client: Client,
     seat: Arc<Seat>,
-    server: Arc<Server>,
+    server: Arc<Server<S>>,
     secure: bool,
 }
 
-impl Conversation {
+impl<S: Service> Conversation<S> {
     async fn hold(
         mut self,
         mut stream: Pin<Box<TimeoutStream<Heard>>>,
         graceful: Watcher,
     ) -> Result<(), String> {
-        let Some(tls) = self.server.guard.web_file().current().tls.clone() else {
+        let Some(tls) = self.server.guard.web_config().current().tls.clone() else {
             return self.http1(stream, graceful).await;
         };
         let first = stream.as_mut().get_pin_mut().first_byte().await.map_err(|error| error.to_string())?;
@@ -118,14 +119,17 @@ impl Conversation {
         graceful.watch(connection).await.map_err(|error| error.to_string())
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<super::Answer, Infallible> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
         let mut under_way = UnderWay { seat: &self.seat, served: false };
         self.seat.begins();
-        let answer = self.server.answer(request, self.client, self.secure).await;
-        under_way.served = answer.status().is_success();
-        let (head, body) = answer.into_parts();
+        // The body is kept to the end: dropped earlier, it would be read for nothing.
+        let (parts, _body) = request.into_parts();
+        let request = Request::from_parts(parts, ());
+        let response = self.server.respond(request, self.client, self.secure).await;
+        under_way.served = response.status().is_success();
+        let (head, body) = response.into_parts();
         let content = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-        Ok(super::Answer::from_parts(head, Full::new(self.seat.holds(content))))
+        Ok(Response::from_parts(head, Full::new(self.seat.holds(content))))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::auth::{Authenticator, Verdict};
 use super::client::Client;
-use super::reload::{Active, WebFile};
-use super::{Answer, text};
-use crate::bucket::Bucket;
+use super::reload::{Active, WebConfig};
+use super::service::{Response, text};
+use crate::support::rate_limit::Bucket;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use std::time::Duration;
 
 /// Lets requests through, or answers them itself.
 pub(super) struct Guard {
-    web_file: WebFile,
+    web_config: Arc<WebConfig>,
     authenticator: Authenticator,
     /// Of lines in the log that clients cause.
     lines: Bucket,
 }
 
 impl Guard {
-    pub(super) fn new(web_file: WebFile) -> anyhow::Result<Self> {
+    pub(super) fn new(web_config: Arc<WebConfig>) -> anyhow::Result<Self> {
         Ok(Self {
-            web_file,
+            web_config,
             authenticator: Authenticator::new()?,
             lines: Bucket::new(Duration::from_secs(1), LINES_AT_ONCE),
         })
     }
 
-    pub(super) fn web_file(&self) -> &WebFile {
-        &self.web_file
+    pub(super) fn web_config(&self) -> &WebConfig {
+        &self.web_config
     }
 
     /// The configuration that the request is answered with, or the answer to one that is not let through.
@@ -37,8 +37,8 @@ impl Guard {
         headers: &HeaderMap,
         client: Client,
         secure: bool,
-    ) -> Result<Arc<Active>, Answer> {
-        let active = self.web_file.current();
+    ) -> Result<Arc<Active>, Response> {
+        let active = self.web_config.current();
         if active.tls.is_some() && !secure {
             // The connection was there before TLS was.
             let mut answer =
@@ -88,7 +88,7 @@ impl Guard {
 }
 
 /// What the operator wants to be sent with every answer wins over what we send.
-pub(super) fn add_headers(active: &Active, answer: &mut Answer) {
+pub(super) fn add_headers(active: &Active, answer: &mut Response) {
     for (name, value) in &active.config.headers {
         answer.headers_mut().insert(name, value.clone());
     }

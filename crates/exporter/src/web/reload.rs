@@ -1,9 +1,11 @@
 //! The web configuration that is in force: the file is looked at again whenever it has changed, and the last good one
 //! stays until there is a better one.
 
-use super::config::{ClientAuth, WebConfig};
+use super::config::{ClientAuth, Config};
 use super::tls;
-use crate::bucket::Bucket;
+use crate::support::rate_limit::Bucket;
+use crate::support::systemd::notify;
+use sd_notify::NotifyState;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +13,14 @@ use std::time::{Duration, SystemTime};
 use tokio_rustls::rustls::ServerConfig;
 
 /// The file, and what of it is in force.
-pub(super) struct WebFile {
+pub struct WebConfig {
     path: Option<PathBuf>,
     state: Mutex<State>,
 }
 
 /// A configuration that can be used.
 pub(super) struct Active {
-    pub(super) config: WebConfig,
+    pub(super) config: Config,
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) bucket: Option<Bucket>,
     /// Of everything that was read for it.
@@ -37,22 +39,28 @@ struct State {
 /// What changes with a file's content; `None` if it is not there.
 type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
 
-impl WebFile {
+impl WebConfig {
     /// Reads the file; without one there is neither TLS nor authentication. The error is a sentence.
-    pub(super) fn open(path: Option<PathBuf>) -> Result<Self, String> {
+    pub fn open(path: Option<PathBuf>) -> Result<Arc<Self>, String> {
         let (seen, read) = match &path {
             Some(path) => read(path, None),
             None => (None, Ok(None)),
         };
         let active = match read? {
             Some(active) => Arc::new(active),
-            None => Arc::new(Active::new(WebConfig::default(), Vec::new())?),
+            None => Arc::new(Active::new(Config::default(), Vec::new())?),
         };
         active.warn();
-        Ok(Self {
+        Ok(Arc::new(Self {
             path,
             state: Mutex::new(State { active, seen, failure: None, succeeded: SystemTime::now() }),
-        })
+        }))
+    }
+
+    /// Reads the text of a file, but none of the files that it names, relative to `folder`. Returns what stands in it
+    /// and has no effect. Both that and the error are sentences.
+    pub fn check(text: &str, folder: &Path) -> Result<Vec<String>, String> {
+        Config::parse(text, folder).map(|config| config.warnings)
     }
 
     /// What is in force. Costs a look at the files, and reads them only if they have changed.
@@ -66,8 +74,17 @@ impl WebFile {
         state.active.clone()
     }
 
-    /// Reads the file now. The error is why that which was in force before stays so.
-    pub(super) fn reload(&self) -> Result<(), String> {
+    /// Reads the file now, and tells systemd so. The error is why that which was in force before stays so.
+    pub fn reload(&self) -> Result<(), String> {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            notify(&[NotifyState::Reloading, now]);
+        }
+        let reloaded = self.read_again();
+        notify(&[NotifyState::Ready]);
+        reloaded
+    }
+
+    fn read_again(&self) -> Result<(), String> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut state = self.lock();
         state.take(path);
@@ -81,7 +98,7 @@ impl WebFile {
     }
 
     /// Whether the last reading was successful, and when there was one; `None` if there is no file.
-    pub(super) fn status(&self) -> Option<(bool, SystemTime)> {
+    pub fn status(&self) -> Option<(bool, SystemTime)> {
         self.path.as_ref()?;
         let state = self.lock();
         Some((state.failure.is_none(), state.succeeded))
@@ -121,7 +138,7 @@ impl State {
 }
 
 impl Active {
-    fn new(mut config: WebConfig, contents: Vec<Vec<u8>>) -> Result<Self, String> {
+    fn new(mut config: Config, contents: Vec<Vec<u8>>) -> Result<Self, String> {
         let mut warnings = std::mem::take(&mut config.warnings);
         let tls = tls::server_config(&config, &mut warnings)?;
         config.warnings = warnings;
@@ -136,7 +153,7 @@ impl Active {
     }
 
     /// What would be protected less by `next`. Half of a file is often a valid file.
-    fn lost_in(&self, next: &WebConfig) -> Option<&'static str> {
+    fn lost_in(&self, next: &Config) -> Option<&'static str> {
         let old = &self.config;
         if !old.users.is_empty() && next.users.is_empty() {
             return Some("basic_auth_users");
@@ -186,7 +203,7 @@ fn read_all(
     let text = std::fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?;
     let config = std::str::from_utf8(&text).map_err(|_| format!("{name} is not UTF-8"))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let config = WebConfig::parse(config, folder).map_err(|error| format!("{name}: {error}"))?;
+    let config = Config::parse(config, folder).map_err(|error| format!("{name}: {error}"))?;
     if let Some(lost) = before.and_then(|before| before.lost_in(&config)) {
         return Err(format!("{name}: {lost} would be lost, which a reload does not do: restart to do so"));
     }

@@ -4,32 +4,26 @@ use super::client::Client;
 use super::connection::{self, Stream};
 use super::guard::{self, Guard};
 use super::listener::{ListenAddress, Listener};
-use super::reload::WebFile;
+use super::reload::WebConfig;
 use super::room::{Room, Timeouts};
-use super::{Answer, Site, text};
-use crate::self_metrics::Program;
-use crate::service::notify;
+use super::service::{Request, Response, Service};
+use crate::support::systemd::notify;
 use anyhow::Context as _;
-use hyper::header::{ALLOW, HeaderValue};
-use hyper::{Method, Request, StatusCode};
 use hyper_util::server::graceful::GracefulShutdown;
 use sd_notify::NotifyState;
 use std::future::poll_fn;
 use std::io;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// A site, and what it takes to get to it.
-pub struct Server {
+/// A service, and what it takes to get to it.
+pub struct Server<S> {
     pub(super) room: Arc<Room>,
     pub(super) guard: Guard,
     pub(super) max_header: usize,
-    site: Site,
-    lifecycle: bool,
-    process_metrics: bool,
+    service: S,
 }
 
 /// What clients may take, and may do.
@@ -41,34 +35,17 @@ pub struct Limits {
     pub header: usize,
     /// For slow ones.
     pub timeouts: Timeouts,
-    /// Whether `POST /-/reload` is answered.
-    pub lifecycle: bool,
-    /// Whether there are metrics of the process.
-    pub process_metrics: bool,
 }
 
-impl Server {
-    /// A server that does not listen yet. The error is a sentence about the web configuration file.
-    pub fn new(site: Site, web_file: Option<PathBuf>, limits: Limits) -> anyhow::Result<Arc<Self>> {
-        let web_file = WebFile::open(web_file).map_err(anyhow::Error::msg)?;
+impl<S: Service> Server<S> {
+    /// A server that does not listen yet.
+    pub fn new(service: S, web_config: Arc<WebConfig>, limits: Limits) -> anyhow::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             room: Room::new(limits.connections, limits.timeouts),
-            guard: Guard::new(web_file)?,
+            guard: Guard::new(web_config)?,
             max_header: limits.header,
-            site,
-            lifecycle: limits.lifecycle,
-            process_metrics: limits.process_metrics,
+            service,
         }))
-    }
-
-    /// Reads the web configuration file again.
-    pub fn reload(&self) -> Result<(), String> {
-        if let Ok(now) = NotifyState::monotonic_usec_now() {
-            notify(&[NotifyState::Reloading, now]);
-        }
-        let reloaded = self.guard.web_file().reload();
-        notify(&[NotifyState::Ready]);
-        reloaded
     }
 
     /// Listens on every address, or on what systemd hands over if there is none; answers requests until `stop`, then
@@ -124,7 +101,7 @@ impl Server {
     }
 
     fn announce(&self, listeners: &[Listener]) {
-        let active = self.guard.web_file().current();
+        let active = self.guard.web_config().current();
         if let Some(limit) = active.config.rate_limit {
             tracing::info!(burst = limit.burst, interval = ?limit.interval, "Rate Limiter is enabled.");
         }
@@ -140,41 +117,15 @@ impl Server {
         notify(&[NotifyState::Ready]);
     }
 
-    /// The answer to a request that came over TLS (`secure`) or not.
-    pub(super) async fn answer<B>(&self, request: Request<B>, client: Client, secure: bool) -> Answer {
+    /// The response to a request that came over TLS (`secure`) or not.
+    pub(super) async fn respond(&self, request: Request, client: Client, secure: bool) -> Response {
         let active = match self.guard.admit(request.headers(), client, secure).await {
             Ok(active) => active,
-            Err(answer) => return answer,
+            Err(refusal) => return refusal,
         };
-        let mut answer = if request.uri().path().strip_prefix(self.site.prefix()) == Some("/-/reload") {
-            self.reload_page(request.method())
-        } else {
-            let program =
-                Program { process: self.process_metrics, web_config: self.guard.web_file().status() };
-            self.site.answer(request, program).await
-        };
-        guard::add_headers(&active, &mut answer);
-        answer
-    }
-
-    fn reload_page(&self, method: &Method) -> Answer {
-        if !self.lifecycle {
-            return text(
-                StatusCode::FORBIDDEN,
-                "Reloading is off: start with --web.enable-lifecycle, or send SIGHUP.\n",
-            );
-        }
-        if !matches!(*method, Method::POST | Method::PUT) {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "This endpoint requires a POST request.\n");
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, PUT"));
-            return answer;
-        }
-        match self.reload() {
-            Ok(()) => text(StatusCode::OK, ""),
-            Err(error) => {
-                text(StatusCode::INTERNAL_SERVER_ERROR, format!("failed to reload config: {error}\n"))
-            }
-        }
+        let mut response = self.service.respond(request).await;
+        guard::add_headers(&active, &mut response);
+        response
     }
 }
 

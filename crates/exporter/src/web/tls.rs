@@ -1,7 +1,7 @@
 //! From the file's TLS section to what a handshake needs.
 
 use super::client_auth::ClientVerifier;
-use super::config::{ClientAuth, Pem, TlsConfig, TlsVersion, WebConfig};
+use super::config::{ClientAuth, Config, Pem, TlsConfig, TlsVersion};
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 /// Reads the certificates and puts everything together; `None` without a TLS section. The error is a sentence. What is
 /// asked for and not there is added to `warnings`.
 pub(super) fn server_config(
-    config: &WebConfig,
+    config: &Config,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Arc<ServerConfig>>, String> {
     let Some(tls) = &config.tls else { return Ok(None) };

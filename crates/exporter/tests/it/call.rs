@@ -4,7 +4,7 @@ use crate::support::{command, run};
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::wire::{self, Kind, Nodes};
 use kamailio_binrpc::{Arg, Cookie};
-use kamailio_exporter::call::json::{self, Form};
+use kamailio_exporter::commands::call::json::{self, Form};
 use serde_json::Value as Json;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

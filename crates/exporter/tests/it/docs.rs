@@ -1,9 +1,10 @@
-use kamailio_exporter::catalogue::catalogue;
-use kamailio_exporter::collector::{Call, Collector, Cost, Field, Key, Table};
+use kamailio_exporter::cli;
 use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::own::FAMILIES;
-use kamailio_exporter::metric::{Family, Kind};
-use kamailio_exporter::{build_info, cli};
+use kamailio_exporter::collectors::catalogue::catalogue;
+use kamailio_exporter::collectors::exporter::FAMILIES;
+use kamailio_exporter::collectors::schema::{Call, Collector, Cost, Field, Key, Table};
+use kamailio_exporter::support::build_info;
+use prometheus_exposition::{Family, Kind};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
 use futures_util::FutureExt;
-use kamailio_exporter::shared::{Run, Runs};
+use kamailio_exporter::instance::single_flight::{Run, Runs};
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -3,14 +3,14 @@ use crate::support::Exporter;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::{self, Cookie, Kind, Nodes};
-use kamailio_exporter::catalogue::catalogue;
 use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::exposition::Format;
-use kamailio_exporter::inventory::Inventory;
-use kamailio_exporter::metric::{Kind as MetricKind, Number};
-use kamailio_exporter::samples::Samples;
+use kamailio_exporter::collectors::catalogue::catalogue;
+use kamailio_exporter::scrape::capabilities::Inventory;
+use kamailio_exporter::scrape::extraction::{Answered, walk};
 use kamailio_exporter::scrape::join_page;
-use kamailio_exporter::walk::{Answered, walk};
+use prometheus_exposition::Format;
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Kind as MetricKind, Number};
 use proptest::prelude::*;
 use std::time::Duration;
 use testbed::{Syntax, check_exposition};
@@ -24,7 +24,7 @@ fn check(parts: &[&Samples]) {
     for (accept, syntax) in
         [("text/plain", Syntax::Text), ("application/openmetrics-text;version=1.0.0", Syntax::OpenMetrics)]
     {
-        let page = Format::negotiate(accept).write(parts);
+        let page = Format::negotiate(accept).write(catalogue().families(), parts);
         let count = check_exposition(&page, syntax);
         assert_eq!(count, Ok(expected), "{}", String::from_utf8_lossy(&page));
     }

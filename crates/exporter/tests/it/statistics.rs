@@ -1,11 +1,11 @@
 use kamailio_binrpc::wire::{self, Arg, Nodes};
-use kamailio_exporter::catalogue::{CollectorFamilies, catalogue};
-use kamailio_exporter::collector::{Collector, Field, Key, LabelValue};
 use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::inventory::Inventory;
-use kamailio_exporter::metric::{Kind, Number};
-use kamailio_exporter::samples::Samples;
-use kamailio_exporter::walk::{Answered, Findings, walk};
+use kamailio_exporter::collectors::catalogue::{CollectorFamilies, catalogue};
+use kamailio_exporter::collectors::schema::{Collector, Field, Key, LabelValue};
+use kamailio_exporter::scrape::capabilities::Inventory;
+use kamailio_exporter::scrape::extraction::{Answered, Findings, walk};
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Kind, Number};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 

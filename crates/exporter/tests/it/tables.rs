@@ -1,9 +1,9 @@
 use crate::replay::{VERSIONS, records};
-use kamailio_exporter::catalogue::catalogue;
-use kamailio_exporter::collector::{Call, Collector, Cost, EachKey, Key, Table};
+use kamailio_exporter::collectors::catalogue::catalogue;
+use kamailio_exporter::collectors::schema::{Call, Collector, Cost, EachKey, Key, Table};
 use kamailio_exporter::collectors::{ALL, UPTIME};
-use kamailio_exporter::inventory::Question;
-use kamailio_exporter::metric::{Family, Kind};
+use kamailio_exporter::scrape::capabilities::Question;
+use prometheus_exposition::{Family, Kind};
 use std::collections::BTreeSet;
 
 /// Words of methods that change something, block Kamailio or show secrets.

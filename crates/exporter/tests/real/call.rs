@@ -2,8 +2,8 @@
 
 use crate::support::command;
 use fake_kamailio::{Captures, Fake};
-use kamailio_exporter::collector::Call;
 use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::collectors::schema::Call;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;

@@ -1,7 +1,7 @@
 //! The core: its parser, its name resolution, shared memory.
 
 use super::{counter, gauge};
-use crate::collector::Field;
+use crate::collectors::schema::Field;
 
 /// `kex/core_stats.c`, `core_stats` and `shm_stats`; `core/resolve.c` has the group `dns`.
 pub(super) const CORE: &[Field] = &[

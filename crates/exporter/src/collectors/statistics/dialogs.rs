@@ -1,7 +1,7 @@
 //! Dialogs (modules dialog and ims_dialog).
 
 use super::{counter, family_of_gauges, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const DIALOGS: Field = family_of_gauges("kamailio_dialog_dialogs", "Dialogs, by state.");
 const IMS_DIALOGS: Field =

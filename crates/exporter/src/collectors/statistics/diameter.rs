@@ -4,7 +4,7 @@
 use super::{
     counted_milliseconds, counter, family_of_counters, family_of_gauges, gauge, milliseconds, read, stat,
 };
-use crate::collector::{Field, Label, is};
+use crate::collectors::schema::{Field, Label, is};
 
 const TIMEOUTS: Field = family_of_counters(
     "kamailio_diameter_timeouts",

@@ -1,7 +1,7 @@
 //! IMS: charging, quality of service, registrations.
 
 use super::{counter, family_of_counters, family_of_gauges, gauge, percent, read, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const CCRS: Field = family_of_counters(
     "kamailio_ims_charging_ccrs_sent",

@@ -1,7 +1,7 @@
 //! Messages that are kept, traced or captured (modules msilo, siptrace, sipcapture).
 
 use super::{NO_LABEL, counter, family_of_counters, selected, stat};
-use crate::collector::{Field, NameLabels, is};
+use crate::collectors::schema::{Field, NameLabels, is};
 
 const DELIVERIES: Field = family_of_counters(
     "kamailio_msilo_deliveries",

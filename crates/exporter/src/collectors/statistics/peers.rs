@@ -2,7 +2,7 @@
 //! asks (http_client, http_async_client, kafka, db_mysql).
 
 use super::{counter, family_of_counters, gauge, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const HTTP_REQUESTS: Field = family_of_counters(
     "kamailio_http_client_requests",

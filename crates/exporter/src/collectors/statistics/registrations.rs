@@ -2,7 +2,7 @@
 //! itself has elsewhere (uac).
 
 use super::{NO_LABEL, family_of_counters, family_of_gauges, gauge, percent, read, selected, stat};
-use crate::collector::{Field, NameLabels, is};
+use crate::collectors::schema::{Field, NameLabels, is};
 
 const ANSWERED: Field =
     family_of_counters("kamailio_registrar_registrations", "REGISTER requests, by what they were answered.");

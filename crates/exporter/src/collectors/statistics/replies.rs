@@ -2,7 +2,7 @@
 //! each is a family of its own, so that a sum over its labels counts no reply twice.
 
 use super::{counter, family_of_counters, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const BY_CLASS: Field = family_of_counters(
     "kamailio_core_replies_received_by_class",

@@ -1,7 +1,7 @@
 //! Requests received by the core.
 
 use super::{counter, family_of_counters, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const BY_METHOD: Field = family_of_counters(
     "kamailio_core_requests_received_by_method",

@@ -1,7 +1,7 @@
 //! Replies sent without a transaction (module sl).
 
 use super::{counter, family_of_counters, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const BY_CODE: Field = family_of_counters(
     "kamailio_sl_replies_sent_by_code",

@@ -1,7 +1,7 @@
 //! Replies as the SNMP agent counts them (module snmpstats): both directions, more codes than the core.
 
 use super::{family_of_counters, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const RECEIVED: Field = family_of_counters(
     "kamailio_snmpstats_replies_received_by_code",

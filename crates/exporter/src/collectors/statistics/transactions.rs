@@ -1,7 +1,7 @@
 //! Transactions (module tmx), and those that are kept for later (module tsilo).
 
 use super::{counter, family_of_counters, gauge, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const BY_CLASS: Field = family_of_counters(
     "kamailio_tmx_transactions_completed_by_class",

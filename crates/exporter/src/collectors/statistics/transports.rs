@@ -1,7 +1,7 @@
 //! TCP, TLS, SCTP.
 
 use super::{counter, gauge};
-use crate::collector::Field;
+use crate::collectors::schema::Field;
 
 /// `core/tcp_stats.c`.
 pub(super) const TCP: &[Field] = &[

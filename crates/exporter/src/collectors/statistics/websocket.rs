@@ -1,7 +1,7 @@
 //! WebSocket connections (module websocket): all of them, and by subprotocol.
 
 use super::{counter, family_of_counters, family_of_gauges, gauge, stat};
-use crate::collector::{Field, is};
+use crate::collectors::schema::{Field, is};
 
 const CONNECTIONS: Field = family_of_gauges(
     "kamailio_websocket_connections_by_subprotocol",

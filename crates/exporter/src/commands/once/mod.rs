@@ -1,0 +1,61 @@
+//! One exposition, for what runs by the clock: to standard output, or into a file for node_exporter's textfile
+//! collector.
+
+mod replace;
+
+use crate::collectors::catalogue::catalogue;
+use crate::instance::self_metrics::{Program, samples_of};
+use crate::instance::{Exporter, Settings};
+use anyhow::Context as _;
+use kamailio_binrpc::Target;
+use prometheus_exposition::Format;
+use replace::replace;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What to write, and where.
+#[derive(Debug)]
+pub struct Once {
+    /// What Kamailio is asked for.
+    pub settings: Settings,
+    /// How it is written.
+    pub format: Format,
+    /// The file to replace, instead of standard output.
+    pub output: Option<PathBuf>,
+}
+
+/// The metrics as they are now.
+pub(crate) struct Exposition {
+    pub(crate) content: Vec<u8>,
+    /// Whether Kamailio answered.
+    pub(crate) answered: bool,
+}
+
+impl Once {
+    /// Scrapes and writes; tells whether Kamailio answered, and if not, why is in the log. The error is a sentence.
+    pub async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
+        let exporter = Exporter::new(target, Arc::new(self.settings));
+        let exposition = expose(&exporter, timeout, self.format).await;
+        match self.output {
+            Some(path) => replace(&path, &exposition.content).map_err(anyhow::Error::msg)?,
+            None => {
+                let mut output = std::io::stdout().lock();
+                let written = output.write_all(&exposition.content).and_then(|()| output.flush());
+                written.context("cannot write to standard output")?;
+            }
+        }
+        Ok(exposition.answered)
+    }
+}
+
+/// What a scrape serves, less the metrics of this process: where they would end up there are those of another.
+pub(crate) async fn expose(exporter: &Arc<Exporter>, timeout: Duration, format: Format) -> Exposition {
+    let scrape = exporter.scrape(exporter.selection().clone(), Instant::now() + timeout).await;
+    exporter.counters().count_request(&scrape);
+    let program = Program { process: false, web_config: None };
+    let parts = [&scrape.samples, &exporter.counters().samples(&scrape), &samples_of(program)];
+    let content = format.write(catalogue().families(), &parts);
+    Exposition { content, answered: scrape.answered }
+}

@@ -1,0 +1,246 @@
+//! What the exporter tells about itself: its scrapes, its build, its process.
+
+use crate::collectors;
+use crate::collectors::catalogue::catalogue;
+use crate::collectors::exporter::{
+    BUILD_INFO, COLLECTOR_DURATION, COLLECTOR_SUCCESS, CPU_SECONDS, DROPPED_SAMPLES, DUPLICATE_ROWS,
+    FAILED_SCRAPES, MAX_FDS, NETWORK_RECEIVE, NETWORK_TRANSMIT, OPEN_FDS, RESIDENT_MEMORY, START_TIME,
+    TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
+    WEB_CONFIG_TIME,
+};
+use crate::scrape::Scrape;
+use crate::support::build_info;
+use prometheus_exposition::Labels;
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Family, Number};
+use rustix::process::{Resource, getrlimit};
+use rustix::time::{ClockId, clock_gettime};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+/// What there is to tell beside the scrapes.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Whether to tell about the process.
+    pub process: bool,
+    /// If there is a web configuration file: whether it was last read successfully, and when it last was.
+    pub web_config: Option<(bool, SystemTime)>,
+}
+
+/// Counters of a running exporter.
+pub struct Counters {
+    total_scrapes: AtomicU64,
+    failed_scrapes: AtomicU64,
+    /// By collector, as in [`collectors::ALL`].
+    findings: Vec<Findings>,
+}
+
+#[derive(Default)]
+struct Findings {
+    unreadable: AtomicU64,
+    duplicates: AtomicU64,
+    over_limit: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let findings = collectors::ALL.iter().map(|_| Findings::default()).collect();
+        Self { total_scrapes: AtomicU64::new(0), failed_scrapes: AtomicU64::new(0), findings }
+    }
+}
+
+impl Counters {
+    /// Counts what a run found in Kamailio's replies; once for each run, however many requests share it.
+    pub fn count_run(&self, scrape: &Scrape) {
+        for outcome in &scrape.outcomes {
+            let findings = &self.findings[outcome.collector];
+            findings.unreadable.fetch_add(outcome.findings.unreadable, Ordering::Relaxed);
+            findings.duplicates.fetch_add(outcome.findings.duplicates, Ordering::Relaxed);
+            findings.over_limit.fetch_add(outcome.findings.over_limit, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a request that a scrape answers.
+    pub fn count_request(&self, scrape: &Scrape) {
+        self.total_scrapes.fetch_add(1, Ordering::Relaxed);
+        if scrape.failed() {
+            self.failed_scrapes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The samples about this scrape and the scrapes before it.
+    pub fn samples(&self, scrape: &Scrape) -> Samples {
+        let own =
+            [&COLLECTOR_SUCCESS, &COLLECTOR_DURATION, &UNREADABLE_VALUES, &DUPLICATE_ROWS, &DROPPED_SAMPLES];
+        let own = own.map(|family| catalogue().id(family));
+        let mut samples = Samples::with_capacity(usize::MAX, SCRAPE + own.len() * scrape.outcomes.len());
+        let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
+        one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
+        one(&mut samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
+        one(&mut samples, &FAILED_SCRAPES, load(&self.failed_scrapes));
+        for outcome in &scrape.outcomes {
+            let collector = samples.labels([("collector", collectors::ALL[outcome.collector].name)]);
+            let findings = &self.findings[outcome.collector];
+            let values = [
+                Number::Unsigned(outcome.failure.is_none().into()),
+                Number::Float(outcome.duration.as_secs_f64()),
+                load(&findings.unreadable),
+                load(&findings.duplicates),
+                load(&findings.over_limit),
+            ];
+            for (family, value) in own.into_iter().zip(values) {
+                samples.push(family, collector, value);
+            }
+        }
+        samples
+    }
+}
+
+/// The samples about the rest of the program.
+pub fn samples_of(program: Program) -> Samples {
+    let mut samples = Samples::with_capacity(usize::MAX, PROGRAM);
+    let build = samples.labels([
+        ("branch", build_info::BRANCH),
+        ("goarch", build_info::ARCHITECTURE),
+        ("goos", build_info::OS),
+        ("goversion", build_info::COMPILER),
+        ("revision", build_info::REVISION),
+        ("version", build_info::VERSION),
+    ]);
+    samples.push(catalogue().id(&BUILD_INFO), build, Number::Unsigned(1));
+    if let Some((successful, time)) = program.web_config {
+        let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        one(&mut samples, &WEB_CONFIG_SUCCESS, Number::Unsigned(successful.into()));
+        one(&mut samples, &WEB_CONFIG_TIME, Number::Float(time.as_secs_f64()));
+    }
+    if program.process {
+        process(&mut samples);
+    }
+    samples
+}
+
+fn one(samples: &mut Samples, family: &Family, value: Number) {
+    samples.push(catalogue().id(family), Labels::NONE, value);
+}
+
+/// The nine `process_` metrics that Prometheus' client libraries have. What the system does not tell is left out.
+fn process(samples: &mut Samples) {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    #[expect(clippy::cast_precision_loss, reason = "seconds since the start, far below 2^52")]
+    one(samples, &CPU_SECONDS, Number::Float(cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9));
+    one(samples, &MAX_FDS, limit(Resource::Nofile));
+    if let Some(open) = open_files() {
+        one(samples, &OPEN_FDS, Number::Unsigned(open));
+    }
+    if let Some((virtual_memory, resident)) = memory() {
+        one(samples, &RESIDENT_MEMORY, Number::Unsigned(resident));
+        one(samples, &VIRTUAL_MEMORY, Number::Unsigned(virtual_memory));
+    }
+    one(samples, &VIRTUAL_MEMORY_MAX, limit(Resource::As));
+    if let Some(start) = start_time() {
+        one(samples, &START_TIME, Number::Float(start));
+    }
+    if let Some((received, transmitted)) = network() {
+        one(samples, &NETWORK_RECEIVE, Number::Unsigned(received));
+        one(samples, &NETWORK_TRANSMIT, Number::Unsigned(transmitted));
+    }
+}
+
+/// A limit; without one, the largest number there is, as the client libraries have it.
+fn limit(resource: Resource) -> Number {
+    Number::Unsigned(getrlimit(resource).current.unwrap_or(u64::MAX))
+}
+
+/// The size of the directory since Linux 6.2; before it is 0, and the entries have to be counted.
+fn open_files() -> Option<u64> {
+    static DIRECTORY: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/fd").ok());
+    match DIRECTORY.as_ref()?.metadata().ok()?.len() {
+        // The directory itself is open while it is read.
+        0 => Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1)),
+        count => Some(count),
+    }
+}
+
+/// The bytes of virtual and of resident memory, which `/proc/self/statm` has in pages.
+fn memory() -> Option<(u64, u64)> {
+    static STATM: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/statm").ok());
+    let mut buffer = [0; 128];
+    let statm = read(STATM.as_ref()?, &mut buffer)?;
+    let page = rustix::param::page_size() as u64;
+    let mut pages = statm.split(' ').map(|pages| pages.parse::<u64>().ok()?.checked_mul(page));
+    Some((pages.next()??, pages.next()??))
+}
+
+/// When the process was started, in seconds since 1970: ticks after the boot (field 22 of `/proc/self/stat`), and when
+/// that was.
+fn start_time() -> Option<f64> {
+    static START: LazyLock<Option<f64>> = LazyLock::new(|| {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        // The second field is the program's name in parentheses, and may have blanks in it.
+        let ticks: f64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
+        let kernel = fs::read_to_string("/proc/stat").ok()?;
+        let boot: f64 = kernel.lines().find_map(|line| line.strip_prefix("btime "))?.parse().ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "100 on every Linux")]
+        Some(boot + ticks / rustix::param::clock_ticks_per_second() as f64)
+    });
+    *START
+}
+
+/// The bytes that this network namespace has received and sent over IP. No other file has them.
+fn network() -> Option<(u64, u64)> {
+    static NETSTAT: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/net/netstat").ok());
+    let mut buffer = [0; 16 * 1024];
+    let netstat = read(NETSTAT.as_ref()?, &mut buffer)?;
+    let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("IpExt: "));
+    let (names, values) = (lines.next()?.split(' '), lines.next()?.split(' '));
+    let value = |wanted| names.clone().zip(values.clone()).find(|(name, _)| *name == wanted)?.1.parse().ok();
+    Some((value("InOctets")?, value("OutOctets")?))
+}
+
+/// A file of /proc, in one read: the kernel makes as much of it as there is room for, and its length is not known. These
+/// files stay open. For one that is opened anew the kernel starts with a page of memory, and where that is too small, as
+/// it is for netstat, prints everything a second time.
+fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
+    let length = file.read_at(buffer, 0).ok()?;
+    std::str::from_utf8(buffer.get(..length)?).ok()
+}
+
+/// Samples about a scrape, beside those about its collectors.
+const SCRAPE: usize = 3;
+/// Samples about the program.
+const PROGRAM: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collectors::exporter;
+
+    #[test]
+    fn the_system_tells_about_this_process() {
+        let mut samples = Samples::new(usize::MAX);
+        process(&mut samples);
+        for family in exporter::FAMILIES.iter().filter(|family| family.name.starts_with("process_")) {
+            let values: Vec<_> = samples.family(catalogue().id(family)).map(|(_, value)| value).collect();
+            assert_eq!(values.len(), 1, "{}", family.name);
+        }
+        let (virtual_memory, resident) = memory().unwrap();
+        assert!(resident > 100_000 && virtual_memory >= resident, "{virtual_memory} {resident}");
+        let age = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() - start_time().unwrap();
+        assert!((-2.0..3600.0).contains(&age), "this test process is {age} s old");
+    }
+
+    #[test]
+    fn files_that_stay_open_tell_what_is_now() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (received, transmitted) = network().unwrap();
+        let open = open_files().unwrap();
+        assert_eq!(socket.send_to(&[0; 1000], socket.local_addr().unwrap()).unwrap(), 1000);
+        let more: Vec<_> = (0..100).map(|_| File::open("/proc/self/statm").unwrap()).collect();
+        let now = network().unwrap();
+        assert!(now.0 >= received + 1000 && now.1 >= transmitted + 1000, "{received} {transmitted} {now:?}");
+        assert!(open_files().unwrap() >= open + 50, "{} more than {open}", more.len());
+    }
+}

@@ -1,0 +1,157 @@
+//! TLS as a client.
+
+use crate::support::trust_anchor;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+use x509_cert::der::oid::db::rfc5280::ID_KP_SERVER_AUTH;
+
+/// Whom a client trusts, and who it is. The files, which are PEM, are read for each connection: one that is replaced
+/// counts from then on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The authorities that a server's certificate has to be signed by, or the certificate itself. Without it, the
+    /// system's authorities.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate, with its chain, and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl TlsFiles {
+    /// Reads the files. The error is a sentence.
+    pub fn connector(&self) -> Result<TlsConnector, String> {
+        let provider = Arc::new(default_provider());
+        let pinned = match &self.ca {
+            Some(path) => certificates(path)?,
+            None => Vec::new(),
+        };
+        let mut roots = RootCertStore::empty();
+        match &self.ca {
+            Some(path) => {
+                for certificate in &pinned {
+                    roots.add(certificate.clone()).map_err(|error| {
+                        format!("a certificate in {} cannot be an authority: {error}", path.display())
+                    })?;
+                }
+            }
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+        let chain = chain.map_err(|error| format!("servers cannot be verified: {error}"))?;
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier { pinned, chain }));
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let private = PrivateKeyDer::from_pem_file(key)
+                    .map_err(|error| format!("there is no private key in {}: {error}", key.display()))?;
+                builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| {
+                    format!(
+                        "the certificate in {} and the key in {} cannot be used together: {error}",
+                        certificate.display(),
+                        key.display()
+                    )
+                })?
+            }
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+}
+
+pub(super) async fn connect(
+    connector: &TlsConnector,
+    host: &str,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, String> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("\"{host}\" is no name that a certificate could have"))?;
+    connector.connect(name, stream).await.map_err(|error| sentence(&error))
+}
+
+/// As webpki verifies, and the certificates of a file of authorities as servers' own.
+#[derive(Debug)]
+struct Verifier {
+    pinned: Vec<CertificateDer<'static>>,
+    chain: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.pinned.iter().any(|pinned| pinned == end_entity) {
+            trust_anchor::check(end_entity, ID_KP_SERVER_AUTH, now)?;
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
+    let read =
+        read.map_err(|error| format!("cannot read the certificates in {}: {error}", path.display()))?;
+    if read.is_empty() {
+        return Err(format!("there is no certificate in {}", path.display()));
+    }
+    Ok(read)
+}
+
+fn sentence(error: &io::Error) -> String {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "the server's certificate is not signed by an authority that is trusted here; trust it with a file of \
+             its authority"
+                .to_owned()
+        }
+        Some(error) => format!("no TLS with the server: {error}"),
+        None => format!("no TLS with the server: {error}"),
+    }
+}

@@ -1,0 +1,45 @@
+//! The boundary between the server and the program: a request in, a response out.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+
+/// A request that was let in. Its body, which no page of an exporter reads, stays with the server.
+pub type Request = hyper::Request<()>;
+
+/// A response whose body is complete.
+pub type Response = hyper::Response<Full<Bytes>>;
+
+/// A program's pages: the response to each request. Any `Fn(Request)` that returns a future of a [`Response`] is one.
+pub trait Service: Send + Sync + 'static {
+    /// Responds to a request.
+    fn respond(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl<F, R> Service for F
+where
+    F: Fn(Request) -> R + Send + Sync + 'static,
+    R: Future<Output = Response> + Send,
+{
+    fn respond(&self, request: Request) -> impl Future<Output = Response> + Send {
+        self(request)
+    }
+}
+
+/// A response in plain text, which no browser takes for anything else.
+pub fn text(status: StatusCode, content: impl Into<Bytes>) -> Response {
+    let mut response = with_body(status, "text/plain; charset=utf-8", content);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A response with a body of this media type.
+pub fn with_body(status: StatusCode, content_type: &str, content: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(content.into()));
+    *response.status_mut() = status;
+    if let Ok(content_type) = HeaderValue::from_str(content_type) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    response
+}

@@ -1,0 +1,17 @@
+//! Metric families, their samples, and the formats in which they are exposed.
+
+mod compression;
+pub mod external;
+mod families;
+mod format;
+mod labels;
+mod metric;
+mod samples;
+mod writer;
+
+pub use compression::{Bodies, Body, gzip};
+pub use families::{Announced, Families};
+pub use format::{Format, accepts_gzip};
+pub use labels::{Labels, escape_label};
+pub use metric::{Family, FamilyId, Kind, Number, Pushed};
+pub use samples::{Mark, Samples};

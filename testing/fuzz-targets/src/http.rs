@@ -1,0 +1,166 @@
+//! Requests, and the texts that an operator writes.
+
+use crate::input::Input;
+use flate2::read::GzDecoder;
+use http_body_util::BodyExt as _;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use kamailio_binrpc::Target;
+use kamailio_exporter::instance::{Exporter, Settings};
+use kamailio_exporter::outbound::http::Url;
+use kamailio_exporter::scrape::selection::Selection;
+use kamailio_exporter::site::{Options, Paths, Site};
+use kamailio_exporter::support::duration;
+use kamailio_exporter::web::{ListenAddress, Service as _, WebConfig};
+use prometheus_exposition::{Format, accepts_gzip};
+use std::fmt::{Debug, Display};
+use std::io::Read as _;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use testbed::{Syntax, check_exposition};
+use tokio::runtime::{Builder, Runtime};
+
+/// The input is a request of a site whose Kamailio is not there, line by line: method, target, headers; or one of the
+/// texts that are parsed elsewhere. A page of metrics is valid in the format that its header names.
+pub fn http(input: &[u8]) {
+    let mut input = Input::new(input);
+    let mode = input.byte();
+    let text = input.rest();
+    match mode % 4 {
+        0 => texts(&String::from_utf8_lossy(text)),
+        _ => request(text),
+    }
+}
+
+/// What is displayed is parsed again to the same; what is refused is refused in a sentence.
+fn texts(text: &str) {
+    round_trip::<Target>(text);
+    round_trip::<ListenAddress>(text);
+    let _ = accepts_gzip(text);
+    let _ = Format::negotiate(text).content_type();
+    if let Err(sentence) = Url::parse(text) {
+        assert!(!sentence.is_empty());
+    }
+    match duration::parse(text) {
+        Ok(duration) => assert!(!duration.is_zero() && duration <= Duration::from_secs(366 * 24 * 3600)),
+        Err(sentence) => assert!(!sentence.is_empty()),
+    }
+    // The nearest name takes its time to be found.
+    if text.len() <= MAX_METHODS {
+        match Selection::parse(text) {
+            Ok(selection) => assert!(selection.collectors().count() > 0),
+            Err(sentence) => assert!(!sentence.is_empty()),
+        }
+    }
+}
+
+fn round_trip<T: FromStr<Err: Display> + Display + PartialEq + Debug>(text: &str) {
+    match text.parse::<T>() {
+        Ok(value) => {
+            let again = value.to_string().parse::<T>();
+            assert_eq!(again.as_ref().ok(), Some(&value), "{text:?} is displayed as {value}");
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+fn request(text: &[u8]) {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let method = Method::from_bytes(lines.next().unwrap_or_default()).unwrap_or(Method::GET);
+    let Ok(request) = Request::builder().method(method).uri(lines.next().unwrap_or_default()).body(()) else {
+        return;
+    };
+    let (mut parts, ()) = request.into_parts();
+    for line in lines.take(MAX_HEADERS) {
+        let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':').unwrap_or(0));
+        let value = value.strip_prefix(b":").unwrap_or(value);
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            parts.headers.append(name, value);
+        }
+    }
+    PLACE.with(|Place { site, runtime }| {
+        let (head, content) = runtime.block_on(async {
+            let answer: Response<_> = site.respond(Request::from_parts(parts.clone(), ())).await;
+            let (head, body) = answer.into_parts();
+            (head, body.collect().await.map(http_body_util::Collected::to_bytes))
+        });
+        let content = content.expect("a body that is there already");
+        match head.status {
+            StatusCode::OK => page(&head.headers, &content, parts.method == Method::HEAD),
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                assert!(content.ends_with(b"\n"), "no sentence");
+            }
+            StatusCode::FOUND => assert!(content.is_empty()),
+            status => panic!("the answer is {status}"),
+        }
+    });
+}
+
+fn page(headers: &HeaderMap, content: &[u8], head: bool) {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).expect("a type");
+    let mut page = Vec::new();
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) => {
+            assert_eq!(encoding, "gzip");
+            GzDecoder::new(content).read_to_end(&mut page).expect("it is gzip");
+        }
+        None => page.extend_from_slice(content),
+    }
+    if head {
+        return assert!(page.is_empty());
+    }
+    let syntax = if content_type.starts_with("application/openmetrics-text; version=") {
+        Syntax::OpenMetrics
+    } else if content_type.starts_with("text/plain; version=0.0.4;") {
+        Syntax::Text
+    } else {
+        return;
+    };
+    if let Err(error) = check_exposition(&page, syntax) {
+        panic!("{error}\n{}", String::from_utf8_lossy(&page));
+    }
+    let down = page.split(|byte| *byte == b'\n').any(|line| line == b"kamailio_up 0");
+    assert!(down, "{}", String::from_utf8_lossy(&page));
+}
+
+/// A site, and what runs it.
+struct Place {
+    site: Site,
+    runtime: Runtime,
+}
+
+thread_local! {
+    static PLACE: Place = place();
+}
+
+fn place() -> Place {
+    let target = "unix:/nonexistent/ctl".parse().expect("a target");
+    let settings = Settings {
+        selection: Arc::new(Selection::parse("auto").expect("a selection")),
+        max_series: 10_000,
+        set_names: Vec::new(),
+    };
+    let exporter = Exporter::new(target, Arc::new(settings));
+    let paths = Paths {
+        telemetry: "/metrics".to_owned(),
+        rtpengine: None,
+        prefix: "/kamailio".to_owned(),
+        external_prefix: "/proxied".to_owned(),
+    };
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let options = Options {
+        paths,
+        timeout: Duration::from_secs(5),
+        max_requests: Some(1),
+        lifecycle: true,
+        process_metrics: false,
+    };
+    let web_config = WebConfig::open(None).expect("no file");
+    Place { site: Site::new(exporter, web_config, options), runtime }
+}
+
+/// Bytes of a list of methods.
+const MAX_METHODS: usize = 64;
+/// More than a browser sends.
+const MAX_HEADERS: usize = 32;

@@ -1,0 +1,166 @@
+//! A scrape without a connection: replies in, expositions out.
+
+use crate::input::Input;
+use crate::replies;
+use kamailio_binrpc::wire::Nodes;
+use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::collectors::catalogue::catalogue;
+use kamailio_exporter::collectors::schema::Call;
+use kamailio_exporter::instance::self_metrics::Counters;
+use kamailio_exporter::scrape::capabilities::Inventory;
+use kamailio_exporter::scrape::extraction::{Answered, Findings};
+use kamailio_exporter::scrape::memory_budget::Share;
+use kamailio_exporter::scrape::plan::Plan;
+use kamailio_exporter::scrape::selection::Selection;
+use kamailio_exporter::scrape::{Known, Outcome, Scrape, join_page};
+use prometheus_exposition::Samples;
+use prometheus_exposition::{Bodies, Format};
+use std::collections::HashSet;
+use std::sync::LazyLock;
+use std::time::Duration;
+use testbed::{Syntax, check_exposition};
+
+/// The input is a reply as it came, or replies of several methods, or somebody else's page, and what the server says it
+/// has. Whatever they are, the expositions are valid, and have all samples in both formats.
+pub fn walk(input: &[u8]) {
+    let mut input = Input::new(input);
+    let mode = input.byte();
+    let limit = [3, 40, 10_000, 1_000_000][usize::from(mode >> 6)];
+    let mut served = Served {
+        scrape: Scrape {
+            share: Share::default(),
+            bodies: Bodies::default(),
+            samples: Samples::of_a_scrape(limit),
+            outcomes: Vec::new(),
+            answered: true,
+            error: None,
+            known: Known::default(),
+            up_since: None,
+        },
+        inventory: Inventory::default(),
+        more: mode & 0x20 == 0,
+    };
+    match mode % 8 {
+        // As a seed of a capture begins.
+        0..=2 => {
+            let name = input.field();
+            let place = ALL.iter().position(|collector| collector.name.as_bytes() == name);
+            served.reply(place.unwrap_or(name.len() % ALL.len()), input.rest());
+        }
+        3 => served.page(input.rest()),
+        mode => {
+            if mode == 7 {
+                served.inventory = inventory(&mut input);
+            }
+            for _ in 0..MAX_REPLIES {
+                let place = input.below(ALL.len());
+                if ALL[place].call == Call::Page {
+                    let len = input.below(1 << 10);
+                    served.page(input.bytes(len));
+                } else {
+                    let reply = replies::reply(ALL[place], &mut input);
+                    served.reply(place, &reply);
+                }
+                if input.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+    served.check();
+}
+
+struct Served {
+    scrape: Scrape,
+    inventory: Inventory,
+    more: bool,
+}
+
+impl Served {
+    fn reply(&mut self, place: usize, body: &[u8]) {
+        let mut nodes = Nodes::new();
+        if nodes.decode(body).is_err() {
+            return;
+        }
+        let arguments = ["core:".to_owned(), "value".to_owned()];
+        let answered = Answered {
+            collector: ALL[place],
+            families: catalogue().collector(place),
+            arguments: &arguments,
+            inventory: &self.inventory,
+            more: self.more,
+        };
+        let findings = kamailio_exporter::scrape::extraction::walk(
+            answered,
+            nodes.members(body),
+            &mut self.scrape.samples,
+        );
+        assert_eq!(findings.unreadable == 0, findings.first_unreadable.is_none());
+        self.found(place, findings, None);
+    }
+
+    fn page(&mut self, page: &[u8]) {
+        let (findings, failure) = join_page(page, &mut self.scrape.samples);
+        let place = ALL.iter().position(|collector| collector.call == Call::Page);
+        self.found(place.expect("a collector of pages"), findings, failure);
+    }
+
+    fn found(&mut self, collector: usize, findings: Findings, failure: Option<String>) {
+        if self.scrape.outcomes.iter().all(|outcome| outcome.collector != collector) {
+            self.scrape.outcomes.push(Outcome {
+                collector,
+                failure,
+                duration: Duration::from_millis(1),
+                findings,
+            });
+        }
+    }
+
+    fn check(self) {
+        let counters = Counters::default();
+        counters.count_run(&self.scrape);
+        counters.count_request(&self.scrape);
+        let own = counters.samples(&self.scrape);
+        let parts = [&self.scrape.samples, &own];
+        let foreign = self.scrape.samples.foreign.families().iter().map(|family| family.samples.len());
+        let expected = self.scrape.samples.len() + own.len() + foreign.sum::<usize>();
+        for (accept, syntax) in [
+            ("text/plain", Syntax::Text),
+            ("application/openmetrics-text;version=1.0.0", Syntax::OpenMetrics),
+        ] {
+            let page = Format::negotiate(accept).write(catalogue().families(), &parts);
+            match check_exposition(&page, syntax) {
+                Ok(count) => assert_eq!(count, expected, "samples that were taken are not served"),
+                Err(error) => panic!("{error}\n{}", String::from_utf8_lossy(&page)),
+            }
+        }
+    }
+}
+
+/// What a server says that it has. The calls that follow from it are made once each, the large ones last.
+fn inventory(input: &mut Input<'_>) -> Inventory {
+    static SELECTION: LazyLock<Selection> =
+        LazyLock::new(|| Selection::parse("all").expect("all is a selection"));
+    let mut inventory = Inventory::default();
+    let mut nodes = Nodes::new();
+    for _ in 0..4 {
+        let questions = inventory.questions(&SELECTION);
+        for question in &questions {
+            let body = replies::texts(input);
+            if nodes.decode(&body).is_ok() {
+                inventory.take(question, nodes.members(&body));
+            }
+        }
+    }
+
+    let plan = Plan::new(&SELECTION, &inventory);
+    let calls: HashSet<_> = plan.calls.iter().map(|call| (call.method, &call.args)).collect();
+    assert_eq!(calls.len(), plan.calls.len(), "a call is made twice");
+    let large = plan.calls.iter().map(|call| call.readers.iter().any(|reader| ALL[reader.collector].large));
+    assert!(large.is_sorted(), "a large reply comes before a small one");
+    assert!(plan.collectors.is_sorted() && plan.collectors.iter().all(|collector| *collector < ALL.len()));
+    inventory
+}
+
+/// Replies of one scrape.
+const MAX_REPLIES: usize = 8;
