@@ -11,4 +11,3 @@ pub mod outbound;
 pub mod scrape;
 pub mod site;
 pub mod support;
-pub mod web;

@@ -1,7 +1,7 @@
 //! `kamailio_exporter`: Prometheus exporter for the SIP server Kamailio.
 
 use kamailio_exporter::cli::{self, Action, Exit, Options};
-use kamailio_exporter::support::{log, signals, terminal};
+use kamailio_exporter::support::{log, terminal};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Action::Serve(serve) => end("http server failed", block_on(serve.run(target)).map(|()| true)),
         Action::Push(push) => {
             let run = async {
-                let stop = signals::stop(|| {
+                let stop = exporter_toolkit::signals::stop(|| {
                     tracing::info!(signal = "SIGHUP", "nothing to reload: the files are read for each push");
                 })?;
                 push.run(target, timeout, stop).await

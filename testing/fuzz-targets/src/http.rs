@@ -1,6 +1,8 @@
 //! Requests, and the texts that an operator writes.
 
 use crate::input::Input;
+use exporter_toolkit::duration;
+use exporter_toolkit::{ListenAddress, Service as _, WebConfig};
 use flate2::read::GzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -10,8 +12,6 @@ use kamailio_exporter::instance::{Exporter, Settings};
 use kamailio_exporter::outbound::http::Url;
 use kamailio_exporter::scrape::selection::Selection;
 use kamailio_exporter::site::{Options, Paths, Site};
-use kamailio_exporter::support::duration;
-use kamailio_exporter::web::{ListenAddress, Service as _, WebConfig};
 use prometheus_exposition::{Format, accepts_gzip};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;

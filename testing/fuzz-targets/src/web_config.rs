@@ -1,6 +1,6 @@
 //! The text of a web configuration file.
 
-use kamailio_exporter::web::WebConfig;
+use exporter_toolkit::WebConfig;
 use std::path::Path;
 
 /// The input is the text. It is taken, or refused in a sentence that says the line.

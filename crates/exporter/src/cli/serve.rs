@@ -5,9 +5,9 @@ use super::values::{number, option, switch, text, time, url};
 use crate::commands::serve::Serve;
 use crate::outbound::allow_list::AllowList;
 use crate::site::{self, PROBE_PATH, Paths};
-use crate::web::{Limits, Timeouts};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
+use exporter_toolkit::{Limits, Timeouts};
 use hyper::Uri;
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! Helpers to define options and to read their values.
 
 use crate::outbound::http::Url;
-use crate::support::duration;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches};
+use exporter_toolkit::duration;
 use std::time::Duration;
 
 pub(super) fn option(name: &'static str, default: &'static str, value: &'static str) -> Arg {

@@ -3,8 +3,8 @@
 use crate::instance::{Exporter, Settings};
 use crate::outbound::allow_list::AllowList;
 use crate::site::{self, Probes, Site};
-use crate::support::{build_info, signals};
-use crate::web::{Limits, ListenAddress, Server, WebConfig};
+use crate::support::build_info;
+use exporter_toolkit::{Limits, ListenAddress, Server, WebConfig};
 use kamailio_binrpc::Target;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Serve {
         let probes = self.allow.map(|allow| Probes::new(allow, &self.settings, self.max_probes));
         let exporter = Exporter::new(target, Arc::new(self.settings));
         let web_config = WebConfig::open(self.web_config).map_err(anyhow::Error::msg)?;
-        let stop = signals::stop({
+        let stop = exporter_toolkit::signals::stop({
             let web_config = web_config.clone();
             move || {
                 tracing::info!(signal = "SIGHUP", "reloading");

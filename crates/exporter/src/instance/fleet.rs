@@ -4,7 +4,7 @@ use crate::instance::{Exporter, Settings};
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::memory_budget::Budget;
 use crate::scrape::selection::Selection;
-use crate::support::rate_limit::Bucket;
+use exporter_toolkit::rate_limit::Bucket;
 use kamailio_binrpc::Target;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

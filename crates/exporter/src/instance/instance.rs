@@ -12,7 +12,7 @@ use crate::scrape::diagnosis;
 use crate::scrape::memory_budget::Budget;
 use crate::scrape::selection::{Selection, names};
 use crate::scrape::{self, Job, Known, Outcome, Scrape};
-use crate::support::rate_limit::Bucket;
+use exporter_toolkit::rate_limit::Bucket;
 use kamailio_binrpc::{Error, Target};
 use prometheus_exposition::Number;
 use std::io::ErrorKind;

@@ -3,7 +3,7 @@
 use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector};
 use crate::outbound::http::Url;
-use crate::support::suggestion::nearest;
+use exporter_toolkit::suggestion::nearest;
 use std::sync::Arc;
 
 /// The collectors that are wanted, and what they are called with.

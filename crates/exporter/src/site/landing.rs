@@ -6,9 +6,9 @@ use crate::scrape::Scrape;
 use crate::scrape::diagnosis::{self, State};
 use crate::scrape::selection::Selection;
 use crate::support::build_info;
-use crate::web::{Response, with_body};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use exporter_toolkit::{Response, with_body};
 use hyper::StatusCode;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,

@@ -9,8 +9,8 @@ use crate::collectors::catalogue::catalogue;
 use crate::instance::Exporter;
 use crate::instance::self_metrics::{self, Program};
 use crate::outbound::http::Url;
-use crate::web::{Request, Response, Service, WebConfig, text, with_body};
 use bytes::Bytes;
+use exporter_toolkit::{Request, Response, Service, WebConfig, text, with_body};
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION,
 };

@@ -3,7 +3,7 @@
 use crate::instance::fleet::Fleet;
 use crate::instance::{Exporter, Settings};
 use crate::outbound::allow_list::AllowList;
-use crate::support::rate_limit::Bucket;
+use exporter_toolkit::rate_limit::Bucket;
 use hyper::StatusCode;
 use kamailio_binrpc::Target;
 use std::sync::Arc;

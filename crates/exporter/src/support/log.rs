@@ -42,8 +42,7 @@ where
     ) -> fmt::Result {
         let metadata = event.metadata();
         let file = metadata.file().unwrap_or_default();
-        let source =
-            format!("{}:{}", file.strip_prefix(SOURCE_ROOT).unwrap_or(file), metadata.line().unwrap_or(0));
+        let source = format!("{}:{}", short_path(file), metadata.line().unwrap_or(0));
         let mut attributes = Attributes::default();
         event.record(&mut attributes);
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
@@ -122,7 +121,13 @@ fn is_printable(c: char) -> bool {
     !c.is_control()
 }
 
-const SOURCE_ROOT: &str = "crates/exporter/src/";
+/// The end of a source file's path: its directory, unless that is the root of the crate, and its name. The rest says where
+/// the program was built, which is nobody's business.
+fn short_path(path: &str) -> &str {
+    let start = path.rmatch_indices('/').nth(1).map_or(0, |(slash, _)| slash + 1);
+    let end = path.get(start..).unwrap_or(path);
+    end.strip_prefix("src/").unwrap_or(end)
+}
 
 #[cfg(test)]
 mod tests {
@@ -136,6 +141,19 @@ mod tests {
         let mut line = String::new();
         Format::Logfmt.write_line(ATTRIBUTES.into_iter(), &mut line).unwrap();
         assert_eq!(line, "level=INFO msg=\"two words\" empty=\"\" odd=\"a=\\\"b\\\"\\\\\\n\\u001b[0m\"\n");
+    }
+
+    #[test]
+    fn a_source_is_named_without_the_path_of_the_build() {
+        for (path, short) in [
+            ("crates/exporter/src/site/mod.rs", "site/mod.rs"),
+            ("crates/exporter-toolkit/src/server.rs", "server.rs"),
+            ("/home/builder/.cargo/registry/src/index-1/h2-0.4.0/src/proto/streams.rs", "proto/streams.rs"),
+            ("main.rs", "main.rs"),
+            ("", ""),
+        ] {
+            assert_eq!(short_path(path), short);
+        }
     }
 
     #[test]

@@ -208,7 +208,7 @@ fn json_logs_are_json() {
         .to_owned();
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&line["level"], &line["msg"]), (&"INFO".into(), &"Listening on".into()));
-    assert!(line["source"].as_str().unwrap().starts_with("web/server.rs:"), "{line}");
+    assert!(line["source"].as_str().unwrap().starts_with("server.rs:"), "{line}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ pub use group::Group;
 
 use crate::commands::once::expose;
 use crate::instance::{Exporter, Settings};
-use crate::support::systemd::notify;
 use bytes::Bytes;
+use exporter_toolkit::systemd::notify;
 use kamailio_binrpc::Target;
 use prometheus_exposition::Format;
 use schedule::Schedule;

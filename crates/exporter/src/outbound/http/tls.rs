@@ -1,6 +1,6 @@
 //! TLS as a client.
 
-use crate::support::trust_anchor;
+use exporter_toolkit::trust_anchor;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

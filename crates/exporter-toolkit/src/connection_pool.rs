@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// The connections that there are. A new one takes the place of that which has waited longest for a request, first of
 /// those that were never served, so that no number of half-open ones keeps anybody out.
-pub(super) struct Room {
+pub(crate) struct Room {
     size: usize,
     timeouts: Timeouts,
     places: Mutex<Places>,
@@ -28,7 +28,7 @@ pub struct Timeouts {
 }
 
 /// A connection's place, until it is dropped.
-pub(super) struct Seat {
+pub(crate) struct Seat {
     room: Arc<Room>,
     id: u64,
     changed: Arc<Notify>,
@@ -63,16 +63,16 @@ enum Phase {
 }
 
 impl Room {
-    pub(super) fn new(size: usize, timeouts: Timeouts) -> Arc<Self> {
+    pub(crate) fn new(size: usize, timeouts: Timeouts) -> Arc<Self> {
         Arc::new(Self { size: size.max(1), timeouts, places: Mutex::default(), left: Notify::new() })
     }
 
-    pub(super) fn timeouts(&self) -> Timeouts {
+    pub(crate) fn timeouts(&self) -> Timeouts {
         self.timeouts
     }
 
     /// A place, at once unless every connection has a request under way.
-    pub(super) async fn enter(self: &Arc<Self>) -> Seat {
+    pub(crate) async fn enter(self: &Arc<Self>) -> Seat {
         loop {
             if let Some(seat) = self.try_enter() {
                 return seat;
@@ -103,7 +103,7 @@ impl Room {
     }
 
     /// Ends the connections on which a request is not yet complete: no answer is lost.
-    pub(super) fn dismiss(&self) {
+    pub(crate) fn dismiss(&self) {
         let mut places = self.lock();
         let heads = places.taken.iter().filter(|(_, place)| matches!(place.phase, Phase::Head(_)));
         for id in heads.map(|(id, _)| *id).collect::<Vec<_>>() {
@@ -119,7 +119,7 @@ impl Room {
 
 impl Seat {
     /// Bytes have come: of a request, if none is under way.
-    pub(super) fn hears(&self) {
+    pub(crate) fn hears(&self) {
         if let Some(place) = self.room.lock().taken.get_mut(&self.id)
             && matches!(place.phase, Phase::Idle(_))
         {
@@ -129,7 +129,7 @@ impl Seat {
     }
 
     /// A request is complete.
-    pub(super) fn begins(&self) {
+    pub(crate) fn begins(&self) {
         let mut places = self.room.lock();
         let Places { taken, waiting, .. } = &mut *places;
         if let Some(place) = taken.get_mut(&self.id) {
@@ -140,7 +140,7 @@ impl Seat {
     }
 
     /// An answer is ready; `served` if it is what a client with all rights gets.
-    pub(super) fn ends(&self, served: bool) {
+    pub(crate) fn ends(&self, served: bool) {
         let mut places = self.room.lock();
         let since = places.number();
         let Places { taken, waiting, .. } = &mut *places;
@@ -159,7 +159,7 @@ impl Seat {
 
     /// The answer's bytes, which count as untaken until they are dropped. If there are too many of all answers, those go
     /// whose clients have had theirs for the longest time.
-    pub(super) fn holds(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+    pub(crate) fn holds(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         let len = bytes.len();
         let mut places = self.room.lock();
         let Some(place) = places.taken.get_mut(&self.id) else { return Bytes::new() };
@@ -183,7 +183,7 @@ impl Seat {
     }
 
     /// Returns when the connection has to end, with the reason.
-    pub(super) async fn over(&self) -> &'static str {
+    pub(crate) async fn over(&self) -> &'static str {
         let Timeouts { header, idle, .. } = self.room.timeouts;
         loop {
             let (deadline, reason) = match self.room.lock().taken.get(&self.id).map(|place| &place.phase) {

@@ -1,7 +1,7 @@
 //! Where connections come in.
 
-use super::client::Client;
-use super::connection::Stream;
+use crate::connection::Stream;
+use crate::peer::Client;
 use anyhow::Context as _;
 use listenfd::ListenFd;
 use std::fmt;
@@ -37,7 +37,7 @@ pub enum ListenAddress {
 }
 
 /// A socket that is listened on.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     socket: Socket,
     /// A file that is ours to remove.
     file: Option<PathBuf>,
@@ -51,7 +51,7 @@ enum Socket {
 
 impl ListenAddress {
     /// `:port` is IPv6 and with it IPv4; a machine without IPv6 has only the other.
-    pub(super) async fn bind(&self) -> io::Result<Listener> {
+    pub(crate) async fn bind(&self) -> io::Result<Listener> {
         let tcp = match self {
             Self::Vsock { port } => {
                 let socket = VsockListener::bind(VsockAddr::new(VMADDR_CID_ANY, *port))?;
@@ -76,7 +76,7 @@ impl ListenAddress {
 
 impl Listener {
     /// The sockets that systemd hands over: TCP or unix.
-    pub(super) fn from_systemd() -> anyhow::Result<Vec<Self>> {
+    pub(crate) fn from_systemd() -> anyhow::Result<Vec<Self>> {
         let mut handed = ListenFd::from_env();
         let mut listeners = Vec::new();
         for place in 0..handed.len() {
@@ -103,7 +103,7 @@ impl Listener {
         Ok(listeners)
     }
 
-    pub(super) fn poll_accept(
+    pub(crate) fn poll_accept(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<(Box<dyn Stream>, Client)>> {

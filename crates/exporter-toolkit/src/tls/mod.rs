@@ -1,7 +1,10 @@
 //! From the file's TLS section to what a handshake needs.
 
-use super::client_auth::ClientVerifier;
-use super::config::{ClientAuth, Config, Pem, TlsConfig, TlsVersion};
+mod client_certificates;
+pub mod trust_anchor;
+
+use crate::config::{ClientAuth, Config, Pem, TlsConfig, TlsVersion};
+use client_certificates::ClientVerifier;
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
@@ -13,7 +16,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 
 /// Reads the certificates and puts everything together; `None` without a TLS section. The error is a sentence. What is
 /// asked for and not there is added to `warnings`.
-pub(super) fn server_config(
+pub(crate) fn server_config(
     config: &Config,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Arc<ServerConfig>>, String> {
@@ -66,7 +69,7 @@ pub(super) fn server_config(
 
 impl Pem {
     /// The text.
-    pub(super) fn read(&self) -> Result<Vec<u8>, String> {
+    pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Inline(text) => Ok(text.clone().into_bytes()),
             Self::File(path) => {

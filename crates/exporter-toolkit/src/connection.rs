@@ -1,9 +1,9 @@
 //! One connection: TLS or not, HTTP/1.1 or HTTP/2, and who sits there.
 
-use super::client::Client;
-use super::room::Seat;
-use super::server::Server;
-use super::service::{Response, Service};
+use crate::connection_pool::Seat;
+use crate::peer::Client;
+use crate::server::Server;
+use crate::service::{Response, Service};
 use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -21,12 +21,12 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 /// What a client talks over.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
 /// Answers requests until the client or its seat has had enough.
-pub(super) async fn converse<S: Service>(
+pub(crate) async fn converse<S: Service>(
     stream: Box<dyn Stream>,
     client: Client,
     seat: Seat,

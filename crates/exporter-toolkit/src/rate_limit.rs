@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Full at the start.
 #[derive(Debug)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     interval: Duration,
     burst: u32,
     level: Mutex<(f64, Instant)>,
@@ -13,12 +13,12 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// With a burst of 0 nothing ever comes out, as in the other exporters.
-    pub(crate) fn new(interval: Duration, burst: u32) -> Self {
+    pub fn new(interval: Duration, burst: u32) -> Self {
         Self { interval, burst, level: Mutex::new((f64::from(burst), Instant::now())) }
     }
 
     /// Takes a token, if there is one.
-    pub(crate) fn take(&self) -> bool {
+    pub fn take(&self) -> bool {
         self.take_at(Instant::now())
     }
 

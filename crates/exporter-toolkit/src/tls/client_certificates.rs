@@ -1,6 +1,6 @@
 //! Which client certificates are accepted.
 
-use crate::support::trust_anchor;
+use super::trust_anchor;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;

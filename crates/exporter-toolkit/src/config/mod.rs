@@ -1,59 +1,61 @@
 //! The web configuration file: the format of Prometheus' exporter-toolkit, read strictly, plain data out.
 
-use super::yaml::Node;
-use crate::support::duration;
-use crate::support::suggestion::nearest;
+mod yaml;
+
+use crate::duration;
+use crate::suggestion::nearest;
 use bcrypt::HashParts;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use yaml::Node;
 
 /// What a web configuration file says.
 #[derive(Debug, Default)]
-pub(super) struct Config {
+pub(crate) struct Config {
     /// Set if connections are encrypted.
-    pub(super) tls: Option<TlsConfig>,
+    pub(crate) tls: Option<TlsConfig>,
     /// Whether HTTP/2 is offered to clients that connect with TLS.
-    pub(super) http2: bool,
+    pub(crate) http2: bool,
     /// Sent with every answer.
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The bcrypt hash of each user's password; empty is no authentication.
-    pub(super) users: BTreeMap<String, String>,
+    pub(crate) users: BTreeMap<String, String>,
     /// How many requests are answered.
-    pub(super) rate_limit: Option<RateLimit>,
+    pub(crate) rate_limit: Option<RateLimit>,
     /// What stands in the file and has no effect: sentences.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The section `tls_server_config`.
 #[derive(Debug)]
-pub(super) struct TlsConfig {
-    pub(super) cert: Pem,
-    pub(super) key: Pem,
-    pub(super) client_ca: Option<Pem>,
-    pub(super) client_auth: ClientAuth,
+pub(crate) struct TlsConfig {
+    pub(crate) cert: Pem,
+    pub(crate) key: Pem,
+    pub(crate) client_ca: Option<Pem>,
+    pub(crate) client_auth: ClientAuth,
     /// If there are any, a client certificate has to have one of them.
-    pub(super) allowed_sans: Vec<String>,
-    pub(super) min_version: TlsVersion,
-    pub(super) max_version: TlsVersion,
+    pub(crate) allowed_sans: Vec<String>,
+    pub(crate) min_version: TlsVersion,
+    pub(crate) max_version: TlsVersion,
     /// Go's names, in the order of preference; empty is the library's own choice.
-    pub(super) ciphers: Vec<String>,
-    pub(super) prefer_server_ciphers: bool,
+    pub(crate) ciphers: Vec<String>,
+    pub(crate) prefer_server_ciphers: bool,
     /// Go's names, as for `ciphers`.
-    pub(super) curves: Vec<String>,
+    pub(crate) curves: Vec<String>,
 }
 
 /// Where a certificate or a key is.
 #[derive(Debug)]
-pub(super) enum Pem {
+pub(crate) enum Pem {
     Inline(String),
     File(PathBuf),
 }
 
 /// What is asked of a client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ClientAuth {
+pub(crate) enum ClientAuth {
     None,
     Request,
     RequireAny,
@@ -63,7 +65,7 @@ pub(super) enum ClientAuth {
 
 /// The versions that the format knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum TlsVersion {
+pub(crate) enum TlsVersion {
     Tls10,
     Tls11,
     Tls12,
@@ -72,14 +74,14 @@ pub(super) enum TlsVersion {
 
 /// The section `rate_limit`: requests of all clients together, one in each interval, and so many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RateLimit {
-    pub(super) interval: Duration,
-    pub(super) burst: u32,
+pub(crate) struct RateLimit {
+    pub(crate) interval: Duration,
+    pub(crate) burst: u32,
 }
 
 impl Config {
     /// Reads the text of a file. Relative paths in it are relative to `folder`. The error is a sentence with the line.
-    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         let mut config = Self { http2: true, ..Self::default() };
         let document = Node::parse(text)?;
         for (key, place, value) in document.entries("the file")? {
@@ -106,7 +108,7 @@ impl Config {
     }
 
     /// The files that are part of the configuration.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let tls = self.tls.iter();
         tls.flat_map(|tls| [Some(&tls.cert), Some(&tls.key), tls.client_ca.as_ref()]).filter_map(|pem| {
             match pem {

@@ -1,21 +1,25 @@
 //! An HTTP server as Prometheus' exporters have it: listeners, TLS, users and limits around a [`Service`].
 
-mod auth;
-mod client;
-mod client_auth;
+mod admission;
+mod authentication;
 mod config;
 mod connection;
-mod guard;
+mod connection_pool;
+pub mod duration;
 mod listener;
-mod reload;
-mod room;
+mod peer;
+pub mod rate_limit;
 mod server;
 mod service;
+pub mod signals;
+pub mod suggestion;
+pub mod systemd;
 mod tls;
-mod yaml;
+mod web_config;
 
+pub use connection_pool::Timeouts;
 pub use listener::ListenAddress;
-pub use reload::WebConfig;
-pub use room::Timeouts;
 pub use server::{Limits, Server};
 pub use service::{Request, Response, Service, text, with_body};
+pub use tls::trust_anchor;
+pub use web_config::WebConfig;

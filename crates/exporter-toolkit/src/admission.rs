@@ -1,17 +1,17 @@
 //! What stands before every page: the web configuration.
 
-use super::auth::{Authenticator, Verdict};
-use super::client::Client;
-use super::reload::{Active, WebConfig};
-use super::service::{Response, text};
-use crate::support::rate_limit::Bucket;
+use crate::authentication::{Authenticator, Verdict};
+use crate::peer::Client;
+use crate::rate_limit::Bucket;
+use crate::service::{Response, text};
+use crate::web_config::{Active, WebConfig};
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Lets requests through, or answers them itself.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     web_config: Arc<WebConfig>,
     authenticator: Authenticator,
     /// Of lines in the log that clients cause.
@@ -19,7 +19,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(web_config: Arc<WebConfig>) -> anyhow::Result<Self> {
+    pub(crate) fn new(web_config: Arc<WebConfig>) -> anyhow::Result<Self> {
         Ok(Self {
             web_config,
             authenticator: Authenticator::new()?,
@@ -27,12 +27,12 @@ impl Guard {
         })
     }
 
-    pub(super) fn web_config(&self) -> &WebConfig {
+    pub(crate) fn web_config(&self) -> &WebConfig {
         &self.web_config
     }
 
     /// The configuration that the request is answered with, or the answer to one that is not let through.
-    pub(super) async fn admit(
+    pub(crate) async fn admit(
         &self,
         headers: &HeaderMap,
         client: Client,
@@ -78,7 +78,7 @@ impl Guard {
     }
 
     /// Logs what a client did, as long as there are not too many of such lines.
-    pub(super) fn note(&self, client: Client, message: &str, error: &str) {
+    pub(crate) fn note(&self, client: Client, message: &str, error: &str) {
         if self.lines.take() {
             tracing::warn!(%client, error, "{message}");
         } else {
@@ -88,7 +88,7 @@ impl Guard {
 }
 
 /// What the operator wants to be sent with every answer wins over what we send.
-pub(super) fn add_headers(active: &Active, answer: &mut Response) {
+pub(crate) fn add_headers(active: &Active, answer: &mut Response) {
     for (name, value) in &active.config.headers {
         answer.headers_mut().insert(name, value.clone());
     }

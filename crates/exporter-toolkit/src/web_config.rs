@@ -1,10 +1,10 @@
 //! The web configuration that is in force: the file is looked at again whenever it has changed, and the last good one
 //! stays until there is a better one.
 
-use super::config::{ClientAuth, Config};
-use super::tls;
-use crate::support::rate_limit::Bucket;
-use crate::support::systemd::notify;
+use crate::config::{ClientAuth, Config};
+use crate::rate_limit::Bucket;
+use crate::systemd::notify;
+use crate::tls;
 use sd_notify::NotifyState;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ pub struct WebConfig {
 }
 
 /// A configuration that can be used.
-pub(super) struct Active {
-    pub(super) config: Config,
-    pub(super) tls: Option<Arc<ServerConfig>>,
-    pub(super) bucket: Option<Bucket>,
+pub(crate) struct Active {
+    pub(crate) config: Config,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) bucket: Option<Bucket>,
     /// Of everything that was read for it.
     contents: Vec<Vec<u8>>,
 }
@@ -64,7 +64,7 @@ impl WebConfig {
     }
 
     /// What is in force. Costs a look at the files, and reads them only if they have changed.
-    pub(super) fn current(&self) -> Arc<Active> {
+    pub(crate) fn current(&self) -> Arc<Active> {
         let Some(path) = &self.path else { return self.lock().active.clone() };
         let mut state = self.lock();
         let unchanged = |(path, stamp): &(PathBuf, Stamp)| self::stamp(path) == *stamp;

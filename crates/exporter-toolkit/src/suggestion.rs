@@ -2,7 +2,7 @@
 
 /// The word that is most like this one, if half of it is right at least: a suggestion that is nothing like it only
 /// confuses.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let with_distance = known.into_iter().map(|known| (strsim::levenshtein(known, word), known));
     let (distance, nearest) = with_distance.min_by_key(|(distance, _)| *distance)?;
     let length = word.chars().count().max(nearest.chars().count());

@@ -1,13 +1,13 @@
 //! The server: listens, gives each connection a seat, and ends in order.
 
-use super::client::Client;
-use super::connection::{self, Stream};
-use super::guard::{self, Guard};
-use super::listener::{ListenAddress, Listener};
-use super::reload::WebConfig;
-use super::room::{Room, Timeouts};
-use super::service::{Request, Response, Service};
-use crate::support::systemd::notify;
+use crate::admission::{self, Guard};
+use crate::connection::{self, Stream};
+use crate::connection_pool::{Room, Timeouts};
+use crate::listener::{ListenAddress, Listener};
+use crate::peer::Client;
+use crate::service::{Request, Response, Service};
+use crate::systemd::notify;
+use crate::web_config::WebConfig;
 use anyhow::Context as _;
 use hyper_util::server::graceful::GracefulShutdown;
 use sd_notify::NotifyState;
@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 
 /// A service, and what it takes to get to it.
 pub struct Server<S> {
-    pub(super) room: Arc<Room>,
-    pub(super) guard: Guard,
-    pub(super) max_header: usize,
+    pub(crate) room: Arc<Room>,
+    pub(crate) guard: Guard,
+    pub(crate) max_header: usize,
     service: S,
 }
 
@@ -118,13 +118,13 @@ impl<S: Service> Server<S> {
     }
 
     /// The response to a request that came over TLS (`secure`) or not.
-    pub(super) async fn respond(&self, request: Request, client: Client, secure: bool) -> Response {
+    pub(crate) async fn respond(&self, request: Request, client: Client, secure: bool) -> Response {
         let active = match self.guard.admit(request.headers(), client, secure).await {
             Ok(active) => active,
             Err(refusal) => return refusal,
         };
         let mut response = self.service.respond(request).await;
-        guard::add_headers(&active, &mut response);
+        admission::add_headers(&active, &mut response);
         response
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Client {
+pub(crate) enum Client {
     /// An address on the network.
     Ip(SocketAddr),
     /// A process on this machine, over a unix socket.
@@ -16,7 +16,7 @@ pub(super) enum Client {
 
 impl Client {
     /// What is counted as one: an IPv6 network of 64 bits belongs to one machine or household.
-    pub(super) fn network(&self) -> Option<IpAddr> {
+    pub(crate) fn network(&self) -> Option<IpAddr> {
         match self {
             Self::Ip(address) => Some(match address.ip().to_canonical() {
                 IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

@@ -1,6 +1,6 @@
 //! Basic authentication that tells nothing about users, and that nobody can stop for others.
 
-use super::client::Client;
+use crate::peer::Client;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Checks names and passwords, and remembers what came out.
-pub(super) struct Authenticator {
+pub(crate) struct Authenticator {
     secret: hmac::Key,
     hashing: Arc<Semaphore>,
     state: Arc<Mutex<State>>,
@@ -22,7 +22,7 @@ pub(super) struct Authenticator {
 
 /// How a request fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// A known user with the right password.
     Allowed,
     /// Nobody, or not the right password.
@@ -50,14 +50,14 @@ type Digest = [u8; 32];
 
 impl Authenticator {
     /// With a key of its own.
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let secret = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
         Ok(Self { secret, hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)), state: Arc::default() })
     }
 
     /// Checks an `Authorization` header against the hashes of `users`, of whom there is at least one.
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         users: &BTreeMap<String, String>,
         header: Option<&HeaderValue>,
