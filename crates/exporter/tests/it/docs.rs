@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// Compares a file with its expected content, or rewrites it with `BLESS=1 cargo test`.
 fn check(file: &str, expected: &str) {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../")).join(file);
+    let path = root().join(file);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, expected).unwrap();
     } else {
@@ -25,8 +25,7 @@ fn check(file: &str, expected: &str) {
 #[test]
 fn the_help_of_every_command_is_documented() {
     const FILE: &str = "docs/command-line.md";
-    let mut page =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/command-line.md")).unwrap();
+    let mut page = read(FILE);
     let mut program = cli::command().term_width(110);
     program.build();
     let mut helps = vec![("kamailio_exporter".to_owned(), program.render_help())];
@@ -46,8 +45,7 @@ fn the_help_of_every_command_is_documented() {
 
 #[test]
 fn the_version_is_the_same_everywhere() {
-    let version = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../VERSION")).unwrap();
-    assert_eq!(version.trim(), build_info::VERSION);
+    assert_eq!(read("VERSION").trim(), build_info::VERSION);
 }
 
 #[test]
@@ -153,8 +151,7 @@ fn write_family(page: &mut String, family: &Family, labels: &str) {
 
 #[test]
 fn the_metrics_in_the_migration_guide_exist() {
-    let page =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrating.md")).unwrap();
+    let page = read("docs/migrating.md");
     let mut checked = 0;
     for row in page.lines().filter(|line| line.starts_with("| `")) {
         let ours = row.split('|').nth(2).unwrap();
@@ -167,6 +164,71 @@ fn the_metrics_in_the_migration_guide_exist() {
         }
     }
     assert!(checked > 60, "found only {checked} names");
+}
+
+/// The pages that people write, by their path from the root of the repository.
+const PAGES: [&str; 13] = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/architecture.md",
+    "docs/binrpc.md",
+    "docs/command-line.md",
+    "docs/metrics.md",
+    "docs/migrating.md",
+    "docs/operations.md",
+    "docs/performance.md",
+    "docs/reliability.md",
+    "docs/style.md",
+];
+
+fn read(page: &str) -> String {
+    let path = root().join(page);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The text of a page without its blocks of code.
+fn prose(page: &str) -> String {
+    read(page).split("```").step_by(2).collect()
+}
+
+#[test]
+fn links_and_paths_in_the_documentation_exist() {
+    let mut checked = 0;
+    for page in PAGES {
+        let text = prose(page);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let linked = if file.is_empty() { page.into() } else { PathBuf::from(page).with_file_name(file) };
+            assert!(root().join(&linked).exists(), "{page} links to {link}");
+            if !anchor.is_empty() {
+                let linked = prose(linked.to_str().unwrap());
+                let headings = linked.lines().filter(|line| line.starts_with('#')).map(slug);
+                assert!(headings.into_iter().any(|slug| slug == anchor), "{page} links to {link}");
+            }
+            checked += 1;
+        }
+        let code = text.split('`').skip(1).step_by(2);
+        for path in code.filter(|code| ["crates/", "testing/", "docs/"].iter().any(|at| code.starts_with(at)))
+        {
+            assert!(root().join(path).exists(), "{page} names {path}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "found only {checked} links and paths");
+}
+
+/// The anchor of a heading, as GitHub builds it.
+fn slug(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+    kept.map(|char| if char == ' ' { '-' } else { char }).collect()
 }
 
 /// The unit of a family, from the end of its name. The names taken over from the Go exporter do not contain theirs.
