@@ -240,12 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sound() {
+    fn the_definition_of_the_options_is_valid() {
         command().debug_assert();
     }
 
     #[test]
-    fn the_peers_command_lines_are_understood() {
+    fn command_lines_of_the_go_exporter_are_accepted() {
         let options = run(&[
             "-u",
             "tcp://localhost:2049",
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn without_arguments_the_defaults_stand() {
+    fn defaults_apply_without_arguments() {
         let options = run(&[]).unwrap();
         assert_eq!(options.target, "unix:/var/run/kamailio/kamailio_ctl".parse().unwrap());
         assert_eq!(options.timeout, Duration::from_secs(5));

@@ -13,8 +13,8 @@ pub(super) fn command() -> Command {
     Command::new(ONCE)
         .about("Print the metrics once, for example for node_exporter's textfile collector.")
         .after_help(
-            "Exit code: 0 if Kamailio answered; 1 if not, in which case kamailio_up 0 is still printed, or if the output \
-             could not be written.",
+            "Exit code: 0 if Kamailio responded; 1 if it did not, in which case kamailio_up 0 is still printed, or if the \
+             output could not be written.",
         )
         .args(kamailio::options())
         .args([
