@@ -8,7 +8,7 @@ pub use gateway::{BasicAuth, Gateway};
 pub use group::Group;
 
 use crate::commands::once::expose;
-use crate::instance::{Exporter, Settings};
+use crate::instance::{Instance, Settings};
 use bytes::Bytes;
 use exporter_toolkit::systemd::notify;
 use kamailio_binrpc::Target;
@@ -46,7 +46,7 @@ impl Push {
         self.gateway.check().map_err(anyhow::Error::msg)?;
         let gateway = &self.gateway;
         tracing::info!(%gateway, interval = ?self.interval, "Pushing to");
-        let exporter = Exporter::new(target, Arc::new(self.settings));
+        let instance = Instance::new(target, Arc::new(self.settings));
         let mut schedule = Schedule::new(Instant::now(), self.interval);
         let mut log = Log { pushed: None };
         let mut stop = pin!(stop);
@@ -57,7 +57,7 @@ impl Push {
                 () = &mut stop => break,
             }
             let exposition = tokio::select! {
-                exposition = expose(&exporter, timeout, FORMAT) => exposition,
+                exposition = expose(&instance, timeout, FORMAT) => exposition,
                 () = &mut stop => break,
             };
             let mut push = pin!(gateway.put(Bytes::from(exposition.content), FORMAT));
