@@ -3,16 +3,10 @@
 use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::collectors::schema::Call;
-use kamailio_exporter::instance::self_metrics::Counters;
-use kamailio_exporter::scrape::capabilities::Capabilities;
-use kamailio_exporter::scrape::extraction::{Answered, Findings};
-use kamailio_exporter::scrape::memory_budget::Share;
-use kamailio_exporter::scrape::plan::Plan;
-use kamailio_exporter::scrape::selection::Selection;
-use kamailio_exporter::scrape::{Known, Outcome, Scrape, join_page};
+use kamailio_exporter::internals::{
+    ALL, Answered, Call, Capabilities, Counters, Findings, Known, Outcome, Plan, Scrape, Selection, Share,
+    catalogue, join_page,
+};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Bodies, Format};
 use std::collections::HashSet;
@@ -90,11 +84,8 @@ impl Served {
             capabilities: &self.capabilities,
             more: self.more,
         };
-        let findings = kamailio_exporter::scrape::extraction::extract(
-            answered,
-            nodes.members(body),
-            &mut self.scrape.samples,
-        );
+        let findings =
+            kamailio_exporter::internals::extract(answered, nodes.members(body), &mut self.scrape.samples);
         assert_eq!(findings.unreadable == 0, findings.first_unreadable.is_none());
         self.found(place, findings, None);
     }

@@ -1,10 +1,7 @@
 //! Recorded replies, and what becomes of one on its way to a page: decode, walk, encode, gzip.
 
 use kamailio_binrpc::wire::{self, Nodes};
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::scrape::capabilities::Capabilities;
-use kamailio_exporter::scrape::extraction::{Answered, extract};
+use kamailio_exporter::internals::{ALL, Answered, Capabilities, catalogue, extract};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Format, gzip};
 use std::path::Path;

@@ -27,7 +27,7 @@ use values::{option, switch, text};
 
 /// What the operator asked for.
 #[derive(Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// The Kamailio.
     pub target: Target,
     /// How long it may take.
@@ -40,7 +40,7 @@ pub struct Options {
 
 /// What to do.
 #[derive(Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// Serve its metrics; what the program is for, without a command.
     Serve(Box<Serve>),
     /// Write them once.
@@ -55,7 +55,7 @@ pub enum Action {
 
 /// Why the program ends before it has begun.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// There is something to print, and that is all.
     Print(Vec<u8>),
     /// The options cannot work: a sentence.
@@ -63,7 +63,7 @@ pub enum Exit {
 }
 
 /// Reads the arguments, the program's name first, and the environment.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Exit> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Exit> {
     let arguments = expand_files(arguments)?;
     let matches = command().try_get_matches_from(arguments).map_err(|error| explain(&error))?;
     if matches.get_flag(VERSION) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The options of the server.
 #[derive(Debug)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// What Kamailio is asked for.
     pub settings: Settings,
     /// The pages.
@@ -30,7 +30,7 @@ pub struct Serve {
 
 impl Serve {
     /// Serves until a signal to stop.
-    pub async fn run(self, target: Target) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, target: Target) -> anyhow::Result<()> {
         tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
         tracing::info!(build_context = build_info::context(), "Build context");
         let probes = self.allow.map(|allow| Probes::new(allow, &self.settings, self.max_probes));

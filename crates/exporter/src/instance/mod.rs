@@ -1,8 +1,8 @@
 //! What is kept for each Kamailio from scrape to scrape, and how requests share a run.
 
-pub mod self_metrics;
-pub mod single_flight;
-pub mod targets;
+pub(crate) mod self_metrics;
+pub(crate) mod single_flight;
+pub(crate) mod targets;
 
 use crate::collectors::ALL;
 use crate::collectors::catalogue::catalogue;

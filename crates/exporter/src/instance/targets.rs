@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The exporters of the targets that were asked for last. Each remembers its Kamailio, counts for itself, and shares
 /// its runs.
-pub struct Targets {
+pub(crate) struct Targets {
     allow: Arc<AllowList>,
     settings: Arc<Settings>,
     budget: Arc<MemoryBudget>,
@@ -36,7 +36,7 @@ struct Used {
 impl Targets {
     /// A fleet whose targets are all scraped in the same way, but without a page of somebody else's metrics, which is
     /// of one Kamailio.
-    pub fn new(allow: AllowList, settings: &Settings) -> Self {
+    pub(crate) fn new(allow: AllowList, settings: &Settings) -> Self {
         let selection = Arc::new(Selection::clone(&settings.selection).without_page());
         let settings = Settings { selection, ..settings.clone() };
         let lines = TokenBucket::new(Duration::from_secs(1), LINES_AT_ONCE);
@@ -50,7 +50,7 @@ impl Targets {
     }
 
     /// The exporter of a target; `None` if no rule is for it.
-    pub fn instance(&self, target: &Target) -> Option<Arc<Instance>> {
+    pub(crate) fn instance(&self, target: &Target) -> Option<Arc<Instance>> {
         if !self.allow.names(target) {
             return None;
         }
@@ -71,14 +71,9 @@ impl Targets {
         Some(instance)
     }
 
-    /// How many exporters are remembered.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner).instances.len()
-    }
-
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

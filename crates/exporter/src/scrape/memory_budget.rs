@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The memory that scrapes have together, beyond the little that each may always have. One may have as much of it as it
 /// leaves to the others, so that those that take what they can get leave something to those that need less.
 #[derive(Debug)]
-pub struct MemoryBudget {
+pub(crate) struct MemoryBudget {
     left: Mutex<usize>,
 }
 
@@ -20,12 +20,12 @@ pub struct Share {
 
 impl MemoryBudget {
     /// One of which nothing is taken.
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { left: Mutex::new(TOGETHER) })
     }
 
     /// A share, of nothing yet.
-    pub fn share(self: &Arc<Self>) -> Share {
+    pub(crate) fn share(self: &Arc<Self>) -> Share {
         Share { budget: Some(self.clone()), taken: 0 }
     }
 

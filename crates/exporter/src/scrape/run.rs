@@ -71,7 +71,7 @@ impl Scrape {
 
 /// What to scrape, and how much of it.
 #[derive(Clone, Copy)]
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// The Kamailio.
     pub target: &'a Target,
     /// What may be connected to, if not everything.
@@ -89,7 +89,7 @@ pub struct Job<'a> {
 }
 
 /// Scrapes a Kamailio. A server of which nothing is `known` is asked first what it has.
-pub async fn run(job: Job<'_>, known: Known) -> Scrape {
+pub(crate) async fn run(job: Job<'_>, known: Known) -> Scrape {
     let mut run = Run {
         scrape: Scrape {
             samples: Samples::of_a_scrape(job.limit),

@@ -3,7 +3,7 @@
 mod landing;
 mod probe;
 
-pub use probe::{PATH as PROBE_PATH, Probes};
+pub(crate) use probe::{PATH as PROBE_PATH, Probes};
 
 use crate::collectors::catalogue::catalogue;
 use crate::instance::Instance;

@@ -66,7 +66,7 @@ impl Probes {
 }
 
 /// The path of the page; that of blackbox_exporter.
-pub const PATH: &str = "/probe";
+pub(crate) const PATH: &str = "/probe";
 const EXAMPLE: &str = "/probe?target=tcp:sip1.example.org:2049";
 /// And one more each second: enough to see what is missing, too few to fill a disk.
 const LINES_AT_ONCE: u32 = 20;

@@ -1,9 +1,6 @@
-use kamailio_exporter::cli;
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::collectors::exporter::FAMILIES;
-use kamailio_exporter::collectors::schema::{Call, Collector, Cost, Field, Key, Table};
-use kamailio_exporter::support::build_info;
+use kamailio_exporter::internals::{
+    ALL, Call, Collector, Cost, FAMILIES, Field, Key, Table, build_info, catalogue, command,
+};
 use prometheus_exposition::{Family, Kind};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -28,7 +25,7 @@ fn the_readme_has_the_flags() {
     let (before, rest) = readme.split_once("<!-- flags:").unwrap();
     let (head, rest) = rest.split_once("-->\n").unwrap();
     let (_, after) = rest.split_once("<!-- flags end -->").unwrap();
-    let mut program = cli::command().term_width(110);
+    let mut program = command().term_width(110);
     program.build();
     let mut blocks = text_block(program.render_help());
     for command in program.get_subcommands_mut() {

@@ -1,5 +1,5 @@
 use futures_util::FutureExt;
-use kamailio_exporter::instance::single_flight::{Run, SingleFlight};
+use kamailio_exporter::internals::{Run, SingleFlight};
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

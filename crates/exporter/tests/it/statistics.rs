@@ -1,9 +1,8 @@
 use kamailio_binrpc::wire::{self, Arg, Nodes};
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::{CollectorFamilies, catalogue};
-use kamailio_exporter::collectors::schema::{Collector, Field, Key, LabelValue};
-use kamailio_exporter::scrape::capabilities::Capabilities;
-use kamailio_exporter::scrape::extraction::{Answered, Findings, extract};
+use kamailio_exporter::internals::{
+    ALL, Answered, Capabilities, Collector, CollectorFamilies, Field, Findings, Key, LabelValue, catalogue,
+    extract,
+};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Kind, Number};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

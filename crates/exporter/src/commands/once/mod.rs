@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// What to write, and where.
 #[derive(Debug)]
-pub struct Once {
+pub(crate) struct Once {
     /// What Kamailio is asked for.
     pub settings: Settings,
     /// How it is written.
@@ -35,7 +35,7 @@ pub(crate) struct Exposition {
 
 impl Once {
     /// Scrapes and writes; tells whether Kamailio answered, and if not, why is in the log. The error is a sentence.
-    pub async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
+    pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
         let instance = Instance::new(target, Arc::new(self.settings));
         let exposition = expose(&instance, timeout, self.format).await;
         match self.output {

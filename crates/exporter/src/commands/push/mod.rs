@@ -4,8 +4,8 @@ mod gateway;
 mod group;
 mod schedule;
 
-pub use gateway::{BasicAuth, Gateway};
-pub use group::Group;
+pub(crate) use gateway::{BasicAuth, Gateway};
+pub(crate) use group::Group;
 
 use crate::commands::once::expose;
 use crate::instance::{Instance, Settings};
@@ -23,7 +23,7 @@ use tokio::time::sleep_until;
 
 /// What to push, where to, and when.
 #[derive(Debug)]
-pub struct Push {
+pub(crate) struct Push {
     /// What Kamailio is asked for.
     pub settings: Settings,
     /// Who gets it.
@@ -37,7 +37,7 @@ pub struct Push {
 impl Push {
     /// Scrapes and pushes until `stop`. Each push has a scrape of its own, so that the gateway gets the latest and
     /// nothing queues while it is down. The error is a sentence.
-    pub async fn run(
+    pub(crate) async fn run(
         self,
         target: Target,
         timeout: Duration,
