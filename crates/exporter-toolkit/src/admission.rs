@@ -1,8 +1,8 @@
 //! What stands before every page: the web configuration.
 
 use crate::authentication::{Authenticator, Verdict};
-use crate::peer::Client;
-use crate::rate_limit::Bucket;
+use crate::peer::Peer;
+use crate::rate_limit::TokenBucket;
 use crate::service::{Response, text};
 use crate::web_config::{Active, WebConfig};
 use hyper::StatusCode;
@@ -11,19 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Lets requests through, or answers them itself.
-pub(crate) struct Guard {
+pub(crate) struct Admission {
     web_config: Arc<WebConfig>,
     authenticator: Authenticator,
     /// Of lines in the log that clients cause.
-    lines: Bucket,
+    lines: TokenBucket,
 }
 
-impl Guard {
+impl Admission {
     pub(crate) fn new(web_config: Arc<WebConfig>) -> anyhow::Result<Self> {
         Ok(Self {
             web_config,
             authenticator: Authenticator::new()?,
-            lines: Bucket::new(Duration::from_secs(1), LINES_AT_ONCE),
+            lines: TokenBucket::new(Duration::from_secs(1), LINES_AT_ONCE),
         })
     }
 
@@ -35,7 +35,7 @@ impl Guard {
     pub(crate) async fn admit(
         &self,
         headers: &HeaderMap,
-        client: Client,
+        client: Peer,
         secure: bool,
     ) -> Result<Arc<Active>, Response> {
         let active = self.web_config.current();
@@ -78,7 +78,7 @@ impl Guard {
     }
 
     /// Logs what a client did, as long as there are not too many of such lines.
-    pub(crate) fn note(&self, client: Client, message: &str, error: &str) {
+    pub(crate) fn note(&self, client: Peer, message: &str, error: &str) {
         if self.lines.take() {
             tracing::warn!(%client, error, "{message}");
         } else {

@@ -1,6 +1,6 @@
 //! Basic authentication that tells nothing about users, and that nobody can stop for others.
 
-use crate::peer::Client;
+use crate::peer::Peer;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt;
@@ -61,7 +61,7 @@ impl Authenticator {
         &self,
         users: &BTreeMap<String, String>,
         header: Option<&HeaderValue>,
-        client: &Client,
+        client: &Peer,
     ) -> Verdict {
         let Some((user, password)) = header.and_then(credentials) else { return Verdict::Refused };
         // An unknown user is compared with the hash of a known one, always the same: so it takes as long as that one
@@ -195,8 +195,8 @@ mod tests {
         BTreeMap::from([("alice".to_owned(), hash("alice123")), ("bob".to_owned(), hash("bob123"))])
     }
 
-    fn client(address: &str) -> Client {
-        Client::Ip(format!("{address}:1").parse().unwrap())
+    fn client(address: &str) -> Peer {
+        Peer::Ip(format!("{address}:1").parse().unwrap())
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! One connection: TLS or not, HTTP/1.1 or HTTP/2, and who sits there.
 
 use crate::connection_pool::Seat;
-use crate::peer::Client;
+use crate::peer::Peer;
 use crate::server::Server;
 use crate::service::{Response, Service};
 use http_body_util::{BodyExt as _, Collected, Full};
@@ -28,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 /// Answers requests until the client or its seat has had enough.
 pub(crate) async fn converse<S: Service>(
     stream: Box<dyn Stream>,
-    client: Client,
+    client: Peer,
     seat: Seat,
     server: Arc<Server<S>>,
     graceful: Watcher,
@@ -36,7 +36,7 @@ pub(crate) async fn converse<S: Service>(
     let seat = Arc::new(seat);
     let stream = Heard { stream: Box::into_pin(stream), seat: Some(seat.clone()), first: None };
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(server.room.timeouts().write));
+    stream.set_write_timeout(Some(server.pool.timeouts().write));
     let conversation = Conversation { client, seat: seat.clone(), server, secure: false };
     tokio::select! {
         ended = conversation.hold(Box::pin(stream), graceful) => if let Err(error) = ended {
@@ -47,7 +47,7 @@ pub(crate) async fn converse<S: Service>(
 }
 
 struct Conversation<S> {
-    client: Client,
+    client: Peer,
     seat: Arc<Seat>,
     server: Arc<Server<S>>,
     secure: bool,
@@ -59,19 +59,19 @@ impl<S: Service> Conversation<S> {
         mut stream: Pin<Box<TimeoutStream<Heard>>>,
         graceful: Watcher,
     ) -> Result<(), String> {
-        let Some(tls) = self.server.guard.web_config().current().tls.clone() else {
+        let Some(tls) = self.server.admission.web_config().current().tls.clone() else {
             return self.http1(stream, graceful).await;
         };
         let first = stream.as_mut().get_pin_mut().first_byte().await.map_err(|error| error.to_string())?;
         if first != TLS_HANDSHAKE {
-            self.server.guard.note(self.client, "TLS handshake failed", "the client speaks no TLS");
+            self.server.admission.note(self.client, "TLS handshake failed", "the client speaks no TLS");
             let _ = stream.write_all(PLAIN_ON_TLS).await;
             return Ok(());
         }
         let mut stream = match TlsAcceptor::from(tls).accept(stream).await {
             Ok(stream) => stream,
             Err(error) => {
-                self.server.guard.note(self.client, "TLS handshake failed", &error.to_string());
+                self.server.admission.note(self.client, "TLS handshake failed", &error.to_string());
                 return Ok(());
             }
         };

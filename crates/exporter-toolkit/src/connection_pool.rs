@@ -1,4 +1,4 @@
-//! Room for connections: how many there may be, and which has to go when another comes.
+//! ConnectionPool for connections: how many there may be, and which has to go when another comes.
 
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// The connections that there are. A new one takes the place of that which has waited longest for a request, first of
 /// those that were never served, so that no number of half-open ones keeps anybody out.
-pub(crate) struct Room {
+pub(crate) struct ConnectionPool {
     size: usize,
     timeouts: Timeouts,
     places: Mutex<Places>,
@@ -29,7 +29,7 @@ pub struct Timeouts {
 
 /// A connection's place, until it is dropped.
 pub(crate) struct Seat {
-    room: Arc<Room>,
+    pool: Arc<ConnectionPool>,
     id: u64,
     changed: Arc<Notify>,
 }
@@ -62,7 +62,7 @@ enum Phase {
     Busy,
 }
 
-impl Room {
+impl ConnectionPool {
     pub(crate) fn new(size: usize, timeouts: Timeouts) -> Arc<Self> {
         Arc::new(Self { size: size.max(1), timeouts, places: Mutex::default(), left: Notify::new() })
     }
@@ -99,7 +99,7 @@ impl Room {
         };
         places.waiting.insert((false, id, id));
         places.taken.insert(id, place);
-        Some(Seat { room: self.clone(), id, changed })
+        Some(Seat { pool: self.clone(), id, changed })
     }
 
     /// Ends the connections on which a request is not yet complete: no answer is lost.
@@ -120,7 +120,7 @@ impl Room {
 impl Seat {
     /// Bytes have come: of a request, if none is under way.
     pub(crate) fn hears(&self) {
-        if let Some(place) = self.room.lock().taken.get_mut(&self.id)
+        if let Some(place) = self.pool.lock().taken.get_mut(&self.id)
             && matches!(place.phase, Phase::Idle(_))
         {
             place.phase = Phase::Head(Instant::now());
@@ -130,7 +130,7 @@ impl Seat {
 
     /// A request is complete.
     pub(crate) fn begins(&self) {
-        let mut places = self.room.lock();
+        let mut places = self.pool.lock();
         let Places { taken, waiting, .. } = &mut *places;
         if let Some(place) = taken.get_mut(&self.id) {
             place.requests += 1;
@@ -141,7 +141,7 @@ impl Seat {
 
     /// An answer is ready; `served` if it is what a client with all rights gets.
     pub(crate) fn ends(&self, served: bool) {
-        let mut places = self.room.lock();
+        let mut places = self.pool.lock();
         let since = places.number();
         let Places { taken, waiting, .. } = &mut *places;
         if let Some(place) = taken.get_mut(&self.id) {
@@ -152,7 +152,7 @@ impl Seat {
                 place.phase = Phase::Idle(Instant::now());
                 waiting.insert((place.served, since, self.id));
                 place.changed.notify_one();
-                self.room.left.notify_one();
+                self.pool.left.notify_one();
             }
         }
     }
@@ -161,7 +161,7 @@ impl Seat {
     /// whose clients have had theirs for the longest time.
     pub(crate) fn holds(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         let len = bytes.len();
-        let mut places = self.room.lock();
+        let mut places = self.pool.lock();
         let Some(place) = places.taken.get_mut(&self.id) else { return Bytes::new() };
         place.untaken += len;
         places.untaken += len;
@@ -184,9 +184,9 @@ impl Seat {
 
     /// Returns when the connection has to end, with the reason.
     pub(crate) async fn over(&self) -> &'static str {
-        let Timeouts { header, idle, .. } = self.room.timeouts;
+        let Timeouts { header, idle, .. } = self.pool.timeouts;
         loop {
-            let (deadline, reason) = match self.room.lock().taken.get(&self.id).map(|place| &place.phase) {
+            let (deadline, reason) = match self.pool.lock().taken.get(&self.id).map(|place| &place.phase) {
                 None => return "others need the place",
                 Some(Phase::Busy) => (None, ""),
                 Some(Phase::Head(since)) => (since.checked_add(header), "the request took too long"),
@@ -220,7 +220,7 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut places = self.seat.room.lock();
+        let mut places = self.seat.pool.lock();
         if let Some(place) = places.taken.get_mut(&self.seat.id) {
             place.untaken -= self.bytes.len();
             places.untaken -= self.bytes.len();
@@ -230,8 +230,8 @@ impl Drop for Held {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.room.lock().remove(self.id);
-        self.room.left.notify_one();
+        self.pool.lock().remove(self.id);
+        self.pool.left.notify_one();
     }
 }
 
@@ -270,7 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_was_never_served_goes_first_and_who_is_busy_never() {
-        let room = Room::new(3, TIMEOUTS);
+        let room = ConnectionPool::new(3, TIMEOUTS);
         let served = room.enter().await;
         served.begins();
         served.ends(true);
@@ -290,7 +290,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_outside_comes_in_when_an_answer_is_ready() {
-        let room = Room::new(1, TIMEOUTS);
+        let room = ConnectionPool::new(1, TIMEOUTS);
         let busy = room.enter().await;
         busy.begins();
         let mut waits = std::pin::pin!(room.enter());
@@ -301,7 +301,7 @@ mod tests {
 
     #[tokio::test]
     async fn answers_that_nobody_takes_make_room_for_others() {
-        let room = Room::new(20, TIMEOUTS);
+        let room = ConnectionPool::new(20, TIMEOUTS);
         let answer = |seat: &Arc<Seat>| {
             seat.begins();
             let held = seat.holds(Bytes::from(vec![0; 1 << 20]));
@@ -325,7 +325,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_and_a_silence_have_their_times() {
-        let room = Room::new(3, TIMEOUTS);
+        let room = ConnectionPool::new(3, TIMEOUTS);
         let start = Instant::now();
         let seat = room.enter().await;
         assert_eq!(seat.over().await, "the request took too long");

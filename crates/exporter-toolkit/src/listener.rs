@@ -1,7 +1,7 @@
 //! Where connections come in.
 
 use crate::connection::Stream;
-use crate::peer::Client;
+use crate::peer::Peer;
 use anyhow::Context as _;
 use listenfd::ListenFd;
 use std::fmt;
@@ -106,18 +106,18 @@ impl Listener {
     pub(crate) fn poll_accept(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<(Box<dyn Stream>, Client)>> {
+    ) -> Poll<io::Result<(Box<dyn Stream>, Peer)>> {
         match &mut self.socket {
             Socket::Tcp(listener) => listener.poll_accept(context).map_ok(|(stream, address)| {
                 // Small answers leave at once; where that cannot be set they leave a little later.
                 let _ = stream.set_nodelay(true);
-                (Box::new(stream) as Box<dyn Stream>, Client::Ip(address))
+                (Box::new(stream) as Box<dyn Stream>, Peer::Ip(address))
             }),
             Socket::Unix(listener) => listener
                 .poll_accept(context)
-                .map_ok(|(stream, _)| (Box::new(stream) as Box<dyn Stream>, Client::Local)),
+                .map_ok(|(stream, _)| (Box::new(stream) as Box<dyn Stream>, Peer::Local)),
             Socket::Vsock(listener) => listener.poll_accept(context).map_ok(|(stream, address)| {
-                (Box::new(stream) as Box<dyn Stream>, Client::Vsock(address.cid()))
+                (Box::new(stream) as Box<dyn Stream>, Peer::Vsock(address.cid()))
             }),
         }
     }

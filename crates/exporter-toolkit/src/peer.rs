@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Client {
+pub(crate) enum Peer {
     /// An address on the network.
     Ip(SocketAddr),
     /// A process on this machine, over a unix socket.
@@ -14,7 +14,7 @@ pub(crate) enum Client {
     Vsock(u32),
 }
 
-impl Client {
+impl Peer {
     /// What is counted as one: an IPv6 network of 64 bits belongs to one machine or household.
     pub(crate) fn network(&self) -> Option<IpAddr> {
         match self {
@@ -27,7 +27,7 @@ impl Client {
     }
 }
 
-impl fmt::Display for Client {
+impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(address) => SocketAddr::new(address.ip().to_canonical(), address.port()).fmt(f),

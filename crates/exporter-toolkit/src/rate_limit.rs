@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 /// Full at the start.
 #[derive(Debug)]
-pub struct Bucket {
+pub struct TokenBucket {
     interval: Duration,
     burst: u32,
     level: Mutex<(f64, Instant)>,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// With a burst of 0 nothing ever comes out, as in the other exporters.
     pub fn new(interval: Duration, burst: u32) -> Self {
         Self { interval, burst, level: Mutex::new((f64::from(burst), Instant::now())) }
@@ -40,12 +40,12 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_one_in_each_interval() {
-        let bucket = Bucket::new(Duration::from_secs(1), 2);
+        let bucket = TokenBucket::new(Duration::from_secs(1), 2);
         let start = Instant::now() + Duration::from_secs(1);
         let takes: Vec<_> = [0, 0, 0, 500, 1000, 1000, 60_000, 60_000, 60_000]
             .map(|millis| bucket.take_at(start + Duration::from_millis(millis)))
             .into();
         assert_eq!(takes, [true, true, false, false, true, false, true, true, false]);
-        assert!(!Bucket::new(Duration::from_secs(1), 0).take_at(start + Duration::from_secs(60)));
+        assert!(!TokenBucket::new(Duration::from_secs(1), 0).take_at(start + Duration::from_secs(60)));
     }
 }

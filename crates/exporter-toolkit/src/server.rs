@@ -1,10 +1,10 @@
 //! The server: listens, gives each connection a seat, and ends in order.
 
-use crate::admission::{self, Guard};
+use crate::admission::{self, Admission};
 use crate::connection::{self, Stream};
-use crate::connection_pool::{Room, Timeouts};
+use crate::connection_pool::{ConnectionPool, Timeouts};
 use crate::listener::{ListenAddress, Listener};
-use crate::peer::Client;
+use crate::peer::Peer;
 use crate::service::{Request, Response, Service};
 use crate::systemd::notify;
 use crate::web_config::WebConfig;
@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 /// A service, and what it takes to get to it.
 pub struct Server<S> {
-    pub(crate) room: Arc<Room>,
-    pub(crate) guard: Guard,
+    pub(crate) pool: Arc<ConnectionPool>,
+    pub(crate) admission: Admission,
     pub(crate) max_header: usize,
     service: S,
 }
@@ -41,8 +41,8 @@ impl<S: Service> Server<S> {
     /// A server that does not listen yet.
     pub fn new(service: S, web_config: Arc<WebConfig>, limits: Limits) -> anyhow::Result<Arc<Self>> {
         Ok(Arc::new(Self {
-            room: Room::new(limits.connections, limits.timeouts),
-            guard: Guard::new(web_config)?,
+            pool: ConnectionPool::new(limits.connections, limits.timeouts),
+            admission: Admission::new(web_config)?,
             max_header: limits.header,
             service,
         }))
@@ -70,7 +70,7 @@ impl<S: Service> Server<S> {
         loop {
             let next = async {
                 let (stream, client) = accept(&mut listeners).await?;
-                Ok::<_, io::Error>((stream, client, self.room.enter().await))
+                Ok::<_, io::Error>((stream, client, self.pool.enter().await))
             };
             let accepted = tokio::select! {
                 accepted = next => accepted,
@@ -93,7 +93,7 @@ impl<S: Service> Server<S> {
         }
         notify(&[NotifyState::Stopping]);
         drop(listeners);
-        self.room.dismiss();
+        self.pool.dismiss();
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
             tracing::warn!(waited = ?DRAIN, "requests were still under way at the end");
         }
@@ -101,7 +101,7 @@ impl<S: Service> Server<S> {
     }
 
     fn announce(&self, listeners: &[Listener]) {
-        let active = self.guard.web_config().current();
+        let active = self.admission.web_config().current();
         if let Some(limit) = active.config.rate_limit {
             tracing::info!(burst = limit.burst, interval = ?limit.interval, "Rate Limiter is enabled.");
         }
@@ -118,8 +118,8 @@ impl<S: Service> Server<S> {
     }
 
     /// The response to a request that came over TLS (`secure`) or not.
-    pub(crate) async fn respond(&self, request: Request, client: Client, secure: bool) -> Response {
-        let active = match self.guard.admit(request.headers(), client, secure).await {
+    pub(crate) async fn respond(&self, request: Request, client: Peer, secure: bool) -> Response {
+        let active = match self.admission.admit(request.headers(), client, secure).await {
             Ok(active) => active,
             Err(refusal) => return refusal,
         };
@@ -130,7 +130,7 @@ impl<S: Service> Server<S> {
 }
 
 /// The next connection of any listener.
-async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Client)> {
+async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Peer)> {
     poll_fn(|context| {
         let mut polled = listeners.iter_mut().map(|listener| listener.poll_accept(context));
         polled.find(Poll::is_ready).unwrap_or(Poll::Pending)

@@ -2,7 +2,7 @@
 //! stays until there is a better one.
 
 use crate::config::{ClientAuth, Config};
-use crate::rate_limit::Bucket;
+use crate::rate_limit::TokenBucket;
 use crate::systemd::notify;
 use crate::tls;
 use sd_notify::NotifyState;
@@ -22,7 +22,7 @@ pub struct WebConfig {
 pub(crate) struct Active {
     pub(crate) config: Config,
     pub(crate) tls: Option<Arc<ServerConfig>>,
-    pub(crate) bucket: Option<Bucket>,
+    pub(crate) bucket: Option<TokenBucket>,
     /// Of everything that was read for it.
     contents: Vec<Vec<u8>>,
 }
@@ -142,7 +142,7 @@ impl Active {
         let mut warnings = std::mem::take(&mut config.warnings);
         let tls = tls::server_config(&config, &mut warnings)?;
         config.warnings = warnings;
-        let bucket = config.rate_limit.map(|limit| Bucket::new(limit.interval, limit.burst));
+        let bucket = config.rate_limit.map(|limit| TokenBucket::new(limit.interval, limit.burst));
         Ok(Self { config, tls, bucket, contents })
     }
 

@@ -4,10 +4,10 @@ use crate::metric::{Number, Pushed};
 use std::collections::{HashMap, HashSet};
 
 /// Such families, without duplicates.
-pub struct ForeignFamilies {
+pub struct ExternalFamilies {
     /// How many families there may be, and how many samples each may have.
     limit: usize,
-    families: Vec<ForeignFamily>,
+    families: Vec<ExternalFamily>,
     places: HashMap<String, usize>,
     /// Those that the samples of the families have or may have.
     names: HashSet<String>,
@@ -19,7 +19,7 @@ type Series = (usize, &'static str, Vec<(String, String)>);
 
 /// A family of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ForeignFamily {
+pub struct ExternalFamily {
     /// Its name.
     pub name: String,
     /// Its type, as the text format writes it; empty if the page does not say.
@@ -27,12 +27,12 @@ pub struct ForeignFamily {
     /// Its help, unescaped; empty if the page has none.
     pub help: String,
     /// Its samples.
-    pub samples: Vec<ForeignSample>,
+    pub samples: Vec<ExternalSample>,
 }
 
 /// A sample of the page.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ForeignSample {
+pub struct ExternalSample {
     /// What follows the family's name: nothing, or `_bucket` and the like.
     pub suffix: &'static str,
     /// Names and values of its labels.
@@ -41,7 +41,7 @@ pub struct ForeignSample {
     pub value: Number,
 }
 
-impl ForeignFamilies {
+impl ExternalFamilies {
     /// None yet.
     pub fn new(limit: usize) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl ForeignFamilies {
 
     /// Adds a sample; the help is that of the family's first. A family that has another type already, or whose samples
     /// would be called as those of another one, is as good as a duplicate.
-    pub fn push(&mut self, name: &str, kind: &'static str, help: &str, sample: ForeignSample) -> Pushed {
+    pub fn push(&mut self, name: &str, kind: &'static str, help: &str, sample: ExternalSample) -> Pushed {
         let place = match self.places.get(name) {
             Some(place) if self.families[*place].kind != kind => return Pushed::Duplicate,
             Some(place) => *place,
@@ -67,7 +67,7 @@ impl ForeignFamilies {
                 self.names.extend(sample_names(name, kind));
                 let (name, help) = (name.to_owned(), help.to_owned());
                 self.places.insert(name.clone(), self.families.len());
-                self.families.push(ForeignFamily { name, kind, help, samples: Vec::new() });
+                self.families.push(ExternalFamily { name, kind, help, samples: Vec::new() });
                 self.families.len() - 1
             }
         };
@@ -84,7 +84,7 @@ impl ForeignFamilies {
     }
 
     /// The families, in the order of their arrival.
-    pub fn families(&self) -> &[ForeignFamily] {
+    pub fn families(&self) -> &[ExternalFamily] {
         &self.families
     }
 
@@ -102,7 +102,7 @@ pub fn sample_names(family: &str, kind: &str) -> impl Iterator<Item = String> {
 
 /// Reads a page. Timestamps are dropped: what is served is what was read just now. Lines that make no sense are
 /// counted, and the first of them is returned to name it.
-pub fn parse(page: &str) -> (Vec<ForeignFamily>, u64, Option<String>) {
+pub fn parse(page: &str) -> (Vec<ExternalFamily>, u64, Option<String>) {
     let mut reader = Reader::default();
     let (mut unreadable, mut first) = (0, None);
     for line in page.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -121,14 +121,14 @@ pub fn parse(page: &str) -> (Vec<ForeignFamily>, u64, Option<String>) {
 
 #[derive(Default)]
 struct Reader {
-    families: Vec<ForeignFamily>,
+    families: Vec<ExternalFamily>,
     places: HashMap<String, usize>,
 }
 
 impl Reader {
-    fn family(&mut self, name: &str) -> &mut ForeignFamily {
+    fn family(&mut self, name: &str) -> &mut ExternalFamily {
         let place = *self.places.entry(name.to_owned()).or_insert_with(|| {
-            self.families.push(ForeignFamily { name: name.to_owned(), ..ForeignFamily::default() });
+            self.families.push(ExternalFamily { name: name.to_owned(), ..ExternalFamily::default() });
             self.families.len() - 1
         });
         &mut self.families[place]
@@ -179,7 +179,7 @@ impl Reader {
         if family.kind == "histogram" && suffix.is_empty() {
             return None;
         }
-        family.samples.push(ForeignSample { suffix, labels, value });
+        family.samples.push(ExternalSample { suffix, labels, value });
         Some(())
     }
 
@@ -321,7 +321,7 @@ mod tests {
 
     /// What is left of a page, and how many samples are not.
     fn pushed(page: &str) -> (Vec<String>, usize) {
-        let mut families = ForeignFamilies::new(100);
+        let mut families = ExternalFamilies::new(100);
         let mut refused = 0;
         for family in parse(page).0 {
             for sample in family.samples {
@@ -370,8 +370,8 @@ mod tests {
 
     #[test]
     fn a_family_has_one_type() {
-        let mut families = ForeignFamilies::new(100);
-        let sample = |suffix| ForeignSample { suffix, labels: Vec::new(), value: Number::Unsigned(1) };
+        let mut families = ExternalFamilies::new(100);
+        let sample = |suffix| ExternalSample { suffix, labels: Vec::new(), value: Number::Unsigned(1) };
         assert_eq!(families.push("x", "counter", "", sample("")), Pushed::Added);
         assert_eq!(families.push("x", "histogram", "", sample("_sum")), Pushed::Duplicate);
     }

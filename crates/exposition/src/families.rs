@@ -6,12 +6,12 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 /// Families in the order of the exposition, each name once.
 #[derive(Default)]
 pub struct Families {
-    families: Vec<Announced>,
+    families: Vec<FamilyEntry>,
     ids: HashMap<&'static str, FamilyId, DefaultHashBuilder>,
 }
 
 /// A family, and its lines as the formats write them.
-pub struct Announced {
+pub struct FamilyEntry {
     /// The family.
     pub family: &'static Family,
     /// The name in front of each sample.
@@ -26,18 +26,18 @@ impl Families {
     /// Adds a family at the end, unless there is one of its name, which is shared then.
     pub fn add(&mut self, family: &'static Family) -> FamilyId {
         *self.ids.entry(family.name).or_insert_with(|| {
-            self.families.push(Announced::new(family));
+            self.families.push(FamilyEntry::new(family));
             self.families.len() - 1
         })
     }
 
     /// The family with this id.
-    pub fn get(&self, id: FamilyId) -> Option<&Announced> {
+    pub fn get(&self, id: FamilyId) -> Option<&FamilyEntry> {
         self.families.get(id)
     }
 
     /// The families in order; a family's index is its id.
-    pub fn iter(&self) -> std::slice::Iter<'_, Announced> {
+    pub fn iter(&self) -> std::slice::Iter<'_, FamilyEntry> {
         self.families.iter()
     }
 
@@ -67,8 +67,8 @@ impl Families {
 }
 
 impl<'f> IntoIterator for &'f Families {
-    type Item = &'f Announced;
-    type IntoIter = std::slice::Iter<'f, Announced>;
+    type Item = &'f FamilyEntry;
+    type IntoIter = std::slice::Iter<'f, FamilyEntry>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -76,14 +76,14 @@ impl<'f> IntoIterator for &'f Families {
 }
 
 impl std::ops::Index<FamilyId> for Families {
-    type Output = Announced;
+    type Output = FamilyEntry;
 
-    fn index(&self, id: FamilyId) -> &Announced {
+    fn index(&self, id: FamilyId) -> &FamilyEntry {
         &self.families[id]
     }
 }
 
-impl Announced {
+impl FamilyEntry {
     fn new(family: &'static Family) -> Self {
         let name = family.name;
         let suffix = if family.kind == Kind::Counter { "_total" } else { "" };

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 /// Labels, each text once: they are the same if they stand in the same place.
 #[derive(Default)]
-pub(crate) struct LabelTexts {
+pub(crate) struct LabelBuffer {
     text: Vec<u8>,
     /// The labels in there, with the hash of their text, so that the table grows without hashing again.
     written: HashTable<(u64, Labels)>,
@@ -23,12 +23,12 @@ pub struct Labels {
 
 /// What was written up to some moment.
 #[derive(Clone, Copy)]
-pub(crate) struct Mark {
+pub(crate) struct Checkpoint {
     text: usize,
     fresh: usize,
 }
 
-impl LabelTexts {
+impl LabelBuffer {
     /// None yet, and room for so many.
     pub(crate) fn with_capacity(labels: usize) -> Self {
         Self {
@@ -88,24 +88,24 @@ impl LabelTexts {
     }
 
     /// What has been written so far.
-    pub(crate) fn mark(&self) -> Mark {
-        Mark { text: self.text.len(), fresh: self.fresh.len() }
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { text: self.text.len(), fresh: self.fresh.len() }
     }
 
     /// Takes back what was written since, and gives back its room.
-    pub(crate) fn rewind(&mut self, mark: Mark, room: &mut usize) {
-        for (hash, labels) in self.fresh.drain(mark.fresh.min(self.fresh.len())..) {
+    pub(crate) fn rewind(&mut self, checkpoint: Checkpoint, room: &mut usize) {
+        for (hash, labels) in self.fresh.drain(checkpoint.fresh.min(self.fresh.len())..) {
             if let Ok(entry) = self.written.find_entry(hash, |(_, written)| *written == labels) {
                 entry.remove();
                 *room += labels.len();
             }
         }
-        self.text.truncate(mark.text);
+        self.text.truncate(checkpoint.text);
     }
 
     /// What was written since cannot be taken back any more.
-    pub(crate) fn keep(&mut self, mark: Mark) {
-        self.fresh.truncate(mark.fresh);
+    pub(crate) fn keep(&mut self, checkpoint: Checkpoint) {
+        self.fresh.truncate(checkpoint.fresh);
     }
 
     /// The labels that were just written, or those that have the same text, if there are any.

@@ -10,8 +10,8 @@ mod samples;
 mod writer;
 
 pub use compression::{Bodies, Body, gzip};
-pub use families::{Announced, Families};
+pub use families::{Families, FamilyEntry};
 pub use format::{Format, accepts_gzip};
 pub use labels::{Labels, escape_label};
 pub use metric::{Family, FamilyId, Kind, Number, Pushed};
-pub use samples::{Mark, Samples};
+pub use samples::{Checkpoint, Samples};

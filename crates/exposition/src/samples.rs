@@ -1,7 +1,7 @@
 //! The samples of one scrape.
 
-use crate::external::{ForeignFamilies, ForeignSample};
-use crate::labels::{self, LabelTexts, Labels};
+use crate::external::{ExternalFamilies, ExternalSample};
+use crate::labels::{self, LabelBuffer, Labels};
 use crate::metric::{FamilyId, Number, Pushed};
 use hashbrown::HashSet;
 use std::num::NonZeroU32;
@@ -18,9 +18,9 @@ pub struct Samples {
     chains: Vec<Chain>,
     /// Of all families, in one piece of memory: a hundred families would else be as many allocations.
     samples: Vec<Sample>,
-    labels: LabelTexts,
+    labels: LabelBuffer,
     /// Families that are in no table.
-    pub foreign: ForeignFamilies,
+    pub external: ExternalFamilies,
 }
 
 /// A sample: its labels as they are written, its value, and the place of its family's next one, which is never the first
@@ -56,8 +56,8 @@ struct Chain {
 
 /// What was written up to some moment.
 #[derive(Clone, Copy)]
-pub struct Mark {
-    labels: labels::Mark,
+pub struct Checkpoint {
+    labels: labels::Checkpoint,
     samples: usize,
 }
 
@@ -80,8 +80,8 @@ impl Samples {
             places: Vec::with_capacity(samples),
             chains: Vec::with_capacity(samples / FAMILY),
             samples: Vec::with_capacity(samples),
-            labels: LabelTexts::with_capacity(samples / SHARED_LABELS),
-            foreign: ForeignFamilies::new(limit),
+            labels: LabelBuffer::with_capacity(samples / SHARED_LABELS),
+            external: ExternalFamilies::new(limit),
         }
     }
 
@@ -113,19 +113,19 @@ impl Samples {
     }
 
     /// Adds a sample of a family that is in no table.
-    pub fn push_foreign(
+    pub fn push_external(
         &mut self,
         name: &str,
         kind: &'static str,
         help: &str,
-        sample: ForeignSample,
+        sample: ExternalSample,
     ) -> Pushed {
         let labels = sample.labels.iter().map(|(name, value)| name.len() + value.len());
         let size = LINE + name.len() + help.len() + labels.sum::<usize>();
         if size > self.room {
             return Pushed::OverLimit;
         }
-        let pushed = self.foreign.push(name, kind, help, sample);
+        let pushed = self.external.push(name, kind, help, sample);
         if pushed == Pushed::Added {
             self.room -= size;
         }
@@ -162,16 +162,16 @@ impl Samples {
     }
 
     /// Which labels have been written so far.
-    pub fn mark(&self) -> Mark {
-        Mark { labels: self.labels.mark(), samples: self.samples.len() }
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { labels: self.labels.checkpoint(), samples: self.samples.len() }
     }
 
     /// Takes labels back that were written since, unless there are samples with them.
-    pub fn rewind(&mut self, mark: Mark) {
-        if self.samples.len() == mark.samples {
-            self.labels.rewind(mark.labels, &mut self.room);
+    pub fn rewind(&mut self, checkpoint: Checkpoint) {
+        if self.samples.len() == checkpoint.samples {
+            self.labels.rewind(checkpoint.labels, &mut self.room);
         } else {
-            self.labels.keep(mark.labels);
+            self.labels.keep(checkpoint.labels);
         }
     }
 
@@ -367,9 +367,9 @@ mod tests {
         let mut samples = Samples::new(1);
         let room = samples.room;
         for round in 0..3 {
-            let row = samples.mark();
+            let row = samples.checkpoint();
             let labels = samples.labels([("a", "x")]);
-            let field = samples.mark();
+            let field = samples.checkpoint();
             let longer = samples.extend_labels(labels, [("b", "y")]);
             let pushed = samples.push(0, longer, Number::Unsigned(1));
             assert_eq!(pushed, if round == 0 { Pushed::Added } else { Pushed::Duplicate });
@@ -377,7 +377,7 @@ mod tests {
             samples.rewind(row);
         }
         let kept = (room - samples.room, samples.labels.len());
-        let row = samples.mark();
+        let row = samples.checkpoint();
         let labels = samples.labels([("a", "z")]);
         assert_eq!(samples.push(0, labels, Number::Unsigned(1)), Pushed::OverLimit);
         samples.rewind(row);
@@ -405,13 +405,13 @@ mod tests {
         assert!(samples.labels.len() + lines <= MAX_SIZE, "{} + {lines}", samples.labels.len());
         let small = samples.labels([("a", "b")]);
         assert_eq!(samples.push(0, small, Number::Unsigned(1)), Pushed::Added, "there is room for less");
-        let foreign = |value: String| ForeignSample {
+        let foreign = |value: String| ExternalSample {
             suffix: "",
             labels: vec![("a".to_owned(), value)],
             value: Number::Unsigned(1),
         };
-        let long = samples.push_foreign("x", "gauge", "", foreign("y".repeat(MAX_SIZE)));
-        let short = samples.push_foreign("x", "gauge", "", foreign("y".to_owned()));
+        let long = samples.push_external("x", "gauge", "", foreign("y".repeat(MAX_SIZE)));
+        let short = samples.push_external("x", "gauge", "", foreign("y".to_owned()));
         assert_eq!((long, short), (Pushed::OverLimit, Pushed::Added));
     }
 

@@ -1,6 +1,6 @@
 //! How samples are written in each format.
 
-use crate::external::{ForeignFamily, ForeignSample};
+use crate::external::{ExternalFamily, ExternalSample};
 use crate::families::Families;
 use crate::format::Format;
 use crate::labels::escape_label;
@@ -31,9 +31,9 @@ impl Format {
                 out.push(b'\n');
             }
         }
-        for family in parts.iter().flat_map(|samples| samples.foreign.families()) {
-            let taken = |name: &str| parts.iter().any(|samples| samples.foreign.has(name));
-            self.write_foreign(family, taken, &mut out);
+        for family in parts.iter().flat_map(|samples| samples.external.families()) {
+            let taken = |name: &str| parts.iter().any(|samples| samples.external.has(name));
+            self.write_external(family, taken, &mut out);
         }
         if !self.is_text() {
             out.extend_from_slice(b"# EOF\n");
@@ -42,10 +42,10 @@ impl Format {
     }
 
     /// `taken` tells whether another family has a name.
-    fn write_foreign(self, family: &ForeignFamily, taken: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
+    fn write_external(self, family: &ExternalFamily, taken: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
         let (mut name, mut kind) = (family.name.as_str(), family.kind);
         if !self.is_text() {
-            let counts = |sample: &ForeignSample| sample.value.counts();
+            let counts = |sample: &ExternalSample| sample.value.counts();
             match name.strip_suffix("_total") {
                 Some(base) if kind == "counter" && !taken(base) && family.samples.iter().all(counts) => {
                     name = base;
@@ -109,8 +109,8 @@ mod tests {
     fn a_counter_of_others_keeps_its_name_if_its_family_would_have_that_of_another() {
         let mut samples = Samples::new(9);
         for (name, kind) in [("x_total", "counter"), ("x", "gauge"), ("y_total", "counter")] {
-            let sample = ForeignSample { suffix: "", labels: Vec::new(), value: Number::Unsigned(1) };
-            samples.foreign.push(name, kind, "", sample);
+            let sample = ExternalSample { suffix: "", labels: Vec::new(), value: Number::Unsigned(1) };
+            samples.external.push(name, kind, "", sample);
         }
         let page = Format::negotiate("application/openmetrics-text").write(&Families::default(), &[&samples]);
         assert_eq!(

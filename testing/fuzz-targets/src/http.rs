@@ -8,10 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use kamailio_binrpc::Target;
-use kamailio_exporter::instance::{Exporter, Settings};
-use kamailio_exporter::outbound::http::Url;
-use kamailio_exporter::scrape::selection::Selection;
-use kamailio_exporter::site::{Options, Paths, Site};
+use kamailio_exporter::internals::{Instance, Paths, Selection, Settings, Site, SiteOptions as Options, Url};
 use prometheus_exposition::{Format, accepts_gzip};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;
@@ -141,7 +138,7 @@ fn place() -> Place {
         max_series: 10_000,
         set_names: Vec::new(),
     };
-    let exporter = Exporter::new(target, Arc::new(settings));
+    let instance = Instance::new(target, Arc::new(settings));
     let paths = Paths {
         telemetry: "/metrics".to_owned(),
         rtpengine: None,
@@ -157,7 +154,7 @@ fn place() -> Place {
         process_metrics: false,
     };
     let web_config = WebConfig::open(None).expect("no file");
-    Place { site: Site::new(exporter, web_config, options), runtime }
+    Place { site: Site::new(instance, web_config, options), runtime }
 }
 
 /// Bytes of a list of methods.

@@ -3,7 +3,7 @@
 use crate::body::{ARRAY, Body, STRUCT};
 use crate::input::Input;
 use kamailio_binrpc::wire::MAX_DEPTH;
-use kamailio_exporter::collectors::schema::{Collector, Key, LabelValue};
+use kamailio_exporter::internals::{Collector, Key, LabelValue};
 use std::collections::BTreeMap;
 
 /// The body of a reply with the names that the collector looks for, where it looks for them, and others among them.
@@ -35,7 +35,7 @@ impl Shape {
     fn of(collector: &Collector) -> Self {
         let mut shape = Self::default();
         for table in collector.tables {
-            let labels = |labels: &'static [kamailio_exporter::collectors::schema::Label]| {
+            let labels = |labels: &'static [kamailio_exporter::internals::Label]| {
                 labels.iter().filter_map(|label| match label.value {
                     LabelValue::At(path) => Some(path),
                     _ => None,

@@ -1,6 +1,6 @@
 //! What the fuzz targets begin with: the captures, each as its target takes it, and a few texts.
 
-use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::internals::ALL;
 use std::path::Path;
 use std::{fs, io};
 

@@ -3,16 +3,10 @@
 use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::collectors::schema::Call;
-use kamailio_exporter::instance::self_metrics::Counters;
-use kamailio_exporter::scrape::capabilities::Inventory;
-use kamailio_exporter::scrape::extraction::{Answered, Findings};
-use kamailio_exporter::scrape::memory_budget::Share;
-use kamailio_exporter::scrape::plan::Plan;
-use kamailio_exporter::scrape::selection::Selection;
-use kamailio_exporter::scrape::{Known, Outcome, Scrape, join_page};
+use kamailio_exporter::internals::{
+    ALL, Answered, Call, Capabilities, Counters, Findings, Known, Outcome, Plan, Scrape, Selection, Share,
+    catalogue, join_page,
+};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Bodies, Format};
 use std::collections::HashSet;
@@ -37,7 +31,7 @@ pub fn walk(input: &[u8]) {
             known: Known::default(),
             up_since: None,
         },
-        inventory: Inventory::default(),
+        capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,
     };
     match mode % 8 {
@@ -50,7 +44,7 @@ pub fn walk(input: &[u8]) {
         3 => served.page(input.rest()),
         mode => {
             if mode == 7 {
-                served.inventory = inventory(&mut input);
+                served.capabilities = capabilities(&mut input);
             }
             for _ in 0..MAX_REPLIES {
                 let place = input.below(ALL.len());
@@ -72,7 +66,7 @@ pub fn walk(input: &[u8]) {
 
 struct Served {
     scrape: Scrape,
-    inventory: Inventory,
+    capabilities: Capabilities,
     more: bool,
 }
 
@@ -87,14 +81,11 @@ impl Served {
             collector: ALL[place],
             families: catalogue().collector(place),
             arguments: &arguments,
-            inventory: &self.inventory,
+            capabilities: &self.capabilities,
             more: self.more,
         };
-        let findings = kamailio_exporter::scrape::extraction::walk(
-            answered,
-            nodes.members(body),
-            &mut self.scrape.samples,
-        );
+        let findings =
+            kamailio_exporter::internals::extract(answered, nodes.members(body), &mut self.scrape.samples);
         assert_eq!(findings.unreadable == 0, findings.first_unreadable.is_none());
         self.found(place, findings, None);
     }
@@ -122,7 +113,7 @@ impl Served {
         counters.count_request(&self.scrape);
         let own = counters.samples(&self.scrape);
         let parts = [&self.scrape.samples, &own];
-        let foreign = self.scrape.samples.foreign.families().iter().map(|family| family.samples.len());
+        let foreign = self.scrape.samples.external.families().iter().map(|family| family.samples.len());
         let expected = self.scrape.samples.len() + own.len() + foreign.sum::<usize>();
         for (accept, syntax) in [
             ("text/plain", Syntax::Text),
@@ -138,28 +129,28 @@ impl Served {
 }
 
 /// What a server says that it has. The calls that follow from it are made once each, the large ones last.
-fn inventory(input: &mut Input<'_>) -> Inventory {
+fn capabilities(input: &mut Input<'_>) -> Capabilities {
     static SELECTION: LazyLock<Selection> =
         LazyLock::new(|| Selection::parse("all").expect("all is a selection"));
-    let mut inventory = Inventory::default();
+    let mut capabilities = Capabilities::default();
     let mut nodes = Nodes::new();
     for _ in 0..4 {
-        let questions = inventory.questions(&SELECTION);
+        let questions = capabilities.questions(&SELECTION);
         for question in &questions {
             let body = replies::texts(input);
             if nodes.decode(&body).is_ok() {
-                inventory.take(question, nodes.members(&body));
+                capabilities.take(question, nodes.members(&body));
             }
         }
     }
 
-    let plan = Plan::new(&SELECTION, &inventory);
+    let plan = Plan::new(&SELECTION, &capabilities);
     let calls: HashSet<_> = plan.calls.iter().map(|call| (call.method, &call.args)).collect();
     assert_eq!(calls.len(), plan.calls.len(), "a call is made twice");
     let large = plan.calls.iter().map(|call| call.readers.iter().any(|reader| ALL[reader.collector].large));
     assert!(large.is_sorted(), "a large reply comes before a small one");
     assert!(plan.collectors.is_sorted() && plan.collectors.iter().all(|collector| *collector < ALL.len()));
-    inventory
+    capabilities
 }
 
 /// Replies of one scrape.

@@ -1,10 +1,7 @@
 //! Recorded replies, and what becomes of one on its way to a page: decode, walk, encode, gzip.
 
 use kamailio_binrpc::wire::{self, Nodes};
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::scrape::capabilities::Inventory;
-use kamailio_exporter::scrape::extraction::{Answered, walk};
+use kamailio_exporter::internals::{ALL, Answered, Capabilities, catalogue, extract};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Format, gzip};
 use std::path::Path;
@@ -14,7 +11,7 @@ pub(crate) struct Reply {
     pub(crate) name: &'static str,
     pub(crate) body: Vec<u8>,
     collector: usize,
-    inventory: Inventory,
+    capabilities: Capabilities,
 }
 
 /// What becomes of a reply.
@@ -42,7 +39,7 @@ impl Reply {
 
     fn new(name: &'static str, body: Vec<u8>, collector: &str) -> Self {
         let collector = ALL.iter().position(|known| known.name == collector).expect("a collector");
-        Self { name, body, collector, inventory: Inventory::default() }
+        Self { name, body, collector, capabilities: Capabilities::default() }
     }
 
     /// Does a stage as often as it is said, after the stages before it. The bytes of the page, or of what is compressed.
@@ -74,11 +71,11 @@ impl Reply {
             collector: ALL[self.collector],
             families: catalogue().collector(self.collector),
             arguments: &[],
-            inventory: &self.inventory,
+            capabilities: &self.capabilities,
             more: true,
         };
         let mut samples = Samples::of_a_scrape(usize::MAX);
-        walk(call, nodes.members(&self.body), &mut samples);
+        extract(call, nodes.members(&self.body), &mut samples);
         samples
     }
 }

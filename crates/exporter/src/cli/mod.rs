@@ -27,7 +27,7 @@ use values::{option, switch, text};
 
 /// The parsed command line.
 #[derive(Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// The address of Kamailio.
     pub target: Target,
     /// The timeout of a scrape or a call.
@@ -40,7 +40,7 @@ pub struct Options {
 
 /// The command to run.
 #[derive(Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// Serve the metrics; the default without a command.
     Serve(Box<Serve>),
     /// Write the metrics once.
@@ -55,7 +55,7 @@ pub enum Action {
 
 /// The reason to exit without running a command.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Print this text, and exit successfully.
     Print(Vec<u8>),
     /// The command line is invalid: a human-readable message.
@@ -63,7 +63,7 @@ pub enum Exit {
 }
 
 /// Parses the arguments, of which the first is the program's name, and the environment.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Exit> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Exit> {
     let arguments = expand_files(arguments)?;
     let matches = command().try_get_matches_from(arguments).map_err(|error| explain(&error))?;
     if matches.get_flag(VERSION) {

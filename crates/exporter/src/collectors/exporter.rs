@@ -32,106 +32,106 @@ const fn family(kind: Kind, name: &'static str, help: &'static str) -> Family {
 }
 
 /// `kamailio_up`.
-pub const UP: Family =
+pub(crate) const UP: Family =
     family(Kind::Gauge, "kamailio_up", "Whether Kamailio gave at least one valid reply to the last scrape.");
 /// `kamailio_exporter_total_scrapes`.
-pub const TOTAL_SCRAPES: Family = family(
+pub(crate) const TOTAL_SCRAPES: Family = family(
     Kind::BareCounter,
     "kamailio_exporter_total_scrapes",
     "Requests for metrics that were answered with a scrape of Kamailio.",
 );
 /// `kamailio_exporter_failed_scrapes`.
-pub const FAILED_SCRAPES: Family = family(
+pub(crate) const FAILED_SCRAPES: Family = family(
     Kind::BareCounter,
     "kamailio_exporter_failed_scrapes",
     "Requests for metrics in whose scrape Kamailio did not answer to the end or a selected collector failed.",
 );
 /// `kamailio_exporter_build_info`.
-pub const BUILD_INFO: Family = family(
+pub(crate) const BUILD_INFO: Family = family(
     Kind::Gauge,
     "kamailio_exporter_build_info",
     "What the exporter was built from; goversion is the compiler, whichever language it is of.",
 );
 /// `kamailio_scrape_collector_success`.
-pub const COLLECTOR_SUCCESS: Family =
+pub(crate) const COLLECTOR_SUCCESS: Family =
     family(Kind::Gauge, "kamailio_scrape_collector_success", "Whether the collector had no failure.");
 /// `kamailio_scrape_collector_duration_seconds`.
-pub const COLLECTOR_DURATION: Family = family(
+pub(crate) const COLLECTOR_DURATION: Family = family(
     Kind::Gauge,
     "kamailio_scrape_collector_duration_seconds",
     "Seconds from the end of the reply before (or from the start) until the collector's replies were read.",
 );
 /// `kamailio_exporter_unreadable_values`.
-pub const UNREADABLE_VALUES: Family = family(
+pub(crate) const UNREADABLE_VALUES: Family = family(
     Kind::Counter,
     "kamailio_exporter_unreadable_values",
     "Values in Kamailio's replies that were not what their field expects, and were left out.",
 );
 /// `kamailio_exporter_duplicate_rows`.
-pub const DUPLICATE_ROWS: Family = family(
+pub(crate) const DUPLICATE_ROWS: Family = family(
     Kind::Counter,
     "kamailio_exporter_duplicate_rows",
     "Samples that were left out because an earlier one of the same reply has the same labels.",
 );
 /// `kamailio_exporter_dropped_samples`.
-pub const DROPPED_SAMPLES: Family = family(
+pub(crate) const DROPPED_SAMPLES: Family = family(
     Kind::Counter,
     "kamailio_exporter_dropped_samples",
     "Samples that were left out because their family has as many as --collector.max-series allows, or all together 9 MiB.",
 );
 /// The names that the operator gives to dispatcher sets.
-pub const SET_INFO: Family = family(
+pub(crate) const SET_INFO: Family = family(
     Kind::Gauge,
     "kamailio_dispatcher_set_info",
     "The name that --collector.dispatcher.mapping gives to a dispatcher set.",
 );
 /// `kamailio_exporter_web_config_last_reload_successful`.
-pub const WEB_CONFIG_SUCCESS: Family = family(
+pub(crate) const WEB_CONFIG_SUCCESS: Family = family(
     Kind::Gauge,
     "kamailio_exporter_web_config_last_reload_successful",
     "Whether the web configuration file was last read successfully; if not, an older one is in force.",
 );
 /// `kamailio_exporter_web_config_last_reload_success_timestamp_seconds`.
-pub const WEB_CONFIG_TIME: Family = family(
+pub(crate) const WEB_CONFIG_TIME: Family = family(
     Kind::Gauge,
     "kamailio_exporter_web_config_last_reload_success_timestamp_seconds",
     "When the web configuration file was last taken over, in seconds since 1970-01-01 00:00 UTC.",
 );
 /// `process_cpu_seconds`.
-pub const CPU_SECONDS: Family =
+pub(crate) const CPU_SECONDS: Family =
     family(Kind::Counter, "process_cpu_seconds", "Seconds of processor time that the exporter has used.");
 /// `process_max_fds`.
-pub const MAX_FDS: Family =
+pub(crate) const MAX_FDS: Family =
     family(Kind::Gauge, "process_max_fds", "File descriptors that the exporter may have open.");
 /// `process_open_fds`.
-pub const OPEN_FDS: Family =
+pub(crate) const OPEN_FDS: Family =
     family(Kind::Gauge, "process_open_fds", "File descriptors that the exporter has open.");
 /// `process_resident_memory_bytes`.
-pub const RESIDENT_MEMORY: Family =
+pub(crate) const RESIDENT_MEMORY: Family =
     family(Kind::Gauge, "process_resident_memory_bytes", "Memory of the exporter that is in RAM, in bytes.");
 /// `process_virtual_memory_bytes`.
-pub const VIRTUAL_MEMORY: Family =
+pub(crate) const VIRTUAL_MEMORY: Family =
     family(Kind::Gauge, "process_virtual_memory_bytes", "Address space of the exporter, in bytes.");
 /// `process_virtual_memory_max_bytes`.
-pub const VIRTUAL_MEMORY_MAX: Family = family(
+pub(crate) const VIRTUAL_MEMORY_MAX: Family = family(
     Kind::Gauge,
     "process_virtual_memory_max_bytes",
     "Address space that the exporter may have, in bytes; 18446744073709551615 is no limit.",
 );
 /// `process_start_time_seconds`.
-pub const START_TIME: Family = family(
+pub(crate) const START_TIME: Family = family(
     Kind::Gauge,
     "process_start_time_seconds",
     "When the exporter was started, in seconds since 1970-01-01 00:00 UTC.",
 );
 /// `process_network_receive_bytes`.
-pub const NETWORK_RECEIVE: Family = family(
+pub(crate) const NETWORK_RECEIVE: Family = family(
     Kind::Counter,
     "process_network_receive_bytes",
     "Bytes received over IP in the exporter's network namespace.",
 );
 /// `process_network_transmit_bytes`.
-pub const NETWORK_TRANSMIT: Family = family(
+pub(crate) const NETWORK_TRANSMIT: Family = family(
     Kind::Counter,
     "process_network_transmit_bytes",
     "Bytes sent over IP in the exporter's network namespace.",

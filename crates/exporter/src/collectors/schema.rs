@@ -156,20 +156,20 @@ impl Key {
 pub type EachKey = for<'n> fn(&'n [u8]) -> Option<NameLabels<'n>>;
 
 /// Labels that come from a name; one without a value is none.
-pub type NameLabels<'n> = [(&'static str, &'n [u8]); 2];
+pub(crate) type NameLabels<'n> = [(&'static str, &'n [u8]); 2];
 
 /// Tells the family and the type of a value by its name alone.
-pub type ByName = fn(&[u8]) -> Option<(String, &'static str)>;
+pub(crate) type ByName = fn(&[u8]) -> Option<(String, &'static str)>;
 
 /// Reads the records of a reply that is printed as text. It gives each value to the function.
-pub type Map = fn(Members<'_>, &mut Emit<'_>);
+pub(crate) type Map = fn(Members<'_>, &mut Emit<'_>);
 
 /// Takes a value of a text: which field of the collector it belongs to (by its place in the first table), its labels,
 /// and the number, `None` if it is unreadable.
-pub type Emit<'e> = dyn FnMut(usize, &[(&'static str, &[u8])], Option<Number>) + 'e;
+pub(crate) type Emit<'e> = dyn FnMut(usize, &[(&'static str, &[u8])], Option<Number>) + 'e;
 
 /// Reads a value as a number. `Ok(None)`: the value says that there is none.
-pub type Read = for<'v> fn(Value<'v>) -> Result<Option<Number>, Unreadable>;
+pub(crate) type Read = for<'v> fn(Value<'v>) -> Result<Option<Number>, Unreadable>;
 
 /// A value that is not what its field expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,48 +220,48 @@ impl Field {
 }
 
 /// A label whose value stands at `path`.
-pub const fn label(name: &'static str, path: &'static [&'static str]) -> Label {
+pub(crate) const fn label(name: &'static str, path: &'static [&'static str]) -> Label {
     Label { name, value: LabelValue::At(path) }
 }
 
 /// A label that is always the same.
-pub const fn is(name: &'static str, value: &'static str) -> Label {
+pub(crate) const fn is(name: &'static str, value: &'static str) -> Label {
     Label { name, value: LabelValue::Is(value) }
 }
 
 /// A counter that Kamailio sends as an unsigned number.
-pub const fn counter(key: Key, name: &'static str, help: &'static str) -> Field {
+pub(crate) const fn counter(key: Key, name: &'static str, help: &'static str) -> Field {
     field(key, Kind::Counter, name, help, unsigned)
 }
 
 /// A gauge that may be below zero.
-pub const fn gauge(key: Key, name: &'static str, help: &'static str) -> Field {
+pub(crate) const fn gauge(key: Key, name: &'static str, help: &'static str) -> Field {
     field(key, Kind::Gauge, name, help, signed)
 }
 
 /// A gauge of bytes, or of anything else that is never below zero and may pass 2^31.
-pub const fn size(key: Key, name: &'static str, help: &'static str) -> Field {
+pub(crate) const fn size(key: Key, name: &'static str, help: &'static str) -> Field {
     field(key, Kind::Gauge, name, help, unsigned)
 }
 
 /// A gauge that is 1 for each row, and says what it says by its labels.
-pub const fn row(name: &'static str, help: &'static str, labels: &'static [Label]) -> Field {
+pub(crate) const fn row(name: &'static str, help: &'static str, labels: &'static [Label]) -> Field {
     field(Key::At(&[]), Kind::Gauge, name, help, one).with(labels)
 }
 
 /// Any field.
-pub const fn field(key: Key, kind: Kind, name: &'static str, help: &'static str, read: Read) -> Field {
+pub(crate) const fn field(key: Key, kind: Kind, name: &'static str, help: &'static str, read: Read) -> Field {
     Field { key, family: Family { name, kind, help }, labels: &[], read }
 }
 
 /// The member of this name.
-pub const fn at(path: &'static [&'static str]) -> Key {
+pub(crate) const fn at(path: &'static [&'static str]) -> Key {
     Key::At(path)
 }
 
 /// An int read as unsigned, or a double that is not below zero. Kamailio casts its unsigned counters into the ints of
 /// the protocol (`tm/t_stats.c`, `rpc->struct_add` with type `d`), newer versions send some as doubles.
-pub fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+pub(crate) fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match value {
         Value::Int(int) => Ok(Some(Number::Unsigned(int.unsigned()))),
         Value::Double(_) => match signed(value)? {
@@ -274,7 +274,7 @@ pub fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
 }
 
 /// An int read as signed, or a double. A double without a value is none.
-pub fn signed(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+pub(crate) fn signed(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match value {
         Value::Int(int) => Ok(Some(Number::Signed(int.signed()))),
         Value::Double(double) if double.milli() % 1000 == 0 => {
@@ -286,24 +286,24 @@ pub fn signed(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
 }
 
 /// 1, whatever the value.
-pub fn one(_: Value<'_>) -> Result<Option<Number>, Unreadable> {
+pub(crate) fn one(_: Value<'_>) -> Result<Option<Number>, Unreadable> {
     Ok(Some(Number::Unsigned(1)))
 }
 
 /// A moment in seconds since 1970; 0 is none.
-pub fn moment(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+pub(crate) fn moment(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     let none = |number: &Number| matches!(number, Number::Unsigned(0) | Number::Signed(0));
     unsigned(value).map(|number| number.filter(|number| !none(number)))
 }
 
 /// 1 or 0.
-pub fn flag(is: bool) -> Result<Option<Number>, Unreadable> {
+pub(crate) fn flag(is: bool) -> Result<Option<Number>, Unreadable> {
     Ok(Some(Number::Unsigned(is.into())))
 }
 
 /// A statistic: a decimal string, which Kamailio prints from a signed long as unsigned, so that -5 arrives as
 /// 18446744073709551611 (`kex/core_stats.c`, `rpc_fetch_add_stat`); or a plain number.
-pub fn statistic(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+pub(crate) fn statistic(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     let Some(digits) = value.bytes() else { return signed(value) };
     let number = match digits.strip_prefix(b"-") {
         Some(negative) => whole(negative).and_then(|n| 0i64.checked_sub_unsigned(n)),

@@ -224,7 +224,7 @@ const fn concat<const COUNT: usize>(subjects: &[&[Field]]) -> [Field; COUNT] {
 
 /// The family of a statistic that is in no table and whose name says what it is: `_total` is a counter, `_seconds` and
 /// `_bytes` are gauges. `script.calls_total` is `kamailio_script_calls_total`.
-pub fn by_name(key: &[u8]) -> Option<(String, &'static str)> {
+pub(crate) fn by_name(key: &[u8]) -> Option<(String, &'static str)> {
     let (group, name) = std::str::from_utf8(key).ok()?.split_once('.')?;
     let valid = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

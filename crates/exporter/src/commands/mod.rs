@@ -1,7 +1,7 @@
 //! The commands of the program, and the options that each one takes.
 
-pub mod call;
-pub mod check;
-pub mod once;
-pub mod push;
-pub mod serve;
+pub(crate) mod call;
+pub(crate) mod check;
+pub(crate) mod once;
+pub(crate) mod push;
+pub(crate) mod serve;

@@ -1,6 +1,6 @@
 //! Serves the metrics over HTTP until the program is stopped.
 
-use crate::instance::{Exporter, Settings};
+use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
 use crate::site::{self, Probes, Site};
 use crate::support::build_info;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The options of the server.
 #[derive(Debug)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// What Kamailio is asked for.
     pub settings: Settings,
     /// The pages.
@@ -30,11 +30,11 @@ pub struct Serve {
 
 impl Serve {
     /// Serves until a signal to stop.
-    pub async fn run(self, target: Target) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, target: Target) -> anyhow::Result<()> {
         tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
         tracing::info!(build_context = build_info::context(), "Build context");
         let probes = self.allow.map(|allow| Probes::new(allow, &self.settings, self.max_probes));
-        let exporter = Exporter::new(target, Arc::new(self.settings));
+        let instance = Instance::new(target, Arc::new(self.settings));
         let web_config = WebConfig::open(self.web_config).map_err(anyhow::Error::msg)?;
         let stop = exporter_toolkit::signals::stop({
             let web_config = web_config.clone();
@@ -44,7 +44,7 @@ impl Serve {
                 drop(web_config.reload());
             }
         })?;
-        let site = Site::new(exporter, web_config.clone(), self.site).with_probes(probes);
+        let site = Site::new(instance, web_config.clone(), self.site).with_probes(probes);
         Server::new(site, web_config, self.limits)?.serve(&self.listen, stop).await
     }
 }

@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 /// What there is to tell beside the scrapes.
 #[derive(Clone, Copy, Debug)]
-pub struct Program {
+pub(crate) struct Program {
     /// Whether to tell about the process.
     pub process: bool,
     /// If there is a web configuration file: whether it was last read successfully, and when it last was.
@@ -100,7 +100,7 @@ impl Counters {
 }
 
 /// The samples about the rest of the program.
-pub fn samples_of(program: Program) -> Samples {
+pub(crate) fn samples_of(program: Program) -> Samples {
     let mut samples = Samples::with_capacity(usize::MAX, PROGRAM);
     let build = samples.labels([
         ("branch", build_info::BRANCH),

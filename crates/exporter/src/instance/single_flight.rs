@@ -1,4 +1,4 @@
-//! Runs that several requests wait for.
+//! SingleFlight that several requests wait for.
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// The runs that are under way. Each is for a key, and those who wait for it own it: the last one to go away ends it.
-pub struct Runs<K, T: Clone> {
+pub struct SingleFlight<K, T: Clone> {
     running: Mutex<Vec<Running<K, T>>>,
 }
 
@@ -19,7 +19,7 @@ struct Running<K, T: Clone> {
     run: WeakShared<BoxFuture<'static, T>>,
 }
 
-impl<K: PartialEq, T: Clone + Send + Sync + 'static> Runs<K, T> {
+impl<K: PartialEq, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
     /// The run of the same key that is under way, will end in time, and has at least half as much time left as this
     /// request; if there is none, the one that `start` makes. So who is in a hurry cuts off nobody who is not.
     pub fn join<F>(&self, key: K, deadline: Instant, start: impl FnOnce() -> F) -> Run<T>
@@ -53,7 +53,7 @@ impl<K: PartialEq, T: Clone + Send + Sync + 'static> Runs<K, T> {
     }
 }
 
-impl<K, T: Clone> Default for Runs<K, T> {
+impl<K, T: Clone> Default for SingleFlight<K, T> {
     fn default() -> Self {
         Self { running: Mutex::default() }
     }

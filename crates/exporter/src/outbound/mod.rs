@@ -1,4 +1,4 @@
 //! Connections that the exporter opens, and the rules for which of them are allowed.
 
-pub mod allow_list;
-pub mod http;
+pub(crate) mod allow_list;
+pub(crate) mod http;

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 /// What a server has.
 #[derive(Debug, Default)]
-pub struct Inventory {
+pub struct Capabilities {
     /// The methods that somebody may ask for, in order; `None` if the server did not tell, and then each one is tried.
     methods: Option<Box<[&'static str]>>,
     /// The groups of statistics; empty if the server did not tell (module counters is not loaded).
@@ -76,7 +76,7 @@ impl Question {
     }
 }
 
-impl Inventory {
+impl Capabilities {
     /// That of a server without any method.
     pub fn of_nothing() -> Self {
         Self { methods: Some(Box::default()), ..Self::default() }
@@ -349,31 +349,32 @@ mod tests {
         let records = nodes.members(&body);
 
         let selection = Selection::parse("all").unwrap();
-        let mut inventory = Inventory::default();
-        for question in inventory.questions(&selection) {
+        let mut capabilities = Capabilities::default();
+        for question in capabilities.questions(&selection) {
             if question == Question::Groups {
-                inventory.take(&question, records);
+                capabilities.take(&question, records);
             }
         }
         let methods = ALL.iter().map(|collector| collector.method.as_bytes());
         let methods = methods.chain(["cnt.list_vars".as_bytes(), b"cnt.help"]);
-        inventory.methods = Some(known(methods.chain(listings().map(|listing| listing.method.as_bytes()))));
+        capabilities.methods =
+            Some(known(methods.chain(listings().map(|listing| listing.method.as_bytes()))));
         let mut asked = 0;
         loop {
-            let questions = inventory.questions(&selection);
+            let questions = capabilities.questions(&selection);
             if questions.is_empty() {
                 break;
             }
             asked += questions.len();
-            questions.iter().for_each(|question| inventory.take(question, records));
+            questions.iter().for_each(|question| capabilities.take(question, records));
         }
         assert!(asked <= MAX_GROUPS + MAX_HELP + listings().count(), "{asked}");
         let statistics: usize =
-            inventory.groups.iter().flat_map(|group| &group.statistics).map(Vec::len).sum();
-        assert_eq!(inventory.groups.len(), MAX_GROUPS);
-        assert!(statistics * NAME_OVERHEAD < MAX_SIZE && inventory.is_cut(), "{statistics}");
-        assert!(listings().all(|listing| inventory.listed(listing).len() <= MAX_LISTED));
-        assert!(inventory.groups.iter().all(|group| group.name.len() <= MAX_NAME));
+            capabilities.groups.iter().flat_map(|group| &group.statistics).map(Vec::len).sum();
+        assert_eq!(capabilities.groups.len(), MAX_GROUPS);
+        assert!(statistics * NAME_OVERHEAD < MAX_SIZE && capabilities.is_cut(), "{statistics}");
+        assert!(listings().all(|listing| capabilities.listed(listing).len() <= MAX_LISTED));
+        assert!(capabilities.groups.iter().all(|group| group.name.len() <= MAX_NAME));
     }
 
     fn listings() -> impl Iterator<Item = Listing> {
@@ -385,30 +386,32 @@ mod tests {
 
     #[test]
     fn groups_share_a_call_as_long_as_they_fit_into_a_struct() {
-        let mut inventory = Inventory::of(&["stats.fetch"], &["unknown"]);
-        inventory.groups.extend([group("core", 100), group("tmx", 60), group("sl", 20), group("none", 0)]);
-        let calls = inventory.statistics();
+        let mut capabilities = Capabilities::of(&["stats.fetch"], &["unknown"]);
+        capabilities.groups.extend([group("core", 100), group("tmx", 60), group("sl", 20), group("none", 0)]);
+        let calls = capabilities.statistics();
         assert_eq!(calls, [vec!["unknown:"], vec!["core:", "tmx:"], vec!["sl:", "none:"]]);
     }
 
     #[test]
     fn what_is_forgotten_makes_no_difference_to_what_is_asked_for() {
-        let mut inventory = Inventory::of(&["stats.fetch", "tm.stats", "nobody.asks"], &["unknown"]);
-        inventory.groups.extend([group("core", 100), group("script", 300)]);
-        let calls = inventory.statistics();
+        let mut capabilities = Capabilities::of(&["stats.fetch", "tm.stats", "nobody.asks"], &["unknown"]);
+        capabilities.groups.extend([group("core", 100), group("script", 300)]);
+        let calls = capabilities.statistics();
         assert_eq!(calls.len(), 4);
-        inventory.settle();
-        assert_eq!(inventory.statistics(), calls);
-        assert!(inventory.groups.is_empty() && inventory.asked.is_empty());
-        assert!(inventory.has("tm.stats") && inventory.has("stats.fetch") && !inventory.has("sl.stats"));
-        assert_eq!(inventory.methods.unwrap().len(), 2);
+        capabilities.settle();
+        assert_eq!(capabilities.statistics(), calls);
+        assert!(capabilities.groups.is_empty() && capabilities.asked.is_empty());
+        assert!(
+            capabilities.has("tm.stats") && capabilities.has("stats.fetch") && !capabilities.has("sl.stats")
+        );
+        assert_eq!(capabilities.methods.unwrap().len(), 2);
     }
 
     #[test]
     fn a_group_that_does_not_fit_into_a_struct_goes_in_batches() {
-        let mut inventory = Inventory::of(&["stats.fetch"], &[]);
-        inventory.groups.extend([group("core", 10), group("script", 300), group("tmx", 10)]);
-        let calls = inventory.statistics();
+        let mut capabilities = Capabilities::of(&["stats.fetch"], &[]);
+        capabilities.groups.extend([group("core", 10), group("script", 300), group("tmx", 10)]);
+        let calls = capabilities.statistics();
         assert_eq!(calls.iter().map(Vec::len).collect::<Vec<_>>(), [160, 142]);
         assert_eq!((calls[0][0].as_str(), calls[1][141].as_str()), ("core:", "tmx:"));
         for call in &calls[..1] {
@@ -426,24 +429,28 @@ mod tests {
         packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
     }
 
-    fn take(inventory: &mut Inventory, question: &Question, body: &[u8]) {
+    fn take(capabilities: &mut Capabilities, question: &Question, body: &[u8]) {
         let mut nodes = Nodes::new();
         nodes.decode(body).unwrap();
-        inventory.take(question, nodes.members(body));
+        capabilities.take(question, nodes.members(body));
     }
 
     #[test]
     fn of_a_server_with_more_names_than_any_has_only_some_are_taken() {
-        let mut inventory = Inventory::of(&["cnt.list_vars"], &[]);
-        take(&mut inventory, &Question::Groups, &reply((0..500).map(|number| format!("group{number}"))));
-        assert!(!inventory.is_cut());
-        take(&mut inventory, &Question::Groups, &reply((0..200_000).map(|number| format!("group{number}"))));
-        assert_eq!((inventory.groups.len(), inventory.is_cut()), (500, true));
+        let mut capabilities = Capabilities::of(&["cnt.list_vars"], &[]);
+        take(&mut capabilities, &Question::Groups, &reply((0..500).map(|number| format!("group{number}"))));
+        assert!(!capabilities.is_cut());
+        take(
+            &mut capabilities,
+            &Question::Groups,
+            &reply((0..200_000).map(|number| format!("group{number}"))),
+        );
+        assert_eq!((capabilities.groups.len(), capabilities.is_cut()), (500, true));
         let many = reply((0..200_000).map(|number| format!("statistic{number}")));
         for group in 0..5 {
-            take(&mut inventory, &Question::Statistics(format!("group{group}")), &many);
+            take(&mut capabilities, &Question::Statistics(format!("group{group}")), &many);
         }
-        let statistics = inventory.groups.iter().flat_map(|group| group.statistics.iter().flatten());
+        let statistics = capabilities.groups.iter().flat_map(|group| group.statistics.iter().flatten());
         let (count, bytes) =
             statistics.fold((0, 0), |(n, bytes), text| (n + 1, bytes + text.capacity() + 24));
         assert!((20_000..40_000).contains(&count) && bytes < 2 << 20, "{count} of {bytes} bytes");
@@ -451,9 +458,13 @@ mod tests {
 
     #[test]
     fn a_name_that_no_request_has_room_for_is_not_taken() {
-        let mut inventory = Inventory::of(&["cnt.list_vars"], &[]);
-        take(&mut inventory, &Question::Groups, &reply(["a".repeat(70_000), "core".to_owned()].into_iter()));
-        assert_eq!(inventory.groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["core"]);
-        assert!(inventory.is_cut());
+        let mut capabilities = Capabilities::of(&["cnt.list_vars"], &[]);
+        take(
+            &mut capabilities,
+            &Question::Groups,
+            &reply(["a".repeat(70_000), "core".to_owned()].into_iter()),
+        );
+        assert_eq!(capabilities.groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["core"]);
+        assert!(capabilities.is_cut());
     }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// How a collector fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// It has what there is.
     Ok,
     /// It was wanted, and something went wrong.
@@ -28,7 +28,7 @@ pub enum State {
 }
 
 /// How a collector fared, by its place in [`ALL`], and the reason, with what would change it.
-pub fn condition(place: usize, selection: &Selection, scrape: &Scrape) -> (State, String) {
+pub(crate) fn condition(place: usize, selection: &Selection, scrape: &Scrape) -> (State, String) {
     if let Some(outcome) = scrape.outcomes.iter().find(|outcome| outcome.collector == place) {
         return match &outcome.failure {
             Some(failure) => (State::Failed, failure.clone()),
@@ -52,7 +52,7 @@ pub fn condition(place: usize, selection: &Selection, scrape: &Scrape) -> (State
 }
 
 /// What the operator can do about an error of the connection, in sentences; `None` if there is nothing to add.
-pub fn advice(target: &Target, error: &Error) -> Option<String> {
+pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     let Error::Io(error) = error else {
         return Some("Is that address a binrpc socket of Kamailio's module ctl?".to_owned());
     };
@@ -93,7 +93,7 @@ pub fn advice(target: &Target, error: &Error) -> Option<String> {
 
 /// What the operator can do about a fault that says that a reply does not fit into ctl's buffers. Their sizes cannot be
 /// asked for, and the texts are those of 5.6 and 6.2 (`ctl/binrpc_run.c`, and of each method its own).
-pub fn too_large(failure: &str) -> Option<&'static str> {
+pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
     let reason = failure.split_once("fault 500: ")?.1;
     if reason.contains("buffer too small") {
         Some(

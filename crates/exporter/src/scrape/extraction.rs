@@ -2,12 +2,12 @@
 
 use crate::collectors::catalogue::{CollectorFamilies, catalogue};
 use crate::collectors::schema::{Collector, Field, Key, Label, LabelValue, NameLabels, Table};
-use crate::scrape::capabilities::Inventory;
+use crate::scrape::capabilities::Capabilities;
 use hashbrown::HashMap;
 use kamailio_binrpc::{Members, Value};
 use prometheus_exposition::Labels;
 use prometheus_exposition::Samples;
-use prometheus_exposition::external::ForeignSample;
+use prometheus_exposition::external::ExternalSample;
 use prometheus_exposition::{FamilyId, Kind, Number, Pushed};
 
 /// What was wrong in a reply that could be decoded.
@@ -33,13 +33,13 @@ pub struct Answered<'a> {
     /// The arguments of the call.
     pub arguments: &'a [String],
     /// What the server says about its statistics.
-    pub inventory: &'a Inventory,
+    pub capabilities: &'a Capabilities,
     /// Whether the fields that the Go exporter does not have are wanted.
     pub more: bool,
 }
 
 /// Adds the samples of a reply's `records` to `samples`.
-pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> Findings {
+pub fn extract(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> Findings {
     let mut walk = Walk {
         call,
         samples,
@@ -73,9 +73,9 @@ pub fn walk(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> 
         }
         walk.each_row(table, records, |walk, row| {
             // A row that its families have no room for needs none for its labels.
-            let mark = walk.samples.mark();
+            let checkpoint = walk.samples.checkpoint();
             walk.row(table, place, row);
-            walk.samples.rewind(mark);
+            walk.samples.rewind(checkpoint);
         });
     }
     walk.findings
@@ -201,13 +201,13 @@ impl<'r> Walk<'_, 'r> {
             let Some(field) = place.checked_sub(first).and_then(|place| table.fields.get(place)) else {
                 continue;
             };
-            let mark = self.samples.mark();
+            let checkpoint = self.samples.checkpoint();
             let labels = self.labels(labels, field.labels, row);
             match pairs {
                 Some(pairs) => self.read_with(field, families.of(place), labels, pairs, member.value),
                 None => self.read(field, families.of(place), labels, member.value),
             }
-            self.samples.rewind(mark);
+            self.samples.rewind(checkpoint);
         }
     }
 
@@ -227,12 +227,12 @@ impl<'r> Walk<'_, 'r> {
             match (field.read)(value) {
                 Ok(Some(value)) => {
                     let name = String::from_utf8_lossy(name);
-                    let help = match self.call.inventory.help(&name) {
+                    let help = match self.call.capabilities.help(&name) {
                         "" => format!("The statistic {name}."),
                         help => help.to_owned(),
                     };
-                    let sample = ForeignSample { suffix: "", labels: Vec::new(), value };
-                    self.findings.count(self.samples.push_foreign(&family, kind, &help, sample));
+                    let sample = ExternalSample { suffix: "", labels: Vec::new(), value };
+                    self.findings.count(self.samples.push_external(&family, kind, &help, sample));
                 }
                 Ok(None) => {}
                 Err(_) => self.unreadable(field),
@@ -269,10 +269,10 @@ impl<'r> Walk<'_, 'r> {
         value: Value<'r>,
     ) {
         let Some(number) = self.number(field, value) else { return };
-        let mark = self.samples.mark();
+        let checkpoint = self.samples.checkpoint();
         let labels = self.samples.extend_labels(labels, pairs);
         self.push(field, family, labels, number);
-        self.samples.rewind(mark);
+        self.samples.rewind(checkpoint);
     }
 
     fn number(&mut self, field: &'static Field, value: Value<'r>) -> Option<Number> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The memory that scrapes have together, beyond the little that each may always have. One may have as much of it as it
 /// leaves to the others, so that those that take what they can get leave something to those that need less.
 #[derive(Debug)]
-pub struct Budget {
+pub(crate) struct MemoryBudget {
     left: Mutex<usize>,
 }
 
@@ -14,18 +14,18 @@ pub struct Budget {
 #[derive(Debug, Default)]
 pub struct Share {
     /// None for one that is alone in the program.
-    budget: Option<Arc<Budget>>,
+    budget: Option<Arc<MemoryBudget>>,
     taken: usize,
 }
 
-impl Budget {
+impl MemoryBudget {
     /// One of which nothing is taken.
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { left: Mutex::new(TOGETHER) })
     }
 
     /// A share, of nothing yet.
-    pub fn share(self: &Arc<Self>) -> Share {
+    pub(crate) fn share(self: &Arc<Self>) -> Share {
         Share { budget: Some(self.clone()), taken: 0 }
     }
 
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn one_may_have_as_much_as_it_leaves_to_the_others() {
-        let budget = Budget::new();
+        let budget = MemoryBudget::new();
         let mut greedy: Vec<_> = (0..4).map(|_| budget.share()).collect();
         for (share, part) in greedy.iter_mut().zip([2, 4, 8, 16]) {
             let most = TOGETHER / part;
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn less_is_always_possible_and_so_is_a_little() {
-        let budget = Budget::new();
+        let budget = MemoryBudget::new();
         let mut shares: Vec<_> = (0..60).map(|_| budget.share()).collect();
         for share in &mut shares {
             for step in (0..24).rev() {

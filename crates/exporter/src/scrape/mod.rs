@@ -1,12 +1,13 @@
 //! One scrape of one Kamailio: from the selection of collectors to the samples.
 
-pub mod capabilities;
-pub mod diagnosis;
-pub mod extraction;
-pub mod memory_budget;
-pub mod plan;
+pub(crate) mod capabilities;
+pub(crate) mod diagnosis;
+pub(crate) mod extraction;
+pub(crate) mod memory_budget;
+pub(crate) mod plan;
 mod run;
-pub mod selection;
+pub(crate) mod selection;
 
 pub(crate) use run::argument;
-pub use run::{Job, Known, Outcome, Scrape, join_page, run};
+pub(crate) use run::{Job, run};
+pub use run::{Known, Outcome, Scrape, join_page};

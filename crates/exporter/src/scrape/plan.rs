@@ -2,10 +2,10 @@
 
 use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
-use crate::scrape::capabilities::Inventory;
+use crate::scrape::capabilities::Capabilities;
 use crate::scrape::selection::{Selection, Want};
 
-/// The calls of a scrape. They follow from the selection and the inventory, so that they stay the same as long as these
+/// The calls of a scrape. They follow from the selection and the capabilities, so that they stay the same as long as these
 /// do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -44,11 +44,11 @@ pub struct Reader {
 impl Plan {
     /// The calls that can succeed: small replies first, those that grow with the installation last. The uptime is
     /// always asked for, because a restart is seen by it.
-    pub fn new(selection: &Selection, inventory: &Inventory) -> Self {
+    pub fn new(selection: &Selection, capabilities: &Capabilities) -> Self {
         let more = !selection.drop_in;
         let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more };
         let page = selection.page().map(|(collector, _)| collector);
-        if inventory.has(UPTIME.method) {
+        if capabilities.has(UPTIME.method) {
             plan.calls.push(PlannedCall {
                 method: UPTIME.method,
                 args: Vec::new(),
@@ -63,14 +63,14 @@ impl Plan {
             }
             let present = match collector.call {
                 Call::Page => None,
-                _ => source(collector, inventory),
+                _ => source(collector, capabilities),
             };
             if *want == Want::No || present.is_none() && *want == Want::IfPresent {
                 continue;
             }
             plan.collectors.push(index);
             match present {
-                Some(source) => plan.add(index, source, selection, inventory),
+                Some(source) => plan.add(index, source, selection, capabilities),
                 None => plan.lacking.push(index),
             }
         }
@@ -78,7 +78,7 @@ impl Plan {
         plan
     }
 
-    fn add(&mut self, collector: usize, source: Source, selection: &Selection, inventory: &Inventory) {
+    fn add(&mut self, collector: usize, source: Source, selection: &Selection, capabilities: &Capabilities) {
         let method = source.method;
         let numbers = matches!(ALL[collector].call, Call::EachNumberOf(_));
         let mut add = |args: Vec<String>, expects_rows| {
@@ -95,7 +95,7 @@ impl Plan {
         match ALL[collector].call {
             Call::Once(args) => add(args.iter().map(|arg| (*arg).to_owned()).collect(), false),
             Call::EachGroup if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
-                inventory.statistics().into_iter().for_each(|args| add(args, false));
+                capabilities.statistics().into_iter().for_each(|args| add(args, false));
             }
             Call::EachGroup => {
                 for group in &selection.groups {
@@ -103,12 +103,12 @@ impl Plan {
                     add(vec![arg], selection.groups_named);
                 }
             }
-            Call::EveryGroup => inventory.statistics().into_iter().for_each(|args| add(args, false)),
+            Call::EveryGroup => capabilities.statistics().into_iter().for_each(|args| add(args, false)),
             Call::Page => {}
             Call::EachProfile => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
             Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
             Call::EachOf(listing) | Call::EachNumberOf(listing) => {
-                inventory.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));
+                capabilities.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));
             }
         }
     }
@@ -121,15 +121,15 @@ struct Source {
 }
 
 /// Where a collector's reply comes from, if the server has it.
-fn source(collector: &'static Collector, inventory: &Inventory) -> Option<Source> {
-    let instead = collector.instead.iter().filter(|_| inventory.knows_methods()).find_map(|call| {
+fn source(collector: &'static Collector, capabilities: &Capabilities) -> Option<Source> {
+    let instead = collector.instead.iter().filter(|_| capabilities.knows_methods()).find_map(|call| {
         let mut words = call.split(' ');
-        let method = words.next().filter(|method| inventory.has(method))?;
+        let method = words.next().filter(|method| capabilities.has(method))?;
         Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
     });
     // A server that does not list its methods is asked for what every version has.
     instead.or_else(|| {
-        inventory.has(collector.method).then_some(Source { method: collector.method, args: None })
+        capabilities.has(collector.method).then_some(Source { method: collector.method, args: None })
     })
 }
 
@@ -141,8 +141,8 @@ mod tests {
     use crate::collectors::catalogue::catalogue;
     use crate::scrape::selection::names;
 
-    fn calls(methods: &str, groups: &str, inventory: &Inventory) -> String {
-        let plan = Plan::new(&Selection::parse(methods).unwrap().with_groups(groups).unwrap(), inventory);
+    fn calls(methods: &str, groups: &str, capabilities: &Capabilities) -> String {
+        let plan = Plan::new(&Selection::parse(methods).unwrap().with_groups(groups).unwrap(), capabilities);
         let call = |call: &PlannedCall| [&[call.method.to_owned()], &call.args[..]].concat().join(" ");
         let calls = plan.calls.iter().map(call).collect::<Vec<_>>().join("; ");
         format!("{calls} | lacking: {}", names(plan.lacking.iter().map(|index| &ALL[*index])))
@@ -150,30 +150,34 @@ mod tests {
 
     #[test]
     fn auto_takes_what_the_server_has() {
-        let inventory =
-            Inventory::of(&["core.uptime", "tm.stats", "stats.fetch", "tls.info", "dlg.stats_active"], &[]);
+        let capabilities = Capabilities::of(
+            &["core.uptime", "tm.stats", "stats.fetch", "tls.info", "dlg.stats_active"],
+            &[],
+        );
         assert_eq!(
-            calls("auto,-stats,-core.shmmem", "script", &inventory),
+            calls("auto,-stats,-core.shmmem", "script", &capabilities),
             "core.uptime; tm.stats; tls.info; stats.fetch script: | lacking: "
         );
-        assert!(calls("all", "script", &inventory).contains("dlg.stats_active"));
-        assert!(calls("auto,dlg.stats_active,-tm.stats", "script", &inventory).contains("dlg.stats_active"));
-        assert!(!calls("auto,dlg.stats_active,-tm.stats", "script", &inventory).contains("tm.stats"));
+        assert!(calls("all", "script", &capabilities).contains("dlg.stats_active"));
+        assert!(
+            calls("auto,dlg.stats_active,-tm.stats", "script", &capabilities).contains("dlg.stats_active")
+        );
+        assert!(!calls("auto,dlg.stats_active,-tm.stats", "script", &capabilities).contains("tm.stats"));
     }
 
     #[test]
     fn a_named_method_that_the_server_lacks_is_not_called_and_not_forgotten() {
-        let inventory = Inventory::of(&["core.uptime", "tm.stats"], &[]);
+        let capabilities = Capabilities::of(&["core.uptime", "tm.stats"], &[]);
         assert_eq!(
-            calls("auto,dmq.list_nodes,dmq.list_nodes", "script", &inventory),
+            calls("auto,dmq.list_nodes,dmq.list_nodes", "script", &capabilities),
             "core.uptime; tm.stats | lacking: dmq.list_nodes"
         );
     }
 
     #[test]
     fn the_uptime_is_asked_for_in_any_case() {
-        let inventory = Inventory::of(&["core.uptime", "tm.stats"], &[]);
-        let plan = Plan::new(&Selection::parse("tm.stats").unwrap(), &inventory);
+        let capabilities = Capabilities::of(&["core.uptime", "tm.stats"], &[]);
+        let plan = Plan::new(&Selection::parse("tm.stats").unwrap(), &capabilities);
         assert_eq!(names(plan.collectors.iter().map(|index| &ALL[*index])), "tm.stats");
         let readers: Vec<_> = plan.calls.iter().map(|call| (call.method, call.readers.len())).collect();
         assert_eq!(readers, [("core.uptime", 0), ("tm.stats", 1)]);
@@ -182,19 +186,19 @@ mod tests {
     #[test]
     fn a_server_that_does_not_list_its_methods_is_asked_for_each_one() {
         assert_eq!(
-            calls("sl.stats,tls.info", "script", &Inventory::default()),
+            calls("sl.stats,tls.info", "script", &Capabilities::default()),
             "core.uptime; sl.stats; tls.info | lacking: "
         );
     }
 
     #[test]
     fn statistics_go_by_group() {
-        let known = Inventory::of(&["stats.fetch"], &["core", "tmx"]);
-        let unknown = Inventory::of(&["stats.fetch"], &[]);
+        let known = Capabilities::of(&["stats.fetch"], &["core", "tmx"]);
+        let unknown = Capabilities::of(&["stats.fetch"], &[]);
         let every = catalogue().statistic_groups().map(|group| format!("stats.fetch {group}:"));
         let every = every.collect::<Vec<_>>().join("; ");
         assert!(every.contains("stats.fetch core:; ") && every.contains("stats.fetch script:; "), "{every}");
-        for (groups, inventory, expected) in [
+        for (groups, capabilities, expected) in [
             ("script, core", &known, "stats.fetch script:; stats.fetch core:"),
             ("core,core", &known, "stats.fetch core:"),
             ("core:,core.x:", &known, "stats.fetch core:; stats.fetch core.x:"),
@@ -202,7 +206,7 @@ mod tests {
             ("all", &unknown, &every),
         ] {
             assert_eq!(
-                calls("stats.fetch", groups, inventory),
+                calls("stats.fetch", groups, capabilities),
                 format!("{expected} | lacking: "),
                 "{groups}"
             );
@@ -211,9 +215,9 @@ mod tests {
 
     #[test]
     fn equal_calls_are_made_once() {
-        let inventory = Inventory::of(&["stats.fetch"], &["core", "script"]);
+        let capabilities = Capabilities::of(&["stats.fetch"], &["core", "script"]);
         let selection = Selection::parse("stats,stats.fetch").unwrap();
-        let plan = Plan::new(&selection, &inventory);
+        let plan = Plan::new(&selection, &capabilities);
         let readers: Vec<_> =
             plan.calls.iter().map(|call| (call.args.join(" "), call.readers.len())).collect();
         assert_eq!(readers, [("script:".to_owned(), 2), ("core:".to_owned(), 1)]);

@@ -4,9 +4,9 @@ use crate::collectors::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
 use crate::outbound::allow_list::AllowList;
 use crate::outbound::http::Url;
-use crate::scrape::capabilities::{Inventory, Question};
-use crate::scrape::extraction::{Answered, Findings, walk};
-use crate::scrape::memory_budget::{Budget, Share};
+use crate::scrape::capabilities::{Capabilities, Question};
+use crate::scrape::extraction::{Answered, Findings, extract};
+use crate::scrape::memory_budget::{MemoryBudget, Share};
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
 use crate::scrape::selection::Selection;
 use bytes::Bytes;
@@ -43,7 +43,7 @@ pub struct Scrape {
 #[derive(Clone, Default)]
 pub struct Known {
     /// What it has.
-    pub inventory: Option<Arc<Inventory>>,
+    pub capabilities: Option<Arc<Capabilities>>,
     /// The calls that follow from that and from the selection of the scrape.
     pub plan: Option<Arc<Plan>>,
 }
@@ -71,12 +71,12 @@ impl Scrape {
 
 /// What to scrape, and how much of it.
 #[derive(Clone, Copy)]
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// The Kamailio.
     pub target: &'a Target,
     /// What may be connected to, if not everything.
     pub allow: Option<&'a AllowList>,
-    /// All that is ever wanted of it: the inventory is made for that.
+    /// All that is ever wanted of it: the capabilities is made for that.
     pub configured: &'a Selection,
     /// What is wanted this time.
     pub selection: &'a Selection,
@@ -85,11 +85,11 @@ pub struct Job<'a> {
     /// When to stop, and be content with what has arrived.
     pub deadline: Instant,
     /// The memory that there is for this scrape and others.
-    pub budget: &'a Arc<Budget>,
+    pub budget: &'a Arc<MemoryBudget>,
 }
 
 /// Scrapes a Kamailio. A server of which nothing is `known` is asked first what it has.
-pub async fn run(job: Job<'_>, known: Known) -> Scrape {
+pub(crate) async fn run(job: Job<'_>, known: Known) -> Scrape {
     let mut run = Run {
         scrape: Scrape {
             samples: Samples::of_a_scrape(job.limit),
@@ -128,7 +128,7 @@ pub fn join_page(page: &[u8], samples: &mut Samples) -> (Findings, Option<String
             findings.count(if ours {
                 Pushed::Duplicate
             } else {
-                samples.push_foreign(&family.name, family.kind, &family.help, sample)
+                samples.push_external(&family.name, family.kind, &family.help, sample)
             });
         }
     }
@@ -168,23 +168,23 @@ impl Run {
             Some(allow) => allow.connect(job.target, job.deadline).await?,
             None => Client::connect(job.target, job.deadline).await?,
         };
-        let inventory = match self.scrape.known.inventory.clone() {
-            Some(inventory) => inventory,
+        let capabilities = match self.scrape.known.capabilities.clone() {
+            Some(capabilities) => capabilities,
             None => {
-                let mut inventory = Inventory::default();
+                let mut capabilities = Capabilities::default();
                 loop {
-                    let questions = inventory.questions(job.configured);
+                    let questions = capabilities.questions(job.configured);
                     if questions.is_empty() {
-                        inventory.settle();
-                        break Arc::new(inventory);
+                        capabilities.settle();
+                        break Arc::new(capabilities);
                     }
-                    self.ask(&mut client, &mut inventory, &questions).await?;
+                    self.ask(&mut client, &mut capabilities, &questions).await?;
                 }
             }
         };
         let plan = self.scrape.known.plan.take();
-        let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(job.selection, &inventory)));
-        self.scrape.known = Known { inventory: Some(inventory.clone()), plan: Some(plan.clone()) };
+        let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(job.selection, &capabilities)));
+        self.scrape.known = Known { capabilities: Some(capabilities.clone()), plan: Some(plan.clone()) };
         self.begin(&plan);
         let mut calls = Vec::with_capacity(plan.calls.len());
         for call in &plan.calls {
@@ -202,7 +202,7 @@ impl Run {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
-                        self.take(call, plan.more, &reply, &inventory);
+                        self.take(call, plan.more, &reply, &capabilities);
                     }
                 }
                 Err(error) => {
@@ -221,7 +221,7 @@ impl Run {
     async fn ask(
         &mut self,
         client: &mut Client,
-        inventory: &mut Inventory,
+        capabilities: &mut Capabilities,
         questions: &[Question],
     ) -> Result<(), Error> {
         let mut asked = Vec::with_capacity(questions.len());
@@ -236,7 +236,7 @@ impl Run {
             let question =
                 asked.iter().find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, question)| question);
             match (records, question) {
-                (Ok(records), Some(question)) => inventory.take(question, records),
+                (Ok(records), Some(question)) => capabilities.take(question, records),
                 (Err(error), _) => tracing::debug!(%error, ?question, "no answer"),
                 (Ok(_), None) => {}
             }
@@ -257,7 +257,7 @@ impl Run {
         }
     }
 
-    fn take(&mut self, call: &PlannedCall, more: bool, reply: &Reply<'_>, inventory: &Inventory) {
+    fn take(&mut self, call: &PlannedCall, more: bool, reply: &Reply<'_>, capabilities: &Capabilities) {
         let records = reply.records();
         self.scrape.answered |= is_answer(&records);
         if let Ok(records) = &records
@@ -269,7 +269,7 @@ impl Run {
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
             let (findings, failure) = match &records {
-                Ok(records) => self.read(*reader, call, more, *records, inventory),
+                Ok(records) => self.read(*reader, call, more, *records, capabilities),
                 Err(Error::Fault { reason, .. })
                     if ALL[reader.collector].none_configured.contains(&reason.as_str()) =>
                 {
@@ -298,12 +298,12 @@ impl Run {
         call: &PlannedCall,
         more: bool,
         records: Members<'_>,
-        inventory: &Inventory,
+        capabilities: &Capabilities,
     ) -> (Findings, Option<String>) {
         let collector = ALL[reader.collector];
         let families = catalogue().collector(reader.collector);
-        let answered = Answered { collector, families, arguments: &call.args, inventory, more };
-        let findings = walk(answered, records, &mut self.scrape.samples);
+        let answered = Answered { collector, families, arguments: &call.args, capabilities, more };
+        let findings = extract(answered, records, &mut self.scrape.samples);
         let empty = records.first().and_then(|record| record.members()).is_none_or(Members::is_empty);
         let failure = match findings.first_unreadable {
             Some(name) => {
@@ -343,7 +343,7 @@ impl Run {
     /// The exchange ended early. Before there was a plan only those are known to be wanted that were named.
     fn fail_rest(&mut self, selection: &Selection, error: &Error) {
         if self.scrape.outcomes.is_empty() {
-            let plan = Plan::new(selection, &Inventory::of_nothing());
+            let plan = Plan::new(selection, &Capabilities::of_nothing());
             self.scrape.outcomes = plan.collectors.iter().map(|collector| Outcome::new(*collector)).collect();
         }
         for outcome in &mut self.scrape.outcomes {

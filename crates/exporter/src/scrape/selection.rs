@@ -146,7 +146,7 @@ impl Selection {
 }
 
 /// The names of collectors, for a sentence or a log line.
-pub fn names<'c>(collectors: impl Iterator<Item = &'c &'static Collector>) -> String {
+pub(crate) fn names<'c>(collectors: impl Iterator<Item = &'c &'static Collector>) -> String {
     collectors.map(|collector| collector.name).collect::<Vec<_>>().join(",")
 }
 

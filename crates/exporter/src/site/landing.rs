@@ -92,7 +92,7 @@ pub(super) fn landing(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"UTF-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<title>Kamailio Exporter</title>\n<style>{STYLE}</style>\n\
          </head>\n<body>\n<header><h1>Kamailio Exporter</h1></header>\n<main>\n\
-         <h2>Prometheus Exporter for Kamailio</h2>\n<div>Version: {version}</div>\n<ul>\n{list}</ul>\n{others}\
+         <h2>Prometheus Instance for Kamailio</h2>\n<div>Version: {version}</div>\n<ul>\n{list}</ul>\n{others}\
          <h2>Kamailio</h2>\n<div>Target: {target}</div>\n{answers}\
          <h2>Collectors</h2>\n<table>\n<thead><tr><th>Collector</th><th>State</th><th>Reason</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n</main>\n</body>\n</html>\n",
@@ -154,7 +154,7 @@ td:nth-child(3){grid-column:1/-1;font-size:.9rem}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::instance::{Exporter, Settings};
+    use crate::instance::{Instance, Settings};
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
@@ -163,11 +163,11 @@ mod tests {
         let evil = "/\"><script>alert('&')</script>";
         let target: Target = "unix:/<b>nonexistent</b>".parse().unwrap();
         let selection = Arc::new(Selection::parse("auto").unwrap());
-        let exporter = Exporter::new(
+        let instance = Instance::new(
             target.clone(),
             Arc::new(Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() }),
         );
-        let scrape = exporter.scrape(selection.clone(), Instant::now() + Duration::from_secs(1)).await;
+        let scrape = instance.scrape(selection.clone(), Instant::now() + Duration::from_secs(1)).await;
         let paths = Paths {
             telemetry: evil.to_owned(),
             rtpengine: None,

@@ -3,10 +3,10 @@
 mod landing;
 mod probe;
 
-pub use probe::{PATH as PROBE_PATH, Probes};
+pub(crate) use probe::{PATH as PROBE_PATH, Probes};
 
 use crate::collectors::catalogue::catalogue;
-use crate::instance::Exporter;
+use crate::instance::Instance;
 use crate::instance::self_metrics::{self, Program};
 use crate::outbound::http::Url;
 use bytes::Bytes;
@@ -52,7 +52,7 @@ pub struct Options {
 
 /// The pages of the program.
 pub struct Site {
-    exporter: Arc<Exporter>,
+    instance: Arc<Instance>,
     probes: Option<Probes>,
     options: Options,
     web_config: Arc<WebConfig>,
@@ -64,11 +64,11 @@ pub struct Site {
 
 impl Site {
     /// A site with this exporter's metrics.
-    pub fn new(exporter: Arc<Exporter>, web_config: Arc<WebConfig>, options: Options) -> Self {
+    pub fn new(instance: Arc<Instance>, web_config: Arc<WebConfig>, options: Options) -> Self {
         let max_requests = options.max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let permits = Semaphore::new(max_requests);
         let rtpengine_failed = AtomicBool::new(false);
-        Self { exporter, probes: None, options, web_config, max_requests, permits, rtpengine_failed }
+        Self { instance, probes: None, options, web_config, max_requests, permits, rtpengine_failed }
     }
 
     /// The same, with a page for other targets.
@@ -107,15 +107,15 @@ impl Site {
     async fn metrics(&self, request: &Request) -> Response {
         let program = Program { process: self.options.process_metrics, web_config: self.web_config.status() };
         let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
-        self.exposition(request, &self.exporter, Some(program)).await
+        self.exposition(request, &self.instance, Some(program)).await
     }
 
     /// The metrics of the Kamailio that the request names, without those of this program.
     async fn probe(&self, probes: &Probes, request: &Request) -> Response {
         let query = request.uri().query().unwrap_or_default();
-        let admitted = probes.exporter(query).and_then(|exporter| Ok((exporter, probes.permit()?)));
+        let admitted = probes.instance(query).and_then(|instance| Ok((instance, probes.permit()?)));
         match admitted {
-            Ok((exporter, _permit)) => self.exposition(request, &exporter, None).await,
+            Ok((instance, _permit)) => self.exposition(request, &instance, None).await,
             Err((status, sentence)) => text(status, sentence + "\n"),
         }
     }
@@ -124,7 +124,7 @@ impl Site {
     async fn exposition(
         &self,
         request: &Request,
-        exporter: &Arc<Exporter>,
+        instance: &Arc<Instance>,
         program: Option<Program>,
     ) -> Response {
         let headers = request.headers();
@@ -141,7 +141,7 @@ impl Site {
             let pairs = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == wanted);
             pairs.map(|(_, value)| value.into_owned()).collect()
         };
-        let selection = exporter.selection().filtered(&values("collect[]"), &values("exclude[]"));
+        let selection = instance.selection().filtered(&values("collect[]"), &values("exclude[]"));
         let selection = match selection {
             Ok(selection) => selection,
             Err(sentence) => {
@@ -150,7 +150,7 @@ impl Site {
             }
         };
 
-        let run = exporter.scrape(selection, deadline);
+        let run = instance.scrape(selection, deadline);
         // The first of those who share a run asks the system, once the calls are out: Kamailio needs its time for them
         // anyway.
         let is_first = run.strong_count() == Some(1);
@@ -162,7 +162,7 @@ impl Site {
             Some(about(program))
         };
         let (scrape, told) = tokio::join!(run, told);
-        let counters = exporter.counters();
+        let counters = instance.counters();
         counters.count_request(&scrape);
         let gzip = header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
         let written = scrape.bodies.get(format, gzip, || {
@@ -190,13 +190,13 @@ impl Site {
         if request.method() == Method::HEAD {
             return landing::html(String::new());
         }
-        let selection = self.exporter.selection();
-        let scrape = self.exporter.scrape(selection.clone(), Instant::now() + self.options.timeout).await;
+        let selection = self.instance.selection();
+        let scrape = self.instance.scrape(selection.clone(), Instant::now() + self.options.timeout).await;
         let probes = self.probes.is_some();
         landing::html(landing::landing(
             &self.options.paths,
             probes,
-            self.exporter.target(),
+            self.instance.target(),
             selection,
             &scrape,
         ))

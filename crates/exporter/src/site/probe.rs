@@ -1,9 +1,9 @@
 //! The page of whatever Kamailio the request names, for one exporter in front of many.
 
-use crate::instance::fleet::Fleet;
-use crate::instance::{Exporter, Settings};
+use crate::instance::targets::Targets;
+use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
-use exporter_toolkit::rate_limit::Bucket;
+use exporter_toolkit::rate_limit::TokenBucket;
 use hyper::StatusCode;
 use kamailio_binrpc::Target;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ pub(super) type Refusal = (StatusCode, String);
 
 /// What probes may ask for, and how many may be under way.
 pub struct Probes {
-    fleet: Fleet,
+    targets: Targets,
     max_requests: usize,
     permits: Semaphore,
     /// Of lines in the log about what is not allowed.
-    lines: Bucket,
+    lines: TokenBucket,
 }
 
 impl Probes {
@@ -27,16 +27,16 @@ impl Probes {
     pub fn new(allow: AllowList, settings: &Settings, max_requests: Option<usize>) -> Self {
         let max_requests = max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         Self {
-            fleet: Fleet::new(allow, settings),
+            targets: Targets::new(allow, settings),
             max_requests,
             permits: Semaphore::new(max_requests),
-            lines: Bucket::new(Duration::from_secs(1), LINES_AT_ONCE),
+            lines: TokenBucket::new(Duration::from_secs(1), LINES_AT_ONCE),
         }
     }
 
     /// The exporter of the target that a query names. Whether it is refused follows from the query and the rules alone,
     /// so that a refusal tells nothing about what there is.
-    pub(super) fn exporter(&self, query: &str) -> Result<Arc<Exporter>, Refusal> {
+    pub(super) fn instance(&self, query: &str) -> Result<Arc<Instance>, Refusal> {
         let mut targets = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "target");
         let bad = |sentence: String| (StatusCode::BAD_REQUEST, sentence);
         let target = match (targets.next(), targets.next()) {
@@ -47,7 +47,7 @@ impl Probes {
             (Some((_, target)), None) => target,
         };
         let target: Target = target.parse().map_err(|error| bad(format!("{error}")))?;
-        self.fleet.exporter(&target).ok_or_else(|| {
+        self.targets.instance(&target).ok_or_else(|| {
             if self.lines.take() {
                 tracing::warn!(%target, "probe refused: no rule of --probe.allow is for this target");
             }
@@ -66,7 +66,7 @@ impl Probes {
 }
 
 /// The path of the page; that of blackbox_exporter.
-pub const PATH: &str = "/probe";
+pub(crate) const PATH: &str = "/probe";
 const EXAMPLE: &str = "/probe?target=tcp:sip1.example.org:2049";
 /// And one more each second: enough to see what is missing, too few to fill a disk.
 const LINES_AT_ONCE: u32 = 20;

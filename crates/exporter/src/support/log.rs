@@ -11,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// The form of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// `key=value`, quoted where needed.
     Logfmt,
     /// An object.
@@ -19,7 +19,7 @@ pub enum Format {
 }
 
 /// Sends the log to standard error from now on.
-pub fn start(level: Level, format: Format) {
+pub(crate) fn start(level: Level, format: Format) {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
         .with_writer(std::io::stderr)

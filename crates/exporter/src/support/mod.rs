@@ -1,5 +1,5 @@
 //! Helpers that know nothing of Kamailio or of metrics.
 
 pub mod build_info;
-pub mod log;
-pub mod terminal;
+pub(crate) mod log;
+pub(crate) mod terminal;

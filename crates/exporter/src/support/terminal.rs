@@ -3,13 +3,13 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// Whether text for that stream is coloured: it is a terminal that can, and nobody has set `NO_COLOR`.
-pub fn has_colours(stream: &impl IsTerminal) -> bool {
+pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     stream.is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Writes to standard output. A reader that has seen enough, as `head` does, is no error.
-pub fn print(text: &[u8]) -> Result<(), String> {
+pub(crate) fn print(text: &[u8]) -> Result<(), String> {
     let mut out = io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -20,12 +20,12 @@ pub fn print(text: &[u8]) -> Result<(), String> {
 }
 
 /// Writes why a command ends to standard error, if that can be: on a full disk it cannot, and the exit code still tells.
-pub fn complain(sentence: &str) {
+pub(crate) fn complain(sentence: &str) {
     let _ = writeln!(io::stderr(), "kamailio_exporter: error: {sentence}");
 }
 
 /// What others wrote, such as a phone its User-Agent, without the sequences that command a terminal.
-pub fn printable(text: &[u8]) -> Vec<u8> {
+pub(crate) fn printable(text: &[u8]) -> Vec<u8> {
     let mut safe = String::with_capacity(text.len());
     for c in String::from_utf8_lossy(text).chars() {
         if c.is_control() && c != '\n' && c != '\t' {

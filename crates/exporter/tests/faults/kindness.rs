@@ -6,7 +6,7 @@ use crate::packets::{of_struct, reply};
 use crate::support::{Exporter, eventually, samples};
 use fake_kamailio::{Captures, Fake, Then};
 use kamailio_binrpc::wire::MAX_IN_FLIGHT;
-use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::internals::ALL;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,9 +3,7 @@ use crate::support::{Exporter, samples};
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::Kind;
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::collectors::schema::Call;
+use kamailio_exporter::internals::{ALL, Call, catalogue};
 use std::collections::BTreeSet;
 
 /// Captures of other servers than the one that most were taken from, for methods that only these had.

@@ -224,7 +224,7 @@ fn who_is_not_let_in_himself_is_told_so() {
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// Runs the program as somebody who is not root, to whom modes mean nothing.
+/// SingleFlight the program as somebody who is not root, to whom modes mean nothing.
 fn without_rights(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,9 +1,6 @@
-use kamailio_exporter::cli;
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::collectors::exporter::FAMILIES;
-use kamailio_exporter::collectors::schema::{Call, Collector, Cost, Field, Key, Table};
-use kamailio_exporter::support::build_info;
+use kamailio_exporter::internals::{
+    ALL, Call, Collector, Cost, FAMILIES, Field, Key, Table, build_info, catalogue, command,
+};
 use prometheus_exposition::{Family, Kind};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -12,7 +9,10 @@ use std::path::PathBuf;
 fn check(file: &str, expected: &str) {
     let path = root().join(file);
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(path, expected).unwrap();
+        // Other tests read the file at the same time.
+        let new = path.with_extension("new");
+        std::fs::write(&new, expected).unwrap();
+        std::fs::rename(new, path).unwrap();
     } else {
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
@@ -26,7 +26,7 @@ fn check(file: &str, expected: &str) {
 fn the_help_of_every_command_is_documented() {
     const FILE: &str = "docs/command-line.md";
     let mut page = read(FILE);
-    let mut program = cli::command().term_width(110);
+    let mut program = command().term_width(110);
     program.build();
     let mut helps = vec![("kamailio_exporter".to_owned(), program.render_help())];
     helps.extend(program.get_subcommands_mut().map(|command| {

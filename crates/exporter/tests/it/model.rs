@@ -1,5 +1,5 @@
 use futures_util::FutureExt;
-use kamailio_exporter::instance::single_flight::{Run, Runs};
+use kamailio_exporter::internals::{Run, SingleFlight};
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -120,7 +120,7 @@ impl Model {
 
 /// The real thing: requests that own what they wait for, runs that hold a connection until they end.
 struct Real {
-    runs: Runs<u8, Outcome>,
+    runs: SingleFlight<u8, Outcome>,
     requests: [Option<Run<Outcome>>; REQUESTS.len()],
     results: [Option<Outcome>; REQUESTS.len()],
     /// By run: what makes it answer, and whether its connection is open.
@@ -142,7 +142,7 @@ impl Drop for Open {
 impl Real {
     fn new() -> Self {
         Self {
-            runs: Runs::default(),
+            runs: SingleFlight::default(),
             requests: [const { None }; REQUESTS.len()],
             results: Default::default(),
             made: RefCell::default(),

@@ -2,7 +2,7 @@
 
 use crate::support::{Exporter, samples};
 use fake_kamailio::{Captures, Fake};
-use kamailio_exporter::outbound::allow_list::AllowList;
+use kamailio_exporter::internals::AllowList;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;

@@ -3,11 +3,7 @@ use crate::support::Exporter;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::{self, Cookie, Kind, Nodes};
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::scrape::capabilities::Inventory;
-use kamailio_exporter::scrape::extraction::{Answered, walk};
-use kamailio_exporter::scrape::join_page;
+use kamailio_exporter::internals::{ALL, Answered, Capabilities, catalogue, extract, join_page};
 use prometheus_exposition::Format;
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Kind as MetricKind, Number};
@@ -18,7 +14,7 @@ use testbed::{Syntax, check_exposition};
 /// The page in both formats: valid, and with as many samples.
 fn check(parts: &[&Samples]) {
     let foreign = |samples: &&Samples| {
-        samples.foreign.families().iter().map(|family| family.samples.len()).sum::<usize>() + samples.len()
+        samples.external.families().iter().map(|family| family.samples.len()).sum::<usize>() + samples.len()
     };
     let expected: usize = parts.iter().map(foreign).sum();
     for (accept, syntax) in
@@ -144,9 +140,9 @@ proptest! {
         nodes.decode(&body).unwrap();
         let mut samples = Samples::new(20);
         for (place, collector) in ALL.iter().enumerate().filter(|(_, found)| found.method == "stats.fetch") {
-            let (families, arguments, inventory) = (catalogue().collector(place), [], Inventory::default());
-            let call = Answered { collector, families, arguments: &arguments, inventory: &inventory, more: true };
-            walk(call, nodes.members(&body), &mut samples);
+            let (families, arguments, capabilities) = (catalogue().collector(place), [], Capabilities::default());
+            let call = Answered { collector, families, arguments: &arguments, capabilities: &capabilities, more: true };
+            extract(call, nodes.members(&body), &mut samples);
         }
         check(&[&samples, &of_each_family()]);
     }

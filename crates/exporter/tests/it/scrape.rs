@@ -1,7 +1,7 @@
 use crate::support::{Exporter, eventually, samples};
 use fake_kamailio::{Fake, Then};
 use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
-use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::internals::ALL;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -1,9 +1,8 @@
 use kamailio_binrpc::wire::{self, Arg, Nodes};
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::catalogue::{CollectorFamilies, catalogue};
-use kamailio_exporter::collectors::schema::{Collector, Field, Key, LabelValue};
-use kamailio_exporter::scrape::capabilities::Inventory;
-use kamailio_exporter::scrape::extraction::{Answered, Findings, walk};
+use kamailio_exporter::internals::{
+    ALL, Answered, Capabilities, Collector, CollectorFamilies, Field, Findings, Key, LabelValue, catalogue,
+    extract,
+};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Kind, Number};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -62,9 +61,9 @@ fn walked(body: &[u8]) -> (Samples, Findings, usize) {
     let records = nodes.members(body);
     let (collector, families) = collector();
     let mut samples = Samples::new(1000);
-    let inventory = Inventory::default();
-    let answered = Answered { collector, families, arguments: &[], inventory: &inventory, more: true };
-    let findings = walk(answered, records, &mut samples);
+    let capabilities = Capabilities::default();
+    let answered = Answered { collector, families, arguments: &[], capabilities: &capabilities, more: true };
+    let findings = extract(answered, records, &mut samples);
     let statistics = records.iter().filter_map(|record| record.value.members()).flatten().count();
     (samples, findings, statistics)
 }
@@ -283,7 +282,7 @@ fn the_captures_are_served_without_a_loss() {
             assert_eq!(findings, Findings::default(), "{version} {name}");
             let left_out = names.iter().filter(|name| left_out(name)).count();
             let self_named: usize =
-                samples.foreign.families().iter().map(|family| family.samples.len()).sum();
+                samples.external.families().iter().map(|family| family.samples.len()).sum();
             assert_eq!(samples.len() + self_named, statistics - left_out, "{version} {name}");
             let own = |name: &&String| !name.starts_with("script.") && !name.starts_with("vals.");
             let known = names.iter().filter(own).count() - left_out;

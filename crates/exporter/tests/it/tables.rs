@@ -1,8 +1,7 @@
 use crate::replay::{VERSIONS, records};
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::collectors::schema::{Call, Collector, Cost, EachKey, Key, Table};
-use kamailio_exporter::collectors::{ALL, UPTIME};
-use kamailio_exporter::scrape::capabilities::Question;
+use kamailio_exporter::internals::{
+    ALL, Call, Collector, Cost, EachKey, Key, Question, Table, UPTIME, catalogue,
+};
 use prometheus_exposition::{Family, Kind};
 use std::collections::BTreeSet;
 

@@ -2,8 +2,7 @@
 
 use crate::support::command;
 use fake_kamailio::{Captures, Fake};
-use kamailio_exporter::collectors::ALL;
-use kamailio_exporter::collectors::schema::Call;
+use kamailio_exporter::internals::{ALL, Call};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;

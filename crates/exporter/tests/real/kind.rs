@@ -1,5 +1,5 @@
 use crate::support::{Exporter, eventually, samples};
-use kamailio_exporter::collectors::ALL;
+use kamailio_exporter::internals::ALL;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpStream;

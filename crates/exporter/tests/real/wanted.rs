@@ -3,8 +3,7 @@
 use crate::exceptions::{LEFT_OUT, READ_AS};
 use crate::kamcmd::Leaf;
 use crate::oracle::Tally;
-use kamailio_exporter::collectors::catalogue::catalogue;
-use kamailio_exporter::collectors::schema::{Collector, Field, Key, Label, LabelValue, Table};
+use kamailio_exporter::internals::{Collector, Field, Key, Label, LabelValue, Table, catalogue};
 use std::collections::BTreeMap;
 
 /// The page: samples by the name in front of them.

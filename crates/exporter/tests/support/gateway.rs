@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// Runs as long as the test.
+/// SingleFlight as long as the test.
 pub(crate) struct Gateway {
     address: String,
     shared: Arc<Shared>,

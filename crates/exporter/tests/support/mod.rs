@@ -145,12 +145,12 @@ pub(crate) fn send_signal(pid: u32, name: &str) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-/// Runs the binary to its end.
+/// SingleFlight the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
 }
 
-/// Runs the binary to its end on a terminal: what that shows, standard error included, and the exit code.
+/// SingleFlight the binary to its end on a terminal: what that shows, standard error included, and the exit code.
 pub(crate) fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
     let quoted = arguments.iter().map(|argument| format!(" '{argument}'")).collect::<String>();
     let line = format!("{}{quoted}", env!("CARGO_BIN_EXE_kamailio_exporter"));

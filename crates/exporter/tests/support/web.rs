@@ -96,7 +96,7 @@ impl Folder {
         TlsClient(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
     }
 
-    /// Runs curl in this folder: its exit code, the status, and what it says.
+    /// SingleFlight curl in this folder: its exit code, the status, and what it says.
     pub(crate) fn curl(&self, arguments: &[&str]) -> Curl {
         let output = Command::new("curl")
             .current_dir(self.folder.path())

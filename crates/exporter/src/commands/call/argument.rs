@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 /// An argument, and the type that it is sent as.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Argument {
+pub(crate) enum Argument {
     /// A whole number of 32 bits, signed or not.
     Int(i64),
     /// A number with up to three decimals.
@@ -21,7 +21,7 @@ impl Argument {
     /// As in `utils/kamcmd/kamcmd.c`, `parse_arg`: what is an int is sent as one, else what is a number as a double,
     /// else it is a string, and so is what has `s:` in front. Other than there, `d:` demands an int and `f:` a double,
     /// nothing is an empty string and not 0, and a number that would arrive as another one is refused.
-    pub fn parse(argument: &OsStr) -> Result<Self, String> {
+    pub(crate) fn parse(argument: &OsStr) -> Result<Self, String> {
         let bytes = argument.as_bytes();
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Self::Text(bytes.strip_prefix(b"s:").unwrap_or(bytes).to_vec()));
@@ -40,7 +40,7 @@ impl Argument {
     }
 
     /// The value to send.
-    pub fn as_arg(&self) -> Arg<'_> {
+    pub(crate) fn as_arg(&self) -> Arg<'_> {
         match self {
             Self::Int(int) => Arg::Int(*int),
             Self::Double(double) => Arg::Double(*double),

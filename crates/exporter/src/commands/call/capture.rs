@@ -10,7 +10,7 @@ use std::{fs, io};
 
 /// A call that was answered.
 #[derive(Clone, Copy)]
-pub struct Exchange<'a> {
+pub(crate) struct Exchange<'a> {
     /// The method.
     pub method: &'a str,
     /// Its arguments.
@@ -26,7 +26,7 @@ pub struct Exchange<'a> {
 impl Exchange<'_> {
     /// Writes `PATH.req` and `PATH.reply`, and returns the entry for `captures/index.json`. The bytes are those that
     /// went over the socket, but for the cookie, which is the same in all captures. The error is a sentence.
-    pub fn save(self, target: &Target, path: &Path) -> Result<String, String> {
+    pub(crate) fn save(self, target: &Target, path: &Path) -> Result<String, String> {
         let mut request = Vec::new();
         let arguments: Vec<Arg<'_>> = self.arguments.iter().map(Argument::as_arg).collect();
         wire::encode_request(COOKIE, self.method, &arguments, &mut request)

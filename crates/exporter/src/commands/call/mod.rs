@@ -1,9 +1,9 @@
 //! Calls one method and prints the reply: what Kamailio's `kamcmd` does.
 
-pub mod argument;
-pub mod capture;
+pub(crate) mod argument;
+pub(crate) mod capture;
 pub mod json;
-pub mod pretty;
+pub(crate) mod pretty;
 
 use crate::scrape::diagnosis;
 use crate::support::terminal;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// How the reply is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(crate) enum Output {
     /// As `kamcmd` does.
     Pretty,
     /// As JSON, with all that was in the reply.
@@ -30,7 +30,7 @@ pub enum Output {
 
 /// The call to make.
 #[derive(Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The method.
     pub method: String,
     /// Its arguments.
@@ -41,7 +41,7 @@ pub struct Call {
 
 impl Call {
     /// Makes the call, once, and prints the reply. A fault is printed too, and exit code 1; without an answer it is 2.
-    pub fn run(self, target: &Target, timeout: Duration) -> ExitCode {
+    pub(crate) fn run(self, target: &Target, timeout: Duration) -> ExitCode {
         let printed =
             self.reply(target, timeout).and_then(|(kind, text)| terminal::print(&text).map(|()| kind));
         match printed {

@@ -3,12 +3,12 @@
 use kamailio_binrpc::{Double, Member, Members, Value};
 
 /// Writes the records of a reply, each on a line, structs indented by tabs.
-pub fn reply(records: Members<'_>, out: &mut Vec<u8>) {
+pub(crate) fn reply(records: Members<'_>, out: &mut Vec<u8>) {
     members(records, 0, out);
 }
 
 /// Writes the records of a fault: `error: CODE - REASON`.
-pub fn fault(records: Members<'_>, out: &mut Vec<u8>) {
+pub(crate) fn fault(records: Members<'_>, out: &mut Vec<u8>) {
     let mut values = records.iter().map(|record| record.value);
     out.extend_from_slice(b"error: ");
     values.next().into_iter().for_each(|code| scalar(code, out));

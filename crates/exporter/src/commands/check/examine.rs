@@ -7,7 +7,7 @@ use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::instance::Settings;
 use crate::scrape::diagnosis::{self, State};
-use crate::scrape::memory_budget::Budget;
+use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::plan::{Plan, PlannedCall};
 use crate::scrape::{self, Job, Known, Scrape};
 use kamailio_binrpc::tokio::Client;
@@ -32,10 +32,10 @@ pub(super) async fn examine(
         selection: &settings.selection,
         limit: settings.max_series,
         deadline: start + timeout,
-        budget: &Budget::new(),
+        budget: &MemoryBudget::new(),
     };
     let scrape = scrape::run(job, Known::default()).await;
-    let foreign: usize = scrape.samples.foreign.families().iter().map(|family| family.samples.len()).sum();
+    let foreign: usize = scrape.samples.external.families().iter().map(|family| family.samples.len()).sum();
     let mut report = Report {
         target: target.to_string(),
         socket: None,
@@ -55,8 +55,8 @@ pub(super) async fn examine(
         report.problems.insert(0, unreachable(target, scrape.error.as_ref()));
     }
     let mut measured = Vec::new();
-    if let Some(inventory) = scrape.known.inventory.as_ref().filter(|_| scrape.answered) {
-        let plan = Plan::new(&settings.selection, inventory);
+    if let Some(capabilities) = scrape.known.capabilities.as_ref().filter(|_| scrape.answered) {
+        let plan = Plan::new(&settings.selection, capabilities);
         let mut server = Server::default();
         if let Err(error) = measure(target, timeout, plan, &mut server, &mut measured, progress).await {
             report.warnings.push(format!("The calls could not all be made one at a time: {error}."));

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// What to examine.
 #[derive(Debug)]
-pub struct Check {
+pub(crate) struct Check {
     /// What Kamailio is asked for.
     pub settings: Settings,
     /// The user that the exporter runs as; `None` is the one who asks.
@@ -30,7 +30,7 @@ pub struct Check {
 impl Check {
     /// Examines a Kamailio and prints the report. The exit code is 0 if all is well, 1 if there are warnings, 2 if the
     /// exporter, as that user, cannot scrape.
-    pub fn run(self, target: &Target, timeout: Duration) -> ExitCode {
+    pub(crate) fn run(self, target: &Target, timeout: Duration) -> ExitCode {
         match self.examine(target, timeout) {
             Ok(Verdict::Ok) => ExitCode::SUCCESS,
             Ok(Verdict::Warnings) => ExitCode::from(WARNINGS),

@@ -5,7 +5,7 @@ mod replace;
 
 use crate::collectors::catalogue::catalogue;
 use crate::instance::self_metrics::{Program, samples_of};
-use crate::instance::{Exporter, Settings};
+use crate::instance::{Instance, Settings};
 use anyhow::Context as _;
 use kamailio_binrpc::Target;
 use prometheus_exposition::Format;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// What to write, and where.
 #[derive(Debug)]
-pub struct Once {
+pub(crate) struct Once {
     /// What Kamailio is asked for.
     pub settings: Settings,
     /// How it is written.
@@ -35,9 +35,9 @@ pub(crate) struct Exposition {
 
 impl Once {
     /// Scrapes and writes; tells whether Kamailio answered, and if not, why is in the log. The error is a sentence.
-    pub async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
-        let exporter = Exporter::new(target, Arc::new(self.settings));
-        let exposition = expose(&exporter, timeout, self.format).await;
+    pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
+        let instance = Instance::new(target, Arc::new(self.settings));
+        let exposition = expose(&instance, timeout, self.format).await;
         match self.output {
             Some(path) => replace(&path, &exposition.content).map_err(anyhow::Error::msg)?,
             None => {
@@ -51,11 +51,11 @@ impl Once {
 }
 
 /// What a scrape serves, less the metrics of this process: where they would end up there are those of another.
-pub(crate) async fn expose(exporter: &Arc<Exporter>, timeout: Duration, format: Format) -> Exposition {
-    let scrape = exporter.scrape(exporter.selection().clone(), Instant::now() + timeout).await;
-    exporter.counters().count_request(&scrape);
+pub(crate) async fn expose(instance: &Arc<Instance>, timeout: Duration, format: Format) -> Exposition {
+    let scrape = instance.scrape(instance.selection().clone(), Instant::now() + timeout).await;
+    instance.counters().count_request(&scrape);
     let program = Program { process: false, web_config: None };
-    let parts = [&scrape.samples, &exporter.counters().samples(&scrape), &samples_of(program)];
+    let parts = [&scrape.samples, &instance.counters().samples(&scrape), &samples_of(program)];
     let content = format.write(catalogue().families(), &parts);
     Exposition { content, answered: scrape.answered }
 }

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 /// A Pushgateway, and who is pushing what to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// Its address; the path is a prefix, and there is no query.
     pub url: Url,
     /// What is replaced by a push.
@@ -32,7 +32,7 @@ pub struct Gateway {
 
 /// A user and a password. The file is read for each push, so that the password can be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BasicAuth {
+pub(crate) struct BasicAuth {
     /// The user, without a colon.
     pub username: String,
     /// The file that has the password in it and nothing else; white space around it is not part of it.

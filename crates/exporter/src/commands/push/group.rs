@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 
 /// The labels by which a Pushgateway tells what is pushed by whom. They replace labels of these names in the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     labels: Vec<(String, String)>,
 }
 
 impl Group {
     /// A group of a job, which may not be empty, with more labels than that. The error is a sentence.
-    pub fn new(job: &str, more: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
+    pub(crate) fn new(job: &str, more: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
         if job.is_empty() {
             return Err("the job of a group may not be empty".to_owned());
         }

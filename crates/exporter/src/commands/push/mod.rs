@@ -4,11 +4,11 @@ mod gateway;
 mod group;
 mod schedule;
 
-pub use gateway::{BasicAuth, Gateway};
-pub use group::Group;
+pub(crate) use gateway::{BasicAuth, Gateway};
+pub(crate) use group::Group;
 
 use crate::commands::once::expose;
-use crate::instance::{Exporter, Settings};
+use crate::instance::{Instance, Settings};
 use bytes::Bytes;
 use exporter_toolkit::systemd::notify;
 use kamailio_binrpc::Target;
@@ -23,7 +23,7 @@ use tokio::time::sleep_until;
 
 /// What to push, where to, and when.
 #[derive(Debug)]
-pub struct Push {
+pub(crate) struct Push {
     /// What Kamailio is asked for.
     pub settings: Settings,
     /// Who gets it.
@@ -37,7 +37,7 @@ pub struct Push {
 impl Push {
     /// Scrapes and pushes until `stop`. Each push has a scrape of its own, so that the gateway gets the latest and
     /// nothing queues while it is down. The error is a sentence.
-    pub async fn run(
+    pub(crate) async fn run(
         self,
         target: Target,
         timeout: Duration,
@@ -46,7 +46,7 @@ impl Push {
         self.gateway.check().map_err(anyhow::Error::msg)?;
         let gateway = &self.gateway;
         tracing::info!(%gateway, interval = ?self.interval, "Pushing to");
-        let exporter = Exporter::new(target, Arc::new(self.settings));
+        let instance = Instance::new(target, Arc::new(self.settings));
         let mut schedule = Schedule::new(Instant::now(), self.interval);
         let mut log = Log { pushed: None };
         let mut stop = pin!(stop);
@@ -57,7 +57,7 @@ impl Push {
                 () = &mut stop => break,
             }
             let exposition = tokio::select! {
-                exposition = expose(&exporter, timeout, FORMAT) => exposition,
+                exposition = expose(&instance, timeout, FORMAT) => exposition,
                 () = &mut stop => break,
             };
             let mut push = pin!(gateway.put(Bytes::from(exposition.content), FORMAT));

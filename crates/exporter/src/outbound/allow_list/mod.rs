@@ -5,7 +5,7 @@ mod pattern;
 mod reach;
 mod rule;
 
-pub use reach::Lookup;
+pub(crate) use reach::Lookup;
 
 use kamailio_binrpc::{Endpoint, Target};
 use pattern::components;

@@ -4,8 +4,8 @@ mod exchange;
 mod tls;
 mod url;
 
-pub use exchange::Answer;
-pub use tls::TlsFiles;
+pub(crate) use exchange::Answer;
+pub(crate) use tls::TlsFiles;
 pub use url::Url;
 
 use bytes::Bytes;

@@ -1,10 +1,10 @@
 //! Exporters of Kamailios that those who ask choose, one for each.
 
-use crate::instance::{Exporter, Settings};
+use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
-use crate::scrape::memory_budget::Budget;
+use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
-use exporter_toolkit::rate_limit::Bucket;
+use exporter_toolkit::rate_limit::TokenBucket;
 use kamailio_binrpc::Target;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,45 +12,45 @@ use std::time::Duration;
 
 /// The exporters of the targets that were asked for last. Each remembers its Kamailio, counts for itself, and shares
 /// its runs.
-pub struct Fleet {
+pub(crate) struct Targets {
     allow: Arc<AllowList>,
     settings: Arc<Settings>,
-    budget: Arc<Budget>,
+    budget: Arc<MemoryBudget>,
     remembered: Mutex<Remembered>,
     /// Of lines in the log about any of the targets.
-    lines: Arc<Bucket>,
+    lines: Arc<TokenBucket>,
 }
 
 #[derive(Default)]
 struct Remembered {
-    exporters: HashMap<Target, Used>,
+    instances: HashMap<Target, Used>,
     /// How often one was asked for.
     uses: u64,
 }
 
 struct Used {
-    exporter: Arc<Exporter>,
+    instance: Arc<Instance>,
     last: u64,
 }
 
-impl Fleet {
+impl Targets {
     /// A fleet whose targets are all scraped in the same way, but without a page of somebody else's metrics, which is
     /// of one Kamailio.
-    pub fn new(allow: AllowList, settings: &Settings) -> Self {
+    pub(crate) fn new(allow: AllowList, settings: &Settings) -> Self {
         let selection = Arc::new(Selection::clone(&settings.selection).without_page());
         let settings = Settings { selection, ..settings.clone() };
-        let lines = Bucket::new(Duration::from_secs(1), LINES_AT_ONCE);
+        let lines = TokenBucket::new(Duration::from_secs(1), LINES_AT_ONCE);
         Self {
             allow: Arc::new(allow),
             settings: Arc::new(settings),
-            budget: Budget::new(),
+            budget: MemoryBudget::new(),
             remembered: Mutex::default(),
             lines: Arc::new(lines),
         }
     }
 
     /// The exporter of a target; `None` if no rule is for it.
-    pub fn exporter(&self, target: &Target) -> Option<Arc<Exporter>> {
+    pub(crate) fn instance(&self, target: &Target) -> Option<Arc<Instance>> {
         if !self.allow.names(target) {
             return None;
         }
@@ -58,39 +58,34 @@ impl Fleet {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.uses += 1;
         let last = remembered.uses;
-        if let Some(used) = remembered.exporters.get_mut(target) {
+        if let Some(used) = remembered.instances.get_mut(target) {
             used.last = last;
-            return Some(used.exporter.clone());
+            return Some(used.instance.clone());
         }
         remembered.make_room();
         let (allow, settings) = (self.allow.clone(), self.settings.clone());
         let (budget, lines) = (self.budget.clone(), self.lines.clone());
-        let exporter = Exporter::of_allowed(allow, target.clone(), settings, budget, lines);
-        let used = Used { exporter: exporter.clone(), last };
-        remembered.exporters.insert(target.clone(), used);
-        Some(exporter)
+        let instance = Instance::of_allowed(allow, target.clone(), settings, budget, lines);
+        let used = Used { instance: instance.clone(), last };
+        remembered.instances.insert(target.clone(), used);
+        Some(instance)
     }
 
-    /// How many exporters are remembered.
-    pub fn len(&self) -> usize {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).exporters.len()
-    }
-
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).instances.len()
     }
 }
 
 impl Remembered {
     /// Forgets who was not asked for the longest, of those that nobody uses now: a request and a run hold on to theirs.
     fn make_room(&mut self) {
-        if self.exporters.len() < MAX_TARGETS {
+        if self.instances.len() < MAX_TARGETS {
             return;
         }
-        let idle = self.exporters.iter().filter(|(_, used)| Arc::strong_count(&used.exporter) == 1);
+        let idle = self.instances.iter().filter(|(_, used)| Arc::strong_count(&used.instance) == 1);
         if let Some(oldest) = idle.min_by_key(|(_, used)| used.last).map(|(target, _)| target.clone()) {
-            self.exporters.remove(&oldest);
+            self.instances.remove(&oldest);
         }
     }
 }
@@ -116,20 +111,20 @@ mod tests {
             max_series: 10,
             set_names: Vec::new(),
         };
-        let fleet = Fleet::new(AllowList::parse(["unix:/nonexistent/*"]).unwrap(), &settings);
-        let in_use = fleet.exporter(&target(0)).unwrap();
-        let second = Arc::downgrade(&fleet.exporter(&target(1)).unwrap());
-        let third = Arc::downgrade(&fleet.exporter(&target(2)).unwrap());
+        let targets = Targets::new(AllowList::parse(["unix:/nonexistent/*"]).unwrap(), &settings);
+        let in_use = targets.instance(&target(0)).unwrap();
+        let second = Arc::downgrade(&targets.instance(&target(1)).unwrap());
+        let third = Arc::downgrade(&targets.instance(&target(2)).unwrap());
         for number in 3..MAX_TARGETS {
-            fleet.exporter(&target(number));
+            targets.instance(&target(number));
         }
-        assert!(Arc::ptr_eq(&second.upgrade().unwrap(), &fleet.exporter(&target(1)).unwrap()));
-        assert_eq!(fleet.len(), MAX_TARGETS);
-        fleet.exporter(&target(MAX_TARGETS));
-        assert_eq!(fleet.len(), MAX_TARGETS);
+        assert!(Arc::ptr_eq(&second.upgrade().unwrap(), &targets.instance(&target(1)).unwrap()));
+        assert_eq!(targets.len(), MAX_TARGETS);
+        targets.instance(&target(MAX_TARGETS));
+        assert_eq!(targets.len(), MAX_TARGETS);
         assert!(third.upgrade().is_none() && second.upgrade().is_some());
-        assert!(Arc::ptr_eq(&in_use, &fleet.exporter(&target(0)).unwrap()));
-        assert!(fleet.exporter(&"unix:/elsewhere".parse().unwrap()).is_none());
-        assert_eq!(fleet.len(), MAX_TARGETS);
+        assert!(Arc::ptr_eq(&in_use, &targets.instance(&target(0)).unwrap()));
+        assert!(targets.instance(&"unix:/elsewhere".parse().unwrap()).is_none());
+        assert_eq!(targets.len(), MAX_TARGETS);
     }
 }
