@@ -1,7 +1,7 @@
 //! The program `kamailio_exporter`.
 //!
-//! The directories in the order in which they use each other, from the top: [`cli`], [`commands`], [`site`], [`instance`],
-//! [`scrape`], [`collectors`]. None uses one above it. [`outbound`] and [`support`] serve all of them.
+//! Its directories, each of which uses only those after it: `cli`, `commands`, `site`, `instance`, `scrape`, `outbound`,
+//! `collectors`, `support`.
 
 mod cli;
 mod collectors;

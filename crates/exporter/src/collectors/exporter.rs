@@ -1,4 +1,4 @@
-//! The exporter itself: its scrapes, its build, its process. [`self_metrics`](crate::instance::self_metrics) fills them.
+//! Families about the exporter itself: its scrapes, its build, its process.
 
 use prometheus_exposition::{Family, Kind};
 

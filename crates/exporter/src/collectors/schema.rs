@@ -1,7 +1,7 @@
 //! What a collector is: one RPC method, and how its reply is a table.
 //!
 //! A reply is a list of records. A table's `rows` leads from them down to the rows, `labels` tell the rows apart, and
-//! each of `fields` turns a value of the row into a sample. [`walk`](crate::scrape::extraction) does that for any table; a collector
+//! each of `fields` turns a value of the row into a sample. One function, `extract`, does that for any table; a collector
 //! is data.
 
 use kamailio_binrpc::{Members, Value};

@@ -22,6 +22,8 @@ mod golden;
 mod http;
 /// The page for people, and where it is.
 mod landing;
+/// Which directory of the program may use which.
+mod layers;
 /// Start, signals, log, exit codes.
 mod life;
 /// Clients that are slow, many, or greedy.
