@@ -45,7 +45,7 @@ fn with_args<T>(trees: &[Tree], use_them: impl FnOnce(&[Arg<'_>]) -> T) -> T {
             Tree::Double(double) => Arg::Double(*double),
             Tree::Str(bytes) => Arg::Str(bytes),
             Tree::Bytes(bytes) => Arg::Bytes(bytes),
-            // Only a test may leak.
+            // Leaked until the test ends.
             Tree::Struct(members) => {
                 let members: Vec<_> =
                     members.iter().map(|(name, value)| (name.as_deref(), build(value))).collect();
@@ -61,10 +61,10 @@ fn same(tree: &Tree, value: Value<'_>) -> bool {
     match (tree, value) {
         (Tree::Int(sent), Value::Int(int)) => match *sent {
             0.. => {
-                int.unsigned() == *sent as u64
+                int.as_u64() == *sent as u64
                     && usize::from(int.size()) == 8 - sent.leading_zeros() as usize / 8
             }
-            _ => int.signed() == *sent && int.size() == if i32::try_from(*sent).is_ok() { 4 } else { 8 },
+            _ => int.as_i64() == *sent && int.size() == if i32::try_from(*sent).is_ok() { 4 } else { 8 },
         },
         (Tree::Double(sent), Value::Double(double)) => double.milli() == (sent * 1000.0).round() as i64,
         (Tree::Str(sent), Value::Str(bytes)) | (Tree::Bytes(sent), Value::Bytes(bytes)) => sent == bytes,
@@ -88,7 +88,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn what_is_encoded_decodes_to_the_same(
+    fn decoding_reverses_encoding(
         records in prop::collection::vec(tree(), 0..5),
         cookie in prop_oneof![any::<u32>(), 0..300_u32],
         kind in prop::sample::select(vec![Kind::Reply, Kind::Fault]),
