@@ -51,6 +51,9 @@ pub enum Error {
     },
     /// Kamailio replied to a later call. Because Kamailio replies in order, this call will get no reply.
     NoReply,
+    /// The records do not fit the type that was asked for.
+    #[cfg(feature = "serde")]
+    Deserialize(crate::de::DeserializeError),
 }
 
 impl std::error::Error for Error {
@@ -72,6 +75,8 @@ impl fmt::Display for Error {
             Self::Encode(error) => error.fmt(f),
             Self::Fault { code, reason } => write!(f, "Kamailio answered with fault {code}: {reason}"),
             Self::NoReply => f.write_str("Kamailio skipped this call and answered a later one"),
+            #[cfg(feature = "serde")]
+            Self::Deserialize(error) => error.fmt(f),
         }
     }
 }
@@ -91,5 +96,12 @@ impl From<DecodeError> for Error {
 impl From<EncodeError> for Error {
     fn from(error: EncodeError) -> Self {
         Self::Encode(error)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<crate::de::DeserializeError> for Error {
+    fn from(error: crate::de::DeserializeError) -> Self {
+        Self::Deserialize(error)
     }
 }

@@ -26,6 +26,7 @@
 //!   one. Both support the four kinds of sockets of `ctl`, pipelining, and [timeouts](Timeout) that include name resolution.
 //! * [`Reply`], [`Members`], [`Value`]: the records of a reply, decoded in one pass and without an allocation per value.
 //!   [`OwnedValue`] outlives the reply.
+//! * `from_reply`, with the feature `serde`: replies as your own types with `#[derive(Deserialize)]`.
 //! * [`Arg`]: the arguments of a call.
 //! * [`Error`]: why a call has no records, as human-readable messages.
 //! * [`Session`]: the protocol without sockets, for drivers of your own.
@@ -33,11 +34,18 @@
 //!
 //! # Features
 //! * `tokio`: the async client.
+//! * `serde`: `Deserialize` from replies, `Serialize` for values.
 
 mod client;
+#[cfg(feature = "serde")]
+mod de;
 mod decimal;
 mod error;
+#[cfg(feature = "serde")]
+mod named;
 mod reply;
+#[cfg(feature = "serde")]
+mod ser;
 mod session;
 mod target;
 mod timeout;
@@ -48,6 +56,8 @@ mod value;
 pub mod wire;
 
 pub use client::Client;
+#[cfg(feature = "serde")]
+pub use de::{DeserializeError, from_records, from_reply, from_value};
 pub use error::{DecodeError, EncodeError, Error};
 pub use reply::Reply;
 pub use session::Session;
@@ -56,6 +66,6 @@ pub use timeout::Timeout;
 pub use value::{Double, Int, Iter, Member, Members, OwnedMembers, OwnedValue, Value};
 pub use wire::{Arg, Cookie};
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "serde"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

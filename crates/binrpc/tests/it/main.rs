@@ -2,6 +2,8 @@
 //!
 //! * `captures`: recorded packets decode to the values in their index, and encode to the same bytes.
 //! * `chunking`, `roundtrip`: property tests.
+//! * `deserialize`: replies as types, with the feature `serde`.
+//! * `values`: the accessors of values.
 //! * `quirks`: the peculiarities of the protocol, one test each, as documented in `docs/binrpc.md`.
 //! * `hostile`: input that no Kamailio sends, and its error messages.
 //! * `sessions`: cookies, window, skipped replies.
@@ -13,6 +15,8 @@
 
 mod captures;
 mod chunking;
+#[cfg(feature = "serde")]
+mod deserialize;
 mod documents;
 mod drivers;
 mod hostile;
@@ -21,3 +25,4 @@ mod recorded;
 mod roundtrip;
 mod sessions;
 mod targets;
+mod values;
