@@ -35,5 +35,5 @@ pub(super) static LIST_NODES: Collector = Collector {
 };
 
 fn is_active(status: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(status.bytes().ok_or(Unreadable)? == b"active")
+    flag(status.as_bytes().ok_or(Unreadable)? == b"active")
 }

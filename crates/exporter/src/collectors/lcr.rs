@@ -34,7 +34,7 @@ pub(super) static DUMP_GWS: Collector = Collector {
 
 /// Above it are the states of a gateway that failed fewer times than it may.
 fn is_not_inactive(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(state.unsigned().ok_or(Unreadable)? != INACTIVE)
+    flag(state.as_u64().ok_or(Unreadable)? != INACTIVE)
 }
 
 /// 0 is a gateway that was never declared defunct.

@@ -58,16 +58,16 @@ pub(super) static HASH_TOTAL: Collector = Collector {
 
 fn is_up(node: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match (node.get("active"), node.get("disabled")) {
-        (Some(active), _) => flag(active.unsigned().ok_or(Unreadable)? != 0),
+        (Some(active), _) => flag(active.as_u64().ok_or(Unreadable)? != 0),
         (None, Some(Value::Str(_))) => flag(false),
-        (None, Some(disabled)) => flag(disabled.unsigned().ok_or(Unreadable)? == 0),
+        (None, Some(disabled)) => flag(disabled.as_u64().ok_or(Unreadable)? == 0),
         (None, None) => Err(Unreadable),
     }
 }
 
 fn is_switched_off(node: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match (node.get("active"), node.get("disabled")) {
-        (Some(_), Some(disabled)) => flag(disabled.unsigned().ok_or(Unreadable)? != 0),
+        (Some(_), Some(disabled)) => flag(disabled.as_u64().ok_or(Unreadable)? != 0),
         (None, Some(disabled)) => flag(matches!(disabled, Value::Str(_))),
         (_, None) => Err(Unreadable),
     }

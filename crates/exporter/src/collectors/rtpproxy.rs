@@ -25,5 +25,5 @@ pub(super) static LIST: Collector = Collector {
 };
 
 fn is_zero(disabled: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(disabled.unsigned().ok_or(Unreadable)? == 0)
+    flag(disabled.as_u64().ok_or(Unreadable)? == 0)
 }

@@ -263,7 +263,7 @@ pub(crate) const fn at(path: &'static [&'static str]) -> Key {
 /// the protocol (`tm/t_stats.c`, `rpc->struct_add` with type `d`), newer versions send some as doubles.
 pub(crate) fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match value {
-        Value::Int(int) => Ok(Some(Number::Unsigned(int.unsigned()))),
+        Value::Int(int) => Ok(Some(Number::Unsigned(int.as_u64()))),
         Value::Double(_) => match signed(value)? {
             Some(Number::Signed(milli)) if milli < 0 => Err(Unreadable),
             Some(Number::Float(number)) if number < 0.0 => Err(Unreadable),
@@ -276,11 +276,11 @@ pub(crate) fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
 /// An int read as signed, or a double. A double without a value is none.
 pub(crate) fn signed(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match value {
-        Value::Int(int) => Ok(Some(Number::Signed(int.signed()))),
+        Value::Int(int) => Ok(Some(Number::Signed(int.as_i64()))),
         Value::Double(double) if double.milli() % 1000 == 0 => {
             Ok(Some(Number::Signed(double.milli() / 1000)))
         }
-        Value::Double(double) => Ok(double.value().map(Number::Float)),
+        Value::Double(double) => Ok(double.as_f64().map(Number::Float)),
         _ => Err(Unreadable),
     }
 }
@@ -304,7 +304,7 @@ pub(crate) fn flag(is: bool) -> Result<Option<Number>, Unreadable> {
 /// A statistic: a decimal string, which Kamailio prints from a signed long as unsigned, so that -5 arrives as
 /// 18446744073709551611 (`kex/core_stats.c`, `rpc_fetch_add_stat`); or a plain number.
 pub(crate) fn statistic(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    let Some(digits) = value.bytes() else { return signed(value) };
+    let Some(digits) = value.as_bytes() else { return signed(value) };
     let number = match digits.strip_prefix(b"-") {
         Some(negative) => whole(negative).and_then(|n| 0i64.checked_sub_unsigned(n)),
         None => whole(digits).map(u64::cast_signed),

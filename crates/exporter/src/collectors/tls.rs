@@ -54,7 +54,7 @@ pub(super) static LIST: Collector = Collector {
 /// The cipher is OpenSSL's description: name, version and more, with blanks between them (`SSL_CIPHER_description`).
 fn by_cipher(records: Members<'_>, emit: &mut Emit<'_>) {
     let groups = count_by(records, |connection| {
-        let text = |name| connection.get(name).and_then(Value::bytes).unwrap_or_default();
+        let text = |name| connection.get(name).and_then(Value::as_bytes).unwrap_or_default();
         let mut words = text("cipher").split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         [words.next().unwrap_or_default(), words.next().unwrap_or_default(), text("state")]
     });

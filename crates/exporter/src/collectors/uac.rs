@@ -53,7 +53,7 @@ pub(super) static REG_DUMP: Collector = Collector {
 };
 
 fn has<const BIT: u64>(flags: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(flags.unsigned().ok_or(Unreadable)? & BIT != 0)
+    flag(flags.as_u64().ok_or(Unreadable)? & BIT != 0)
 }
 
 // uac/uac_reg.c: UAC_REG_*.

@@ -396,12 +396,12 @@ impl<'v> From<Value<'v>> for Text<'v> {
             Value::Int(int) => {
                 let mut digits = [0; MAX_DIGITS];
                 let mut buffer = itoa::Buffer::new();
-                let text = buffer.format(int.signed()).as_bytes();
+                let text = buffer.format(int.as_i64()).as_bytes();
                 digits.iter_mut().zip(text).for_each(|(digit, byte)| *digit = *byte);
                 Self::Int(digits, text.len())
             }
             Value::Double(double) => {
-                Self::Double(double.value().map(|number| number.to_string()).unwrap_or_default())
+                Self::Double(double.as_f64().map(|number| number.to_string()).unwrap_or_default())
             }
         }
     }
