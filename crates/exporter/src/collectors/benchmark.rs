@@ -1,11 +1,12 @@
-//! Times that the configuration script takes (module benchmark).
+//! Benchmark timers of the configuration script (module benchmark).
 
 use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `benchmark/benchmark.c`, `bm_rpc_timer_list`: one record a timer, in microseconds (a Kamailio that was built with
-/// `BM_CLOCK_REALTIME` counts nanoseconds), the large numbers as text. What starts again with each period is left out.
+/// `benchmark/benchmark.c`, `bm_rpc_timer_list`: one record per timer, in microseconds, with large numbers as text. A
+/// Kamailio built with `BM_CLOCK_REALTIME` counts nanoseconds. Values of the current period are left out, because they
+/// restart with each period.
 pub(super) static TIMER_LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("name", &["name"])],
@@ -14,35 +15,39 @@ pub(super) static TIMER_LIST: Collector = Collector {
                 at(&["calls"]),
                 Kind::Counter,
                 "kamailio_benchmark_timer_runs",
-                "How often the timer was stopped.",
+                "Completed measurements of the timer.",
                 statistic,
             ),
             field(
                 at(&["sum"]),
                 Kind::Counter,
                 "kamailio_benchmark_timer_seconds",
-                "Time that was measured.",
+                "Total time measured by the timer, in seconds.",
                 seconds,
             ),
             field(
                 at(&[]),
                 Kind::Gauge,
                 "kamailio_benchmark_timer_min_seconds",
-                "The least that was measured.",
+                "Shortest time measured by the timer, in seconds.",
                 least,
             ),
             field(
                 at(&["global_max"]),
                 Kind::Gauge,
                 "kamailio_benchmark_timer_max_seconds",
-                "The most that was measured.",
+                "Longest time measured by the timer, in seconds.",
                 seconds,
             ),
         ],
         ..Table::NEW
     }],
-    cost: Cost::List,
-    ..Collector::opt_in("benchmark.timer_list", "benchmark", "Times that the configuration script takes.")
+    cost: Cost::Linear,
+    ..Collector::opt_in(
+        "benchmark.timer_list",
+        "benchmark",
+        "Execution times measured by benchmark timers of the configuration script.",
+    )
 };
 
 fn seconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
@@ -52,7 +57,7 @@ fn seconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     }
 }
 
-/// A timer that never ran has 4294967295 as its minimum (`bm_reset_timer`).
+/// A timer that never ran has the minimum 4294967295 (`bm_reset_timer`).
 fn least(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match timer.get("calls").map(statistic) {
         Some(Ok(Some(Number::Signed(0)))) => Ok(None),

@@ -162,7 +162,7 @@ fn five_thousand_destinations_fit() {
 }
 
 #[test]
-fn overload_control_is_asked_for_by_set() {
+fn overload_control_is_queried_by_set() {
     let fake = Fake::replay(Captures::of("6.2-dev"));
     let page = overload_control(&fake);
     for record in records("6.2-dev", "dispatcher.oclist_1") {
@@ -178,7 +178,6 @@ fn overload_control_is_asked_for_by_set() {
     assert_eq!(asked.len(), 4, "{asked:?}");
 }
 
-/// Only one set's overload control was captured.
 #[test]
 fn states_are_read_from_flags_and_words() {
     for (version, method, series, value) in [
@@ -279,7 +278,7 @@ fn connections_are_counted_by_kind() {
 }
 
 #[test]
-fn texts_are_read_as_the_structs_that_replaced_them() {
+fn texts_are_read_like_the_structs_that_replaced_them() {
     let filters = VERSIONS.map(|version| {
         let mut page = page(version, "secfilter.stats", &[], &[]);
         page.retain(|series, _| series.starts_with("kamailio_secfilter_"));
@@ -341,9 +340,9 @@ fn newer_methods_are_read() {
     }
 }
 
-/// What was not captured, or not in that state: shapes as Kamailio's source has them.
+/// Replies that were not captured, or not in this state, with the shapes of Kamailio's source.
 #[test]
-fn states_that_no_recorded_server_was_in() {
+fn states_missing_in_the_captures_are_read() {
     let fake = Fake::start();
     fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "none".into()]));
     let answer = |method: &str, members: &[(Option<&str>, Arg<'_>)]| {

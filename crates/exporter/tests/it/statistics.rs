@@ -8,12 +8,12 @@ use prometheus_exposition::{Kind, Number};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// What Kamailio prints under these names is no measurement: three are registered and never updated, the fourth has the
-/// value of another.
+/// Statistics without a meaning: Kamailio registers three and never updates them, and the fourth returns the value of
+/// another statistic.
 const LEFT_OUT: [&str; 4] =
     ["sl.sent_err_replies", "sst.expired_sst", "imc.active_rooms", "ims_usrloc_pcscf.registered_impus"];
 
-/// A name of what has a `*` in the list.
+/// An example name for each pattern in the list.
 const EXAMPLES: [(&str, &str); 7] = [
     ("usrloc.*_users", "usrloc.location_users"),
     ("usrloc.*_contacts", "usrloc.location_contacts"),
@@ -24,10 +24,10 @@ const EXAMPLES: [(&str, &str); 7] = [
     ("*.*", "module.name"),
 ];
 
-/// Those that no field is for.
+/// Examples that no field of their own matches.
 const UNKNOWN: [&str; 2] = ["script.calls", "module.name"];
 
-/// A row of the list of all statistics that Kamailio 5.6 and 6.2 have: group, name, type, unit, help.
+/// A row of the list of all statistics of Kamailio 5.6 and 6.2: group, name, type, unit, help.
 struct Row {
     name: String,
     kind: String,
@@ -68,7 +68,7 @@ fn walked(body: &[u8]) -> (Samples, Findings, usize) {
     (samples, findings, statistics)
 }
 
-/// The samples that a reply with these statistics gives: series and value.
+/// Returns the samples of a reply with these statistics, by series.
 fn served(statistics: &[(&str, &str)]) -> (BTreeMap<String, Number>, Findings) {
     let (samples, findings, count) = walked(&reply(statistics));
     assert_eq!(count, statistics.len());
@@ -85,7 +85,7 @@ fn series(samples: &Samples) -> BTreeMap<String, Number> {
     series.collect()
 }
 
-/// A body with one struct, as `stats.fetch` sends it.
+/// Returns a body with one struct, as `stats.fetch` sends it.
 fn reply(statistics: &[(&str, &str)]) -> Vec<u8> {
     let members: Vec<_> = statistics.iter().map(|(name, value)| (Some(*name), Arg::from(*value))).collect();
     let mut packet = Vec::new();
@@ -93,14 +93,14 @@ fn reply(statistics: &[(&str, &str)]) -> Vec<u8> {
     packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
 }
 
-/// A packet of the captures, without its header.
+/// Returns the body of a captured packet.
 fn captured(version: &str, name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures").join(version);
-    let mut packet = std::fs::read(folder.join(format!("{name}.reply"))).unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures").join(version);
+    let mut packet = std::fs::read(directory.join(format!("{name}.reply"))).unwrap();
     packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
 }
 
-/// The fields that have a statistic's name.
+/// Returns the fields for a statistic of this name.
 fn fields_named(name: &str) -> Vec<&'static Field> {
     let fields = collector().0.fields();
     fields.filter(|field| matches!(field.key, Key::At([key]) if *key == name)).collect()
@@ -113,7 +113,7 @@ fn every_statistic_has_one_field_of_its_type() {
         let named = fields_named(&name);
         assert!(named.len() < 2, "{name} has {} fields", named.len());
         let selected = || {
-            let (place, _) = collector().1.selected(name.as_bytes())?;
+            let (place, _) = collector().1.matching(name.as_bytes())?;
             collector().0.fields().nth(place)
         };
         let field = named.first().copied().or_else(selected);
@@ -162,7 +162,7 @@ fn every_statistic_becomes_a_sample_and_no_two_the_same() {
 }
 
 #[test]
-fn what_is_left_out_gives_no_sample_at_all() {
+fn statistics_left_out_give_no_sample() {
     for name in LEFT_OUT {
         assert_eq!(fields_named(name).len(), 1, "{name}");
         let (series, findings) = served(&[(name, "7")]);
@@ -171,18 +171,20 @@ fn what_is_left_out_gives_no_sample_at_all() {
 }
 
 #[test]
-fn labels_say_what_the_name_says() {
+fn constant_labels_agree_with_the_name_of_the_statistic() {
     for field in collector().0.fields() {
         let Key::At([name]) = field.key else { continue };
         for label in field.labels {
-            let LabelValue::Is(value) = label.value else { panic!("{name}: {} is not constant", label.name) };
+            let LabelValue::Constant(value) = label.value else {
+                panic!("{name}: {} is not constant", label.name)
+            };
             let words = words(label.name, value);
             assert!(words.iter().any(|word| name.contains(word)), "{name}: {}={value}", label.name);
         }
     }
 }
 
-/// One of these stands in the name of a statistic with this label.
+/// Returns words of which at least one is part of the name of a statistic with this label.
 fn words(label: &str, value: &str) -> Vec<String> {
     let same = [value.to_owned()];
     let words: &[&str] = match (label, value) {
@@ -264,7 +266,7 @@ fn a_counter_below_zero_is_unreadable() {
 }
 
 #[test]
-fn the_captures_are_served_without_a_loss() {
+fn every_captured_statistic_is_served() {
     let all = ["stats.fetch_all", "aux.stats.fetch_all"];
     let parts = ["aux3.stats.fetch_ims_usrloc_pcscf-", "aux3.stats.fetch_ims_qos-", "stats.fetch_vals-"];
     for version in ["5.6.3", "6.2-dev"] {
@@ -294,7 +296,7 @@ fn the_captures_are_served_without_a_loss() {
 }
 
 #[test]
-fn of_the_captures_a_total_is_the_sum_of_its_parts() {
+fn totals_in_the_captures_equal_the_sum_of_their_parts() {
     for version in ["5.6.3", "6.2-dev"] {
         let (samples, _, _) = walked(&captured(version, "stats.fetch_all"));
         let series = series(&samples);

@@ -1,0 +1,96 @@
+//! Readers: a value of a reply as a number.
+
+use super::Unreadable;
+use kamailio_binrpc::Value;
+use prometheus_exposition::Number;
+
+/// Reads an int as unsigned, or a double that is not negative. Kamailio casts its unsigned counters to the protocol's
+/// ints (`tm/t_stats.c`, `rpc->struct_add` with type `d`); newer versions send some as doubles.
+pub(crate) fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match value {
+        Value::Int(int) => Ok(Some(Number::Unsigned(int.unsigned()))),
+        Value::Double(_) => match signed(value)? {
+            Some(Number::Signed(number)) if number < 0 => Err(Unreadable),
+            Some(Number::Float(number)) if number < 0.0 => Err(Unreadable),
+            number => Ok(number),
+        },
+        _ => Err(Unreadable),
+    }
+}
+
+/// Reads an int as signed, or a double. A double without a value is `None`.
+pub(crate) fn signed(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match value {
+        Value::Int(int) => Ok(Some(Number::Signed(int.signed()))),
+        Value::Double(double) if double.milli() % 1000 == 0 => {
+            Ok(Some(Number::Signed(double.milli() / 1000)))
+        }
+        Value::Double(double) => Ok(double.value().map(Number::Float)),
+        _ => Err(Unreadable),
+    }
+}
+
+/// Returns 1, whatever the value.
+pub(super) fn always_one(_: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    Ok(Some(Number::Unsigned(1)))
+}
+
+/// Reads a Unix time in seconds; 0 is `None`.
+pub(crate) fn timestamp(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    let never = |number: &Number| matches!(number, Number::Unsigned(0) | Number::Signed(0));
+    unsigned(value).map(|number| number.filter(|number| !never(number)))
+}
+
+/// Returns 1 for `true` and 0 for `false`.
+pub(crate) fn boolean(is: bool) -> Result<Option<Number>, Unreadable> {
+    Ok(Some(Number::Unsigned(is.into())))
+}
+
+/// Reads a statistic: a plain number, or a decimal string. Kamailio prints a signed long as unsigned, so that -5 arrives
+/// as 18446744073709551611 (`kex/core_stats.c`, `rpc_fetch_add_stat`).
+pub(crate) fn statistic(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    let Some(text) = value.bytes() else { return signed(value) };
+    let number = match text.strip_prefix(b"-") {
+        Some(digits) => parse_digits(digits).and_then(|number| 0i64.checked_sub_unsigned(number)),
+        None => parse_digits(text).map(u64::cast_signed),
+    };
+    number.map(|number| Some(Number::Signed(number))).ok_or(Unreadable)
+}
+
+/// Parses decimal digits and nothing else: no sign, no blank, no exponent.
+fn parse_digits(digits: &[u8]) -> Option<u64> {
+    let (first, rest) = digits.split_first()?;
+    let value = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    rest.iter().try_fold(value(first)?, |number, byte| number.checked_mul(10)?.checked_add(value(byte)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statistic_is_a_signed_long_printed_as_unsigned() {
+        for (text, number) in [
+            ("0", 0),
+            ("7182", 7182),
+            ("9007199254740993", 9_007_199_254_740_993),
+            ("18446744073709551611", -5),
+            ("9223372036854775808", i64::MIN),
+            ("-5", -5),
+        ] {
+            assert_eq!(statistic(Value::Str(text.as_bytes())), Ok(Some(Number::Signed(number))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_a_decimal_number_is_unreadable() {
+        for text in
+            ["", " 12", "12 ", "1e3", "NaN", "inf", "0x1p4", "+1", "--1", "-", "18446744073709551616", "1.5"]
+        {
+            assert_eq!(statistic(Value::Str(text.as_bytes())), Err(Unreadable), "{text:?}");
+        }
+        assert_eq!(statistic(Value::Str(b"\xff")), Err(Unreadable));
+        assert_eq!(unsigned(Value::Str(b"1")), Err(Unreadable));
+        assert_eq!(signed(Value::Str(b"1")), Err(Unreadable));
+    }
+}
