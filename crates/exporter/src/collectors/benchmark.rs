@@ -1,6 +1,6 @@
 //! Benchmark timers of the configuration script (module benchmark).
 
-use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, divided, field, label, statistic};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
@@ -30,14 +30,14 @@ pub(super) static TIMER_LIST: Collector = Collector {
                 Kind::Gauge,
                 "kamailio_benchmark_timer_min_seconds",
                 "Shortest time measured by the timer, in seconds.",
-                least,
+                shortest,
             ),
             field(
-                at(&["global_max"]),
+                at(&[]),
                 Kind::Gauge,
                 "kamailio_benchmark_timer_max_seconds",
                 "Longest time measured by the timer, in seconds.",
-                seconds,
+                longest,
             ),
         ],
         ..Table::NEW
@@ -50,17 +50,22 @@ pub(super) static TIMER_LIST: Collector = Collector {
     )
 };
 
-fn seconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    match statistic(value)? {
-        Some(Number::Signed(microseconds)) => Ok(Some(Number::Float(microseconds as f64 / 1e6))),
-        _ => Err(Unreadable),
-    }
+fn seconds(microseconds: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    divided(microseconds, 1e6)
 }
 
-/// A timer that never ran has the minimum 4294967295 (`bm_reset_timer`).
-fn least(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
+/// A timer that never ran has the minimum 4294967295 and the maximum 0 (`bm_reset_timer`).
+fn shortest(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    if_it_ran(timer, "global_min")
+}
+
+fn longest(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    if_it_ran(timer, "global_max")
+}
+
+fn if_it_ran(timer: Value<'_>, name: &str) -> Result<Option<Number>, Unreadable> {
     match timer.get("calls").map(statistic) {
         Some(Ok(Some(Number::Signed(0)))) => Ok(None),
-        _ => seconds(timer.get("global_min").ok_or(Unreadable)?),
+        _ => seconds(timer.get(name).ok_or(Unreadable)?),
     }
 }

@@ -1,8 +1,8 @@
 //! Destinations of the load balancer (module dispatcher).
 
 use crate::collectors::schema::{
-    Call, Collector, Cost, Field, Key, Label, Listing, Table, Unreadable, at, boolean, counter, field, gauge,
-    info, is, label, unsigned, unsigned_gauge,
+    Call, Collector, Cost, Field, Label, Listing, Table, Unreadable, at, boolean, counter, divided, field,
+    gauge, info, is, label, unless_zero, unsigned_gauge,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
@@ -167,25 +167,21 @@ const MORE: &[Field] = &[
         "kamailio_dispatcher_destination_dialog_load",
         "Dialogs currently assigned to the destination.",
     ),
-    latency(
-        at(&["LATENCY", "AVG"]),
+    latency::<AVG>(
         "kamailio_dispatcher_destination_latency_average_seconds",
-        "Mean response time to probes of the destination, in seconds.",
+        "Mean response time to probes of the destination, in seconds; missing before the first reply.",
     ),
-    latency(
-        at(&["LATENCY", "STD"]),
+    latency::<STD>(
         "kamailio_dispatcher_destination_latency_deviation_seconds",
-        "Standard deviation of the response time to probes of the destination, in seconds.",
+        "Standard deviation of the response time to probes of the destination, in seconds; missing before the first reply.",
     ),
-    latency(
-        at(&["LATENCY", "EST"]),
+    latency::<EST>(
         "kamailio_dispatcher_destination_latency_estimate_seconds",
-        "Estimated response time of the destination, weighting recent probes most, in seconds.",
+        "Estimated response time of the destination, weighting recent probes most, in seconds; missing before the first reply.",
     ),
-    latency(
-        at(&["LATENCY", "MAX"]),
+    latency::<MAX>(
         "kamailio_dispatcher_destination_latency_max_seconds",
-        "Longest response time to a probe of the destination, in seconds.",
+        "Longest response time to a probe of the destination, in seconds; missing before the first reply.",
     ),
     counter(
         at(&["LATENCY", "TIMEOUT"]),
@@ -200,8 +196,8 @@ const fn flags(name: &'static str, help: &'static str, read: fn(Value<'_>) -> Re
     field(at(&["FLAGS"]), Kind::Gauge, name, help, read)
 }
 
-const fn latency(key: Key, name: &'static str, help: &'static str) -> Field {
-    field(key, Kind::Gauge, name, help, seconds)
+const fn latency<const MEMBER: usize>(name: &'static str, help: &'static str) -> Field {
+    field(at(&["LATENCY"]), Kind::Gauge, name, help, seconds::<MEMBER>)
 }
 
 const fn destinations<const STATE: u8>() -> Field {
@@ -225,13 +221,22 @@ fn count<const STATE: u8>(targets: Value<'_>) -> Reading {
     Ok(Some(Number::Unsigned(count as u64)))
 }
 
-/// Milliseconds as seconds.
-fn seconds(value: Value<'_>) -> Reading {
-    Ok(unsigned(value)?.map(|milliseconds| {
-        Number::Float(match milliseconds {
-            Number::Unsigned(whole) => whole as f64 / 1000.0,
-            Number::Signed(whole) => whole as f64 / 1000.0,
-            Number::Float(number) => number / 1000.0,
-        })
-    }))
+/// Reads a member of `LATENCY`, in milliseconds, as seconds. All members are 0 until the first reply to a probe
+/// (`dispatch.c`, `latency_stats_update`), and as long as every reply takes less than a millisecond: then there is no
+/// value, because 0 would make a destination that never answered the fastest.
+fn seconds<const MEMBER: usize>(latency: Value<'_>) -> Reading {
+    let read = |name: &str| latency.get(name).map_or(Ok(None), |value| divided(value, 1e3));
+    if LATENCY.iter().all(|name| read(name).is_ok_and(|number| unless_zero(number).is_none())) {
+        return Ok(None);
+    }
+    match read(LATENCY[MEMBER])? {
+        Some(Number::Float(seconds)) if seconds < 0.0 => Err(Unreadable),
+        number => Ok(number),
+    }
 }
+
+const LATENCY: [&str; 4] = ["AVG", "STD", "EST", "MAX"];
+const AVG: usize = 0;
+const STD: usize = 1;
+const EST: usize = 2;
+const MAX: usize = 3;

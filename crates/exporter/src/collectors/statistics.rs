@@ -20,8 +20,8 @@ mod transports;
 mod websocket;
 
 use crate::collectors::schema::{
-    Call, Collector, Cost, Field, Key, Label, NameLabels, NameMatcher, Read, Table, Unreadable, field,
-    statistic,
+    Call, Collector, Cost, Field, Key, Label, NameLabels, NameMatcher, Read, Table, Unreadable, divided,
+    field, statistic, unless_zero,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
@@ -94,14 +94,20 @@ const SUBJECTS: &[&[Field]] = &[
     &[UNKNOWN],
 ];
 
-/// Statistics without a meaning. The first three are always 0, because Kamailio never updates them or (`sl/sl_stats.c`,
-/// `add_sl_stats`) does not sum them up. The fourth returns the number of expired contacts rather than that of
-/// identities (`ims_usrloc_pcscf/ims_usrloc_pcscf_mod.c`), and is served under the right name.
+/// Statistics without a meaning:
+/// - three that are always 0, because Kamailio never updates them or (`sl/sl_stats.c`, `add_sl_stats`) does not sum them
+///   up;
+/// - `registered_impus`, which is the number of expired contacts rather than that of identities
+///   (`ims_usrloc_pcscf/ims_usrloc_pcscf_mod.c`), and is served under the right name;
+/// - `regactive`, from which each REGISTER request subtracts one (`uac/uac_reg.c`, `uac_reg_send`) and to which each final
+///   reply of any code adds one (`uac_reg_tm_callback`): it is 0 if all accounts are registered, and negative while
+///   requests are unanswered. `kamailio_uac_registration_up` of collector `uac.reg_dump` is right.
 const LEFT_OUT: &[Field] = &[
     left_out(&["sl.sent_err_replies"]),
     left_out(&["sst.expired_sst"]),
     left_out(&["imc.active_rooms"]),
     left_out(&["ims_usrloc_pcscf.registered_impus"]),
+    left_out(&["uac.regactive"]),
 ];
 
 /// Statistics that no other field matches: those of the script and of unknown modules.
@@ -166,27 +172,24 @@ fn not_negative(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     }
 }
 
-/// Milliseconds as seconds.
+/// Reads milliseconds as seconds.
 fn milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    Ok(statistic(value)?.map(|number| divided(number, 1000.0)))
+    divided(value, 1e3)
 }
 
 /// The same for a counter.
 fn counted_milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    Ok(not_negative(value)?.map(|number| divided(number, 1000.0)))
+    not_negative(value).and_then(|_| milliseconds(value))
 }
 
-/// Per cent as a ratio.
+/// The same for an average, which Kamailio reports as 0 as long as there is nothing to average.
+fn average_milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    milliseconds(value).map(unless_zero)
+}
+
+/// Reads a percentage as a ratio.
 fn percent(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    Ok(statistic(value)?.map(|number| divided(number, 100.0)))
-}
-
-fn divided(number: Number, by: f64) -> Number {
-    Number::Float(match number {
-        Number::Unsigned(number) => number as f64 / by,
-        Number::Signed(number) => number as f64 / by,
-        Number::Float(number) => number / by,
-    })
+    divided(value, 100.0)
 }
 
 /// Splits `core.rcv_requests` into the group `core` and the name `rcv_requests`, which can contain dots.

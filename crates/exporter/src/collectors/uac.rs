@@ -1,7 +1,7 @@
 //! Registrations of Kamailio at remote servers (module uac).
 
 use crate::collectors::schema::{
-    Collector, Cost, Table, Unreadable, at, boolean, field, gauge, label, unsigned_gauge,
+    Collector, Cost, Table, Unreadable, at, boolean, field, label, signed, unsigned_gauge,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
@@ -42,10 +42,12 @@ pub(super) static REG_DUMP: Collector = Collector {
                 "kamailio_uac_registration_expires_seconds",
                 "Requested lifetime of the registration, in seconds.",
             ),
-            gauge(
-                at(&["diff_expires"]),
+            field(
+                at(&[]),
+                Kind::Gauge,
                 "kamailio_uac_registration_remaining_seconds",
                 "Time until the registration expires or is retried, in seconds; negative if that is overdue.",
+                remaining,
             ),
         ],
         ..Table::NEW
@@ -54,6 +56,15 @@ pub(super) static REG_DUMP: Collector = Collector {
     cost: Cost::Linear,
     ..Collector::opt_in("uac.reg_dump", "uac", "Registrations of Kamailio at remote servers.")
 };
+
+/// The remaining time of an account without an expiry time, which is disabled or was not registered yet, is the negative
+/// of the current Unix time.
+fn remaining(registration: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match registration.get("timer_expires").map(Value::unsigned) {
+        Some(Some(0)) => Ok(None),
+        _ => signed(registration.get("diff_expires").ok_or(Unreadable)?),
+    }
+}
 
 fn has<const BIT: u64>(flags: Value<'_>) -> Result<Option<Number>, Unreadable> {
     boolean(flags.unsigned().ok_or(Unreadable)? & BIT != 0)

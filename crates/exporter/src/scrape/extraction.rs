@@ -226,6 +226,8 @@ impl<'r> Walk<'_, 'r> {
         if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
             match (field.read)(value) {
                 Ok(Some(value)) => {
+                    // A script can decrement whatever it calls a total, and a negative number is no counter.
+                    let kind = if value.counts() { kind } else { "gauge" };
                     let name = String::from_utf8_lossy(name);
                     let help = match self.call.capabilities.help(&name) {
                         "" => format!("The statistic {name}."),
@@ -387,12 +389,12 @@ impl AsRef<[u8]> for Text<'_> {
 }
 
 impl<'v> From<Value<'v>> for Text<'v> {
-    /// A value as a label: its bytes, or its number. Kamailio prints `<null string>` for a string that is not set
+    /// A value as a label: its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a string that is not set
     /// (`ctl/binrpc_run.c`, `rpc_struct_add`), which is an empty label here.
     fn from(value: Value<'v>) -> Self {
         match value {
             Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),
-            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes),
+            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes.trim_ascii()),
             Value::Int(int) => {
                 let mut digits = [0; MAX_DIGITS];
                 let mut buffer = itoa::Buffer::new();

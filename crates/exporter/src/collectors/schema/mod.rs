@@ -7,7 +7,7 @@
 mod read;
 mod table;
 
-pub(crate) use read::{boolean, statistic, timestamp, unsigned};
+pub(crate) use read::{boolean, divided, signed, statistic, timestamp, unless_zero, unsigned};
 pub use table::{Field, Key, Label, LabelValue, NameMatcher, Table};
 pub(crate) use table::{NameLabels, Read, at, counter, field, gauge, info, is, label, unsigned_gauge};
 

@@ -35,10 +35,32 @@ pub(super) fn always_one(_: Value<'_>) -> Result<Option<Number>, Unreadable> {
     Ok(Some(Number::Unsigned(1)))
 }
 
+/// Reads a number of a smaller unit, such as milliseconds with the divisor 1000. A single division keeps the result the
+/// closest number to what was sent, so that 0.099 ms prints as 0.000099 and not as 0.00009900000000000001.
+pub(crate) fn divided(value: Value<'_>, divisor: f64) -> Result<Option<Number>, Unreadable> {
+    let (numerator, divisor) = match value {
+        Value::Double(double) if double.value().is_none() => return Ok(None),
+        Value::Double(double) => (double.milli(), divisor * 1000.0),
+        value => match statistic(value)? {
+            Some(Number::Signed(number)) => (number, divisor),
+            _ => return Err(Unreadable),
+        },
+    };
+    Ok(Some(Number::Float(numerator as f64 / divisor)))
+}
+
+/// Turns zero into `None`, for values whose zero means "never" or "unknown".
+pub(crate) fn unless_zero(number: Option<Number>) -> Option<Number> {
+    number.filter(|number| match number {
+        Number::Unsigned(number) => *number != 0,
+        Number::Signed(number) => *number != 0,
+        Number::Float(number) => *number != 0.0,
+    })
+}
+
 /// Reads a Unix time in seconds; 0 is `None`.
 pub(crate) fn timestamp(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    let never = |number: &Number| matches!(number, Number::Unsigned(0) | Number::Signed(0));
-    unsigned(value).map(|number| number.filter(|number| !never(number)))
+    unsigned(value).map(unless_zero)
 }
 
 /// Returns 1 for `true` and 0 for `false`.
@@ -67,6 +89,7 @@ fn parse_digits(digits: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
 
     #[test]
     fn a_statistic_is_a_signed_long_printed_as_unsigned() {
@@ -80,6 +103,42 @@ mod tests {
         ] {
             assert_eq!(statistic(Value::Str(text.as_bytes())), Ok(Some(Number::Signed(number))), "{text}");
         }
+    }
+
+    #[test]
+    fn divided_numbers_print_as_they_were_sent() {
+        for (milli, divisor, text) in [
+            (99, 1e3, "0.000099"),
+            (7, 1e3, "0.000007"),
+            (1_003, 1e3, "0.001003"),
+            (29_537, 1e3, "0.029537"),
+            (4_611, 1e2, "0.04611"),
+        ] {
+            assert_eq!(printed(double(milli), divisor), text);
+        }
+        assert_eq!(printed(Value::Str(b"1201"), 1e6), "0.001201");
+        let inexact = |milli: &i64| {
+            let text = format!("{}.{:06}", milli / 1_000_000, milli % 1_000_000);
+            printed(double(*milli), 1e3) != text.trim_end_matches('0').trim_end_matches('.')
+        };
+        assert_eq!((1..2_000_000).step_by(101).find(inexact), None);
+    }
+
+    fn printed(value: Value<'_>, divisor: f64) -> String {
+        match divided(value, divisor) {
+            Ok(Some(Number::Float(number))) => number.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Returns the double that Kamailio sends as this many thousandths.
+    fn double(milli: i64) -> Value<'static> {
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, Cookie(1), &[Arg::Double(milli as f64 / 1000.0)], &mut packet).unwrap();
+        let body = Vec::leak(packet.split_off(wire::header(&packet).unwrap().unwrap().header_len));
+        let nodes = Box::leak(Box::new(Nodes::new()));
+        nodes.decode(body).unwrap();
+        nodes.members(body).first().unwrap()
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! although Kamailio documents them as seconds.
 
 use super::{
-    counted_milliseconds, counter, family_of_counters, family_of_gauges, gauge, milliseconds, read, stat,
+    average_milliseconds, counted_milliseconds, counter, family_of_counters, family_of_gauges, gauge, read,
+    stat,
 };
 use crate::collectors::schema::{Field, Label, is};
 
@@ -24,9 +25,9 @@ const RESPONSE_SECONDS: Field = read(
 const AVERAGE_SECONDS: Field = read(
     family_of_gauges(
         "kamailio_diameter_average_response_seconds",
-        "Average response time of Diameter requests of the IMS modules since start, by command, in seconds.",
+        "Average response time of Diameter requests of the IMS modules since start, by command, in seconds; missing before the first reply.",
     ),
-    milliseconds,
+    average_milliseconds,
 );
 
 /// `cdp/cdp_stats.c`.
@@ -45,9 +46,9 @@ pub(super) const CDP: &[Field] = &[
         gauge(
             &["cdp.average_response_time"],
             "kamailio_cdp_average_response_seconds",
-            "Average response time of Diameter requests since start, in seconds.",
+            "Average response time of Diameter requests since start, in seconds; missing before the first reply.",
         ),
-        milliseconds,
+        average_milliseconds,
     ),
     gauge(&["cdp.queuelength"], "kamailio_cdp_queue_length", "Diameter messages waiting for a worker."),
 ];

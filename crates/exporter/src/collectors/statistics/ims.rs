@@ -109,7 +109,7 @@ pub(super) const REGISTRAR: &[Field] = &[
     gauge(
         &["ims_registrar_scscf.max_contacts"],
         "kamailio_ims_registrar_scscf_max_contacts",
-        "Maximum number of contacts of an identity at the S-CSCF.",
+        "Maximum number of contacts of an identity at the S-CSCF; 0 means no limit.",
     ),
     gauge(
         &["ims_registrar_scscf.default_expire"],

@@ -73,20 +73,12 @@ pub(super) const USRLOC: &[Field] = &[
     ),
 ];
 
-/// `uac/uac_reg.c`, `uac_reg_counter_init`. Each REGISTER takes one off `regactive` (`uac_reg_send`), and its final reply
-/// adds one whatever it is (`uac_reg_tm_callback`): it is 0 for accounts that are registered, and negative while requests
-/// are unanswered or after some could not be sent.
+/// `uac/uac_reg.c`, `uac_reg_counter_init`.
 pub(super) const UAC: &[Field] = &[
     gauge(
         &["uac.regtotal"],
         "kamailio_uac_registrations",
         "Registrations at remote servers that Kamailio manages.",
-    ),
-    gauge(
-        &["uac.regactive"],
-        "kamailio_uac_registrations_active",
-        "Kamailio's statistic regactive, which is not the number of registered accounts; collector uac.reg_dump tells \
-         which are registered.",
     ),
     gauge(
         &["uac.regdisabled"],
