@@ -15,13 +15,13 @@ pub(super) static SUBSCRIPTION_COUNT: Collector = Collector {
             at(&[]),
             Kind::Gauge,
             "kamailio_sca_subscriptions",
-            "Subscriptions to shared call appearances by event.",
+            "Subscriptions to shared call appearances, by event.",
             first_word,
         )],
         ..Table::NEW
     }],
     large: true,
-    cost: Cost::Walk,
+    cost: Cost::LockedWalk,
     ..Collector::opt_in("sca.subscription_count", "sca", "Subscriptions to shared call appearances.")
 };
 

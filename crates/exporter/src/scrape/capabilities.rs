@@ -90,14 +90,14 @@ impl Capabilities {
                 continue;
             }
             match collector.call {
-                Call::EachGroup | Call::EveryGroup => {
+                Call::NamedGroups | Call::AllGroups => {
                     questions
                         .extend(self.groups.iter().map(|group| Question::Statistics(group.name.clone())));
                 }
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                     questions.push(Question::Listing(listing))
                 }
-                Call::Once(_) | Call::Each(_) | Call::EachProfile | Call::Page => {}
+                Call::Once(_) | Call::Each(_) | Call::NamedProfiles | Call::Page => {}
             }
         }
         questions.extend(self.self_named().take(MAX_HELP));
@@ -274,12 +274,12 @@ fn known<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<[&'static str]> {
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing.method),
                 Call::Once(_)
                 | Call::Each(_)
-                | Call::EachGroup
-                | Call::EveryGroup
-                | Call::EachProfile
+                | Call::NamedGroups
+                | Call::AllGroups
+                | Call::NamedProfiles
                 | Call::Page => None,
             };
-            let instead = collector.instead.iter().filter_map(|call| call.split(' ').next());
+            let instead = collector.preferred_calls.iter().filter_map(|call| call.split(' ').next());
             [collector.method].into_iter().chain(listing).chain(instead).collect::<Vec<_>>()
         };
         let nothing = String::new;

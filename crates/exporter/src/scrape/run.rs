@@ -271,7 +271,7 @@ impl Run {
             let (findings, failure) = match &records {
                 Ok(records) => self.read(*reader, call, more, *records, capabilities),
                 Err(Error::Fault { reason, .. })
-                    if ALL[reader.collector].none_configured.contains(&reason.as_str()) =>
+                    if ALL[reader.collector].empty_faults.contains(&reason.as_str()) =>
                 {
                     (Findings::default(), None)
                 }

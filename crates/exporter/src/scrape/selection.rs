@@ -78,7 +78,7 @@ impl Selection {
         };
         self.profiles = profiles.map(split).collect();
         for (collector, want) in ALL.iter().zip(&mut self.wants) {
-            if collector.call == Call::EachProfile && !self.profiles.is_empty() {
+            if collector.call == Call::NamedProfiles && !self.profiles.is_empty() {
                 *want = Want::Named;
             }
         }

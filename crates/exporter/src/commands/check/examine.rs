@@ -153,8 +153,8 @@ async fn ask<T>(
 fn is_split(call: &PlannedCall, settings: &Settings) -> bool {
     let all = settings.selection.groups.iter().any(|group| group == "all");
     call.readers.iter().all(|reader| match ALL[reader.collector].call {
-        Call::EveryGroup => true,
-        Call::EachGroup => all,
+        Call::AllGroups => true,
+        Call::NamedGroups => all,
         _ => false,
     })
 }
