@@ -306,8 +306,8 @@ mod tests {
             (&["--log.format", "XML"], "unrecognized log format XML; there are logfmt and json"),
             (
                 &["--probe.allow=unix:/run/*,tcp:host"],
-                "--probe.allow \"tcp:host\": it has no port (there are unix:/PATH, unixd:/PATH, tcp:HOST:PORT, \
-                 tcp:10.0.0.0/8:PORT, tcp:[2001:db8::]/32:PORT, and udp: as tcp:)",
+                "--probe.allow \"tcp:host\": it has no port (accepted: unix:/PATH, unixd:/PATH, tcp:HOST:PORT, \
+                 tcp:10.0.0.0/8:PORT, tcp:[2001:db8::]/32:PORT, and the same with udp:)",
             ),
             (
                 &["--probe.allow=unix:/run/*", "--web.telemetry-path=/probe"],
