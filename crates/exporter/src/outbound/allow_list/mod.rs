@@ -12,7 +12,7 @@ mod rule;
 pub(crate) use lookup::Lookup;
 
 use ipnet::IpNet;
-use kamailio_binrpc::{Endpoint, Target};
+use kamailio_binrpc::{Endpoint, Family, Target};
 use lookup::Resolver;
 use pattern::{NamePattern, PathPattern, components};
 use rule::{Pattern, Rule, Transport};
@@ -33,7 +33,8 @@ impl AllowList {
     /// | `tcp:10.0.0.0/8:2049`, `tcp:[2001:db8::]/32:2049`, `tcp:10.0.0.1:2049` | addresses |
     /// | `tcp:*.example.org:2049`, `tcp:sip1.example.org:2049` | host names; `*` matches anything |
     ///
-    /// `udp:` works like `tcp:`. The port is a number, a range (`2049-2059`) or `*`.
+    /// `udp:` works like `tcp:`. The port is a number, a range (`2049-2059`) or `*`. Rules have the spellings that targets
+    /// have: `/path`, `unix:///path`, `tcp://…`, `tcp4:`, and `tcp:2049` for localhost.
     pub fn parse<'r>(rules: impl IntoIterator<Item = &'r str>) -> Result<Self, String> {
         let rule = |text: &str| text.trim().parse().map_err(|error| format!("\"{text}\": {error}"));
         let rules = rules.into_iter().map(rule).collect::<Result<_, _>>()?;
@@ -55,14 +56,14 @@ impl AllowList {
                 .is_some_and(|path| self.path_patterns(target).any(|pattern| pattern.matches(&path))),
             Target::Tcp(endpoint) | Target::Udp(endpoint) => match endpoint.host().parse::<IpAddr>() {
                 Ok(address) => self.contains(target, endpoint.port(), address.to_canonical()),
-                Err(_) => self.name_patterns(target, endpoint).next().is_some(),
+                Err(_) => self.name_rules(target, endpoint).next().is_some(),
             },
         }
     }
 
     /// The path patterns for the target's transport.
     fn path_patterns(&self, target: &Target) -> impl Iterator<Item = &PathPattern> {
-        self.patterns(target).filter_map(|pattern| match pattern {
+        self.rules(target).filter_map(|rule| match &rule.pattern {
             Pattern::Path(pattern) => Some(pattern),
             Pattern::Network(..) | Pattern::Name(..) => None,
         })
@@ -70,17 +71,21 @@ impl AllowList {
 
     /// The networks allowed for the target's transport and this port.
     fn networks(&self, target: &Target, port: u16) -> impl Iterator<Item = &IpNet> {
-        self.patterns(target).filter_map(move |pattern| match pattern {
+        self.rules(target).filter_map(move |rule| match &rule.pattern {
             Pattern::Network(network, ports) if ports.contains(&port) => Some(network),
             _ => None,
         })
     }
 
-    /// The name patterns that match this endpoint.
-    fn name_patterns(&self, target: &Target, endpoint: &Endpoint) -> impl Iterator<Item = &NamePattern> {
-        self.patterns(target).filter_map(move |pattern| match pattern {
+    /// The name patterns that match this endpoint, and the IP version that each allows.
+    fn name_rules(
+        &self,
+        target: &Target,
+        endpoint: &Endpoint,
+    ) -> impl Iterator<Item = (&NamePattern, Family)> {
+        self.rules(target).filter_map(move |rule| match &rule.pattern {
             Pattern::Name(pattern, ports) if ports.contains(&endpoint.port()) => {
-                Some(pattern).filter(|pattern| pattern.matches(endpoint.host()))
+                pattern.matches(endpoint.host()).then_some((pattern, rule.family))
             }
             _ => None,
         })
@@ -90,9 +95,9 @@ impl AllowList {
         self.networks(target, port).any(|network| network.contains(&address))
     }
 
-    fn patterns(&self, target: &Target) -> impl Iterator<Item = &Pattern> {
+    fn rules(&self, target: &Target) -> impl Iterator<Item = &Rule> {
         let transport = Transport::of(target);
-        self.rules.iter().filter(move |rule| rule.transport == transport).map(|rule| &rule.pattern)
+        self.rules.iter().filter(move |rule| rule.transport == transport)
     }
 }
 

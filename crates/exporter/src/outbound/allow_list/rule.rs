@@ -3,7 +3,7 @@
 use super::pattern::{NamePattern, PathPattern};
 use crate::support::decimal;
 use ipnet::IpNet;
-use kamailio_binrpc::Target;
+use kamailio_binrpc::{Family, Target};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -12,6 +12,8 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
     pub(super) transport: Transport,
+    /// The IP version that the addresses of a host name must have.
+    pub(super) family: Family,
     pub(super) pattern: Pattern,
 }
 
@@ -46,23 +48,40 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (transport, rest) = match text.split_once(':') {
-            Some(("unix", rest)) => (Transport::Unix, rest),
-            Some(("unixd", rest)) => (Transport::UnixDatagram, rest),
-            Some(("tcp", rest)) => (Transport::Tcp, rest),
-            Some(("udp", rest)) => (Transport::Udp, rest),
+        let (scheme, rest) = match text.split_once(':') {
+            Some((scheme, rest)) => (scheme, rest),
+            None if text.starts_with('/') => ("unix", text),
+            None => ("", text),
+        };
+        let (transport, family) = match scheme {
+            "unix" | "unixs" => (Transport::Unix, Family::Any),
+            "unixd" => (Transport::UnixDatagram, Family::Any),
+            "tcp" => (Transport::Tcp, Family::Any),
+            "tcp4" => (Transport::Tcp, Family::V4),
+            "tcp6" => (Transport::Tcp, Family::V6),
+            "udp" => (Transport::Udp, Family::Any),
+            "udp4" => (Transport::Udp, Family::V4),
+            "udp6" => (Transport::Udp, Family::V6),
             _ => return Err(format!("it does not begin with unix:, unixd:, tcp: or udp: ({FORMS})")),
         };
         let pattern = match transport {
-            Transport::Unix | Transport::UnixDatagram => PathPattern::parse(rest).map(Pattern::Path),
-            Transport::Tcp | Transport::Udp => endpoint(rest),
+            // As in a target, a path follows one slash or three.
+            Transport::Unix | Transport::UnixDatagram => {
+                let path = rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest);
+                PathPattern::parse(path).map(Pattern::Path)
+            }
+            Transport::Tcp | Transport::Udp => endpoint(rest.strip_prefix("//").unwrap_or(rest), family),
         };
-        Ok(Self { transport, pattern: pattern.map_err(|error| format!("{error} ({FORMS})"))? })
+        Ok(Self { transport, family, pattern: pattern.map_err(|error| format!("{error} ({FORMS})"))? })
     }
 }
 
-fn endpoint(text: &str) -> Result<Pattern, String> {
-    let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
+fn endpoint(text: &str, family: Family) -> Result<Pattern, String> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some(parts) => parts,
+        None if decimal::parse::<u16>(text).is_some() => ("localhost", text),
+        None => return Err("it has no port".to_owned()),
+    };
     let ports = ports(port)?;
     let (address, length) = match host.split_once('/') {
         Some((address, length)) => (address, Some(length)),
@@ -73,9 +92,21 @@ fn endpoint(text: &str) -> Result<Pattern, String> {
         (Ok(address), _) if bare.is_some() != address.is_ipv6() => {
             Err(format!("\"{host}\": brackets must surround an IPv6 address and nothing else"))
         }
+        (Ok(address), _) if !has_version(address, family) => {
+            Err(format!("\"{host}\" is an address of the other IP version"))
+        }
         (Ok(address), length) => Ok(Pattern::Network(network(address, length)?, ports)),
         (Err(_), Some(_)) => Err(format!("\"{address}\" is not an IP address")),
         (Err(_), None) => Ok(Pattern::Name(NamePattern::parse(host)?, ports)),
+    }
+}
+
+/// Returns whether an address has the IP version that a rule demands.
+pub(super) fn has_version(address: IpAddr, family: Family) -> bool {
+    match family {
+        Family::Any => true,
+        Family::V4 => address.is_ipv4(),
+        Family::V6 => address.is_ipv6(),
     }
 }
 
@@ -123,9 +154,14 @@ mod tests {
     fn malformed_rules_are_refused_with_the_reason() {
         for (rule, part) in [
             ("", "does not begin with unix:"),
-            ("/run/ctl", "does not begin with unix:"),
+            ("run/ctl", "does not begin with unix:"),
+            ("/run/../ctl", "does not begin with a single /"),
             ("http://x:1", "does not begin with unix:"),
-            ("tcp4:10.0.0.1:1", "does not begin with unix:"),
+            ("tcp5:10.0.0.1:1", "does not begin with unix:"),
+            ("tcp6:10.0.0.0/8:1", "\"10.0.0.0/8\" is an address of the other IP version"),
+            ("udp4:[::1]:1", "\"[::1]\" is an address of the other IP version"),
+            ("unix:////run/ctl", "does not begin with a single /"),
+            ("tcp:70000", "it has no port"),
             ("unix:run", "does not begin with a single /"),
             ("unix:/run/../*", "does not begin with a single /"),
             ("unix://run", "does not begin with a single /"),
@@ -150,11 +186,29 @@ mod tests {
             ("tcp:host/8:1", "\"host\" is not an IP address"),
             ("tcp:10.0.0.*:1", "write addresses as 10.0.0.0/8"),
             ("tcp:2130706433:1", "write addresses as 10.0.0.0/8"),
-            ("tcp://host:1", "is not an IP address"),
         ] {
             let error = rule.parse::<Rule>().unwrap_err();
             assert!(error.contains(part) && error.contains("(accepted: unix:/PATH"), "{rule}: {error}");
         }
+    }
+
+    #[test]
+    fn rules_have_the_spellings_that_targets_have() {
+        for (spelling, plain) in [
+            ("/run/*/ctl", "unix:/run/*/ctl"),
+            ("unixs:/run/ctl", "unix:/run/ctl"),
+            ("unix:///run/ctl", "unix:/run/ctl"),
+            ("unixd:///run/ctl", "unixd:/run/ctl"),
+            ("tcp://10.0.0.0/8:2049", "tcp:10.0.0.0/8:2049"),
+            ("udp://*.example.org:*", "udp:*.example.org:*"),
+            ("tcp:2049", "tcp:localhost:2049"),
+            ("udp6://2050", "udp6:localhost:2050"),
+        ] {
+            assert_eq!(spelling.parse::<Rule>(), plain.parse::<Rule>(), "{spelling}");
+            assert!(plain.parse::<Rule>().is_ok(), "{plain}");
+        }
+        let families = ["tcp", "tcp4", "tcp6"].map(|scheme| format!("{scheme}:h:1").parse::<Rule>().unwrap());
+        assert_eq!(families.map(|rule| rule.family), [Family::Any, Family::V4, Family::V6]);
     }
 
     #[test]
@@ -172,7 +226,7 @@ mod tests {
             ("[::1]", &["::1"], &["::2", "::", "0.0.0.1"]),
             ("[::]/0", &["::1"], &["127.0.0.1"]),
         ] {
-            let Ok(Pattern::Network(network, _)) = endpoint(&format!("{network}:1")) else {
+            let Ok(Pattern::Network(network, _)) = endpoint(&format!("{network}:1"), Family::Any) else {
                 panic!("{network}")
             };
             for address in inside {
@@ -186,10 +240,10 @@ mod tests {
 
     #[test]
     fn a_port_range_includes_both_ends() {
-        let Ok(Pattern::Name(_, ports)) = endpoint("host:2049-2051") else { panic!() };
+        let Ok(Pattern::Name(_, ports)) = endpoint("host:2049-2051", Family::Any) else { panic!() };
         let inside: Vec<u16> = (2047..2054).filter(|port| ports.contains(port)).collect();
         assert_eq!(inside, [2049, 2050, 2051]);
-        let Ok(Pattern::Name(_, ports)) = endpoint("host:*") else { panic!() };
+        let Ok(Pattern::Name(_, ports)) = endpoint("host:*", Family::Any) else { panic!() };
         assert!(ports.contains(&1) && ports.contains(&65535) && !ports.contains(&0));
     }
 }
