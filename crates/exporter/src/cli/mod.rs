@@ -60,11 +60,30 @@ pub(crate) enum Exit {
     Print(Vec<u8>),
     /// The command line is invalid: a human-readable message.
     Usage(String),
+    /// The command line of `call` is invalid.
+    CallUsage(String),
+    /// The command line of `check` is invalid.
+    CheckUsage(String),
+    /// The command line of `check --nagios` is invalid.
+    PluginUsage(String),
 }
 
 /// Parses the arguments, of which the first is the program's name, and the environment.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Exit> {
     let arguments = expand_files(arguments)?;
+    parse_expanded(&arguments).map_err(|exit| match (exit, arguments.get(1).and_then(|name| name.to_str())) {
+        (Exit::Usage(message), Some(call::CALL)) => Exit::CallUsage(message),
+        (Exit::Usage(message), Some(check::CHECK))
+            if arguments.iter().any(|argument| argument == "--nagios") =>
+        {
+            Exit::PluginUsage(message)
+        }
+        (Exit::Usage(message), Some(check::CHECK)) => Exit::CheckUsage(message),
+        (exit, _) => exit,
+    })
+}
+
+fn parse_expanded(arguments: &[OsString]) -> Result<Options, Exit> {
     let matches = command().try_get_matches_from(arguments).map_err(|error| explain(&error))?;
     if matches.get_flag(VERSION) {
         return Err(Exit::Print(build_info::version_text().into()));
@@ -234,7 +253,8 @@ mod tests {
 
     fn error(arguments: &[&str]) -> String {
         match run(arguments).unwrap_err() {
-            Exit::Usage(message) => message,
+            Exit::Usage(message) | Exit::CallUsage(message) | Exit::CheckUsage(message) => message,
+            Exit::PluginUsage(message) => message,
             Exit::Print(text) => panic!("printed {}", String::from_utf8_lossy(&text)),
         }
     }
