@@ -1,4 +1,4 @@
-//! Serves the metrics over HTTP until the program is stopped.
+//! Serves the metrics over HTTP.
 
 use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
@@ -12,24 +12,24 @@ use std::sync::Arc;
 /// The options of the server.
 #[derive(Debug)]
 pub(crate) struct Serve {
-    /// What Kamailio is asked for.
+    /// The settings for the scrapes.
     pub settings: Settings,
-    /// The pages.
+    /// Paths and limits of the site.
     pub site: site::Options,
-    /// Where to listen; nothing is where systemd says.
+    /// Addresses to listen on; if there are none, the sockets that systemd passes.
     pub listen: Vec<ListenAddress>,
-    /// The web configuration file, for TLS and authentication.
+    /// The web configuration file, with TLS and users.
     pub web_config: Option<PathBuf>,
-    /// What clients may take.
+    /// Limits for clients.
     pub limits: Limits,
-    /// The targets that may be probed; `None` if there is no page for that.
+    /// The targets that may be probed; `None` disables probes.
     pub allow: Option<AllowList>,
-    /// How many probes may be under way at once; `None` is any number.
+    /// Maximum number of concurrent probes; `None` is unlimited.
     pub max_probes: Option<usize>,
 }
 
 impl Serve {
-    /// Serves until a signal to stop.
+    /// Serves until a signal stops the program. The error is a human-readable message.
     pub(crate) async fn run(self, target: Target) -> anyhow::Result<()> {
         tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
         tracing::info!(build_context = build_info::context(), "Build context");
@@ -40,7 +40,7 @@ impl Serve {
             let web_config = web_config.clone();
             move || {
                 tracing::info!(signal = "SIGHUP", "reloading");
-                // Whether it worked is in the log already.
+                // The reload logs its outcome.
                 drop(web_config.reload());
             }
         })?;

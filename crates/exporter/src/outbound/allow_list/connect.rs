@@ -145,11 +145,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_resolves_elsewhere_the_second_time_is_refused() {
-        let fake = |address: &str| {
-            Fake::listen(Captures::of("5.6.3"), &[format!("tcp:{address}").parse().unwrap()]).unwrap()
+        // The same port at two addresses, the second of which may be in use.
+        let listen = |address: &str, port: u16| {
+            Fake::listen(Captures::of("5.6.3"), &[format!("tcp:{address}:{port}").parse().unwrap()])
         };
-        let port = std::net::TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().port();
-        let (good, bad) = (fake(&format!("127.0.0.2:{port}")), fake(&format!("127.0.0.3:{port}")));
+        let (port, good, bad) = (0..100)
+            .find_map(|_| {
+                let free = std::net::TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().port();
+                Some((free, listen("127.0.0.2", free).ok()?, listen("127.0.0.3", free).ok()?))
+            })
+            .unwrap();
         let rules = format!("tcp:sip.test:{port},tcp:127.0.0.2:{port}");
         let target = format!("tcp:sip.test:{port}").parse().unwrap();
         let allow = allow(&rules, resolving(&[&["127.0.0.2"], &["127.0.0.3"], &["127.0.0.2", "127.0.0.3"]]));
