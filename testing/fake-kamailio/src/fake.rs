@@ -1,4 +1,4 @@
-//! The server as tests see it.
+//! The interface of the server for tests.
 
 use crate::captures::Captures;
 use crate::packet::Packet;
@@ -6,19 +6,19 @@ use crate::script::{Mangled, Script, Then};
 use crate::server::Server;
 use kamailio_binrpc::wire::Kind;
 use kamailio_binrpc::{Cookie, Target};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, fs, io, process};
 
-/// A running server. What it does can be changed at any time and goes for the calls that it has not answered yet. Where a
-/// method's answer can be spoiled, `*` is any method.
-/// Dropping it closes its connections and removes its sockets.
+/// A running server. A change of its behaviour applies to all calls that it has not answered yet. In place of a method, `*`
+/// stands for every method. Dropping the server closes its connections and removes its sockets.
 pub struct Fake {
     server: Server,
     targets: Vec<Target>,
-    folder: Option<PathBuf>,
+    /// The directory to remove on drop.
+    directory: Option<PathBuf>,
 }
 
 /// Counts of stream connections.
@@ -48,21 +48,29 @@ impl Fake {
     pub fn replay(captures: Captures) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("fake-kamailio-{}-{count}", process::id()));
-        let start = || -> io::Result<Self> {
-            fs::create_dir(&folder)?;
-            let target = |text: String| text.parse::<Target>().map_err(io::Error::other);
-            let mut server = Server::new(Script::new(captures));
-            let targets = vec![
-                server.listen(&target(format!("unix:{}/ctl", folder.display()))?)?,
-                server.listen(&target(format!("unixd:{}/ctld", folder.display()))?)?,
-                server.listen_tcp("127.0.0.1", 0)?,
-                server.listen_udp("127.0.0.1", 0)?,
-            ];
-            Ok(Self { server, targets, folder: Some(folder.clone()) })
-        };
-        start()
-            .unwrap_or_else(|error| panic!("cannot start a fake Kamailio in {}: {error}", folder.display()))
+        let directory = env::temp_dir().join(format!("fake-kamailio-{}-{count}", process::id()));
+        let started = fs::create_dir(&directory).and_then(|()| Self::listen_in(captures, &directory));
+        let mut fake = started.unwrap_or_else(|error| {
+            panic!("cannot start a fake Kamailio in {}: {error}", directory.display())
+        });
+        fake.directory = Some(directory);
+        fake
+    }
+
+    /// A server on the unix sockets `ctl` and `ctld` in a directory, and on free TCP and UDP ports of 127.0.0.1.
+    ///
+    /// # Errors
+    /// A socket that cannot be opened.
+    pub fn listen_in(captures: Captures, directory: &Path) -> io::Result<Self> {
+        let target = |text: String| text.parse::<Target>().map_err(io::Error::other);
+        let mut server = Server::new(Script::new(captures));
+        let targets = vec![
+            server.listen(&target(format!("unix:{}/ctl", directory.display()))?)?,
+            server.listen(&target(format!("unixd:{}/ctld", directory.display()))?)?,
+            server.listen_tcp("127.0.0.1", 0)?,
+            server.listen_udp("127.0.0.1", 0)?,
+        ];
+        Ok(Self { server, targets, directory: None })
     }
 
     /// A server on the given sockets. The file of a unix socket is replaced.
@@ -72,7 +80,7 @@ impl Fake {
     pub fn listen(captures: Captures, targets: &[Target]) -> io::Result<Self> {
         let mut server = Server::new(Script::new(captures));
         let targets = targets.iter().map(|target| server.listen(target)).collect::<io::Result<_>>()?;
-        Ok(Self { server, targets, folder: None })
+        Ok(Self { server, targets, directory: None })
     }
 
     /// URI of the unix stream socket.
@@ -224,8 +232,8 @@ impl Drop for Fake {
                 let _ = fs::remove_file(path);
             }
         }
-        if let Some(folder) = &self.folder {
-            let _ = fs::remove_dir(folder);
+        if let Some(directory) = &self.directory {
+            let _ = fs::remove_dir(directory);
         }
     }
 }

@@ -283,17 +283,21 @@ impl Kamailio {
         true
     }
 
-    /// It answers, its first worker has done its start-up route, and it knows its media proxies.
+    /// Returns whether Kamailio responds, all its processes run, its first worker has executed its start-up route, and its
+    /// media proxies are known.
     fn is_ready(&self) -> bool {
-        let says = |args: &[&str], test: fn(&str) -> bool| {
+        let prints = |args: &[&str], test: fn(&str) -> bool| {
             self.ask(&self.unix(), args).is_ok_and(|text| test(&text))
         };
-        let statistics = !self.launch.defines.iter().any(|define| define == "WITHOUT_STATISTICS");
+        let has = |part: &str| !self.launch.defines.contains(&format!("WITHOUT_{part}"));
         self.socket_path().exists()
-            && says(&["core.version"], |text| text.starts_with("kamailio "))
-            && (!statistics || says(&["stats.fetch", "balance"], |text| !text.contains(": 0\n")))
+            && prints(&["core.version"], |text| text.starts_with("kamailio "))
+            // Module ctl responds before the last processes are started. The main process of TCP is the last of all
+            // (`main.c`, `main_loop`).
+            && (!has("TCP") || prints(&["core.psx"], |text| text.contains("DSC: tcp main process")))
+            && (!has("STATISTICS") || prints(&["stats.fetch", "balance"], |text| !text.contains(": 0\n")))
             && (!self.launch.media_proxy
-                || says(&["rtpengine.show", "all"], |text| !text.starts_with("error: ")))
+                || prints(&["rtpengine.show", "all"], |text| !text.starts_with("error: ")))
     }
 
     fn ask(&self, uri: &str, args: &[&str]) -> Result<String, String> {
