@@ -3,10 +3,16 @@
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Frame, Incoming};
+use hyper::ext::on_informational;
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A response.
 #[derive(Debug)]
@@ -29,6 +35,11 @@ pub(super) async fn exchange(
 ) -> Result<Response, String> {
     let host = HeaderValue::from_str(host).map_err(|error| error.to_string())?;
     request.headers_mut().insert(HOST, host);
+    let count = Arc::new(AtomicUsize::new(0));
+    let stream = Limited { stream, informational: count.clone() };
+    on_informational(&mut request, move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let response = async {
@@ -72,3 +83,41 @@ fn message(error: &hyper::Error) -> String {
         None => error.to_string(),
     }
 }
+
+/// A stream that fails after too many informational responses, which hyper would read for ever.
+struct Limited<S> {
+    stream: S,
+    informational: Arc<AtomicUsize>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.informational.load(Ordering::Relaxed) > MAX_INFORMATIONAL {
+            let message = format!("the server sent more than {MAX_INFORMATIONAL} informational responses");
+            return Poll::Ready(Err(io::Error::other(message)));
+        }
+        Pin::new(&mut this.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+/// Real servers send one or two.
+const MAX_INFORMATIONAL: usize = 8;

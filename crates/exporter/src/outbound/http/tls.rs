@@ -1,5 +1,6 @@
 //! TLS as a client.
 
+use crate::support::file;
 use exporter_toolkit::trust_anchor;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,9 @@ impl TlsFiles {
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let private = PrivateKeyDer::from_pem_file(key)
+                let cannot = |error| format!("cannot read the private key in {}: {error}", key.display());
+                let content = file::read(key, MAX_PEM).map_err(cannot)?;
+                let private = PrivateKeyDer::from_pem_slice(&content)
                     .map_err(|error| format!("there is no private key in {}: {error}", key.display()))?;
                 builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| {
                     format!(
@@ -133,10 +136,12 @@ impl ServerCertVerifier for Verifier {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
-    let read =
-        read.map_err(|error| format!("cannot read the certificates in {}: {error}", path.display()))?;
+    let cannot = |error: &dyn std::fmt::Display| {
+        format!("cannot read the certificates in {}: {error}", path.display())
+    };
+    let content = file::read(path, MAX_PEM).map_err(|error| cannot(&error))?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
+    let read = read.map_err(|error| cannot(&error))?;
     if read.is_empty() {
         return Err(format!("there is no certificate in {}", path.display()));
     }
@@ -153,3 +158,6 @@ fn message(error: &io::Error) -> String {
         None => format!("TLS handshake failed: {error}"),
     }
 }
+
+/// Several times the size of a system's bundle of authorities.
+const MAX_PEM: usize = 4 << 20;
