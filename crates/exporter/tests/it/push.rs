@@ -392,7 +392,7 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
         (
             &http,
             &["--basic-auth.username", "me", "--basic-auth.password-file", &large],
-            "more than 4096 bytes",
+            "larger than 4096 bytes",
         ),
         (&http, &["--tls.ca-file", &ca], "starts with https://"),
         (&https, &["--tls.ca-file", &ca], "there is no certificate in "),

@@ -2,6 +2,7 @@
 
 use super::Group;
 use crate::outbound::http::{Response, TlsFiles, Url};
+use crate::support::file::read_text;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -10,8 +11,6 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request};
 use prometheus_exposition::Format;
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,12 +96,7 @@ impl BasicAuth {
         let cannot = |error: &dyn fmt::Display| {
             format!("cannot read the password in {}: {error}", password_file.display())
         };
-        let mut password = String::new();
-        let file = File::open(password_file).map_err(|error| cannot(&error))?;
-        file.take(MAX_PASSWORD + 1).read_to_string(&mut password).map_err(|error| cannot(&error))?;
-        if password.len() as u64 > MAX_PASSWORD {
-            return Err(cannot(&format_args!("the file has more than {MAX_PASSWORD} bytes")));
-        }
+        let password = read_text(password_file, MAX_PASSWORD).map_err(|error| cannot(&error))?;
         let credentials = BASE64_STANDARD.encode(format!("{username}:{}", password.trim()));
         let mut header =
             HeaderValue::try_from(format!("Basic {credentials}")).map_err(|error| cannot(&error))?;
@@ -157,7 +151,7 @@ const MAX_RESPONSE: usize = 4096;
 /// The most of a response that is logged, in characters.
 const MAX_QUOTE: usize = 400;
 /// Longer than servers accept in a header.
-const MAX_PASSWORD: u64 = 4096;
+const MAX_PASSWORD: usize = 4096;
 
 #[cfg(test)]
 mod tests {
