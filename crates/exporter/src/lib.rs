@@ -57,7 +57,10 @@ pub fn main() -> ExitCode {
     if let Some((level, format)) = options.log {
         log::start(level, format);
     }
-    let Options { target, timeout, action, .. } = options;
+    let Options { target, timeout, action, warnings, .. } = options;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     match action {
         Action::Serve(serve) => finish("failed to serve", block_on(serve.run(target)).map(|()| true)),
         Action::Push(push) => {

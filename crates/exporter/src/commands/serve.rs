@@ -2,8 +2,9 @@
 
 use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
+use crate::scrape::selection::names;
 use crate::site::{self, Probes, Site};
-use crate::support::build_info;
+use crate::support::{build_info, terminal};
 use exporter_toolkit::{Limits, ListenAddress, Server, WebConfig};
 use kamailio_binrpc::Target;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub(crate) struct Serve {
     pub listen: Vec<ListenAddress>,
     /// The web configuration file, with TLS and users.
     pub web_config: Option<PathBuf>,
+    /// Whether to check the web configuration file instead of serving.
+    pub checks_web_config: bool,
     /// Limits for clients.
     pub limits: Limits,
     /// The targets that may be probed; `None` disables probes.
@@ -31,11 +34,16 @@ pub(crate) struct Serve {
 impl Serve {
     /// Serves until a signal stops the program. The error is a human-readable message.
     pub(crate) async fn run(self, target: Target) -> anyhow::Result<()> {
+        if self.checks_web_config {
+            return check_web_config(self.web_config);
+        }
         tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
         tracing::info!(build_context = build_info::context(), "Build context");
+        let methods = names(self.settings.selection.collectors().collect::<Vec<_>>().iter());
+        tracing::info!(%target, methods, "Kamailio to scrape");
         let probes = self.allow.map(|allow| Probes::new(allow, &self.settings, self.max_probes));
         let instance = Instance::new(target, Arc::new(self.settings));
-        let web_config = WebConfig::open(self.web_config).map_err(anyhow::Error::msg)?;
+        let web_config = open(self.web_config)?;
         let stop = exporter_toolkit::signals::stop({
             let web_config = web_config.clone();
             move || {
@@ -47,4 +55,20 @@ impl Serve {
         let site = Site::new(instance, web_config.clone(), self.site).with_probes(probes);
         Server::new(site, web_config, self.limits)?.serve(&self.listen, stop).await
     }
+}
+
+/// Opens the web configuration file. The error names the file.
+fn open(path: Option<PathBuf>) -> anyhow::Result<Arc<WebConfig>> {
+    let name = path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+    WebConfig::open(path).map_err(|error| match error.contains(&name) {
+        true => anyhow::Error::msg(error),
+        false => anyhow::anyhow!("web configuration file {name}: {error}"),
+    })
+}
+
+/// Checks the file and prints that it is valid. The error is a human-readable message.
+fn check_web_config(path: Option<PathBuf>) -> anyhow::Result<()> {
+    let text = path.as_deref().map(|path| format!("{} is valid\n", path.display())).unwrap_or_default();
+    open(path)?;
+    terminal::print(text.as_bytes()).map_err(anyhow::Error::msg)
 }

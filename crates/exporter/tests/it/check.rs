@@ -311,3 +311,14 @@ fn nagios_is_told_that_a_check_could_not_run() {
     let output = run(&["check", "--nope"]);
     assert_eq!((output.stdout.as_slice(), output.status.code()), (&b""[..], Some(3)));
 }
+
+#[test]
+fn a_port_that_is_not_that_of_ctl_is_among_the_reasons_for_silence() {
+    let sip = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (text, code) = check(&format!("tcp:{}", sip.local_addr().unwrap()), &["-t", "200ms"]);
+    assert!(
+        text.contains("or this is not the port of its module ctl: `kamcmd ctl.listen` lists the ports"),
+        "{text}"
+    );
+    assert_eq!(code, Some(2));
+}

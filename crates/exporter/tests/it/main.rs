@@ -8,11 +8,11 @@ mod support;
 
 /// Users, passwords, and those who guess them.
 mod auth;
-/// One method, called by an operator.
+/// `call`.
 mod call;
 /// Each collector on the captures of each version.
 mod catalogue;
-/// The doctor.
+/// `check`.
 mod check;
 /// What is generated from the tables is up to date.
 mod docs;
@@ -34,7 +34,9 @@ mod meanings;
 mod model;
 /// One exposition, printed or in a file.
 mod once;
-/// Pages of others.
+/// Options from variables and files.
+mod options;
+/// External metrics pages.
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.
 mod peer;

@@ -159,7 +159,9 @@ fn dispatcher_sets_have_the_names_that_they_are_given() {
         "-u",
         &fake.unix(),
         "--collector.dispatcher.mapping",
-        "0:carriers,1:media servers",
+        "0:carriers",
+        "--collector.dispatcher.mapping",
+        "1:media servers",
     ]);
     let page = samples(&exporter.page());
     assert_eq!(page["kamailio_dispatcher_set_info{name=\"carriers\",setid=\"0\"}"], 1.0);

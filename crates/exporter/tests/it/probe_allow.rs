@@ -52,7 +52,8 @@ impl Scene {
 
     fn exporter(&self, rules: &str) -> Exporter {
         let rules = self.fill(rules);
-        Exporter::start(&["-u", "unix:/nonexistent/ctl", "-t", "30s", "--probe.allow", &rules])
+        let rules: Vec<_> = rules.split(',').flat_map(|rule| ["--probe.allow", rule]).collect();
+        Exporter::start(&[&["-u", "unix:/nonexistent/ctl", "-t", "30s"], &rules[..]].concat())
     }
 
     /// Checks that each target gets its status and `kamailio_up 0`, and that the exporter did not connect.

@@ -48,6 +48,10 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // As a path, both rules together would match nothing that is meant.
+        if text.split_once(',').is_some_and(|(_, second)| second.trim().parse::<Self>().is_ok()) {
+            return Err("it has a second rule after a comma: repeat the option for each rule".to_owned());
+        }
         let (scheme, rest) = match text.split_once(':') {
             Some((scheme, rest)) => (scheme, rest),
             None if text.starts_with('/') => ("unix", text),
@@ -190,6 +194,18 @@ mod tests {
             let error = rule.parse::<Rule>().unwrap_err();
             assert!(error.contains(part) && error.contains("(accepted: unix:/PATH"), "{rule}: {error}");
         }
+    }
+
+    #[test]
+    fn two_rules_in_one_are_refused() {
+        for rule in ["unix:/run/*/ctl,unixd:/run/d", "tcp:10.0.0.0/8:1, tcp:h:2", "/run/a,/run/b"] {
+            let error = rule.parse::<Rule>().unwrap_err();
+            assert_eq!(
+                error, "it has a second rule after a comma: repeat the option for each rule",
+                "{rule}"
+            );
+        }
+        assert!("unix:/run/a,b/ctl".parse::<Rule>().is_ok());
     }
 
     #[test]
