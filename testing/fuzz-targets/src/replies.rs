@@ -47,10 +47,10 @@ impl Shape {
                 }
             }
             let row = shape.add(table.rows);
-            for path in labels(table.tell_apart) {
+            for path in labels(table.distinguishing_labels) {
                 row.add(path);
             }
-            for field in table.fields.iter().chain(table.more) {
+            for field in table.fields.iter().chain(table.extra_fields) {
                 if let Key::At(path) = field.key {
                     row.add(path);
                 }

@@ -59,7 +59,7 @@ impl Selection {
     /// The same with the groups of statistics that the operator names for `stats.fetch`. The error is a sentence.
     pub fn with_groups(self, groups: &str) -> Result<Self, String> {
         let is_named = |(collector, want): (&&Collector, &Want)| {
-            collector.call == Call::EachGroup && *want == Want::Named
+            collector.call == Call::NamedGroups && *want == Want::Named
         };
         if groups.trim().is_empty() && !ALL.iter().zip(&self.wants).any(is_named) {
             return Ok(self.without_groups());
@@ -78,7 +78,7 @@ impl Selection {
     /// The same without the collectors that need groups of statistics.
     fn without_groups(mut self) -> Self {
         for (collector, want) in ALL.iter().zip(&mut self.wants) {
-            if collector.call == Call::EachGroup {
+            if collector.call == Call::NamedGroups {
                 *want = Want::No;
             }
         }
@@ -94,7 +94,7 @@ impl Selection {
         };
         self.profiles = profiles.map(split).collect();
         for (collector, want) in ALL.iter().zip(&mut self.wants) {
-            if collector.call == Call::EachProfile && !self.profiles.is_empty() {
+            if collector.call == Call::NamedProfiles && !self.profiles.is_empty() {
                 *want = Want::Named;
             }
         }

@@ -114,7 +114,7 @@ fn records(members: Members<'_>) -> Json {
 
 fn value(value: Value<'_>) -> Json {
     match value {
-        Value::Int(int) => json!({ "int": int.signed() }),
+        Value::Int(int) => json!({ "int": int.as_i64() }),
         Value::Double(double) => {
             let milli = double.milli();
             json!({ "double": milli as f64 / 1000.0, "milli": milli.to_string() })

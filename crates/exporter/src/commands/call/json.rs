@@ -60,7 +60,7 @@ fn member(member: Member<'_>, out: &mut String) {
 }
 
 fn int(int: Int) -> String {
-    let (signed, unsigned) = (int.signed(), int.unsigned());
+    let (signed, unsigned) = (int.as_i64(), int.as_u64());
     if u64::try_from(signed) != Ok(unsigned) {
         format!("{{\"int\":{signed},\"unsigned\":{unsigned}}}")
     } else {
@@ -72,7 +72,7 @@ fn double(double: Double) -> String {
     let milli = double.milli();
     let sign = if milli < 0 { "-" } else { "" };
     let (whole, rest) = (milli.unsigned_abs() / 1000, milli.unsigned_abs() % 1000);
-    if double.value().is_none() {
+    if double.as_f64().is_none() {
         return format!("{{\"double\":null,\"milli\":\"{milli}\"}}");
     }
     format!("{{\"double\":{sign}{whole}.{rest:03},\"milli\":\"{milli}\"}}")

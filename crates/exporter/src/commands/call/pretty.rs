@@ -44,7 +44,7 @@ fn members(members: Members<'_>, depth: usize, out: &mut Vec<u8>) {
 
 fn scalar(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Int(int) => out.extend_from_slice(int.signed().to_string().as_bytes()),
+        Value::Int(int) => out.extend_from_slice(int.as_i64().to_string().as_bytes()),
         Value::Double(double) => out.extend_from_slice(decimal(double).as_bytes()),
         // kamcmd prints a C string, which ends at the first NUL.
         Value::Str(text) | Value::Bytes(text) => {
@@ -57,7 +57,7 @@ fn scalar(value: Value<'_>, out: &mut Vec<u8>) {
 /// Six decimals, or none if all of them are zero. For the double that stands for "no value", `kamcmd` prints
 /// -9223372036854776; `nan` cannot be mistaken for a value.
 fn decimal(double: Double) -> String {
-    match double.value() {
+    match double.as_f64() {
         Some(number) if number.fract() == 0.0 => format!("{number:.0}"),
         Some(number) => format!("{number:.6}"),
         None => "nan".to_owned(),

@@ -115,12 +115,12 @@ async fn measure(
 ) -> Result<(), Error> {
     let mut client = Client::connect(target, Instant::now() + timeout).await?;
     server.version = query(&mut client, "core.version", |records| {
-        let text = String::from_utf8_lossy(records.first()?.bytes()?).trim().to_owned();
+        let text = String::from_utf8_lossy(records.first()?.as_bytes()?).trim().to_owned();
         Some(text)
     })
     .await?;
     server.uptime = query(&mut client, UPTIME.method, |records| {
-        records.first()?.get("uptime").and_then(Value::unsigned).map(Duration::from_secs)
+        records.first()?.get("uptime").and_then(Value::as_u64).map(Duration::from_secs)
     })
     .await?;
     server.processes = query(&mut client, "core.psx", |records| Some(records.iter().count())).await?;
@@ -129,7 +129,7 @@ async fn measure(
         progress(index, count);
         let args: Vec<Arg<'_>> = call.args.iter().map(|arg| scrape::argument(arg, call.numbers)).collect();
         let start = Instant::now();
-        client.set_deadline(start + timeout);
+        client.set_timeout(start + timeout);
         let reply = client.call(call.method, &args).await?;
         let result = MeasuredCall {
             method: call.method,
@@ -155,8 +155,8 @@ async fn query<T>(
 fn is_split(call: &PlannedCall, settings: &Settings) -> bool {
     let all = settings.selection.groups.iter().any(|group| group == "all");
     call.readers.iter().all(|reader| match ALL[reader.collector].call {
-        Call::EveryGroup => true,
-        Call::EachGroup => all,
+        Call::AllGroups => true,
+        Call::NamedGroups => all,
         _ => false,
     })
 }

@@ -3,8 +3,8 @@
 use super::AllowList;
 use super::address::is_remote;
 use super::rule::has_version;
-use kamailio_binrpc::tokio::{Client, Peer};
-use kamailio_binrpc::{Endpoint, Error, Target};
+use kamailio_binrpc::tokio::Client;
+use kamailio_binrpc::{Endpoint, Error, Resolved, Target};
 use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io;
@@ -31,7 +31,7 @@ impl AllowList {
                 return Err(failed(late).into());
             }
         };
-        Client::connect_to(&checked.peer, target, deadline).await
+        Client::connect_resolved(target, &checked.peer, deadline).await
     }
 
     /// Determines where to connect to, and checks it.
@@ -42,14 +42,14 @@ impl AllowList {
         let (peer, file) = match target {
             Target::Unix(path) => {
                 let (file, path) = self.open(target, path)?;
-                (Peer::Unix(path), Some(file))
+                (Resolved::Unix(path), Some(file))
             }
             Target::UnixDatagram(path) => {
                 let (file, path) = self.open(target, path)?;
-                (Peer::UnixDatagram(path), Some(file))
+                (Resolved::UnixDatagram(path), Some(file))
             }
-            Target::Tcp(endpoint) => (Peer::Tcp(self.resolve(target, endpoint).await?), None),
-            Target::Udp(endpoint) => (Peer::Udp(self.resolve(target, endpoint).await?), None),
+            Target::Tcp(endpoint) => (Resolved::Tcp(self.resolve(target, endpoint).await?), None),
+            Target::Udp(endpoint) => (Resolved::Udp(self.resolve(target, endpoint).await?), None),
         };
         Ok(Checked { peer, _file: file })
     }
@@ -105,7 +105,7 @@ impl AllowList {
 
 /// Where to connect to. The open file keeps its path in `/proc/self/fd` valid.
 struct Checked {
-    peer: Peer,
+    peer: Resolved,
     _file: Option<OwnedFd>,
 }
 
@@ -232,8 +232,11 @@ mod tests {
                     let peer = checked.map(|checked| checked.peer).map_err(|error| error.to_string());
                     let canonical = address.parse::<IpAddr>().unwrap().to_canonical();
                     let refusal = format!("its address {canonical} is not allowed by --probe.allow");
-                    let wanted =
-                        if expected { Ok(Peer::Tcp(vec![(canonical, 2049).into()])) } else { Err(refusal) };
+                    let wanted = if expected {
+                        Ok(Resolved::Tcp(vec![(canonical, 2049).into()]))
+                    } else {
+                        Err(refusal)
+                    };
                     assert_eq!(peer, wanted, "{rules} {address}");
                 }
             }
@@ -242,7 +245,7 @@ mod tests {
         let checked = allow("tcp:*:*", both).check(&"tcp4:sip.test:2049".parse().unwrap()).await.unwrap();
         assert_eq!(
             checked.peer,
-            Peer::Tcp(vec![([10, 0, 0, 1], 2049).into()]),
+            Resolved::Tcp(vec![([10, 0, 0, 1], 2049).into()]),
             "only addresses of the requested version have to be allowed"
         );
         let none =
@@ -268,7 +271,7 @@ mod tests {
             let checked = allow.check(&target).await.unwrap();
             fs::remove_file(&link).unwrap();
             symlink(file(&bad), &link).unwrap();
-            let mut client = Client::connect_to(&checked.peer, &target, soon()).await.unwrap();
+            let mut client = Client::connect_resolved(&target, &checked.peer, soon()).await.unwrap();
             assert!(client.call("core.uptime", &[]).await.unwrap().records().is_ok());
             assert_eq!((good.calls().len(), bad.calls().len()), (1, 0));
             let error = allow.connect(&target, soon()).await.unwrap_err().to_string();
