@@ -5,9 +5,9 @@ pub(crate) mod diagnosis;
 pub(crate) mod extraction;
 pub(crate) mod memory_budget;
 pub(crate) mod plan;
-mod run;
+mod exchange;
 pub(crate) mod selection;
 
-pub(crate) use run::argument;
-pub(crate) use run::{Job, run};
-pub use run::{Known, Outcome, Scrape, join_page};
+pub(crate) use exchange::argument;
+pub(crate) use exchange::{Job, run};
+pub use exchange::{Known, Outcome, Scrape, join_page};
