@@ -1,4 +1,4 @@
-//! Why a Kamailio cannot be reached or a collector has nothing, and what to do about it.
+//! Why a Kamailio cannot be reached or a collector has no samples, with advice for the operator.
 
 use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector};
@@ -12,30 +12,30 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-/// How a collector fared.
+/// The state of a collector after a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It has what there is.
+    /// Scraped without a failure.
     Ok,
-    /// It was wanted, and something went wrong.
+    /// Selected, and its scrape failed.
     Failed,
-    /// Kamailio lacks its method.
+    /// Selected, but Kamailio lacks its method.
     Absent,
-    /// It was not asked for.
+    /// Not selected.
     NotSelected,
     /// Kamailio did not answer.
     Unknown,
 }
 
-/// How a collector fared, by its place in [`ALL`], and the reason, with what would change it.
-pub(crate) fn condition(place: usize, selection: &Selection, scrape: &Scrape) -> (State, String) {
-    if let Some(outcome) = scrape.outcomes.iter().find(|outcome| outcome.collector == place) {
-        return match &outcome.failure {
+/// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
+pub(crate) fn collector_state(index: usize, selection: &Selection, scrape: &Scrape) -> (State, String) {
+    if let Some(result) = scrape.results.iter().find(|result| result.collector == index) {
+        return match &result.failure {
             Some(failure) => (State::Failed, failure.clone()),
             None => (State::Ok, String::new()),
         };
     }
-    let Collector { name, method, module, call, .. } = ALL[place];
+    let Collector { name, method, module, call, .. } = ALL[index];
     if *call == Call::EachProfile {
         (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
     } else if *call == Call::Page {
@@ -51,7 +51,7 @@ pub(crate) fn condition(place: usize, selection: &Selection, scrape: &Scrape) ->
     }
 }
 
-/// What the operator can do about an error of the connection, in sentences; `None` if there is nothing to add.
+/// Returns advice about an error of the connection; `None` if there is nothing to add.
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     let Error::Io(error) = error else {
         return Some("Is that address a binrpc socket of Kamailio's module ctl?".to_owned());
@@ -62,19 +62,19 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     };
     if let Some(limit) = descriptors_are_used_up() {
         return Some(format!(
-            "This process has as many files and connections open as it may ({limit}): raise LimitNOFILE= in its unit, \
-             or lower --web.max-connections."
+            "The exporter has reached its limit of open files and connections ({limit}): raise LimitNOFILE= in its \
+             unit, or lower --web.max-connections."
         ));
     }
     match (error.kind(), path) {
         (ErrorKind::NotFound, Some(path)) => Some(not_found(path)),
         (ErrorKind::PermissionDenied, Some(path)) => Some(permission_denied(path)),
         (ErrorKind::ConnectionRefused, Some(path)) => Some(format!(
-            "The socket is there ({}), but nobody listens: Kamailio is not running, or was killed.",
+            "The socket exists ({}), but no process listens on it: Kamailio is not running, or was killed.",
             owner(path)
         )),
         (ErrorKind::ConnectionRefused, None) => Some(format!(
-            "Nobody listens there. Kamailio does with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
+            "No process listens there. Kamailio does with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
              {DEFAULT_SOCKET}."
         )),
         (ErrorKind::TimedOut, _) => Some(
@@ -91,8 +91,8 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     }
 }
 
-/// What the operator can do about a fault that says that a reply does not fit into ctl's buffers. Their sizes cannot be
-/// asked for, and the texts are those of 5.6 and 6.2 (`ctl/binrpc_run.c`, and of each method its own).
+/// Returns advice about a fault that says that a reply does not fit into ctl's buffers. No method returns their sizes; the
+/// texts of the faults are those of 5.6 and 6.2 (`ctl/binrpc_run.c`, and each method's own).
 pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
     let reason = failure.split_once("fault 500: ")?.1;
     if reason.contains("buffer too small") {
@@ -102,7 +102,7 @@ pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
         )
     } else if reason.starts_with("Internal error") {
         Some(
-            "As a rule a struct of the reply does not fit: raise modparam(\"ctl\", \
+            "Usually a struct of the reply does not fit: raise modparam(\"ctl\", \
              \"binrpc_struct_max_body_size\", …), which is 8 (KiB) by default and enough for 1,024 \
              destinations in a dispatcher set.",
         )
@@ -111,7 +111,7 @@ pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
     }
 }
 
-/// The limit of descriptors, if there is none left.
+/// Returns the limit of open descriptors if it is reached.
 fn descriptors_are_used_up() -> Option<u64> {
     let error = fs::File::open("/").err()?;
     let limit = getrlimit(Resource::Nofile).current?;
@@ -119,10 +119,10 @@ fn descriptors_are_used_up() -> Option<u64> {
 }
 
 fn not_found(path: &Path) -> String {
-    let missing = path.ancestors().skip(1).find(|folder| !folder.exists());
+    let missing = path.ancestors().skip(1).find(|directory| !directory.exists());
     let what = missing.map_or_else(
         || "There is no such socket".to_owned(),
-        |folder| format!("There is no folder {}", folder.display()),
+        |directory| format!("There is no directory {}", directory.display()),
     );
     format!(
         "{what}: is Kamailio running, with loadmodule \"ctl.so\"? Its socket is where modparam(\"ctl\", \"binrpc\", …) \
@@ -130,32 +130,32 @@ fn not_found(path: &Path) -> String {
     )
 }
 
-/// Either the socket is closed to us, or a folder on the way to it.
+/// Explains a denied permission: either the socket or a directory above it is not accessible.
 fn permission_denied(path: &Path) -> String {
-    let closed = path.ancestors().skip(1).filter(|folder| fs::read_dir(folder).is_err()).last();
+    let closed = path.ancestors().skip(1).filter(|directory| fs::read_dir(directory).is_err()).last();
     let user = rustix::process::geteuid().as_raw();
     let user = name_of("/etc/passwd", user);
     match closed.filter(|_| fs::metadata(path).is_err()) {
-        Some(folder) => format!(
-            "The folder {} is {}, and this process runs as {user}: let it into that group.",
-            folder.display(),
-            owner(folder)
+        Some(directory) => format!(
+            "The directory {} is {}, and this process runs as {user}: add the user to that group.",
+            directory.display(),
+            owner(directory)
         ),
         None => format!(
-            "The socket is {}, and this process runs as {user}: let it into the socket's group (usermod -aG GROUP \
+            "The socket is {}, and this process runs as {user}: add the user to the socket's group (usermod -aG GROUP \
              {user}, or SupplementaryGroups= in the unit), with modparam(\"ctl\", \"mode\", 0660) in Kamailio.",
             owner(path)
         ),
     }
 }
 
-/// `a socket of kamailio:kamailio with mode 0660`.
+/// Describes a file: `a socket of kamailio:kamailio with mode 0660`.
 pub(crate) fn owner(path: &Path) -> String {
     let Ok(metadata) = fs::metadata(path) else { return "of an unknown owner".to_owned() };
     let kind = match metadata.file_type() {
         kind if kind.is_socket() => "a socket",
-        kind if kind.is_dir() => "a folder",
-        _ => "a file that is no socket",
+        kind if kind.is_dir() => "a directory",
+        _ => "a file that is not a socket",
     };
     format!(
         "{kind} of {}:{} with mode {:04o}",
@@ -165,7 +165,7 @@ pub(crate) fn owner(path: &Path) -> String {
     )
 }
 
-/// The name of a user or a group by its number, or the number.
+/// Returns the name of a user or a group by its number, or the number.
 pub(crate) fn name_of(table: &str, id: u32) -> String {
     let table = fs::read_to_string(table).unwrap_or_default();
     let named = table.lines().find_map(|line| {

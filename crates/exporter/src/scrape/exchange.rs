@@ -1,191 +1,120 @@
-//! One scrape: one connection, one write with all calls, replies mapped as they come, closed after.
+//! The exchange with Kamailio: one connection, one write with all calls, replies read as they arrive.
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
-use crate::outbound::allow_list::AllowList;
-use crate::outbound::http::Url;
-use crate::scrape::capabilities::{Capabilities, Question};
-use crate::scrape::extraction::{Answered, Findings, extract};
-use crate::scrape::memory_budget::{MemoryBudget, Share};
+use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
+use crate::scrape::extraction::{CallContext, extract};
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
 use crate::scrape::selection::Selection;
-use bytes::Bytes;
+use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, ScrapeRequest};
 use kamailio_binrpc::tokio::Client;
-use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply, Target};
-use prometheus_exposition::Bodies;
-use prometheus_exposition::Pushed;
-use prometheus_exposition::Samples;
-use prometheus_exposition::external;
+use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply};
+use prometheus_exposition::{Bodies, Samples};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// What a scrape brought.
-pub struct Scrape {
-    /// Kamailio's numbers.
-    pub samples: Samples,
-    /// One for each collector of the plan, in the order of [`ALL`].
-    pub outcomes: Vec<Outcome>,
-    /// Whether Kamailio gave at least one valid reply; a fault is one.
-    pub answered: bool,
-    /// Why the exchange ended before its last reply.
-    pub error: Option<Error>,
-    /// What is known of the server now; nothing if it did not come to that.
-    pub known: Known,
-    /// When Kamailio says that it was started.
-    pub up_since: Option<Vec<u8>>,
-    /// What was made of it for the requests that share it.
-    pub bodies: Bodies,
-    /// The memory that it has of what there is for all.
-    pub share: Share,
-}
-
-/// What scrapes have learned of a server.
-#[derive(Clone, Default)]
-pub struct Known {
-    /// What it has.
-    pub capabilities: Option<Arc<Capabilities>>,
-    /// The calls that follow from that and from the selection of the scrape.
-    pub plan: Option<Arc<Plan>>,
-}
-
-/// How a collector fared.
-pub struct Outcome {
-    /// The collector, by its place in [`ALL`].
-    pub collector: usize,
-    /// Why it failed: a sentence.
-    pub failure: Option<String>,
-    /// From the end of the reply before (or from the start) until its replies were read.
-    pub duration: Duration,
-    /// What was wrong in its replies.
-    pub findings: Findings,
-}
-
-impl Scrape {
-    /// Whether Kamailio did not answer, or not to the end, or a collector failed.
-    pub fn failed(&self) -> bool {
-        !self.answered
-            || self.error.is_some()
-            || self.outcomes.iter().any(|outcome| outcome.failure.is_some())
-    }
-}
-
-/// What to scrape, and how much of it.
-#[derive(Clone, Copy)]
-pub(crate) struct Job<'a> {
-    /// The Kamailio.
-    pub target: &'a Target,
-    /// What may be connected to, if not everything.
-    pub allow: Option<&'a AllowList>,
-    /// All that is ever wanted of it: the capabilities is made for that.
-    pub configured: &'a Selection,
-    /// What is wanted this time.
-    pub selection: &'a Selection,
-    /// How many samples a family may have.
-    pub limit: usize,
-    /// When to stop, and be content with what has arrived.
-    pub deadline: Instant,
-    /// The memory that there is for this scrape and others.
-    pub budget: &'a Arc<MemoryBudget>,
-}
-
-/// Scrapes a Kamailio. A server of which nothing is `known` is asked first what it has.
-pub(crate) async fn run(job: Job<'_>, known: Known) -> Scrape {
-    let mut run = Run {
-        scrape: Scrape {
-            samples: Samples::of_a_scrape(job.limit),
-            outcomes: Vec::new(),
-            answered: false,
-            error: None,
-            known,
-            up_since: None,
-            bodies: Bodies::default(),
-            share: job.budget.share(),
-        },
-        mark: Instant::now(),
-    };
-    // What others serve does not depend on Kamailio's answer, so both are asked at once.
-    let (exchanged, page) = tokio::join!(run.exchange(job), fetch(job.selection.page(), job.deadline));
-    // Less than with the connection, whose memory has been given back: if there is not even so much, it keeps what it has.
-    let _ = run.scrape.share.set(run.scrape.samples.memory());
-    if let Err(error) = exchanged {
-        run.fail_rest(job.selection, &error);
-        run.scrape.error = Some(error);
-    }
-    if let Some(page) = page {
-        run.take_page(page);
-    }
-    run.scrape
-}
-
-/// Joins somebody else's page to our samples; where it has a family of ours, ours is kept. If there are lines that make no
-/// sense, a sentence says so.
-pub fn join_page(page: &[u8], samples: &mut Samples) -> (Findings, Option<String>) {
-    let (families, unreadable, first) = external::parse(&String::from_utf8_lossy(page));
-    let mut findings = Findings { unreadable, ..Findings::default() };
-    for family in families {
-        let ours = external::sample_names(&family.name, family.kind).any(|name| catalogue().has(&name));
-        for sample in family.samples {
-            findings.count(if ours {
-                Pushed::Duplicate
-            } else {
-                samples.push_external(&family.name, family.kind, &family.help, sample)
-            });
-        }
-    }
-    let failure =
-        first.map(|line| format!("{unreadable} lines of the page make no sense, the first of them: {line}"));
-    (findings, failure)
-}
-
-/// A page that was asked for.
-struct Fetched {
-    collector: usize,
-    duration: Duration,
-    content: Result<Bytes, String>,
-}
-
-async fn fetch(page: Option<(usize, &Url)>, deadline: Instant) -> Option<Fetched> {
-    let (collector, url) = page?;
-    let start = Instant::now();
-    let content = url.get(deadline).await.map(|page| page.content);
-    Some(Fetched { collector, duration: start.elapsed(), content })
-}
-
-struct Run {
+/// A scrape while its connection is open.
+pub(super) struct Exchange<'a> {
+    request: ScrapeRequest<'a>,
     scrape: Scrape,
-    /// When the last reply was done.
-    mark: Instant,
+    /// The end of the last reply.
+    last_reply: Instant,
 }
 
-/// The calls that have no reply yet, in the order in which they were sent, which is that of the replies.
-struct Pending<'p> {
+/// The calls without a reply yet, in the order in which they were sent, which is the order of the replies.
+struct PendingCalls<'p> {
     calls: std::vec::IntoIter<(Cookie, &'p PlannedCall)>,
 }
 
-impl Run {
-    async fn exchange(&mut self, job: Job<'_>) -> Result<(), Error> {
-        let mut client = match job.allow {
-            Some(allow) => allow.connect(job.target, job.deadline).await?,
-            None => Client::connect(job.target, job.deadline).await?,
+impl<'a> Exchange<'a> {
+    pub(super) fn new(request: ScrapeRequest<'a>, preparation: Preparation) -> Self {
+        let scrape = Scrape {
+            samples: Samples::of_a_scrape(request.max_series),
+            results: Vec::new(),
+            answered: false,
+            error: None,
+            preparation,
+            up_since: None,
+            bodies: Bodies::default(),
+            reservation: request.budget.reservation(),
         };
-        let capabilities = match self.scrape.known.capabilities.clone() {
+        Self { request, scrape, last_reply: Instant::now() }
+    }
+
+    /// Connects, discovers the capabilities if they are unknown, makes the calls and reads their replies.
+    pub(super) async fn run(&mut self) -> Result<(), Error> {
+        let ScrapeRequest { target, allow, selection, deadline, .. } = self.request;
+        let mut client = match allow {
+            Some(allow) => allow.connect(target, deadline).await?,
+            None => Client::connect(target, deadline).await?,
+        };
+        let capabilities = match self.scrape.preparation.capabilities.clone() {
             Some(capabilities) => capabilities,
-            None => {
-                let mut capabilities = Capabilities::default();
-                loop {
-                    let questions = capabilities.questions(job.configured);
-                    if questions.is_empty() {
-                        capabilities.settle();
-                        break Arc::new(capabilities);
-                    }
-                    self.ask(&mut client, &mut capabilities, &questions).await?;
-                }
-            }
+            None => Arc::new(self.discover(&mut client).await?),
         };
-        let plan = self.scrape.known.plan.take();
-        let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(job.selection, &capabilities)));
-        self.scrape.known = Known { capabilities: Some(capabilities.clone()), plan: Some(plan.clone()) };
+        let plan = self.scrape.preparation.plan.take();
+        let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(selection, &capabilities)));
+        self.scrape.preparation =
+            Preparation { capabilities: Some(capabilities.clone()), plan: Some(plan.clone()) };
         self.begin(&plan);
+        self.call(&mut client, &plan, &capabilities).await
+    }
+
+    /// Ends the scrape. An error that ended the exchange is the failure of all collectors that had none before.
+    pub(super) fn finish(mut self, exchanged: Result<(), Error>) -> Scrape {
+        // The connection's memory is free again, so less is reserved now; if even that fails, the reservation stays.
+        let _ = self.scrape.reservation.resize(self.scrape.samples.memory());
+        if let Err(error) = exchanged {
+            self.fail_rest(self.request.selection, &error);
+            self.scrape.error = Some(error);
+        }
+        self.scrape
+    }
+
+    async fn discover(&mut self, client: &mut Client) -> Result<Capabilities, Error> {
+        let mut discovery = Discovery::default();
+        loop {
+            let queries = discovery.queries(self.request.configured);
+            if queries.is_empty() {
+                return Ok(discovery.finish());
+            }
+            self.query(client, &mut discovery, &queries).await?;
+        }
+    }
+
+    /// Makes the calls that discover capabilities. A query without a usable reply leaves its capability unknown.
+    async fn query(
+        &mut self,
+        client: &mut Client,
+        discovery: &mut Discovery,
+        queries: &[CapabilityQuery],
+    ) -> Result<(), Error> {
+        let mut sent = Vec::with_capacity(queries.len());
+        for query in queries {
+            let arguments: Vec<_> = query.arguments().into_iter().map(Arg::from).collect();
+            sent.push((client.send(query.method(), &arguments)?, query));
+        }
+        let reservation = &mut self.scrape.reservation;
+        while let Some(reply) = client.receive_watched(|session| reservation.resize(session)).await? {
+            let records = reply.records();
+            self.scrape.answered |= is_answer(&records);
+            let query = sent.iter().find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, query)| query);
+            match (records, query) {
+                (Ok(records), Some(query)) => discovery.record(query, records),
+                (Err(error), _) => tracing::debug!(%error, ?query, "capability unknown"),
+                (Ok(_), None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the planned calls. The loss of the connection fails the calls without a reply; the others are kept.
+    async fn call(
+        &mut self,
+        client: &mut Client,
+        plan: &Plan,
+        capabilities: &Capabilities,
+    ) -> Result<(), Error> {
         let mut calls = Vec::with_capacity(plan.calls.len());
         for call in &plan.calls {
             let args = call.args.iter().map(|arg| argument(arg, call.numbers));
@@ -193,22 +122,22 @@ impl Run {
             calls.push((client.send(call.method, &args)?, call));
         }
         client.end();
-        self.mark = Instant::now();
-        let mut pending = Pending { calls: calls.into_iter() };
+        self.last_reply = Instant::now();
+        let mut pending = PendingCalls { calls: calls.into_iter() };
         loop {
-            let Scrape { samples, share, .. } = &mut self.scrape;
+            let Scrape { samples, reservation, .. } = &mut self.scrape;
             let samples = samples.memory();
-            match client.receive_watched(|session| share.set(session + samples)).await {
+            match client.receive_watched(|session| reservation.resize(session + samples)).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
-                        self.take(call, plan.more, &reply, &capabilities);
+                        self.read_reply(call, plan.extra_fields, &reply, capabilities);
                     }
                 }
                 Err(error) => {
-                    let sentence = error.to_string();
+                    let message = error.to_string();
                     for reader in pending.calls.flat_map(|(_, call)| &call.readers) {
-                        self.outcome(reader.collector, |outcome| outcome.fail(sentence.clone()));
+                        self.change(reader.collector, |result| result.fail(message.clone()));
                     }
                     self.scrape.error = Some(error);
                     return Ok(());
@@ -217,47 +146,28 @@ impl Run {
         }
     }
 
-    /// Asks the server what it has. A question that it does not answer stays open.
-    async fn ask(
-        &mut self,
-        client: &mut Client,
-        capabilities: &mut Capabilities,
-        questions: &[Question],
-    ) -> Result<(), Error> {
-        let mut asked = Vec::with_capacity(questions.len());
-        for question in questions {
-            let arguments: Vec<_> = question.arguments().into_iter().map(Arg::from).collect();
-            asked.push((client.send(question.method(), &arguments)?, question));
-        }
-        let share = &mut self.scrape.share;
-        while let Some(reply) = client.receive_watched(|session| share.set(session)).await? {
-            let records = reply.records();
-            self.scrape.answered |= is_answer(&records);
-            let question =
-                asked.iter().find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, question)| question);
-            match (records, question) {
-                (Ok(records), Some(question)) => capabilities.take(question, records),
-                (Err(error), _) => tracing::debug!(%error, ?question, "no answer"),
-                (Ok(_), None) => {}
-            }
-        }
-        Ok(())
-    }
-
+    /// Creates the results of the plan's collectors.
     fn begin(&mut self, plan: &Plan) {
-        self.scrape.outcomes = plan.collectors.iter().map(|collector| Outcome::new(*collector)).collect();
-        for collector in &plan.lacking {
+        self.scrape.results =
+            plan.collectors.iter().map(|collector| CollectorResult::new(*collector)).collect();
+        for collector in &plan.missing {
             let (name, module) = (ALL[*collector].name, ALL[*collector].module);
-            self.outcome(*collector, |outcome| {
-                outcome.fail(format!(
-                    "Kamailio has no method {name}: load its module {module}, or take {name} out of \
+            self.change(*collector, |result| {
+                result.fail(format!(
+                    "Kamailio has no method {name}: load its module {module}, or remove {name} from \
                      --kamailio.methods"
                 ));
             });
         }
     }
 
-    fn take(&mut self, call: &PlannedCall, more: bool, reply: &Reply<'_>, capabilities: &Capabilities) {
+    fn read_reply(
+        &mut self,
+        call: &PlannedCall,
+        extra_fields: bool,
+        reply: &Reply<'_>,
+        capabilities: &Capabilities,
+    ) {
         let records = reply.records();
         self.scrape.answered |= is_answer(&records);
         if let Ok(records) = &records
@@ -268,109 +178,85 @@ impl Run {
         }
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
-            let (findings, failure) = match &records {
-                Ok(records) => self.read(*reader, call, more, *records, capabilities),
+            let (omissions, failure) = match &records {
+                Ok(records) => self.extract(*reader, call, extra_fields, *records, capabilities),
                 Err(Error::Fault { reason, .. })
                     if ALL[reader.collector].none_configured.contains(&reason.as_str()) =>
                 {
-                    (Findings::default(), None)
+                    (Omissions::default(), None)
                 }
-                Err(error) => (Findings::default(), Some(error.to_string())),
+                Err(error) => (Omissions::default(), Some(error.to_string())),
             };
-            read.push((reader.collector, findings, failure));
+            read.push((reader.collector, omissions, failure));
         }
         let now = Instant::now();
-        let duration = now - std::mem::replace(&mut self.mark, now);
-        for (collector, findings, failure) in read {
-            self.outcome(collector, |outcome| {
-                outcome.duration += duration;
-                outcome.findings.add(findings);
+        let duration = now - std::mem::replace(&mut self.last_reply, now);
+        for (collector, omissions, failure) in read {
+            self.change(collector, |result| {
+                result.duration += duration;
+                result.omissions.add(omissions);
                 if let Some(failure) = failure {
-                    outcome.fail(failure);
+                    result.fail(failure);
                 }
             });
         }
     }
 
-    fn read(
+    fn extract(
         &mut self,
         reader: Reader,
         call: &PlannedCall,
-        more: bool,
+        extra_fields: bool,
         records: Members<'_>,
         capabilities: &Capabilities,
-    ) -> (Findings, Option<String>) {
+    ) -> (Omissions, Option<String>) {
         let collector = ALL[reader.collector];
         let families = catalogue().collector(reader.collector);
-        let answered = Answered { collector, families, arguments: &call.args, capabilities, more };
-        let findings = extract(answered, records, &mut self.scrape.samples);
+        let context = CallContext { collector, families, arguments: &call.args, capabilities, extra_fields };
+        let omissions = extract(context, records, &mut self.scrape.samples);
         let empty = records.first().and_then(|record| record.members()).is_none_or(Members::is_empty);
-        let failure = match findings.first_unreadable {
+        let failure = match omissions.first_unreadable {
             Some(name) => {
-                let count = findings.unreadable;
-                Some(format!("{count} of its values could not be read, the first of them for {name}"))
+                let count = omissions.unreadable;
+                Some(format!("{count} values could not be read, the first of them for {name}"))
             }
             None if reader.expects_rows && empty => Some(format!(
-                "Kamailio has no statistics in the group {}; `kamcmd cnt.list_groups` shows those that it has",
+                "Kamailio has no statistics in the group {}; `kamcmd cnt.list_groups` lists its groups",
                 call.args.join(" ").trim_end_matches(':')
             )),
             None => None,
         };
-        (findings, failure)
+        (omissions, failure)
     }
 
-    fn take_page(&mut self, page: Fetched) {
-        let mut outcome = Outcome { duration: page.duration, ..Outcome::new(page.collector) };
-        match page.content {
-            Ok(content) => {
-                let (findings, failure) = join_page(&content, &mut self.scrape.samples);
-                (outcome.findings, outcome.failure) = (findings, failure);
-            }
-            Err(error) => outcome.fail(error),
-        }
-        if let Some(known) = self.scrape.outcomes.iter_mut().find(|known| known.collector == page.collector) {
-            *known = outcome;
+    fn change(&mut self, collector: usize, change: impl FnOnce(&mut CollectorResult)) {
+        if let Some(result) = self.scrape.result(collector) {
+            change(result);
         }
     }
 
-    fn outcome(&mut self, collector: usize, change: impl FnOnce(&mut Outcome)) {
-        if let Some(outcome) = self.scrape.outcomes.iter_mut().find(|outcome| outcome.collector == collector)
-        {
-            change(outcome);
-        }
-    }
-
-    /// The exchange ended early. Before there was a plan only those are known to be wanted that were named.
+    /// Fails the collectors of an exchange that ended early. Before there is a plan, only the collectors that the
+    /// operator named are known to be required.
     fn fail_rest(&mut self, selection: &Selection, error: &Error) {
-        if self.scrape.outcomes.is_empty() {
-            let plan = Plan::new(selection, &Capabilities::of_nothing());
-            self.scrape.outcomes = plan.collectors.iter().map(|collector| Outcome::new(*collector)).collect();
+        if self.scrape.results.is_empty() {
+            let plan = Plan::new(selection, &Capabilities::none());
+            self.scrape.results =
+                plan.collectors.iter().map(|collector| CollectorResult::new(*collector)).collect();
         }
-        for outcome in &mut self.scrape.outcomes {
-            outcome.fail(error.to_string());
+        for result in &mut self.scrape.results {
+            result.fail(error.to_string());
         }
     }
 }
 
-impl<'p> Pending<'p> {
-    /// The call that a reply answers. Every call has its reply, if only to say that there is none, and in order.
+impl<'p> PendingCalls<'p> {
+    /// Returns the call that a reply belongs to. Every call gets a reply in order, if only [`Error::NoReply`].
     fn answered_by(&mut self, reply: &Reply<'_>) -> Option<&'p PlannedCall> {
         self.calls.find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, call)| call)
     }
 }
 
-impl Outcome {
-    fn new(collector: usize) -> Self {
-        Self { collector, failure: None, duration: Duration::ZERO, findings: Findings::default() }
-    }
-
-    /// The first failure is the one to tell.
-    fn fail(&mut self, failure: String) {
-        self.failure.get_or_insert(failure);
-    }
-}
-
-/// An argument of a planned call.
+/// Converts an argument of a planned call.
 pub(crate) fn argument(text: &str, is_number: bool) -> Arg<'_> {
     match text.parse() {
         Ok(number) if is_number => Arg::Int(number),
@@ -382,5 +268,5 @@ fn is_answer(records: &Result<Members<'_>, Error>) -> bool {
     matches!(records, Ok(_) | Err(Error::Fault { .. }))
 }
 
-/// Bytes of the time of the start, which is kept from scrape to scrape; `ctime` writes 24.
+/// Bytes of `up_since` that are kept from scrape to scrape; `ctime` writes 24.
 const MAX_TIME: usize = 64;

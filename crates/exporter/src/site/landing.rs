@@ -1,4 +1,4 @@
-//! The page for people.
+//! The landing page, for people.
 
 use super::{Paths, probe};
 use crate::collectors::ALL;
@@ -17,24 +17,24 @@ use kamailio_binrpc::Target;
 use ring::digest::{SHA256, digest};
 use std::fmt::{self, Write as _};
 
-/// A page that may load nothing and run nothing; its style is the one below.
+/// Responds with a page that can load and run nothing; its only style is the one below.
 pub(super) fn html(page: String) -> Response {
-    let mut answer = with_body(StatusCode::OK, "text/html; charset=UTF-8", page);
+    let mut response = with_body(StatusCode::OK, "text/html; charset=UTF-8", page);
     let style = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    response
 }
 
-/// The landing page: what this is, how Kamailio is, how each collector fared, and where the rest is.
+/// Renders the landing page: the links, the state of Kamailio, and the state of each collector.
 pub(super) fn landing(
     paths: &Paths,
     probes: bool,
@@ -79,7 +79,7 @@ pub(super) fn landing(
     };
     let mut rows = String::new();
     for (place, collector) in ALL.iter().enumerate() {
-        let (state, reason) = diagnosis::condition(place, selection, scrape);
+        let (state, reason) = diagnosis::collector_state(place, selection, scrape);
         let (class, state) = shown(state);
         let _ = writeln!(
             rows,
@@ -101,7 +101,7 @@ pub(super) fn landing(
     )
 }
 
-/// The class of a state, and its word.
+/// Returns the class and the name of a state.
 fn shown(state: State) -> (&'static str, &'static str) {
     match state {
         State::Ok => ("ok", "ok"),
@@ -111,7 +111,7 @@ fn shown(state: State) -> (&'static str, &'static str) {
     }
 }
 
-/// Text that cannot become markup.
+/// Displays text with the characters of markup escaped.
 struct Text<'t>(&'t str);
 
 impl fmt::Display for Text<'_> {
@@ -130,7 +130,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// Colours follow the reader's system; on a narrow screen each row becomes a block.
+/// The colours follow the reader's system; on a narrow screen each row becomes a block.
 const STYLE: &str = "
 :root{color-scheme:light dark}
 body{margin:0;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}

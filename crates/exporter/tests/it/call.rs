@@ -91,7 +91,7 @@ fn without_an_answer_it_says_why_once_and_is_exit_code_2() {
         &["core.uptime"],
         &[
             "kamailio_exporter: error: cannot connect to unix:/nonexistent/ctl: ",
-            "There is no folder /nonexistent",
+            "There is no directory /nonexistent",
         ],
     );
     let long = "x".repeat(70_000);

@@ -96,13 +96,13 @@ fn what_failed_is_a_warning_with_its_reason() {
     assert_eq!((report["verdict"].as_str(), code), (Some("warnings"), Some(1)));
     let warnings = sentences(&report["warnings"]);
     let expected = "tls.info failed: Kamailio answered with fault 500: oops.\ndmq.list_nodes failed: Kamailio has no \
-                    method dmq.list_nodes: load its module dmq, or take dmq.list_nodes out of --kamailio.methods.\n";
+                    method dmq.list_nodes: load its module dmq, or remove dmq.list_nodes from --kamailio.methods.\n";
     assert_eq!(warnings, expected);
     assert_eq!(collector(&report, "tls.info")["state"], "failed");
     let (text, _) = check(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
     assert!(text.contains("\nfailed  tls.info "), "{text}");
     assert!(
-        text.ends_with("take dmq.list_nodes out of --kamailio.methods.\nThere are 2 warnings.\n"),
+        text.ends_with("remove dmq.list_nodes from --kamailio.methods.\nThere are 2 warnings.\n"),
         "{text}"
     );
 }
@@ -172,9 +172,9 @@ fn without_kamailio_it_is_exit_code_2_and_says_why() {
         (kamailio.unix(), ["the deadline passed with ", "Kamailio is stopped or still starting"]),
         (
             "unix:/nonexistent/ctl".to_owned(),
-            ["cannot connect to unix:/nonexistent/ctl", "There is no folder"],
+            ["cannot connect to unix:/nonexistent/ctl", "There is no directory"],
         ),
-        (format!("unix:{}", dead.display()), ["cannot connect to unix:", "but nobody listens"]),
+        (format!("unix:{}", dead.display()), ["cannot connect to unix:", "but no process listens on it"]),
     ] {
         let (text, code) = check(&uri, &["-t", "300ms"]);
         assert_eq!(code, Some(2), "{text}");

@@ -31,7 +31,7 @@ fn without_kamailio_it_says_why_and_what_to_do() {
     for part in [
         "Target: unix:/nonexistent/kamailio_ctl",
         "Kamailio does not answer: cannot connect to unix:/nonexistent/kamailio_ctl",
-        "There is no folder /nonexistent: is Kamailio running",
+        "There is no directory /nonexistent: is Kamailio running",
         "loadmodule &quot;ctl.so&quot;",
         "<td>tls.info</td><td>failed</td>",
         "<td>tm.stats</td><td>unknown</td><td>Kamailio did not answer.</td>",

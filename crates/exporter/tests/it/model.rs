@@ -1,5 +1,5 @@
 use futures_util::FutureExt;
-use kamailio_exporter::internals::{Run, SingleFlight};
+use kamailio_exporter::internals::{Flight, SingleFlight};
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -121,7 +121,7 @@ impl Model {
 /// The real thing: requests that own what they wait for, runs that hold a connection until they end.
 struct Real {
     runs: SingleFlight<u8, Outcome>,
-    requests: [Option<Run<Outcome>>; REQUESTS.len()],
+    requests: [Option<Flight<Outcome>>; REQUESTS.len()],
     results: [Option<Outcome>; REQUESTS.len()],
     /// By run: what makes it answer, and whether its connection is open.
     made: RefCell<Vec<(Option<oneshot::Sender<()>>, Connection)>>,
@@ -149,7 +149,7 @@ impl Real {
         }
     }
 
-    fn join(&self, selection: u8, deadline: Instant) -> Run<Outcome> {
+    fn join(&self, selection: u8, deadline: Instant) -> Flight<Outcome> {
         self.runs.join(selection, deadline.into_std(), || {
             let (answer, answered) = oneshot::channel();
             let connection = Connection(Arc::new(Mutex::new(true)));

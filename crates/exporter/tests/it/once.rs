@@ -67,7 +67,7 @@ fn without_kamailio_the_page_says_so_and_the_exit_code_too() {
     let file = folder.path().join("kamailio.prom");
     let (page, code, log) = once(&NOBODY);
     assert_eq!((code, samples(&page)["kamailio_up"]), (Some(1), 0.0));
-    assert!(log.contains("There is no folder /nonexistent"), "{log}");
+    assert!(log.contains("There is no directory /nonexistent"), "{log}");
 
     let output = file.to_str().unwrap();
     let (page, code, log) = once(&[&NOBODY[..], &["-o", output]].concat());

@@ -110,7 +110,7 @@ fn a_request_without_one_good_target_is_explained() {
         (refused.status, refused.text().as_str()),
         (403, "This target is not allowed by --probe.allow.\n")
     );
-    exporter.wait_for_log("no rule of --probe.allow is for this target\" target=unix:/etc/x");
+    exporter.wait_for_log("msg=\"probe refused\" target=unix:/etc/x");
     let header = [("X-Prometheus-Scrape-Timeout-Seconds", "soon")];
     assert_eq!(exporter.request("GET", "/probe?target=unix:/run/x", &header).status, 400);
     assert_eq!(exporter.request("POST", "/probe?target=unix:/run/x", &[]).status, 405);
