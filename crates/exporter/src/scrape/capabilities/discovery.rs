@@ -115,7 +115,7 @@ impl Discovery {
     fn limited<'t>(&mut self, max: usize, texts: impl Iterator<Item = Cow<'t, str>>) -> Vec<String> {
         let mut kept = Vec::new();
         for text in texts {
-            if kept.len() == max {
+            if kept.len() == max || self.size + NAME_OVERHEAD > MAX_SIZE {
                 self.capabilities.truncated = true;
                 break;
             }
