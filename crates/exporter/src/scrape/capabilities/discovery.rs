@@ -115,25 +115,19 @@ impl Discovery {
     fn limited<'t>(&mut self, max: usize, texts: impl Iterator<Item = Cow<'t, str>>) -> Vec<String> {
         let mut kept = Vec::new();
         for text in texts {
-            if kept.len() == max || self.size + NAME_OVERHEAD > MAX_SIZE {
+            if text.len() > MAX_NAME {
+                self.capabilities.truncated = true;
+                continue;
+            }
+            let size = self.size + text.len() + NAME_OVERHEAD;
+            if kept.len() == max || size > MAX_SIZE {
                 self.capabilities.truncated = true;
                 break;
             }
-            if self.fits(text.as_bytes()) {
-                kept.push(text.into_owned());
-            }
+            self.size = size;
+            kept.push(text.into_owned());
         }
         kept
-    }
-
-    fn fits(&mut self, text: &[u8]) -> bool {
-        let size = self.size + text.len() + NAME_OVERHEAD;
-        let fits = text.len() <= MAX_NAME && size <= MAX_SIZE;
-        if fits {
-            self.size = size;
-        }
-        self.capabilities.truncated |= !fits;
-        fits
     }
 
     /// Returns a discovery that knows these methods and groups.
