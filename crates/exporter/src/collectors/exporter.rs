@@ -13,6 +13,7 @@ pub static FAMILIES: &[Family] = &[
     UNREADABLE_VALUES,
     DUPLICATE_ROWS,
     DROPPED_SAMPLES,
+    KAMAILIO_START_TIME,
     SET_INFO,
     WEB_CONFIG_SUCCESS,
     WEB_CONFIG_TIME,
@@ -78,6 +79,12 @@ pub(crate) const DROPPED_SAMPLES: Family = family(
     Kind::Counter,
     "kamailio_exporter_dropped_samples",
     "Samples that were left out because their family has as many as --collector.max-series allows, or all together 9 MiB.",
+);
+/// The start of Kamailio, which is part of every scrape.
+pub(crate) const KAMAILIO_START_TIME: Family = family(
+    Kind::Gauge,
+    "kamailio_start_time_seconds",
+    "Start time of Kamailio in seconds since 1970-01-01 00:00 UTC; changes only when Kamailio restarts.",
 );
 /// The names that the operator gives to dispatcher sets.
 pub(crate) const SET_INFO: Family = family(

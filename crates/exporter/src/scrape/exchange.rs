@@ -1,17 +1,19 @@
 //! The exchange with Kamailio: one connection, one write with all calls, replies read as they arrive.
 
 use crate::collectors::catalogue::catalogue;
+use crate::collectors::exporter::KAMAILIO_START_TIME;
 use crate::collectors::{ALL, UPTIME};
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
 use crate::scrape::extraction::{CallContext, extract};
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
 use crate::scrape::selection::Selection;
+use crate::scrape::start_time::start_time;
 use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, ScrapeRequest};
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply};
-use prometheus_exposition::{Bodies, Samples};
+use prometheus_exposition::{Bodies, Labels, Number, Samples};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// A scrape while its connection is open.
 pub(super) struct Exchange<'a> {
@@ -173,8 +175,7 @@ impl<'a> Exchange<'a> {
         if let Ok(records) = &records
             && call.method == UPTIME.method
         {
-            let up_since = records.first().and_then(|record| record.get("up_since")?.bytes());
-            self.scrape.up_since = up_since.map(|text| text.get(..MAX_TIME).unwrap_or(text).to_vec());
+            self.read_start(*records);
         }
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
@@ -199,6 +200,17 @@ impl<'a> Exchange<'a> {
                     result.fail(failure);
                 }
             });
+        }
+    }
+
+    /// Reads when Kamailio was started, which tells the runs of Kamailio apart.
+    fn read_start(&mut self, uptime: Members<'_>) {
+        let Some(record) = uptime.first() else { return };
+        let up_since = record.get("up_since").and_then(|text| text.bytes());
+        self.scrape.up_since = up_since.map(|text| text.get(..MAX_TIME).unwrap_or(text).to_vec());
+        if let Some(start) = start_time(record, SystemTime::now()) {
+            let family = catalogue().id(&KAMAILIO_START_TIME);
+            self.scrape.samples.push(family, Labels::NONE, Number::Signed(start));
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod memory_budget;
 pub(crate) mod plan;
 mod result;
 pub(crate) mod selection;
+mod start_time;
 
 pub(crate) use exchange::argument;
 pub use external_page::merge_page;

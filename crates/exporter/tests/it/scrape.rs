@@ -4,7 +4,7 @@ use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
 use kamailio_exporter::internals::ALL;
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const TEN: [&str; 10] = [
     "tm.stats",
@@ -367,6 +367,37 @@ fn a_restart_with_other_modules_is_followed_at_once() {
     assert_eq!(samples(&page)["kamailio_exporter_failed_scrapes"], 0.0);
     assert_eq!(fake.count("system.listMethods"), 2);
     exporter.wait_for_log("Kamailio restarted");
+}
+
+/// Answers as a Kamailio that has been running for `uptime` seconds, and returns its start.
+fn running_for(fake: &Fake, uptime: u32) -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let start = now - u64::from(uptime);
+    // Its local time is 5:45 h before UTC; the day does not matter.
+    let minute = (start / 60 + 15) % 60;
+    let up_since = format!("Thu Jan  1 07:{minute:02}:{:02} 1970", start % 60);
+    let row = [
+        (Some("now"), "Thu Jan  1 00:00:00 1970".into()),
+        (Some("up_since"), up_since.as_str().into()),
+        (Some("uptime"), Arg::Int(uptime.into())),
+    ];
+    fake.answer("core.uptime", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    start
+}
+
+#[test]
+fn the_start_time_is_the_same_until_kamailio_restarts() {
+    let fake = Fake::start();
+    let started = |exporter: &Exporter| samples(&exporter.page())["kamailio_start_time_seconds"] as u64;
+    let [one, other] = [&["-m", "auto"][..], &["-m", "sl.stats", "-t", "3s"]]
+        .map(|arguments| Exporter::start(&[&["-u", &fake.unix()], arguments].concat()));
+    let start = running_for(&fake, 90_061);
+    assert_eq!((started(&one), started(&other)), (start, start));
+    // The uptime of the reply is 3 s late now, as that of a Kamailio that is busy.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!((started(&one), started(&other)), (start, start));
+    let restart = running_for(&fake, 1);
+    assert_eq!((started(&one), started(&other)), (restart, restart));
 }
 
 #[test]

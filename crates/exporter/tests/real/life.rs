@@ -33,6 +33,37 @@ fn kamailio_is_killed_and_restarted_under_it() {
 }
 
 #[test]
+fn each_restart_is_another_start_time() {
+    let mut kamailio = Kamailio::start();
+    let exporters = [kamailio.unix(), kamailio.tcp()].map(|uri| Exporter::start(&["-u", &uri]));
+    let started = |exporter: &Exporter| -> f64 {
+        let mut start = None;
+        eventually(|| {
+            start = samples(&exporter.page()).get("kamailio_start_time_seconds").copied();
+            start.map(|_| ()).ok_or_else(|| "no start time".to_owned())
+        });
+        start.unwrap()
+    };
+    let mut starts = Vec::new();
+    for restart in 0..3 {
+        if restart > 0 {
+            kamailio.kill();
+            kamailio.restart();
+        }
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        let start = started(&exporters[0]);
+        assert!((-20.0..=2.0).contains(&(start - now)), "{start} is not near {now}");
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(430));
+            assert!(exporters.iter().all(|exporter| started(exporter) == start), "not the same as {start}");
+        }
+        starts.push(start);
+    }
+    println!("{starts:?}");
+    assert!(starts.is_sorted_by(|a, b| a < b), "{starts:?}");
+}
+
+#[test]
 fn three_hundred_scrapes_leave_no_connection_behind() {
     let kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
