@@ -30,7 +30,7 @@ pub mod internals {
     pub use crate::commands::call::json;
     pub use crate::instance::self_metrics::Counters;
     pub use crate::instance::single_flight::{Flight, SingleFlight};
-    pub use crate::instance::{Instance, Settings};
+    pub use crate::instance::{Deadline, Instance, Settings};
     pub use crate::outbound::allow_list::AllowList;
     pub use crate::outbound::http::Url;
     pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};

@@ -28,6 +28,7 @@ pub fn walk(input: &[u8]) {
             results: Vec::new(),
             answered: true,
             error: None,
+            cut_short: false,
             preparation: Preparation::default(),
             up_since: None,
         },

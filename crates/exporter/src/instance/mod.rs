@@ -1,25 +1,32 @@
 //! The state that is kept per Kamailio between scrapes, and how requests share a scrape.
 
+mod deadline;
 mod log;
+pub(crate) mod run_limit;
 pub(crate) mod self_metrics;
 pub(crate) mod single_flight;
 pub(crate) mod targets;
 
+pub use deadline::Deadline;
+
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::SET_INFO;
 use crate::outbound::allow_list::AllowList;
+use crate::scrape::diagnosis::Summary;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use exporter_toolkit::rate_limit::TokenBucket;
-use kamailio_binrpc::{Error, Target};
+use kamailio_binrpc::Target;
 use log::{LogContext, ScrapeLog};
 use prometheus_exposition::Number;
+use run_limit::RunLimit;
 use self_metrics::Counters;
 use single_flight::{Flight, SingleFlight};
-use std::io::ErrorKind;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// What is scraped of a Kamailio.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +45,39 @@ pub struct Instance {
     allow: Option<Arc<AllowList>>,
     settings: Arc<Settings>,
     counters: Counters,
-    runs: SingleFlight<Arc<Selection>, Arc<Scrape>>,
+    runs: SingleFlight<RunKey, Arc<Scrape>>,
     budget: Arc<MemoryBudget>,
     state: Mutex<State>,
     /// Limits the log lines that clients can trigger.
     line_limit: Arc<TokenBucket>,
 }
 
+/// What requests have to agree on to share a scrape.
+#[derive(PartialEq, Eq)]
+struct RunKey {
+    selection: Arc<Selection>,
+    hurried: bool,
+}
+
 #[derive(Default)]
 struct State {
     server: Option<Server>,
     log: ScrapeLog,
+    last: Option<LastScrape>,
+    refresh: Option<Refresh>,
+}
+
+/// The summary of the last scrape of the operator's selection.
+#[derive(Clone)]
+pub(crate) struct LastScrape {
+    pub(crate) end: Instant,
+    pub(crate) summary: Arc<Summary>,
+}
+
+/// A scrape that nobody waits for.
+struct Refresh {
+    start: Instant,
+    task: JoinHandle<Arc<Scrape>>,
 }
 
 /// The state that is valid until Kamailio restarts.
@@ -114,11 +143,60 @@ impl Instance {
 
     /// Scrapes, or joins a running scrape of the same selection that ends in time. A scrape that no request waits for any
     /// more is dropped together with its connection.
-    pub fn scrape(self: &Arc<Self>, selection: Arc<Selection>, deadline: Instant) -> Flight<Arc<Scrape>> {
-        self.runs.join(selection.clone(), deadline, || self.clone().run(selection, deadline))
+    pub fn scrape(self: &Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Flight<Arc<Scrape>> {
+        let run = self.join(selection, deadline, |_| Ok::<_, Infallible>(()));
+        run.unwrap_or_else(|never| match never {})
     }
 
-    async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Instant) -> Arc<Scrape> {
+    /// Does the same within a limit on scrapes at the same time. Joining a running scrape needs no permit.
+    ///
+    /// # Errors
+    /// A human-readable message.
+    pub(crate) fn scrape_within(
+        self: &Arc<Self>,
+        selection: Arc<Selection>,
+        deadline: Deadline,
+        limit: &RunLimit,
+    ) -> Result<Flight<Arc<Scrape>>, String> {
+        self.join(selection, deadline, |running| limit.permit(running))
+    }
+
+    fn join<P: Send + 'static, E>(
+        self: &Arc<Self>,
+        selection: Arc<Selection>,
+        deadline: Deadline,
+        permit: impl FnOnce(usize) -> Result<P, E>,
+    ) -> Result<Flight<Arc<Scrape>>, E> {
+        let key = RunKey { selection: selection.clone(), hurried: deadline.hurried };
+        self.runs.join(key, deadline.at, |running| {
+            let (permit, run) = (permit(running)?, self.clone().run(selection, deadline));
+            Ok(async move {
+                let _permit = permit;
+                run.await
+            })
+        })
+    }
+
+    /// Returns the last scrape without waiting. If it is missing or old and no scrape is under way, a scrape is started in
+    /// the background, which requests for the metrics can join.
+    pub(crate) fn last_scrape(self: &Arc<Self>, timeout: Duration) -> Option<LastScrape> {
+        let selection = self.selection();
+        let running = self.runs.is_running(&RunKey { selection: selection.clone(), hurried: false });
+        let mut state = lock(&self.state);
+        let recent = |time: Instant| time.elapsed() < REFRESH_INTERVAL;
+        let is_fresh = state.last.as_ref().is_some_and(|last| recent(last.end));
+        let was_refreshed = state
+            .refresh
+            .as_ref()
+            .is_some_and(|refresh| recent(refresh.start) || !refresh.task.is_finished());
+        if !is_fresh && !was_refreshed && !running {
+            let run = self.scrape(selection.clone(), Deadline::after(timeout));
+            state.refresh = Some(Refresh { start: Instant::now(), task: tokio::spawn(run) });
+        }
+        state.last.clone()
+    }
+
+    async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Arc<Scrape> {
         let server = lock(&self.state).server.clone();
         let preparation = server.as_ref().map(|server| server.preparation(&selection)).unwrap_or_default();
         let request = ScrapeRequest {
@@ -127,7 +205,7 @@ impl Instance {
             configured: &self.settings.selection,
             selection: &selection,
             max_series: self.settings.max_series,
-            deadline,
+            deadline: deadline.at,
             budget: &self.budget,
         };
         let mut scrape = scrape::run(request, preparation).await;
@@ -145,6 +223,7 @@ impl Instance {
                 scrape.samples.push(family, labels, Number::Unsigned(1));
             }
         }
+        scrape.cut_short = deadline.hurried && scrape.timed_out();
         self.counters.count_run(&scrape);
         self.update_state(&scrape, selection);
         Arc::new(scrape)
@@ -155,10 +234,14 @@ impl Instance {
         let mut state = lock(&self.state);
         if scrape.answered && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
             let (up_since, preparation) = (scrape.up_since.clone(), scrape.preparation.clone());
-            let server = Server { up_since, preparation, selection };
+            let server = Server { up_since, preparation, selection: selection.clone() };
             state.server = if self.allow.is_some() { server.compact() } else { Some(server) };
-        } else if !timed_out(scrape) {
+        } else if !scrape.timed_out() {
+            // Running out of time says nothing about Kamailio; a restart meanwhile is detected by the uptime.
             state.server = None;
+        }
+        if scrape.cut_short {
+            return;
         }
         let context = LogContext {
             target: &self.target,
@@ -166,6 +249,11 @@ impl Instance {
             limit: &self.line_limit,
         };
         state.log.update(context, scrape);
+        // Clients see no state of the targets that they choose.
+        if self.allow.is_none() && selection == self.settings.selection {
+            let summary = Arc::new(Summary::of(scrape, &self.target));
+            state.last = Some(LastScrape { end: Instant::now(), summary });
+        }
     }
 }
 
@@ -191,11 +279,8 @@ impl Server {
 /// more is discovered at each scrape.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
-/// Returns whether the deadline ended the scrape. That says nothing about Kamailio, because the client may have set a short
-/// deadline; a restart meanwhile is detected by the uptime.
-fn timed_out(scrape: &Scrape) -> bool {
-    matches!(&scrape.error, Some(Error::Io(error)) if error.kind() == ErrorKind::TimedOut)
-}
+/// The age at which the last scrape is old, and the shortest time between two scrapes in the background.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Locks a mutex. No code that holds one of these locks can panic and leave its data half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -206,7 +291,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use fake_kamailio::{Captures, Fake};
-    use std::time::Duration;
 
     #[tokio::test]
     async fn a_change_without_a_line_left_is_logged_by_a_later_scrape() {
@@ -218,7 +302,7 @@ mod tests {
         let mut instance =
             Instance::with_limits(None, target.clone(), Arc::new(settings), MemoryBudget::new(), one_line());
         let scrape = |instance: &Arc<Instance>| {
-            instance.scrape(selection.clone(), Instant::now() + Duration::from_secs(10))
+            instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(10)))
         };
         let logged = |instance: &Instance| lock(&instance.state).log.summary();
         assert!(!scrape(&instance).await.answered);

@@ -3,14 +3,17 @@
 use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector};
 use crate::scrape::Scrape;
+use crate::scrape::capabilities::Capabilities;
 use crate::scrape::selection::Selection;
 use kamailio_binrpc::{Error, Target};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The state of a collector after a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,29 +30,75 @@ pub(crate) enum State {
     Unknown,
 }
 
-/// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
-pub(crate) fn collector_state(index: usize, selection: &Selection, scrape: &Scrape) -> (State, String) {
-    if let Some(result) = scrape.results.iter().find(|result| result.collector == index) {
-        return match &result.failure {
-            Some(failure) => (State::Failed, failure.clone()),
-            None => (State::Ok, String::new()),
-        };
+/// What is shown of a scrape: how Kamailio and its collectors fared.
+pub(crate) struct Summary {
+    /// Whether Kamailio answered.
+    pub(crate) answered: bool,
+    /// Why the exchange with Kamailio ended early, with advice.
+    pub(crate) error: Option<String>,
+    /// The failures of the collectors that were scraped, by their index in [`ALL`].
+    failures: BTreeMap<usize, Option<String>>,
+    capabilities: Option<Arc<Capabilities>>,
+}
+
+impl Summary {
+    /// Summarizes a scrape of the target.
+    pub(crate) fn of(scrape: &Scrape, target: &Target) -> Self {
+        let error = scrape.error.as_ref().map(|error| {
+            let advice = advice(target, error).unwrap_or_default();
+            shortened(&format!("{error}. {advice}")).trim_end().to_owned()
+        });
+        let failures = scrape.results.iter().map(|result| {
+            (result.collector, result.failure.as_deref().map(|failure| shortened(failure).to_owned()))
+        });
+        Self {
+            answered: scrape.answered,
+            error,
+            failures: failures.collect(),
+            capabilities: scrape.preparation.capabilities.clone(),
+        }
     }
-    let Collector { name, method, module, call, .. } = ALL[index];
-    if *call == Call::EachProfile {
-        (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
-    } else if *call == Call::Page {
-        (State::NotSelected, "Give the address of the page with --kamailio.custom-metrics-url.".to_owned())
-    } else if !selection.collectors().any(|selected| selected.name == *name) {
-        (State::NotSelected, format!("Not selected: add {name} to --kamailio.methods."))
-    } else if !scrape.answered {
-        (State::Unknown, "Kamailio did not answer.".to_owned())
-    } else if *module == "core" {
-        (State::Absent, format!("This Kamailio has no method {method}."))
-    } else {
-        (State::Absent, format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\"."))
+
+    /// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
+    pub(crate) fn state(&self, index: usize, selection: &Selection) -> (State, String) {
+        match self.failures.get(&index) {
+            Some(Some(failure)) => return (State::Failed, failure.clone()),
+            Some(None) => return (State::Ok, String::new()),
+            None => {}
+        }
+        let Collector { name, method, module, call, .. } = ALL[index];
+        let lacks_method = *call != Call::Page
+            && self.capabilities.as_ref().is_some_and(|found| found.knows_methods() && !found.has(method));
+        let is_selected = selection.collectors().any(|selected| selected.name == *name);
+        let missing = if *module == "core" {
+            format!("This Kamailio has no method {method}.")
+        } else {
+            format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\".")
+        };
+        match call {
+            _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
+            _ if is_selected && *call != Call::Page => (State::Absent, missing),
+            _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
+            Call::EachProfile => {
+                (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
+            }
+            Call::Page => (
+                State::NotSelected,
+                "Give the address of the page with --kamailio.custom-metrics-url.".to_owned(),
+            ),
+            _ => (State::NotSelected, format!("Not selected: add {name} to --kamailio.methods.")),
+        }
     }
 }
+
+/// Returns the beginning of a message that may contain texts of Kamailio.
+fn shortened(message: &str) -> &str {
+    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= MAX_MESSAGE);
+    end.and_then(|end| message.get(..end)).unwrap_or(message)
+}
+
+/// Bytes of a message in a summary, which is kept until the next scrape.
+const MAX_MESSAGE: usize = 2048;
 
 /// Returns advice about an error of the connection; `None` if there is nothing to add.
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {

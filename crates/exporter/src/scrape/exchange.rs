@@ -35,6 +35,7 @@ impl<'a> Exchange<'a> {
             results: Vec::new(),
             answered: false,
             error: None,
+            cut_short: false,
             preparation,
             up_since: None,
             bodies: Bodies::default(),

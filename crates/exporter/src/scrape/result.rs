@@ -6,6 +6,7 @@ use crate::scrape::memory_budget::Reservation;
 use crate::scrape::plan::Plan;
 use kamailio_binrpc::Error;
 use prometheus_exposition::{Bodies, Pushed, Samples};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Scrape {
     pub answered: bool,
     /// Why the exchange ended before its last reply.
     pub error: Option<Error>,
+    /// Whether the exchange ended early only because the client allowed too little time.
+    pub cut_short: bool,
     /// What the next scrape can reuse; empty if the exchange ended before the capabilities were known.
     pub preparation: Preparation,
     /// The start of Kamailio as `core.uptime` prints it.
@@ -64,9 +67,16 @@ pub struct Omissions {
 }
 
 impl Scrape {
-    /// Returns whether Kamailio did not answer, the exchange ended early, or a collector failed.
+    /// Returns whether Kamailio did not answer, the exchange ended early, or a collector failed. A scrape that its client cut
+    /// short is no failure.
     pub fn failed(&self) -> bool {
-        !self.answered || self.error.is_some() || self.results.iter().any(|result| result.failure.is_some())
+        let incomplete = !self.answered || self.error.is_some();
+        !self.cut_short && (incomplete || self.results.iter().any(|result| result.failure.is_some()))
+    }
+
+    /// Returns whether the deadline ended the exchange.
+    pub(crate) fn timed_out(&self) -> bool {
+        matches!(&self.error, Some(Error::Io(error)) if error.kind() == ErrorKind::TimedOut)
     }
 
     /// Adds the external page, and replaces the result of its collector.

@@ -2,21 +2,21 @@
 
 use super::{Site, header};
 use crate::collectors::catalogue::catalogue;
-use crate::instance::Instance;
+use crate::instance::run_limit::RunLimit;
 use crate::instance::self_metrics::{self, Program};
+use crate::instance::{Deadline, Instance};
 use bytes::Bytes;
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use prometheus_exposition::{Body, Format, Samples, accepts_gzip};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 impl Site {
     pub(super) async fn metrics(&self, request: &Request) -> Response {
         let program = Program { process: self.options.process_metrics, web_config: self.web_config.status() };
-        let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
-        self.exposition(request, &self.instance, Some(program)).await
+        self.exposition(request, &self.instance, &self.run_limit, Some(program)).await
     }
 
     /// Scrapes a Kamailio and responds with its metrics, and with the metrics of the program if there is a `program`.
@@ -24,6 +24,7 @@ impl Site {
         &self,
         request: &Request,
         instance: &Arc<Instance>,
+        limit: &RunLimit,
         program: Option<Program>,
     ) -> Response {
         let headers = request.headers();
@@ -48,7 +49,10 @@ impl Site {
             }
         };
 
-        let run = instance.scrape(selection, deadline);
+        let run = match instance.scrape_within(selection, deadline, limit) {
+            Ok(run) => run,
+            Err(message) => return text(StatusCode::SERVICE_UNAVAILABLE, message + "\n"),
+        };
         // The first request of a run collects the program's samples once the calls are sent, while Kamailio works on them.
         let is_first = run.strong_count() == Some(1);
         let collected = async {
@@ -75,10 +79,13 @@ impl Site {
         response
     }
 
-    /// Returns the time by which a response has to be ready.
-    pub(super) fn deadline(&self, headers: &HeaderMap) -> Result<Instant, String> {
-        let timeout = prometheus_timeout(headers)?.unwrap_or(self.options.timeout);
-        Ok(Instant::now() + timeout.min(self.options.timeout))
+    /// Returns the time by which the scrape of a request has to end.
+    pub(super) fn deadline(&self, headers: &HeaderMap) -> Result<Deadline, String> {
+        let timeout = self.options.timeout;
+        Ok(match prometheus_timeout(headers)? {
+            Some(allowed) => Deadline::of_client(allowed, timeout),
+            None => Deadline::after(timeout),
+        })
     }
 }
 

@@ -9,14 +9,14 @@ mod rtpengine;
 pub(crate) use probe::{PATH as PROBE_PATH, Probes};
 
 use crate::instance::Instance;
+use crate::instance::run_limit::RunLimit;
 use crate::outbound::http::Url;
 use exporter_toolkit::{Request, Response, Service, WebConfig, text};
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
+use rtpengine::Rtpengine;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// The paths of the pages.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Options {
     pub paths: Paths,
     /// Maximum duration of a scrape.
     pub timeout: Duration,
-    /// Maximum number of requests at the same time; `None` is any number.
+    /// Maximum number of scrapes at the same time; `None` is any number.
     pub max_requests: Option<usize>,
     /// Whether `POST /-/reload` is allowed.
     pub lifecycle: bool,
@@ -52,19 +52,17 @@ pub struct Site {
     probes: Option<Probes>,
     options: Options,
     web_config: Arc<WebConfig>,
-    max_requests: usize,
-    permits: Semaphore,
-    /// Whether rtpengine is logged as unavailable.
-    rtpengine_failed: AtomicBool,
+    /// Limits the scrapes of `instance`.
+    run_limit: RunLimit,
+    rtpengine: Rtpengine,
 }
 
 impl Site {
     /// Creates a site with the metrics of this instance.
     pub fn new(instance: Arc<Instance>, web_config: Arc<WebConfig>, options: Options) -> Self {
-        let max_requests = options.max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        let permits = Semaphore::new(max_requests);
-        let rtpengine_failed = AtomicBool::new(false);
-        Self { instance, probes: None, options, web_config, max_requests, permits, rtpengine_failed }
+        let run_limit = RunLimit::of_one_target("requests", options.max_requests);
+        let rtpengine = Rtpengine::new(options.max_requests);
+        Self { instance, probes: None, options, web_config, run_limit, rtpengine }
     }
 
     /// Adds the page that probes other targets.
@@ -94,35 +92,19 @@ impl Site {
             (.., Some(probes)) => self.probe(probes, &request).await,
             ("/-/healthy", ..) => text(StatusCode::OK, "Healthy\n"),
             ("/-/ready", ..) => text(StatusCode::OK, "Ready\n"),
-            _ => self.landing(&request).await,
+            _ => self.landing(request.method()),
         }
     }
 
-    /// Scrapes as a request for the metrics does, so that it shows what Prometheus would get now.
-    async fn landing(&self, request: &Request) -> Response {
-        let Ok(_permit) = self.permits.try_acquire() else { return self.too_many() };
-        if request.method() == Method::HEAD {
+    /// Responds at once with the state of the last scrape.
+    fn landing(&self, method: &Method) -> Response {
+        if method == Method::HEAD {
             return landing::html(String::new());
         }
-        let selection = self.instance.selection();
-        let deadline = std::time::Instant::now() + self.options.timeout;
-        let scrape = self.instance.scrape(selection.clone(), deadline).await;
+        let last = self.instance.last_scrape(self.options.timeout);
+        let (target, selection) = (self.instance.target(), self.instance.selection());
         let probes = self.probes.is_some();
-        landing::html(landing::landing(
-            &self.options.paths,
-            probes,
-            self.instance.target(),
-            selection,
-            &scrape,
-        ))
-    }
-
-    fn too_many(&self) -> Response {
-        let limit = self.max_requests;
-        text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("Limit of concurrent requests reached ({limit}), try again later.\n"),
-        )
+        landing::html(landing::landing(&self.options.paths, probes, target, selection, last.as_ref()))
     }
 
     /// Redirects to the landing page.

@@ -1,5 +1,6 @@
 //! The page that scrapes the Kamailio which the request names, for one exporter in front of many.
 
+use crate::instance::run_limit::RunLimit;
 use crate::instance::targets::Targets;
 use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
@@ -10,7 +11,6 @@ use hyper::StatusCode;
 use kamailio_binrpc::Target;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The status and the message of a request that is not answered with metrics.
 pub(super) type Refusal = (StatusCode, String);
@@ -18,8 +18,7 @@ pub(super) type Refusal = (StatusCode, String);
 /// The targets that may be probed, and the limit on probes at the same time.
 pub struct Probes {
     targets: Targets,
-    max_requests: usize,
-    permits: Semaphore,
+    run_limit: RunLimit,
     /// Limits the log lines about refused targets.
     line_limit: TokenBucket,
 }
@@ -28,9 +27,8 @@ impl Site {
     /// Responds with the metrics of the Kamailio that the request names, without those of this program.
     pub(super) async fn probe(&self, probes: &Probes, request: &Request) -> Response {
         let query = request.uri().query().unwrap_or_default();
-        let admitted = probes.instance(query).and_then(|instance| Ok((instance, probes.permit()?)));
-        match admitted {
-            Ok((instance, _permit)) => self.exposition(request, &instance, None).await,
+        match probes.instance(query) {
+            Ok(instance) => self.exposition(request, &instance, &probes.run_limit, None).await,
             Err((status, message)) => text(status, message + "\n"),
         }
     }
@@ -39,11 +37,9 @@ impl Site {
 impl Probes {
     /// Creates the page for allowed targets, with a maximum number of probes at the same time.
     pub fn new(allow: AllowList, settings: &Settings, max_requests: Option<usize>) -> Self {
-        let max_requests = max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         Self {
             targets: Targets::new(allow, settings),
-            max_requests,
-            permits: Semaphore::new(max_requests),
+            run_limit: RunLimit::of_many_targets("probes", max_requests),
             line_limit: TokenBucket::new(LINE_INTERVAL, LINE_BURST),
         }
     }
@@ -67,15 +63,6 @@ impl Probes {
                 tracing::warn!(%target, advice, "probe refused");
             }
             (StatusCode::FORBIDDEN, "This target is not allowed by --probe.allow.".to_owned())
-        })
-    }
-
-    /// Returns the permission to probe, unless too many probes are under way.
-    pub(super) fn permit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.permits.try_acquire().map_err(|_| {
-            let limit = self.max_requests;
-            let message = format!("Limit of concurrent probes reached ({limit}), try again later.");
-            (StatusCode::SERVICE_UNAVAILABLE, message)
         })
     }
 }

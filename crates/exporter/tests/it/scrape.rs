@@ -1,9 +1,10 @@
 use crate::support::{Exporter, eventually, samples};
-use fake_kamailio::{Fake, Then};
+use fake_kamailio::{Captures, Fake, Then};
 use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
 use kamailio_exporter::internals::ALL;
 use std::io::Write;
 use std::net::TcpStream;
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant, SystemTime};
 
 const TEN: [&str; 10] = [
@@ -341,16 +342,24 @@ fn a_client_that_goes_away_leaves_the_run_to_the_others() {
 }
 
 #[test]
-fn more_requests_than_allowed_are_told_to_come_again() {
+fn only_requests_that_need_a_scrape_of_their_own_are_limited() {
     let fake = Fake::start();
     fake.silent(true);
     let exporter = start(&fake, &["-t", "2s", "--web.max-requests", "1"]);
     std::thread::scope(|scope| {
-        scope.spawn(|| exporter.page());
+        let first = scope.spawn(|| exporter.page());
         eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
-        let answer = exporter.get("/metrics");
+        let joined: Vec<_> = (0..5).map(|_| scope.spawn(|| exporter.get("/metrics"))).collect();
+        let answer = exporter.get("/metrics?collect[]=sl.stats");
         assert_eq!(answer.status, 503);
         assert_eq!(answer.text(), "Limit of concurrent requests reached (1), try again later.\n");
+        assert_eq!(exporter.get("/").status, 200);
+        let page = first.join().unwrap();
+        for joined in joined {
+            let joined = joined.join().unwrap();
+            assert_eq!((joined.status, joined.text() == page), (200, true), "{}", joined.text());
+        }
+        assert_eq!(fake.connections().accepted, 1);
     });
 }
 
@@ -435,8 +444,47 @@ fn a_failure_is_logged_when_it_begins_and_when_it_ends() {
     exporter.wait_for_log("collector recovered");
     let log = exporter.log();
     let line = |message| format!("msg=\"{message}\" target={} collector=tm.stats", fake.unix());
+    assert!(log.contains("collector=tm.stats failed_for="), "{log}");
     assert_eq!(log.matches(&line("collector failed")).count(), 1, "{log}");
     assert_eq!(log.matches(&line("collector recovered")).count(), 1, "{log}");
+}
+
+#[test]
+fn another_reason_of_a_failure_is_logged() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
+    let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "300ms"]);
+    let scrape = || (0..3).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0));
+    scrape();
+    exporter.wait_for_log("No such file");
+    // A socket that a killed process left behind.
+    drop(UnixListener::bind(&socket).unwrap());
+    scrape();
+    exporter.wait_for_log("Connection refused");
+    std::fs::remove_file(&socket).unwrap();
+    let silent = UnixListener::bind(&socket).unwrap();
+    scrape();
+    exporter.wait_for_log("the deadline passed");
+    assert_eq!(exporter.log().matches("scrape failed").count(), 3, "{}", exporter.log());
+    drop(silent);
+    std::fs::remove_file(&socket).unwrap();
+    let target = format!("unix:{}", socket.display()).parse().unwrap();
+    let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
+    (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
+    exporter.wait_for_log("scrape recovered");
+    let log = exporter.log();
+    let failed_for = log.split("failed_for=").nth(1).unwrap().split('s').next().unwrap();
+    assert!((1..60).contains(&failed_for.parse::<u32>().unwrap()), "{log}");
+    for (code, reason) in
+        [(500, "no memory"), (500, "no memory"), (501, "busy"), (502, "busy"), (500, "no memory")]
+    {
+        fake.answer("tm.stats", Kind::Fault, &body(&[Arg::Int(code), reason.into()]));
+        exporter.page();
+    }
+    exporter.wait_for_log("501: busy");
+    let log = exporter.log();
+    let lines = ["500: no memory", "501: busy"].map(|reason| log.matches(reason).count());
+    assert_eq!((lines, log.matches("collector failed").count()), ([2, 1], 3), "{log}");
 }
 
 #[test]
@@ -502,21 +550,64 @@ fn a_family_has_no_more_series_than_its_limit() {
     assert_eq!(exporter.log().matches("samples over the limit dropped").count(), 1, "{}", exporter.log());
 }
 
-/// Asks with too little time.
-fn hurry(exporter: &Exporter) {
-    let hurried = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "0.000001")]);
-    assert!(hurried.text().contains("\nkamailio_up 0\n"), "{}", hurried.text());
+/// Requests the metrics and allows less time than Kamailio needs now.
+fn hurry(exporter: &Exporter, timeout: &str) -> String {
+    let hurried = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", timeout)]);
+    assert_eq!(hurried.status, 200);
+    hurried.text()
 }
 
 #[test]
-fn what_kamailio_has_is_not_forgotten_because_a_client_is_in_a_hurry() {
+fn capabilities_are_kept_when_a_client_allows_too_little_time() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     for _ in 0..5 {
         assert!(exporter.page().contains("\nkamailio_up 1\n"));
-        hurry(&exporter);
+        fake.silent(true);
+        assert!(hurry(&exporter, "0.0002").contains("\nkamailio_up 0\n"));
+        fake.silent(false);
     }
     assert_eq!(fake.count("system.listMethods"), 1);
+}
+
+#[test]
+fn a_scrape_that_only_its_client_cuts_short_is_no_failure() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    exporter.page();
+    fake.delay_method("sl.stats", Duration::from_millis(700));
+    for timeout in ["0.0000007", "0.02", "0.11", "0.8"] {
+        let page = samples(&hurry(&exporter, timeout));
+        assert_eq!(page["kamailio_scrape_collector_success{collector=\"stats.fetch\"}"], 0.0, "{timeout}");
+        assert_eq!(page["kamailio_exporter_failed_scrapes"], 0.0, "{timeout}");
+    }
+    let page = samples(&exporter.page());
+    assert_eq!(
+        (page["kamailio_exporter_failed_scrapes"], page["kamailio_exporter_total_scrapes"]),
+        (0.0, 6.0)
+    );
+    // A timeout that an ordinary Prometheus may have is another matter, and so is a Kamailio that is gone.
+    assert_eq!(samples(&hurry(&exporter, "1.1"))["kamailio_exporter_failed_scrapes"], 1.0);
+    let log = exporter.log();
+    assert_eq!(
+        (log.matches("scrape failed").count(), log.matches("collector failed").count()),
+        (0, 8),
+        "{log}"
+    );
+    fake.refuse(true);
+    assert_eq!(samples(&hurry(&exporter, "0.02"))["kamailio_exporter_failed_scrapes"], 2.0);
+    exporter.wait_for_log("scrape failed");
+}
+
+#[test]
+fn a_client_gets_at_least_the_time_that_a_scrape_needs() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    exporter.page();
+    let complete = |page: String| {
+        samples(&page)["kamailio_exporter_failed_scrapes"] == 0.0 && success(&page, "stats.fetch") == 1.0
+    };
+    assert!((0..10).any(|_| complete(hurry(&exporter, "0.000000001"))), "the deadline is not raised");
 }
 
 #[test]
@@ -524,12 +615,14 @@ fn clients_cannot_fill_the_log() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     for _ in 0..200 {
-        hurry(&exporter);
+        fake.refuse(true);
+        hurry(&exporter, "0.001");
+        fake.refuse(false);
         exporter.page();
     }
     exporter.wait_for_log("scrape failed");
     let log = exporter.log();
-    let lines = log.matches("scrape failed").count() + log.matches("scrape succeeded").count();
+    let lines = log.matches("scrape failed").count() + log.matches("scrape recovered").count();
     assert!((2..150).contains(&lines), "{lines} lines");
 }
 
@@ -552,6 +645,6 @@ fn working_and_failing_are_logged_in_turns() {
     exporter.page();
     exporter.wait_for_log("scrape failed");
     let log = exporter.log();
-    let said = ["scrape succeeded", "scrape failed"].map(|message| log.matches(message).count());
-    assert_eq!(said, [4, 3], "{log}");
+    let messages = ["scrape succeeded", "scrape failed", "scrape recovered"];
+    assert_eq!(messages.map(|message| log.matches(message).count()), [1, 3, 3], "{log}");
 }

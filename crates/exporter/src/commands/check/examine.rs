@@ -6,7 +6,7 @@ use super::room::Room;
 use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::instance::Settings;
-use crate::scrape::diagnosis::{self, State};
+use crate::scrape::diagnosis::{self, State, Summary};
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::plan::{Plan, PlannedCall};
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
@@ -63,8 +63,9 @@ pub(super) async fn examine(
         }
         report.kamailio = Some(server);
     }
+    let summary = Summary::of(&scrape, target);
     for (place, collector) in ALL.iter().enumerate() {
-        let (state, reason) = diagnosis::collector_state(place, &settings.selection, &scrape);
+        let (state, reason) = summary.state(place, &settings.selection);
         let calls =
             measured.iter().filter(|(call, _)| call.readers.iter().any(|reader| reader.collector == place));
         let calls = calls.map(|(_, measured)| measured.clone()).collect();
