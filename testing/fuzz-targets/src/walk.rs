@@ -29,6 +29,7 @@ pub fn walk(input: &[u8]) {
             answered: true,
             error: None,
             cut_short: false,
+            struct_overflow: false,
             preparation: Preparation::default(),
             up_since: None,
         },

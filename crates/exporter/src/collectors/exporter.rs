@@ -60,7 +60,7 @@ pub(crate) const COLLECTOR_SUCCESS: Family =
 pub(crate) const COLLECTOR_DURATION: Family = family(
     Kind::Gauge,
     "kamailio_scrape_collector_duration_seconds",
-    "Seconds from the end of the reply before (or from the start) until the collector's replies were read.",
+    "Seconds that the scrape waited for the collector's replies; 0 for replies that arrived together with the one before.",
 );
 /// `kamailio_exporter_unreadable_values`.
 pub(crate) const UNREADABLE_VALUES: Family = family(

@@ -197,6 +197,7 @@ impl Instance {
     }
 
     async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Arc<Scrape> {
+        let start = Instant::now();
         let server = lock(&self.state).server.clone();
         let preparation = server.as_ref().map(|server| server.preparation(&selection)).unwrap_or_default();
         let request = ScrapeRequest {
@@ -216,6 +217,19 @@ impl Instance {
             }
             scrape = scrape::run(request, Preparation::default()).await;
         }
+        let mut smallest_structs = scrape.preparation.smallest_structs;
+        if scrape.struct_overflow && !smallest_structs {
+            smallest_structs = true;
+            if self.line_limit.take() {
+                let advice = "raise modparam(\"ctl\", \"binrpc_struct_max_body_size\", ...) in Kamailio; its default is 8 (KiB)";
+                tracing::warn!(target = %self.target, advice, "statistics fetched in small parts");
+            }
+            // If there may be too little time for another scrape, the parts of this one that succeeded are kept.
+            if start.elapsed() < deadline.at.saturating_duration_since(Instant::now()) {
+                let preparation = Preparation { smallest_structs, ..Preparation::default() };
+                scrape = scrape::run(request, preparation).await;
+            }
+        }
         if scrape.answered {
             let family = catalogue().id(&SET_INFO);
             for (set, name) in &self.settings.set_names {
@@ -225,17 +239,21 @@ impl Instance {
         }
         scrape.cut_short = deadline.hurried && scrape.timed_out();
         self.counters.count_run(&scrape);
-        self.update_state(&scrape, selection);
+        let mut preparation = scrape.preparation.clone();
+        if smallest_structs != preparation.smallest_structs {
+            preparation = Preparation { smallest_structs, ..Preparation::default() };
+        }
+        self.update_state(&scrape, preparation, selection);
         Arc::new(scrape)
     }
 
     /// Keeps what the next scrape can reuse, and logs what changed.
-    fn update_state(&self, scrape: &Scrape, selection: Arc<Selection>) {
+    fn update_state(&self, scrape: &Scrape, preparation: Preparation, selection: Arc<Selection>) {
         let mut state = lock(&self.state);
         if scrape.answered && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
-            let (up_since, preparation) = (scrape.up_since.clone(), scrape.preparation.clone());
+            let up_since = scrape.up_since.clone();
             let server = Server { up_since, preparation, selection: selection.clone() };
-            state.server = if self.allow.is_some() { server.compact() } else { Some(server) };
+            state.server = Some(if self.allow.is_some() { server.compact() } else { server });
         } else if !scrape.timed_out() {
             // Running out of time says nothing about Kamailio; a restart meanwhile is detected by the uptime.
             state.server = None;
@@ -264,14 +282,12 @@ impl Server {
         Preparation { plan, ..self.preparation.clone() }
     }
 
-    /// Drops what takes too much memory for a target that a client chose, of which there may be thousands: the plan, and
-    /// everything if the capabilities are large.
-    fn compact(mut self) -> Option<Self> {
+    /// Drops what takes too much memory for a target that a client chose, of which there may be thousands: the plan, and the
+    /// capabilities if they are large.
+    fn compact(mut self) -> Self {
         self.preparation.plan = None;
-        let capabilities =
-            self.preparation.capabilities.as_ref().map_or(0, |capabilities| capabilities.size());
-        let size = capabilities + self.up_since.as_ref().map_or(0, Vec::len);
-        (size <= MAX_KEPT_BYTES).then_some(self)
+        self.preparation.capabilities.take_if(|capabilities| capabilities.size() > MAX_KEPT_BYTES);
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::KAMAILIO_START_TIME;
+use crate::collectors::schema::Listing;
 use crate::collectors::{ALL, UPTIME};
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
 use crate::scrape::extraction::{CallContext, extract};
@@ -13,19 +14,26 @@ use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply};
 use prometheus_exposition::{Bodies, Labels, Number, Samples};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A scrape while its connection is open.
 pub(super) struct Exchange<'a> {
     request: ScrapeRequest<'a>,
     scrape: Scrape,
-    /// The end of the last reply.
-    last_reply: Instant,
 }
 
 /// The calls without a reply yet, in the order in which they were sent, which is the order of the replies.
 struct PendingCalls<'p> {
-    calls: std::vec::IntoIter<(Cookie, &'p PlannedCall)>,
+    calls: std::vec::IntoIter<SentCall<'p>>,
+}
+
+/// A call, and what its reply is for.
+struct SentCall<'p> {
+    cookie: Cookie,
+    /// The call of the plan; `None` for one that only lists arguments of other calls.
+    planned: Option<&'p PlannedCall>,
+    /// The listing that the reply renews.
+    listing: Option<Listing>,
 }
 
 impl<'a> Exchange<'a> {
@@ -36,12 +44,13 @@ impl<'a> Exchange<'a> {
             answered: false,
             error: None,
             cut_short: false,
+            struct_overflow: false,
             preparation,
             up_since: None,
             bodies: Bodies::default(),
             reservation: request.budget.reservation(),
         };
-        Self { request, scrape, last_reply: Instant::now() }
+        Self { request, scrape }
     }
 
     /// Connects, discovers the capabilities if they are unknown, makes the calls and reads their replies.
@@ -53,12 +62,17 @@ impl<'a> Exchange<'a> {
         };
         let capabilities = match self.scrape.preparation.capabilities.clone() {
             Some(capabilities) => capabilities,
-            None => Arc::new(self.discover(&mut client).await?),
+            None => {
+                let capabilities = self.discover(&mut client).await?;
+                self.scrape.preparation.listed_at = Some(Instant::now());
+                Arc::new(capabilities)
+            }
         };
-        let plan = self.scrape.preparation.plan.take();
+        let preparation = &mut self.scrape.preparation;
+        let plan = preparation.plan.take();
         let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(selection, &capabilities)));
-        self.scrape.preparation =
-            Preparation { capabilities: Some(capabilities.clone()), plan: Some(plan.clone()) };
+        preparation.capabilities = Some(capabilities.clone());
+        preparation.plan = Some(plan.clone());
         self.begin(&plan);
         self.call(&mut client, &plan, &capabilities).await
     }
@@ -75,7 +89,10 @@ impl<'a> Exchange<'a> {
     }
 
     async fn discover(&mut self, client: &mut Client) -> Result<Capabilities, Error> {
-        let mut discovery = Discovery::default();
+        let mut discovery = match self.scrape.preparation.smallest_structs {
+            true => Discovery::with_smallest_structs(),
+            false => Discovery::default(),
+        };
         loop {
             let queries = discovery.queries(self.request.configured);
             if queries.is_empty() {
@@ -122,30 +139,68 @@ impl<'a> Exchange<'a> {
         for call in &plan.calls {
             let args = call.args.iter().map(|arg| argument(arg, call.numbers));
             let args: Vec<Arg<'_>> = args.collect();
-            calls.push((client.send(call.method, &args)?, call));
+            let listing = plan.listings.iter().find(|listing| call.lists(listing)).copied();
+            calls.push(SentCall { cookie: client.send(call.method, &args)?, planned: Some(call), listing });
+        }
+        for listing in self.due_listings(plan) {
+            let cookie = client.send(listing.method, &[])?;
+            calls.push(SentCall { cookie, planned: None, listing: Some(listing) });
         }
         client.end();
-        self.last_reply = Instant::now();
         let mut pending = PendingCalls { calls: calls.into_iter() };
         loop {
             let Scrape { samples, reservation, .. } = &mut self.scrape;
             let samples = samples.memory();
-            match client.receive_watched(|session| reservation.resize(session + samples)).await {
+            let (start, mut waited) = (Instant::now(), false);
+            let received = client.receive_watched(|session| {
+                waited = true;
+                reservation.resize(session + samples)
+            });
+            match received.await {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
-                    if let Some(call) = pending.answered_by(&reply) {
-                        self.read_reply(call, plan.extra_fields, &reply, capabilities);
+                    // Kamailio replies in order, so it worked on the first reply of those that arrive together.
+                    let wait = if waited { start.elapsed() } else { Duration::ZERO };
+                    let Some(call) = pending.answered_by(&reply) else { continue };
+                    if let Some(planned) = call.planned {
+                        self.read_reply(planned, plan.extra_fields, &reply, wait, capabilities);
+                    }
+                    if let (Some(listing), Ok(records)) = (call.listing, reply.records()) {
+                        self.renew(listing, records);
                     }
                 }
                 Err(error) => {
                     let message = error.to_string();
-                    for reader in pending.calls.flat_map(|(_, call)| &call.readers) {
+                    let planned = pending.calls.filter_map(|call| call.planned);
+                    for reader in planned.flat_map(|call| &call.readers) {
                         self.change(reader.collector, |result| result.fail(message.clone()));
                     }
                     self.scrape.error = Some(error);
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Returns the listings to renew with calls of their own, in the same write as the others.
+    fn due_listings(&mut self, plan: &Plan) -> Vec<Listing> {
+        let listed_at = &mut self.scrape.preparation.listed_at;
+        if listed_at.is_some_and(|time| time.elapsed() < LISTING_INTERVAL) {
+            return Vec::new();
+        }
+        *listed_at = Some(Instant::now());
+        let is_planned = |listing: &&Listing| plan.calls.iter().any(|call| call.lists(listing));
+        plan.listings.iter().filter(|listing| !is_planned(listing)).copied().collect()
+    }
+
+    /// Renews the arguments of the next scrape's calls, if they have changed since they were listed.
+    fn renew(&mut self, listing: Listing, records: Members<'_>) {
+        let preparation = &mut self.scrape.preparation;
+        let changed =
+            preparation.capabilities.as_ref().and_then(|known| known.with_listing(listing, records));
+        if let Some(changed) = changed {
+            preparation.capabilities = Some(Arc::new(changed));
+            preparation.plan = None;
         }
     }
 
@@ -169,10 +224,13 @@ impl<'a> Exchange<'a> {
         call: &PlannedCall,
         extra_fields: bool,
         reply: &Reply<'_>,
+        wait: Duration,
         capabilities: &Capabilities,
     ) {
         let records = reply.records();
         self.scrape.answered |= is_answer(&records);
+        self.scrape.struct_overflow |=
+            call.method == STATISTICS && records.as_ref().is_err_and(is_struct_overflow);
         if let Ok(records) = &records
             && call.method == UPTIME.method
         {
@@ -191,11 +249,9 @@ impl<'a> Exchange<'a> {
             };
             read.push((reader.collector, omissions, failure));
         }
-        let now = Instant::now();
-        let duration = now - std::mem::replace(&mut self.last_reply, now);
         for (collector, omissions, failure) in read {
             self.change(collector, |result| {
-                result.duration += duration;
+                result.duration += wait;
                 result.omissions.add(omissions);
                 if let Some(failure) = failure {
                     result.fail(failure);
@@ -264,8 +320,8 @@ impl<'a> Exchange<'a> {
 
 impl<'p> PendingCalls<'p> {
     /// Returns the call that a reply belongs to. Every call gets a reply in order, if only [`Error::NoReply`].
-    fn answered_by(&mut self, reply: &Reply<'_>) -> Option<&'p PlannedCall> {
-        self.calls.find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, call)| call)
+    fn answered_by(&mut self, reply: &Reply<'_>) -> Option<SentCall<'p>> {
+        self.calls.find(|call| call.cookie == reply.cookie())
     }
 }
 
@@ -281,5 +337,72 @@ fn is_answer(records: &Result<Members<'_>, Error>) -> bool {
     matches!(records, Ok(_) | Err(Error::Fault { .. }))
 }
 
+/// Returns whether a fault of `stats.fetch` says that the statistics did not fit into a struct (`kex/core_stats.c`,
+/// `rpc_fetch_add_stat`).
+fn is_struct_overflow(error: &Error) -> bool {
+    matches!(error, Error::Fault { code: 500, reason } if reason.starts_with("Internal error"))
+}
+
+/// The method that fetches statistics.
+const STATISTICS: &str = "stats.fetch";
+/// The time after which arguments of calls are listed again, if no call of the plan lists them anyway.
+const LISTING_INTERVAL: Duration = Duration::from_secs(120);
 /// Bytes of `up_since` that are kept from scrape to scrape; `ctime` writes 24.
 const MAX_TIME: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scrape::memory_budget::MemoryBudget;
+    use fake_kamailio::{Captures, Fake};
+    use kamailio_binrpc::Target;
+    use kamailio_binrpc::wire::{self, Kind};
+
+    fn body(records: &[Arg<'_>]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
+        packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+    }
+
+    #[tokio::test]
+    async fn arguments_are_listed_again_every_few_minutes_in_the_same_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let target: Target = format!("unix:{}", directory.path().join("ctl").display()).parse().unwrap();
+        let fake = Fake::listen(Captures::of("6.2-dev"), std::slice::from_ref(&target)).unwrap();
+        let methods = ["core.uptime", "dbcl.list_clusters", "dbcl.list_connections"].map(Arg::from);
+        fake.answer("system.listMethods", Kind::Reply, &body(&methods));
+        let clusters = |name: &'static str| {
+            let row = [(Some("cluster"), name.into())];
+            fake.answer("dbcl.list_clusters", Kind::Reply, &body(&[Arg::Struct(&row)]));
+        };
+        fake.answer("dbcl.list_connections", Kind::Reply, &body(&[]));
+        let selection = Selection::parse("dbcl.list_connections").unwrap();
+        let request = ScrapeRequest {
+            target: &target,
+            allow: None,
+            configured: &selection,
+            selection: &selection,
+            max_series: 10,
+            deadline: Instant::now() + Duration::from_secs(10),
+            budget: &MemoryBudget::new(),
+        };
+        let scrape = async |preparation: Preparation| {
+            let made = fake.calls().len();
+            let scrape = crate::scrape::run(request, preparation).await;
+            assert!(scrape.error.is_none());
+            (scrape.preparation, fake.calls()[made..].join(","))
+        };
+        clusters("first");
+        let (preparation, _) = scrape(Preparation::default()).await;
+        clusters("second");
+        let steady = "core.uptime,dbcl.list_connections first";
+        let (mut preparation, calls) = scrape(preparation).await;
+        assert_eq!(calls, steady, "it was listed just now");
+        preparation.listed_at = Instant::now().checked_sub(LISTING_INTERVAL);
+        let (preparation, calls) = scrape(preparation).await;
+        assert_eq!(calls, format!("{steady},dbcl.list_clusters"));
+        let (_, calls) = scrape(preparation).await;
+        assert_eq!(calls, "core.uptime,dbcl.list_connections second");
+        assert_eq!(fake.connections().accepted, 4, "each scrape is one connection");
+    }
+}

@@ -1,6 +1,6 @@
 //! The calls of a scrape, which follow from the selection and the capabilities.
 
-use crate::collectors::schema::{Call, Collector};
+use crate::collectors::schema::{Call, Collector, Listing};
 use crate::collectors::{ALL, UPTIME};
 use crate::scrape::capabilities::Capabilities;
 use crate::scrape::selection::{Requirement, Selection};
@@ -14,6 +14,8 @@ pub struct Plan {
     pub collectors: Vec<usize>,
     /// The collectors of these that the operator named and whose method the server lacks.
     pub missing: Vec<usize>,
+    /// The listings that arguments of the calls are taken from.
+    pub listings: Vec<Listing>,
     /// Whether to read the fields that the Go exporter does not have.
     pub extra_fields: bool,
 }
@@ -45,7 +47,13 @@ impl Plan {
     /// uptime is always fetched, to detect restarts.
     pub fn new(selection: &Selection, capabilities: &Capabilities) -> Self {
         let extra_fields = !selection.drop_in;
-        let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), missing: Vec::new(), extra_fields };
+        let mut plan = Self {
+            calls: Vec::new(),
+            collectors: Vec::new(),
+            missing: Vec::new(),
+            listings: Vec::new(),
+            extra_fields,
+        };
         let page = selection.page().map(|(collector, _)| collector);
         if capabilities.has(UPTIME.method) {
             plan.calls.push(PlannedCall {
@@ -114,9 +122,17 @@ impl Plan {
             Call::EachProfile => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
             Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
             Call::EachOf(listing) | Call::EachNumberOf(listing) => {
+                self.listings.push(listing);
                 capabilities.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));
             }
         }
+    }
+}
+
+impl PlannedCall {
+    /// Returns whether the reply is also that of a listing.
+    pub(super) fn lists(&self, listing: &Listing) -> bool {
+        self.method == listing.method && self.args.is_empty()
     }
 }
 

@@ -8,7 +8,7 @@ use kamailio_binrpc::Error;
 use prometheus_exposition::{Bodies, Pushed, Samples};
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The result of a scrape.
 pub struct Scrape {
@@ -24,6 +24,8 @@ pub struct Scrape {
     pub cut_short: bool,
     /// What the next scrape can reuse; empty if the exchange ended before the capabilities were known.
     pub preparation: Preparation,
+    /// Whether statistics did not fit into a struct of Kamailio.
+    pub struct_overflow: bool,
     /// The start of Kamailio as `core.uptime` prints it.
     pub up_since: Option<Vec<u8>>,
     /// The expositions written from the samples, for the requests that share the scrape.
@@ -32,13 +34,17 @@ pub struct Scrape {
     pub reservation: Reservation,
 }
 
-/// What a scrape prepares before its calls. It stays the same until Kamailio restarts.
+/// What a scrape prepares before its calls. It is valid until Kamailio restarts.
 #[derive(Clone, Default)]
 pub struct Preparation {
     /// The server's capabilities.
     pub capabilities: Option<Arc<Capabilities>>,
     /// The calls that follow from the capabilities and from the selection of the scrape.
     pub plan: Option<Arc<Plan>>,
+    /// Whether statistics are fetched in the smallest parts, because a larger part did not fit into a struct of Kamailio.
+    pub smallest_structs: bool,
+    /// When the arguments of calls were last listed.
+    pub listed_at: Option<Instant>,
 }
 
 /// The result of one collector in one scrape.
@@ -47,7 +53,7 @@ pub struct CollectorResult {
     pub collector: usize,
     /// Why the collector failed: a human-readable message.
     pub failure: Option<String>,
-    /// The time from the end of the reply before (or from the start) until the collector's replies were read.
+    /// How long the scrape waited for the collector's replies. Replies that arrive together with the one before take no time.
     pub duration: Duration,
     /// The values and samples that were left out.
     pub omissions: Omissions,

@@ -2,9 +2,9 @@ use crate::support::{Exporter, eventually, samples};
 use fake_kamailio::{Captures, Fake, Then};
 use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
 use kamailio_exporter::internals::ALL;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant, SystemTime};
 
 const TEN: [&str; 10] = [
@@ -517,6 +517,133 @@ fn a_statistic_whose_name_says_what_it_is_has_a_family_of_its_own() {
     let calls = fake.calls().len();
     exporter.page();
     assert!(!fake.calls()[calls..].iter().any(|call| call.starts_with("cnt.")), "it asks again");
+}
+
+#[test]
+fn statistics_that_do_not_fit_into_a_struct_are_fetched_in_small_parts() {
+    let fake = Fake::start();
+    let names: Vec<_> = (0..90).map(|number| format!("statistic_{number:02}")).collect();
+    let names: Vec<Arg<'_>> = names.iter().map(|name| name.as_str().into()).collect();
+    fake.answer("cnt.list_groups", Kind::Reply, &body(&["script".into()]));
+    fake.answer("cnt.list_vars", Kind::Reply, &body(&names));
+    fake.answer("stats.fetch", Kind::Fault, &body(&[Arg::Int(500), "Internal error - cannot add".into()]));
+    let exporter = start(&fake, &[]);
+    let fetches = |from: usize| {
+        let calls = fake.calls();
+        calls[from..].iter().filter(|call| call.starts_with("stats.fetch ")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(success(&exporter.page(), "stats.fetch"), 0.0);
+    let calls = fetches(0);
+    assert_eq!(calls[0], "stats.fetch script:", "the group fits into a struct of the default size");
+    let parts = &calls[1..];
+    assert!(parts.len() > 1 && parts.iter().all(|part| part.len() < 1024), "{parts:?}");
+    assert_eq!(
+        parts.iter().flat_map(|part| part.split(' ')).filter(|word| word.contains('.')).count(),
+        90 + parts.len()
+    );
+    assert_eq!(fake.count("system.listMethods"), 2);
+    // What the server needs is remembered, and no scrape is made twice any more.
+    let row = [(Some("script.statistic_07"), "7".into())];
+    fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let (made, accepted) = (fake.calls().len(), fake.connections().accepted);
+    (0..3).for_each(|_| assert_eq!(success(&exporter.page(), "stats.fetch"), 1.0));
+    assert_eq!(fetches(made), [parts, parts, parts].concat());
+    assert_eq!((fake.count("system.listMethods"), fake.connections().accepted), (2, accepted + 3));
+    exporter.wait_for_log("binrpc_struct_max_body_size");
+    assert_eq!(exporter.log().matches("statistics fetched in small parts").count(), 1);
+}
+
+/// The body of a list of dispatcher sets with these numbers.
+fn dispatcher_sets(ids: &[i64]) -> Vec<u8> {
+    let sets: Vec<[_; 1]> = ids.iter().map(|id| [(Some("ID"), Arg::Int(*id))]).collect();
+    let records: Vec<_> = sets.iter().map(|set| (Some("SET"), Arg::Struct(set))).collect();
+    body(&[Arg::Struct(&[(Some("NRSETS"), Arg::Int(3)), (Some("RECORDS"), Arg::Struct(&records))])])
+}
+
+#[test]
+fn a_dispatcher_set_that_is_added_gets_its_calls_in_the_next_scrape() {
+    let fake = Fake::start();
+    fake.answer("dispatcher.list", Kind::Reply, &dispatcher_sets(&[7, 40]));
+    fake.answer(
+        "dispatcher.oclist",
+        Kind::Fault,
+        &body(&[Arg::Int(404), "Destination Group Not Found".into()]),
+    );
+    fake.answer(
+        "system.listMethods",
+        Kind::Reply,
+        &body(&["dispatcher.list".into(), "dispatcher.oclist".into(), "core.uptime".into()]),
+    );
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "dispatcher.list,dispatcher.oclist"]);
+    let scrape = || {
+        let made = fake.calls().len();
+        assert_eq!(samples(&exporter.page())["kamailio_exporter_failed_scrapes"], 0.0);
+        fake.calls()[made..].join(",")
+    };
+    scrape();
+    let calls = |sets: &[&str]| {
+        let sets = sets.iter().map(|set| format!("dispatcher.oclist {set}"));
+        ["core.uptime".to_owned(), "dispatcher.list".to_owned()]
+            .into_iter()
+            .chain(sets)
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    assert_eq!(scrape(), calls(&["7", "40"]));
+    for sets in [&[7, 8, 40][..], &[3], &[]] {
+        fake.answer("dispatcher.list", Kind::Reply, &dispatcher_sets(sets));
+        scrape();
+        let names: Vec<_> = sets.iter().map(ToString::to_string).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        assert_eq!((scrape(), scrape()), (calls(&names), calls(&names)));
+    }
+    assert_eq!(fake.count("system.listMethods"), 1);
+}
+
+#[test]
+fn replies_that_arrive_together_have_one_wait() {
+    let fake = Fake::start();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let wait = Duration::from_millis(250);
+    std::thread::scope(|scope| {
+        // Passes the replies on in one piece, once there are no more of them.
+        scope.spawn(|| {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut kamailio = UnixStream::connect(fake.unix().strip_prefix("unix:").unwrap()).unwrap();
+            kamailio.set_read_timeout(Some(wait)).unwrap();
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                let read = client.read(&mut buffer).unwrap();
+                if read == 0 {
+                    return;
+                }
+                kamailio.write_all(&buffer[..read]).unwrap();
+                let mut replies = Vec::new();
+                while let Ok(read) = kamailio.read(&mut buffer) {
+                    replies.extend_from_slice(&buffer[..read]);
+                }
+                client.write_all(&replies).unwrap();
+            }
+        });
+        let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-m", "tm.stats,sl.stats,tls.info"]);
+        let page = samples(&exporter.page());
+        let durations =
+            page.iter().filter(|(name, _)| name.starts_with("kamailio_scrape_collector_duration_seconds"));
+        let durations: Vec<_> = durations.map(|(_, duration)| *duration).collect();
+        // The wait is that of core.uptime, whose reply is the first.
+        assert_eq!(durations, [0.0; 3]);
+    });
+    fake.delay_method("sl.stats", wait);
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,sl.stats,tls.info"]);
+    let page = samples(&exporter.page());
+    let duration =
+        |name| page[&format!("kamailio_scrape_collector_duration_seconds{{collector=\"{name}\"}}")];
+    assert!(
+        duration("sl.stats") >= 0.2 && duration("tm.stats") < 0.2 && duration("tls.info") < 0.2,
+        "{page:?}"
+    );
 }
 
 #[test]

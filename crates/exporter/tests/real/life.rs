@@ -66,6 +66,30 @@ fn each_restart_is_another_start_time() {
 }
 
 #[test]
+fn structs_of_any_size_have_room_for_the_statistics() {
+    for kibibytes in [5, 3, 1] {
+        let config = format!("modparam(\"ctl\", \"binrpc_struct_max_body_size\", {kibibytes})\n");
+        let kamailio = Kamailio::builder().config(&config).start();
+        let errors = || {
+            let log = kamailio.log();
+            log.lines().filter(|line| line.contains("ERROR") && line.contains("ctl")).count()
+        };
+        let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.stats-groups", "all"]);
+        let mut counts = Vec::new();
+        for _ in 0..4 {
+            let page = samples(&exporter.page());
+            assert_eq!(page["kamailio_exporter_failed_scrapes"], 0.0, "{kibibytes} KiB: {}", exporter.log());
+            let statistics = page.keys().filter(|series| series.starts_with("kamailio_stats_fetch_value{"));
+            counts.push((statistics.count(), errors()));
+        }
+        println!("{kibibytes} KiB: {counts:?} statistics and errors");
+        assert!(counts[0].0 > 100, "{counts:?}");
+        assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+        assert!(exporter.log().matches("statistics fetched in small parts").count() <= 1);
+    }
+}
+
+#[test]
 fn three_hundred_scrapes_leave_no_connection_behind() {
     let kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);

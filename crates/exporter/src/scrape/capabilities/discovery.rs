@@ -3,7 +3,7 @@
 use super::Capabilities;
 use super::query::{CapabilityQuery, known_methods};
 use super::statistics::{self, Group};
-use crate::collectors::schema::Call;
+use crate::collectors::schema::{Call, Listing};
 use crate::collectors::statistics::by_name;
 use crate::scrape::selection::Selection;
 use kamailio_binrpc::{Members, Value};
@@ -26,6 +26,11 @@ pub struct Discovery {
 }
 
 impl Discovery {
+    /// Starts a discovery of a server whose structs may be of the smallest size.
+    pub(crate) fn with_smallest_structs() -> Self {
+        Self { struct_bytes: statistics::SMALLEST_STRUCT_BYTES, ..Self::default() }
+    }
+
     /// Returns the queries to make next: first for methods and groups, then about each of them. Ends with none.
     pub fn queries(&mut self, selection: &Selection) -> Vec<CapabilityQuery> {
         let mut queries = vec![CapabilityQuery::Methods, CapabilityQuery::Groups];
@@ -85,8 +90,7 @@ impl Discovery {
                 }
             }
             CapabilityQuery::Listing(listing) => {
-                let values = records.iter().flat_map(|record| leaves(record.value, listing.path));
-                let values = self.limited(MAX_LISTED, values.map(Cow::Owned));
+                let values = self.limited(MAX_LISTED, listed_values(*listing, records).map(Cow::Owned));
                 self.capabilities.listed.insert(*listing, values);
             }
         }
@@ -153,6 +157,11 @@ impl Default for Discovery {
     }
 }
 
+/// Returns the values of a listing.
+pub(super) fn listed_values(listing: Listing, records: Members<'_>) -> impl Iterator<Item = String> {
+    records.iter().flat_map(move |record| leaves(record.value, listing.path))
+}
+
 /// Returns the texts and numbers at the end of a path of names, which may repeat.
 fn leaves(value: Value<'_>, path: &[&str]) -> Vec<String> {
     let Some((name, rest)) = path.split_first() else {
@@ -166,9 +175,9 @@ fn leaves(value: Value<'_>, path: &[&str]) -> Vec<String> {
 /// Groups of statistics, each of which is a query and a call. Kamailio with all its modules has about sixty.
 const MAX_GROUPS: usize = 500;
 /// Values of a listing, each of which is a call in every scrape.
-const MAX_LISTED: usize = 1000;
+pub(super) const MAX_LISTED: usize = 1000;
 /// Bytes of a name or a text. A longer one does not fit into one of Kamailio's structs either.
-const MAX_NAME: usize = 1024;
+pub(super) const MAX_NAME: usize = 1024;
 /// Bytes of all names and texts: more than 20,000 statistics. They are kept from scrape to scrape.
 const MAX_SIZE: usize = 2 << 20;
 /// Bytes that a name takes in memory besides its text.
@@ -180,7 +189,6 @@ const MAX_HELP: usize = 500;
 mod tests {
     use super::*;
     use crate::collectors::ALL;
-    use crate::collectors::schema::Listing;
     use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
 
     fn listings() -> impl Iterator<Item = Listing> {

@@ -8,6 +8,8 @@ pub use discovery::Discovery;
 pub use query::CapabilityQuery;
 
 use crate::collectors::schema::Listing;
+use discovery::{MAX_LISTED, MAX_NAME, listed_values};
+use kamailio_binrpc::Members;
 use std::collections::HashMap;
 
 /// The capabilities of a server, as discovered at the first contact.
@@ -46,6 +48,19 @@ impl Capabilities {
     /// Returns the values of a listing.
     pub fn listed(&self, listing: Listing) -> &[String] {
         self.listed.get(&listing).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the capabilities with the values of another reply to a listing; `None` if the values are the same. The limits
+    /// are those of the discovery.
+    pub(crate) fn with_listing(&self, listing: Listing, records: Members<'_>) -> Option<Self> {
+        let values = listed_values(listing, records).filter(|value| value.len() <= MAX_NAME);
+        let values: Vec<_> = values.take(MAX_LISTED).collect();
+        if self.listed(listing) == values {
+            return None;
+        }
+        let mut capabilities = self.clone();
+        capabilities.listed.insert(listing, values);
+        Some(capabilities)
     }
 
     /// Returns the server's description of a statistic, by `group.name`; empty if there is none.

@@ -52,6 +52,8 @@ const MEMBER_OVERHEAD: usize = 28;
 /// Bytes of a struct, which is 8 KiB by default (`ctl/binrpc_run.c`, `binrpc_struct_max_body_size`). Beyond it,
 /// stats.fetch is a fault, and Kamailio logs two lines for each statistic that did not fit.
 pub(super) const STRUCT_BYTES: usize = 8 * 1024 - 64;
+/// Bytes of a struct in the smallest size that Kamailio can be set to, 1 KiB.
+pub(super) const SMALLEST_STRUCT_BYTES: usize = 1024 - 64;
 
 #[cfg(test)]
 mod tests {
@@ -80,6 +82,23 @@ mod tests {
     fn a_group_of_unknown_size_is_fetched_alone() {
         let groups = [group("core", 10), unknown("unknown"), group("sl", 10), unknown("last")];
         assert_eq!(calls(&groups, STRUCT_BYTES), [["core:"], ["unknown:"], ["sl:"], ["last:"]]);
+    }
+
+    #[test]
+    fn the_smallest_structs_have_room_for_every_call() {
+        let groups = [group("core", 100), group("tmx", 3), group("sl", 4)];
+        let calls = calls(&groups, SMALLEST_STRUCT_BYTES);
+        let reply = |call: &Vec<String>| -> usize {
+            let sizes = call.iter().map(|argument| match argument.as_str() {
+                "tmx:" => 3 * ("tmx.statistic_000".len() + 26),
+                "sl:" => 4 * ("sl.statistic_000".len() + 26),
+                name => name.len() + 26,
+            });
+            sizes.sum()
+        };
+        assert!(calls.iter().all(|call| (1..1024).contains(&reply(call))), "{calls:?}");
+        assert!((5..8).contains(&calls.len()), "{}", calls.len());
+        assert_eq!(calls.last().unwrap().last().unwrap(), "sl:");
     }
 
     #[test]
