@@ -92,6 +92,19 @@ fn bad_requests_are_explained() {
 }
 
 #[test]
+fn requests_to_a_proxy_are_refused() {
+    let exporter = Exporter::start(&NOBODY);
+    for request in ["CONNECT localhost:443", "GET localhost:443", "CONNECT [::1]:9494", "OPTIONS *"] {
+        let mut stream = TcpStream::connect(exporter.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 400", "{request}");
+    }
+}
+
+#[test]
 fn a_head_that_is_too_long_is_refused() {
     let exporter = Exporter::start(&NOBODY);
     let mut stream = TcpStream::connect(exporter.address()).unwrap();

@@ -133,6 +133,51 @@ fn rtpengines_page_has_a_path_of_its_own() {
 }
 
 #[test]
+fn rtpengines_page_cannot_run_scripts() {
+    let served = |content_type: &str| {
+        let page = "<script>alert(1)</script>";
+        let response = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{page}",
+            page.len()
+        );
+        let url = server(response);
+        Exporter::start(&["-u", "unix:/nonexistent/ctl", "--rtpengine.metrics-url", &url]).get("/rtpengine")
+    };
+    let text = "text/plain; version=0.0.4; charset=utf-8";
+    for (declared, expected) in [
+        ("text/html", text),
+        ("image/svg+xml; charset=utf-8", text),
+        ("TEXT/Plain;version=0.0.4", "TEXT/Plain;version=0.0.4"),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text; version=1.0.0"),
+    ] {
+        let answer = served(declared);
+        assert_eq!((answer.status, answer.header("content-type")), (200, expected), "{declared}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+    }
+}
+
+#[test]
+fn requests_for_rtpengines_page_share_a_fetch() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let limits = ["--web.max-requests", "1", "--rtpengine.metrics-url", &url];
+    let exporter = Exporter::start(&[&["-u", "unix:/nonexistent/ctl"], &limits[..]].concat());
+    std::thread::scope(|scope| {
+        let requests: Vec<_> = (0..30).map(|_| scope.spawn(|| exporter.get("/rtpengine"))).collect();
+        let (mut stream, _) = listener.accept().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        stream.write_all(&ok("rtpengine_sessions 3\n")).unwrap();
+        for request in requests {
+            let answer = request.join().unwrap();
+            assert_eq!((answer.status, answer.text().as_str()), (200, "rtpengine_sessions 3\n"));
+        }
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "another fetch");
+    });
+}
+
+#[test]
 fn the_log_says_once_that_rtpengines_page_is_gone_and_that_it_is_back() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = gone.local_addr().unwrap();
