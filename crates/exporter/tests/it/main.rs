@@ -20,7 +20,7 @@ mod docs;
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
-/// The page for people, and where it is.
+/// The landing page, and its path.
 mod landing;
 /// Which directory of the program may use which.
 mod layers;
@@ -34,7 +34,7 @@ mod meanings;
 mod model;
 /// One exposition, printed or in a file.
 mod once;
-/// Pages of others.
+/// External metrics pages, and rtpengine's.
 mod pages;
 /// The names, types and labels that the users of the Go exporter know.
 mod peer;
@@ -52,8 +52,14 @@ mod reload;
 mod replay;
 /// The oldest Rust that this is built with.
 mod rust_version;
-/// One scrape, and what can go wrong in it.
+/// One scrape, and its failures.
 mod scrape;
+/// What the log says about scrapes.
+mod scrape_log;
+/// What is known of a server from scrape to scrape.
+mod server;
+/// Requests that share a scrape, and their deadlines.
+mod sharing;
 /// Sockets of other kinds, and of systemd.
 mod sockets;
 /// The statistics against the list of all that Kamailio has, and against the captures.

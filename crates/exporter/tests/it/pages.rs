@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// A server that gives every request this answer, as long as the test runs.
+/// Starts a server that gives every request the same response as long as the test runs.
 fn server(answer: impl Into<Vec<u8>>) -> String {
     serve(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
 }
@@ -57,7 +57,7 @@ fn a_custom_page_is_joined_to_ours() {
 }
 
 #[test]
-fn a_custom_page_that_cannot_be_had_fails_alone() {
+fn an_unavailable_custom_page_fails_only_its_collector() {
     let large = "x 1\n".repeat(2 << 20);
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the answer is 404 Not Found"),
@@ -98,7 +98,7 @@ fn a_custom_page_is_served_without_kamailio() {
 }
 
 #[test]
-fn why_a_custom_page_failed_is_logged_without_kamailio_too() {
+fn the_failure_of_a_custom_page_is_logged_without_kamailio() {
     let url = server("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url]);
     for _ in 0..2 {
@@ -178,7 +178,7 @@ fn requests_for_rtpengines_page_share_a_fetch() {
 }
 
 #[test]
-fn the_log_says_once_that_rtpengines_page_is_gone_and_that_it_is_back() {
+fn an_outage_of_rtpengines_page_and_its_end_are_logged_once() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = gone.local_addr().unwrap();
     drop(gone);
@@ -198,7 +198,7 @@ fn the_log_says_once_that_rtpengines_page_is_gone_and_that_it_is_back() {
 }
 
 #[test]
-fn dispatcher_sets_have_the_names_that_they_are_given() {
+fn dispatcher_sets_have_the_configured_names() {
     let fake = Fake::start();
     let exporter = Exporter::start(&[
         "-u",
