@@ -264,7 +264,7 @@ fn a_run_that_has_ended_is_not_joined_before_all_requests_have_its_result() {
         let slow = real.requests[0].clone();
         real.step(Step::Answer(0)).await;
         assert_eq!(real.results[0], Some(Outcome::Answered(0)));
-        let next = real.join(1, Instant::now() + Duration::from_secs(9));
+        let next = real.join(1, Instant::now() + Duration::from_secs(REQUESTS[0].1));
         assert_eq!((real.made.borrow().len(), next.now_or_never()), (2, None));
         assert_eq!(slow.and_then(FutureExt::now_or_never), Some(Outcome::Answered(0)));
     });

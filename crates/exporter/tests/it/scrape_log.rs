@@ -2,8 +2,8 @@ use crate::scrape::{body, start, success};
 use crate::sharing::hurry;
 use crate::support::{Exporter, samples};
 use fake_kamailio::{Captures, Fake, Then};
-use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::Kind;
+use kamailio_binrpc::{Arg, Target};
 use std::os::unix::net::UnixListener;
 
 #[test]
@@ -40,7 +40,7 @@ fn the_start_and_the_end_of_a_failure_are_logged() {
 fn another_reason_of_a_failure_is_logged() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("ctl");
-    let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "300ms"]);
+    let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "1s"]);
     let scrape = || (0..3).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0));
     scrape();
     exporter.wait_for_log("No such file");
@@ -55,13 +55,14 @@ fn another_reason_of_a_failure_is_logged() {
     assert_eq!(exporter.log().matches("scrape failed").count(), 3, "{}", exporter.log());
     drop(silent);
     std::fs::remove_file(&socket).unwrap();
-    let target = format!("unix:{}", socket.display()).parse().unwrap();
+    let target: Target = format!("unix:{}", socket.display()).parse().unwrap();
     let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
     (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
     exporter.wait_for_log("scrape recovered");
     let log = exporter.log();
     let failed_for = log.split("failed_for=").nth(1).unwrap().split('s').next().unwrap();
     assert!((1..60).contains(&failed_for.parse::<u32>().unwrap()), "{log}");
+    let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-m", "tm.stats,sl.stats"]);
     for (code, reason) in
         [(500, "no memory"), (500, "no memory"), (501, "busy"), (502, "busy"), (500, "no memory")]
     {
