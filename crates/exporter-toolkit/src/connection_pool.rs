@@ -1,61 +1,74 @@
-//! ConnectionPool for connections: how many there may be, and which has to go when another comes.
+//! The limit on connections, and which one is closed when another arrives.
 
+use crate::sync::LockUnpoisoned as _;
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The connections that there are. A new one takes the place of that which has waited longest for a request, first of
-/// those that were never served, so that no number of half-open ones keeps anybody out.
+/// The open connections. Beyond the limit, a new connection evicts the one that has waited longest for a request, and
+/// those that were never served first, so that half-open connections cannot exclude other clients.
 pub(crate) struct ConnectionPool {
     size: usize,
     timeouts: Timeouts,
-    places: Mutex<Places>,
-    left: Notify,
+    state: Mutex<State>,
+    freed: Notify,
 }
 
-/// How long a client may take.
+/// Limits on slow clients.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a TLS handshake and the head of the first request, and for the head of each later one.
+    /// For the TLS handshake with the headers of the first request, and for the headers of each later request. Default:
+    /// 10 s.
     pub header: Duration,
-    /// Without a request.
+    /// Between two requests. Default: 6 min, because Prometheus closes its idle connections after 5.
     pub idle: Duration,
-    /// To take some of an answer.
+    /// For a client to read more of a response. Default: 30 s.
     pub write: Duration,
 }
 
-/// A connection's place, until it is dropped.
-pub(crate) struct Seat {
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(6 * 60),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A connection's slot in the pool, until it is dropped.
+pub(crate) struct Slot {
     pool: Arc<ConnectionPool>,
     id: u64,
     changed: Arc<Notify>,
 }
 
 #[derive(Default)]
-struct Places {
+struct State {
     next: u64,
-    taken: HashMap<u64, Place>,
+    entries: HashMap<u64, Entry>,
     /// The bytes of answers that clients have not taken.
-    untaken: usize,
+    unread: usize,
     /// Whether it was served, since when it has waited (as a number), and which it is: the first goes first.
     waiting: BTreeSet<(bool, u64, u64)>,
 }
 
-struct Place {
+struct Entry {
     phase: Phase,
     served: bool,
     requests: usize,
-    untaken: usize,
+    unread: usize,
     since: u64,
     changed: Arc<Notify>,
 }
 
 enum Phase {
     /// The handshake, or a request's head, has begun.
-    Head(Instant),
+    Header(Instant),
     /// The last answer is on its way.
     Idle(Instant),
     /// A request is answered.
@@ -64,133 +77,132 @@ enum Phase {
 
 impl ConnectionPool {
     pub(crate) fn new(size: usize, timeouts: Timeouts) -> Arc<Self> {
-        Arc::new(Self { size: size.max(1), timeouts, places: Mutex::default(), left: Notify::new() })
+        Arc::new(Self { size: size.max(1), timeouts, state: Mutex::default(), freed: Notify::new() })
     }
 
-    pub(crate) fn timeouts(&self) -> Timeouts {
-        self.timeouts
-    }
-
-    /// A place, at once unless every connection has a request under way.
-    pub(crate) async fn enter(self: &Arc<Self>) -> Seat {
+    /// A entry, at once unless every connection has a request under way.
+    pub(crate) async fn enter(self: &Arc<Self>) -> Slot {
         loop {
-            if let Some(seat) = self.try_enter() {
-                return seat;
+            if let Some(slot) = self.try_enter() {
+                return slot;
             }
-            self.left.notified().await;
+            self.freed.notified().await;
         }
     }
 
-    fn try_enter(self: &Arc<Self>) -> Option<Seat> {
-        let mut places = self.lock();
-        if places.taken.len() >= self.size {
-            let (.., longest) = *places.waiting.first()?;
-            places.remove(longest);
+    fn try_enter(self: &Arc<Self>) -> Option<Slot> {
+        let mut state = self.lock();
+        if state.entries.len() >= self.size {
+            let (.., longest) = *state.waiting.first()?;
+            state.remove(longest);
         }
-        let id = places.number();
+        let id = state.number();
         let changed = Arc::new(Notify::new());
-        let place = Place {
-            phase: Phase::Head(Instant::now()),
+        let entry = Entry {
+            phase: Phase::Header(Instant::now()),
             served: false,
             requests: 0,
-            untaken: 0,
+            unread: 0,
             since: id,
             changed: changed.clone(),
         };
-        places.waiting.insert((false, id, id));
-        places.taken.insert(id, place);
-        Some(Seat { pool: self.clone(), id, changed })
+        state.waiting.insert((false, id, id));
+        state.entries.insert(id, entry);
+        Some(Slot { pool: self.clone(), id, changed })
     }
 
     /// Ends the connections on which a request is not yet complete: no answer is lost.
-    pub(crate) fn dismiss(&self) {
-        let mut places = self.lock();
-        let heads = places.taken.iter().filter(|(_, place)| matches!(place.phase, Phase::Head(_)));
+    pub(crate) fn close_incomplete(&self) {
+        let mut state = self.lock();
+        let heads = state.entries.iter().filter(|(_, entry)| matches!(entry.phase, Phase::Header(_)));
         for id in heads.map(|(id, _)| *id).collect::<Vec<_>>() {
-            places.remove(id);
+            state.remove(id);
         }
     }
 
-    /// No code that holds the lock can panic and leave it half changed.
-    fn lock(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock_unpoisoned()
     }
 }
 
-impl Seat {
+impl Slot {
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        self.pool.timeouts
+    }
+
     /// Bytes have come: of a request, if none is under way.
-    pub(crate) fn hears(&self) {
-        if let Some(place) = self.pool.lock().taken.get_mut(&self.id)
-            && matches!(place.phase, Phase::Idle(_))
+    pub(crate) fn bytes_arrived(&self) {
+        if let Some(entry) = self.pool.lock().entries.get_mut(&self.id)
+            && matches!(entry.phase, Phase::Idle(_))
         {
-            place.phase = Phase::Head(Instant::now());
-            place.changed.notify_one();
+            entry.phase = Phase::Header(Instant::now());
+            entry.changed.notify_one();
         }
     }
 
     /// A request is complete.
-    pub(crate) fn begins(&self) {
-        let mut places = self.pool.lock();
-        let Places { taken, waiting, .. } = &mut *places;
-        if let Some(place) = taken.get_mut(&self.id) {
-            place.requests += 1;
-            place.phase = Phase::Busy;
-            waiting.remove(&(place.served, place.since, self.id));
+    pub(crate) fn request_begins(&self) {
+        let mut state = self.pool.lock();
+        let State { entries, waiting, .. } = &mut *state;
+        if let Some(entry) = entries.get_mut(&self.id) {
+            entry.requests += 1;
+            entry.phase = Phase::Busy;
+            waiting.remove(&(entry.served, entry.since, self.id));
         }
     }
 
     /// An answer is ready; `served` if it is what a client with all rights gets.
-    pub(crate) fn ends(&self, served: bool) {
-        let mut places = self.pool.lock();
-        let since = places.number();
-        let Places { taken, waiting, .. } = &mut *places;
-        if let Some(place) = taken.get_mut(&self.id) {
-            place.requests = place.requests.saturating_sub(1);
-            place.served |= served;
-            if place.requests == 0 {
-                place.since = since;
-                place.phase = Phase::Idle(Instant::now());
-                waiting.insert((place.served, since, self.id));
-                place.changed.notify_one();
-                self.pool.left.notify_one();
+    pub(crate) fn request_ends(&self, served: bool) {
+        let mut state = self.pool.lock();
+        let since = state.number();
+        let State { entries, waiting, .. } = &mut *state;
+        if let Some(entry) = entries.get_mut(&self.id) {
+            entry.requests = entry.requests.saturating_sub(1);
+            entry.served |= served;
+            if entry.requests == 0 {
+                entry.since = since;
+                entry.phase = Phase::Idle(Instant::now());
+                waiting.insert((entry.served, since, self.id));
+                entry.changed.notify_one();
+                self.pool.freed.notify_one();
             }
         }
     }
 
-    /// The answer's bytes, which count as untaken until they are dropped. If there are too many of all answers, those go
+    /// The answer's bytes, which count as unread until they are dropped. If there are too many of all answers, those go
     /// whose clients have had theirs for the longest time.
-    pub(crate) fn holds(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+    pub(crate) fn track(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         let len = bytes.len();
-        let mut places = self.pool.lock();
-        let Some(place) = places.taken.get_mut(&self.id) else { return Bytes::new() };
-        place.untaken += len;
-        places.untaken += len;
-        while places.untaken > MAX_UNTAKEN {
-            let holds = |id: &u64| places.taken.get(id).is_some_and(|place| place.untaken > 0);
-            let slowest = places
+        let mut state = self.pool.lock();
+        let Some(entry) = state.entries.get_mut(&self.id) else { return Bytes::new() };
+        entry.unread += len;
+        state.unread += len;
+        while state.unread > MAX_UNREAD {
+            let holds = |id: &u64| state.entries.get(id).is_some_and(|entry| entry.unread > 0);
+            let slowest = state
                 .waiting
                 .iter()
                 .map(|(.., id)| *id)
                 .filter(holds)
-                .min_by_key(|id| places.taken.get(id).map_or(u64::MAX, |place| place.since));
+                .min_by_key(|id| state.entries.get(id).map_or(u64::MAX, |entry| entry.since));
             match slowest {
-                Some(slowest) if slowest != self.id => places.remove(slowest),
+                Some(slowest) if slowest != self.id => state.remove(slowest),
                 _ => break,
             }
         }
-        drop(places);
-        Bytes::from_owner(Held { bytes, seat: self.clone() })
+        drop(state);
+        Bytes::from_owner(Unread { bytes, slot: self.clone() })
     }
 
     /// Returns when the connection has to end, with the reason.
-    pub(crate) async fn over(&self) -> &'static str {
+    pub(crate) async fn closed(&self) -> &'static str {
         let Timeouts { header, idle, .. } = self.pool.timeouts;
         loop {
-            let (deadline, reason) = match self.pool.lock().taken.get(&self.id).map(|place| &place.phase) {
-                None => return "others need the place",
+            let (deadline, reason) = match self.pool.lock().entries.get(&self.id).map(|entry| &entry.phase) {
+                None => return "evicted: connection limit reached",
                 Some(Phase::Busy) => (None, ""),
-                Some(Phase::Head(since)) => (since.checked_add(header), "the request took too long"),
-                Some(Phase::Idle(since)) => (since.checked_add(idle), "no request came"),
+                Some(Phase::Header(since)) => (since.checked_add(header), "request timed out"),
+                Some(Phase::Idle(since)) => (since.checked_add(idle), "idle timeout"),
             };
             match deadline {
                 Some(deadline) if deadline <= Instant::now() => return reason,
@@ -207,51 +219,51 @@ impl Seat {
 }
 
 /// Bytes of an answer.
-struct Held {
+struct Unread {
     bytes: Bytes,
-    seat: Arc<Seat>,
+    slot: Arc<Slot>,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for Unread {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Held {
+impl Drop for Unread {
     fn drop(&mut self) {
-        let mut places = self.seat.pool.lock();
-        if let Some(place) = places.taken.get_mut(&self.seat.id) {
-            place.untaken -= self.bytes.len();
-            places.untaken -= self.bytes.len();
+        let mut state = self.slot.pool.lock();
+        if let Some(entry) = state.entries.get_mut(&self.slot.id) {
+            entry.unread -= self.bytes.len();
+            state.unread -= self.bytes.len();
         }
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.pool.lock().remove(self.id);
-        self.pool.left.notify_one();
+        self.pool.freed.notify_one();
     }
 }
 
-impl Places {
+impl State {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 
     fn remove(&mut self, id: u64) {
-        if let Some(place) = self.taken.remove(&id) {
-            self.waiting.remove(&(place.served, place.since, id));
-            self.untaken -= place.untaken;
-            place.changed.notify_one();
+        if let Some(entry) = self.entries.remove(&id) {
+            self.waiting.remove(&(entry.served, entry.since, id));
+            self.unread -= entry.unread;
+            entry.changed.notify_one();
         }
     }
 }
 
 /// Of answers, in bytes: enough for many that are taken at their client's pace, too few to fill the memory.
-const MAX_UNTAKEN: usize = 8 << 20;
+const MAX_UNREAD: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -264,86 +276,86 @@ mod tests {
         write: Duration::from_secs(30),
     };
 
-    fn is_over(seat: &Seat) -> bool {
-        seat.over().now_or_never().is_some()
+    fn is_closed(slot: &Slot) -> bool {
+        slot.closed().now_or_never().is_some()
     }
 
     #[tokio::test]
     async fn who_was_never_served_goes_first_and_who_is_busy_never() {
-        let room = ConnectionPool::new(3, TIMEOUTS);
-        let served = room.enter().await;
-        served.begins();
-        served.ends(true);
-        let (old, new) = (room.enter().await, room.enter().await);
-        let fourth = room.enter().await;
-        assert_eq!([&served, &old, &new, &fourth].map(is_over), [false, true, false, false]);
-        for seat in [&new, &fourth] {
-            seat.begins();
+        let pool = ConnectionPool::new(3, TIMEOUTS);
+        let served = pool.enter().await;
+        served.request_begins();
+        served.request_ends(true);
+        let (old, new) = (pool.enter().await, pool.enter().await);
+        let fourth = pool.enter().await;
+        assert_eq!([&served, &old, &new, &fourth].map(is_closed), [false, true, false, false]);
+        for slot in [&new, &fourth] {
+            slot.request_begins();
         }
-        let fifth = room.enter().await;
-        assert_eq!([&served, &new, &fourth, &fifth].map(is_over), [true, false, false, false]);
-        fifth.begins();
-        assert!(room.enter().now_or_never().is_none(), "a busy connection went");
+        let fifth = pool.enter().await;
+        assert_eq!([&served, &new, &fourth, &fifth].map(is_closed), [true, false, false, false]);
+        fifth.request_begins();
+        assert!(pool.enter().now_or_never().is_none(), "a busy connection went");
         drop(new);
-        assert!(room.enter().now_or_never().is_some());
+        assert!(pool.enter().now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn who_waits_outside_comes_in_when_an_answer_is_ready() {
-        let room = ConnectionPool::new(1, TIMEOUTS);
-        let busy = room.enter().await;
-        busy.begins();
-        let mut waits = std::pin::pin!(room.enter());
+        let pool = ConnectionPool::new(1, TIMEOUTS);
+        let busy = pool.enter().await;
+        busy.request_begins();
+        let mut waits = std::pin::pin!(pool.enter());
         assert!((&mut waits).now_or_never().is_none());
-        busy.ends(true);
-        assert!((&mut waits).now_or_never().is_some() && is_over(&busy));
+        busy.request_ends(true);
+        assert!((&mut waits).now_or_never().is_some() && is_closed(&busy));
     }
 
     #[tokio::test]
-    async fn answers_that_nobody_takes_make_room_for_others() {
-        let room = ConnectionPool::new(20, TIMEOUTS);
-        let answer = |seat: &Arc<Seat>| {
-            seat.begins();
-            let held = seat.holds(Bytes::from(vec![0; 1 << 20]));
-            seat.ends(true);
+    async fn answers_that_nobody_takes_make_pool_for_others() {
+        let pool = ConnectionPool::new(20, TIMEOUTS);
+        let answer = |slot: &Arc<Slot>| {
+            slot.request_begins();
+            let held = slot.track(Bytes::from(vec![0; 1 << 20]));
+            slot.request_ends(true);
             held
         };
-        let mut seats = Vec::new();
+        let mut slots = Vec::new();
         for _ in 0..10 {
-            let seat = Arc::new(room.enter().await);
-            let held = answer(&seat);
-            seats.push((seat, held));
+            let slot = Arc::new(pool.enter().await);
+            let held = answer(&slot);
+            slots.push((slot, held));
         }
-        let over: Vec<_> = seats.iter().map(|(seat, _)| is_over(seat)).collect();
+        let over: Vec<_> = slots.iter().map(|(slot, _)| is_closed(slot)).collect();
         assert_eq!(over.iter().filter(|over| **over).count(), 2, "{over:?}");
         assert!(over[0] && over[1], "{over:?}");
-        assert_eq!(room.lock().untaken, 8 << 20);
-        seats.clear();
-        let places = room.lock();
-        assert_eq!((places.untaken, places.taken.len()), (0, 0));
+        assert_eq!(pool.lock().unread, 8 << 20);
+        slots.clear();
+        let state = pool.lock();
+        assert_eq!((state.unread, state.entries.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_head_and_a_silence_have_their_times() {
-        let room = ConnectionPool::new(3, TIMEOUTS);
+        let pool = ConnectionPool::new(3, TIMEOUTS);
         let start = Instant::now();
-        let seat = room.enter().await;
-        assert_eq!(seat.over().await, "the request took too long");
+        let slot = pool.enter().await;
+        assert_eq!(slot.closed().await, "request timed out");
         assert_eq!(start.elapsed().as_secs(), 10);
-        let seat = room.enter().await;
-        seat.begins();
-        assert!(tokio::time::timeout(Duration::from_secs(3600), seat.over()).await.is_err(), "it was busy");
-        seat.ends(true);
+        let slot = pool.enter().await;
+        slot.request_begins();
+        assert!(tokio::time::timeout(Duration::from_secs(3600), slot.closed()).await.is_err(), "it was busy");
+        slot.request_ends(true);
         let start = Instant::now();
-        assert_eq!(seat.over().await, "no request came");
+        assert_eq!(slot.closed().await, "idle timeout");
         assert_eq!(start.elapsed().as_secs(), 300);
-        let seat = room.enter().await;
-        seat.begins();
-        seat.ends(true);
+        let slot = pool.enter().await;
+        slot.request_begins();
+        slot.request_ends(true);
         tokio::time::sleep(Duration::from_secs(200)).await;
-        seat.hears();
+        slot.bytes_arrived();
         let start = Instant::now();
-        assert_eq!(seat.over().await, "the request took too long");
+        assert_eq!(slot.closed().await, "request timed out");
         assert_eq!(start.elapsed().as_secs(), 10);
     }
 }

@@ -1,23 +1,29 @@
-//! An HTTP server as Prometheus' exporters have it: listeners, TLS, users and limits around a [`Service`].
+#![doc = include_str!("../README.md")]
 
 mod admission;
 mod authentication;
+mod client_address;
 mod config;
 mod connection;
 mod connection_pool;
 pub mod duration;
+mod error;
+mod handler;
 mod listener;
-mod peer;
 pub mod rate_limit;
 mod server;
 mod service;
 pub mod signals;
+mod stream;
 pub mod suggestion;
+pub mod sync;
 pub mod systemd;
 mod tls;
 mod web_config;
 
 pub use connection_pool::Timeouts;
+pub use error::Error;
+pub use hyper::StatusCode;
 pub use listener::ListenAddress;
 pub use server::{Limits, Server};
 pub use service::{Request, Response, Service, text, with_body};

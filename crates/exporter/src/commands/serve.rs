@@ -35,7 +35,7 @@ impl Serve {
         tracing::info!(build_context = build_info::context(), "Build context");
         let probes = self.allow.map(|allow| Probes::new(allow, &self.settings, self.max_probes));
         let instance = Instance::new(target, Arc::new(self.settings));
-        let web_config = WebConfig::open(self.web_config).map_err(anyhow::Error::msg)?;
+        let web_config = WebConfig::open(self.web_config)?;
         let stop = exporter_toolkit::signals::stop({
             let web_config = web_config.clone();
             move || {
@@ -45,6 +45,6 @@ impl Serve {
             }
         })?;
         let site = Site::new(instance, web_config.clone(), self.site).with_probes(probes);
-        Server::new(site, web_config, self.limits)?.serve(&self.listen, stop).await
+        Ok(Server::new(site, web_config, self.limits)?.serve(&self.listen, stop).await?)
     }
 }
