@@ -6,8 +6,6 @@
 #[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
-/// Users, passwords, and those who guess them.
-mod auth;
 /// One method, called by an operator.
 mod call;
 /// Each collector on the captures of each version.
@@ -46,7 +44,7 @@ mod probe_allow;
 mod properties;
 /// A Pushgateway, and what can go wrong with it.
 mod push;
-/// The web configuration changes under a running exporter.
+/// Reloading the web configuration by a request or a signal.
 mod reload;
 /// A capture as a page of samples, and as the index has it.
 mod replay;
@@ -60,7 +58,5 @@ mod sockets;
 mod statistics;
 /// The tables themselves.
 mod tables;
-/// Encryption, and certificates of clients.
-mod tls;
-/// The web configuration file.
+/// The web configuration file: that it reaches the server.
 mod web_config;
