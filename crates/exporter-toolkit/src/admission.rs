@@ -5,11 +5,28 @@ use crate::client_address::ClientAddress;
 use crate::rate_limit::TokenBucket;
 use crate::service::{Response, text};
 use crate::web_config::{Active, WebConfig};
+use crate::worker::Turn;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The client of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) address: ClientAddress,
+    /// Whether its network was served recently.
+    pub(crate) known: bool,
+    /// Whether it uses TLS.
+    pub(crate) secure: bool,
+}
+
+impl Client {
+    pub(crate) fn turn(&self) -> Turn {
+        Turn { network: self.address.network(), known: self.known }
+    }
+}
 
 /// Admits requests, or refuses them with a response.
 pub(crate) struct Admission {
@@ -33,14 +50,9 @@ impl Admission {
     }
 
     /// Returns the configuration that applies to the request, or the response that refuses the request.
-    pub(crate) async fn admit(
-        &self,
-        headers: &HeaderMap,
-        client: ClientAddress,
-        secure: bool,
-    ) -> Result<Arc<Active>, Response> {
+    pub(crate) async fn admit(&self, headers: &HeaderMap, client: Client) -> Result<Arc<Active>, Response> {
         let active = self.web_config.current();
-        if active.tls.is_some() && !secure {
+        if active.tls.is_some() && !client.secure {
             // The connection is older than the TLS configuration.
             let mut refusal =
                 text(StatusCode::BAD_REQUEST, "Client sent an HTTP request to an HTTPS server.\n");
@@ -54,26 +66,27 @@ impl Admission {
         if users.is_empty() {
             return Ok(active);
         }
-        let mut refusal = match self.authenticator.check(users, headers.get(AUTHORIZATION), &client).await {
-            Verdict::Allowed => return Ok(active),
-            Verdict::Refused => {
-                self.log(client, "authentication failed", "unknown user or wrong password");
-                let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
-                refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
-                refusal
-            }
-            Verdict::Busy => {
-                self.log(
-                    client,
-                    "authentication refused",
-                    "too many passwords of this client or of all clients are being checked",
-                );
-                let message = "Too many passwords are being checked, try again later.\n";
-                let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, message);
-                refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                refusal
-            }
-        };
+        let mut refusal =
+            match self.authenticator.check(users, headers.get(AUTHORIZATION), client.turn()).await {
+                Verdict::Allowed => return Ok(active),
+                Verdict::Refused => {
+                    self.log(client.address, "authentication failed", "unknown user or wrong password");
+                    let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
+                    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                    refusal
+                }
+                Verdict::Busy => {
+                    self.log(
+                        client.address,
+                        "authentication refused",
+                        "too many passwords of this client or of all clients are being checked",
+                    );
+                    let message = "Too many passwords are being checked, try again later.\n";
+                    let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, message);
+                    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                    refusal
+                }
+            };
         add_headers(&active, &mut refusal);
         Err(refusal)
     }

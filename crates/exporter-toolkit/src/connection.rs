@@ -1,7 +1,9 @@
 //! One connection: TLS or not, HTTP/1.1 or HTTP/2.
 
+use crate::admission::Client;
 use crate::client_address::ClientAddress;
 use crate::connection_pool::Slot;
+use crate::fairness::Served;
 use crate::handler::Handler;
 use crate::service::{Response, Service};
 use crate::stream::{MonitoredStream, Stream};
@@ -17,7 +19,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 
 /// Serves requests until the client closes the connection or the pool does.
 pub(crate) async fn serve<S: Service>(
@@ -30,7 +31,7 @@ pub(crate) async fn serve<S: Service>(
     let slot = Arc::new(slot);
     let mut stream = TimeoutStream::new(MonitoredStream::new(stream, slot.clone()));
     stream.set_write_timeout(Some(slot.timeouts().write));
-    let connection = Connection { client, slot: slot.clone(), handler, secure: false };
+    let connection = Connection { client, slot: slot.clone(), handler, secure: false, verified: false };
     tokio::select! {
         ended = connection.serve(Box::pin(stream), graceful) => if let Err(error) = ended {
             tracing::debug!(%client, error, "connection ended");
@@ -44,6 +45,8 @@ struct Connection<S> {
     slot: Arc<Slot>,
     handler: Arc<Handler<S>>,
     secure: bool,
+    /// Whether the client's certificate was verified.
+    verified: bool,
 }
 
 impl<S: Service> Connection<S> {
@@ -61,7 +64,8 @@ impl<S: Service> Connection<S> {
             let _ = stream.write_all(PLAIN_ON_TLS).await;
             return Ok(());
         }
-        let mut stream = match TlsAcceptor::from(tls).accept(stream).await {
+        let turn = self.client().turn();
+        let mut stream = match self.handler.handshakes.accept(tls.config, stream, turn).await {
             Ok(stream) => stream,
             Err(error) => {
                 self.handler.admission.log(self.client, "TLS handshake failed", &error.to_string());
@@ -69,6 +73,7 @@ impl<S: Service> Connection<S> {
             }
         };
         self.secure = true;
+        self.verified = tls.verifies_clients && stream.get_ref().1.peer_certificates().is_some();
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             stream.get_mut().0.as_mut().get_pin_mut().stop_reporting();
             self.http2(stream, graceful).await
@@ -111,14 +116,29 @@ impl<S: Service> Connection<S> {
         graceful.watch(connection).await.map_err(|error| error.to_string())
     }
 
+    fn client(&self) -> Client {
+        Client { address: self.client, known: self.slot.is_known(), secure: self.secure }
+    }
+
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
-        let mut in_progress = InProgress { slot: &self.slot, served: false };
+        let mut in_progress = InProgress { slot: &self.slot, served: Served::No };
         self.slot.request_begins();
         // The body is kept until the response is ready: hyper would otherwise read the body to discard it.
         let (parts, _body) = request.into_parts();
         let request = Request::from_parts(parts, ());
-        let response = self.handler.respond(request, self.client, self.secure).await;
-        in_progress.served = response.status().is_success();
+        let response = match self.handler.admit(&request, self.client()).await {
+            Ok(active) => {
+                self.slot.request_admitted();
+                let authenticated = self.verified || !active.config.users.is_empty();
+                let response = self.handler.respond(request, &active).await;
+                if response.status().is_success() {
+                    in_progress.served =
+                        if authenticated { Served::Authenticated } else { Served::Anonymous };
+                }
+                response
+            }
+            Err(refusal) => refusal,
+        };
         let (head, body) = response.into_parts();
         let content = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         Ok(Response::from_parts(head, Full::new(self.slot.track(content))))
@@ -128,7 +148,7 @@ impl<S: Service> Connection<S> {
 /// A request in progress, which ends even if it is cancelled.
 struct InProgress<'s> {
     slot: &'s Slot,
-    served: bool,
+    served: Served,
 }
 
 impl Drop for InProgress<'_> {

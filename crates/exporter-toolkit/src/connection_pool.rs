@@ -1,15 +1,16 @@
-//! The limit on connections, and which one is closed when another arrives.
+//! The limit on connections, and the life of each.
 
+use crate::client_address::Network;
+use crate::fairness::{Eviction, KnownNetworks, Served};
 use crate::sync::LockUnpoisoned as _;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The open connections. Beyond the limit, a new connection evicts the one that has waited longest for a request, and
-/// those that were never served first, so that half-open connections cannot exclude other clients.
+/// The open connections. Beyond the limit, a new one evicts another ([`Eviction`]) or is refused.
 pub(crate) struct ConnectionPool {
     size: usize,
     timeouts: Timeouts,
@@ -44,78 +45,84 @@ impl Default for Timeouts {
 pub(crate) struct Slot {
     pool: Arc<ConnectionPool>,
     id: u64,
+    network: Network,
     changed: Arc<Notify>,
 }
 
-#[derive(Default)]
 struct State {
-    next: u64,
+    last_id: u64,
+    /// The connections that are not evicted.
     entries: HashMap<u64, Entry>,
-    /// The bytes of answers that clients have not taken.
+    /// All slots, including those of evicted connections whose sockets are not closed yet.
+    slots: usize,
+    eviction: Eviction,
+    known: KnownNetworks,
+    /// The bytes of responses that clients have not read.
     unread: usize,
-    /// Whether it was served, since when it has waited (as a number), and which it is: the first goes first.
-    waiting: BTreeSet<(bool, u64, u64)>,
 }
 
 struct Entry {
     phase: Phase,
-    served: bool,
+    /// The number of requests in progress, more than one with HTTP/2.
     requests: usize,
+    /// The best result of the requests since the connection was last idle.
+    served: Served,
     unread: usize,
-    since: u64,
     changed: Arc<Notify>,
 }
 
 enum Phase {
-    /// The handshake, or a request's head, has begun.
+    /// The TLS handshake or a request's header has begun.
     Header(Instant),
-    /// The last answer is on its way.
+    /// The last response is on its way or was read.
     Idle(Instant),
-    /// A request is answered.
+    /// A request is in progress.
     Busy,
 }
 
 impl ConnectionPool {
     pub(crate) fn new(size: usize, timeouts: Timeouts) -> Arc<Self> {
-        Arc::new(Self { size: size.max(1), timeouts, state: Mutex::default(), freed: Notify::new() })
+        let size = size.max(1);
+        let state = State {
+            last_id: 0,
+            entries: HashMap::new(),
+            slots: 0,
+            eviction: Eviction::new(size),
+            known: KnownNetworks::default(),
+            unread: 0,
+        };
+        Arc::new(Self { size, timeouts, state: Mutex::new(state), freed: Notify::new() })
     }
 
-    /// A entry, at once unless every connection has a request under way.
-    pub(crate) async fn enter(self: &Arc<Self>) -> Slot {
-        loop {
-            if let Some(slot) = self.try_enter() {
-                return slot;
-            }
+    /// Returns a slot for a new connection, or `None` if the connection is refused. Waits for the sockets of evicted
+    /// connections to be closed, so that the number of descriptors has a limit too.
+    pub(crate) async fn enter(self: &Arc<Self>, network: Network) -> Option<Slot> {
+        while self.lock().slots >= self.size + MAX_CLOSING {
             self.freed.notified().await;
         }
-    }
-
-    fn try_enter(self: &Arc<Self>) -> Option<Slot> {
         let mut state = self.lock();
+        let known = state.known.contains(network, Instant::now().into_std());
         if state.entries.len() >= self.size {
-            let (.., longest) = *state.waiting.first()?;
-            state.remove(longest);
+            let victim = state.eviction.victim(network, known)?;
+            state.remove(victim);
         }
-        let id = state.number();
-        let changed = Arc::new(Notify::new());
-        let entry = Entry {
-            phase: Phase::Header(Instant::now()),
-            served: false,
-            requests: 0,
-            unread: 0,
-            since: id,
-            changed: changed.clone(),
-        };
-        state.waiting.insert((false, id, id));
-        state.entries.insert(id, entry);
-        Some(Slot { pool: self.clone(), id, changed })
+        state.last_id += 1;
+        state.slots += 1;
+        let (id, changed) = (state.last_id, Arc::new(Notify::new()));
+        let phase = Phase::Header(Instant::now());
+        state.entries.insert(
+            id,
+            Entry { phase, requests: 0, served: Served::No, unread: 0, changed: changed.clone() },
+        );
+        state.eviction.insert(id, network, known);
+        Some(Slot { pool: self.clone(), id, network, changed })
     }
 
-    /// Ends the connections on which a request is not yet complete: no answer is lost.
+    /// Closes the connections whose request is not complete. No response is lost.
     pub(crate) fn close_incomplete(&self) {
         let mut state = self.lock();
-        let heads = state.entries.iter().filter(|(_, entry)| matches!(entry.phase, Phase::Header(_)));
-        for id in heads.map(|(id, _)| *id).collect::<Vec<_>>() {
+        let incomplete = state.entries.iter().filter(|(_, entry)| matches!(entry.phase, Phase::Header(_)));
+        for id in incomplete.map(|(id, _)| *id).collect::<Vec<_>>() {
             state.remove(id);
         }
     }
@@ -130,7 +137,12 @@ impl Slot {
         self.pool.timeouts
     }
 
-    /// Bytes have come: of a request, if none is under way.
+    /// Returns whether the client's network was served recently.
+    pub(crate) fn is_known(&self) -> bool {
+        self.pool.lock().known.contains(self.network, Instant::now().into_std())
+    }
+
+    /// Bytes have arrived: of a request header, if no request is in progress.
     pub(crate) fn bytes_arrived(&self) {
         if let Some(entry) = self.pool.lock().entries.get_mut(&self.id)
             && matches!(entry.phase, Phase::Idle(_))
@@ -140,37 +152,40 @@ impl Slot {
         }
     }
 
-    /// A request is complete.
+    /// The header of a request is complete. The connection can still be evicted.
     pub(crate) fn request_begins(&self) {
-        let mut state = self.pool.lock();
-        let State { entries, waiting, .. } = &mut *state;
-        if let Some(entry) = entries.get_mut(&self.id) {
+        if let Some(entry) = self.pool.lock().entries.get_mut(&self.id) {
             entry.requests += 1;
             entry.phase = Phase::Busy;
-            waiting.remove(&(entry.served, entry.since, self.id));
         }
     }
 
-    /// An answer is ready; `served` if it is what a client with all rights gets.
-    pub(crate) fn request_ends(&self, served: bool) {
+    /// The request is admitted.
+    pub(crate) fn request_admitted(&self) {
+        self.pool.lock().eviction.request_admitted(self.id);
+    }
+
+    /// The response is ready, or the request is cancelled.
+    pub(crate) fn request_ends(&self, served: Served) {
         let mut state = self.pool.lock();
-        let since = state.number();
-        let State { entries, waiting, .. } = &mut *state;
-        if let Some(entry) = entries.get_mut(&self.id) {
-            entry.requests = entry.requests.saturating_sub(1);
-            entry.served |= served;
-            if entry.requests == 0 {
-                entry.since = since;
-                entry.phase = Phase::Idle(Instant::now());
-                waiting.insert((entry.served, since, self.id));
-                entry.changed.notify_one();
-                self.pool.freed.notify_one();
-            }
+        let now = Instant::now();
+        if served > Served::No {
+            state.known.record(self.network, now.into_std());
+        }
+        let Some(entry) = state.entries.get_mut(&self.id) else { return };
+        entry.requests = entry.requests.saturating_sub(1);
+        entry.served = entry.served.max(served);
+        if entry.requests == 0 {
+            let served = std::mem::replace(&mut entry.served, Served::No);
+            entry.phase = Phase::Idle(now);
+            entry.changed.notify_one();
+            let known = state.known.contains(self.network, now.into_std());
+            state.eviction.request_ended(self.id, served, known);
         }
     }
 
-    /// The answer's bytes, which count as unread until they are dropped. If there are too many of all answers, those go
-    /// whose clients have had theirs for the longest time.
+    /// Counts the bytes of a response as unread until they are dropped. If there are too many of all responses, the
+    /// connections that have been reading theirs for the longest time are closed.
     pub(crate) fn track(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         let len = bytes.len();
         let mut state = self.pool.lock();
@@ -178,15 +193,12 @@ impl Slot {
         entry.unread += len;
         state.unread += len;
         while state.unread > MAX_UNREAD {
-            let holds = |id: &u64| state.entries.get(id).is_some_and(|entry| entry.unread > 0);
-            let slowest = state
-                .waiting
-                .iter()
-                .map(|(.., id)| *id)
-                .filter(holds)
-                .min_by_key(|id| state.entries.get(id).map_or(u64::MAX, |entry| entry.since));
-            match slowest {
-                Some(slowest) if slowest != self.id => state.remove(slowest),
+            let reading = state.entries.iter().filter_map(|(id, entry)| match entry.phase {
+                Phase::Header(since) | Phase::Idle(since) if entry.unread > 0 => Some((since, *id)),
+                _ => None,
+            });
+            match reading.min() {
+                Some((_, slowest)) if slowest != self.id => state.remove(slowest),
                 _ => break,
             }
         }
@@ -194,7 +206,7 @@ impl Slot {
         Bytes::from_owner(Unread { bytes, slot: self.clone() })
     }
 
-    /// Returns when the connection has to end, with the reason.
+    /// Returns when the connection has to be closed, with the reason.
     pub(crate) async fn closed(&self) -> &'static str {
         let Timeouts { header, idle, .. } = self.pool.timeouts;
         loop {
@@ -218,7 +230,16 @@ impl Slot {
     }
 }
 
-/// Bytes of an answer.
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        state.remove(self.id);
+        state.slots -= 1;
+        self.pool.freed.notify_one();
+    }
+}
+
+/// The bytes of a response.
 struct Unread {
     bytes: Bytes,
     slot: Arc<Slot>,
@@ -240,118 +261,159 @@ impl Drop for Unread {
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.pool.lock().remove(self.id);
-        self.pool.freed.notify_one();
-    }
-}
-
 impl State {
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
     fn remove(&mut self, id: u64) {
         if let Some(entry) = self.entries.remove(&id) {
-            self.waiting.remove(&(entry.served, entry.since, id));
+            self.eviction.remove(id);
             self.unread -= entry.unread;
             entry.changed.notify_one();
         }
     }
 }
 
-/// Of answers, in bytes: enough for many that are taken at their client's pace, too few to fill the memory.
+/// Evicted connections whose sockets are still open.
+const MAX_CLOSING: usize = 16;
+/// The bytes of responses that clients have not read: enough for many slow readers, too few to fill the memory.
 const MAX_UNREAD: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::FutureExt;
+    use futures_util::FutureExt as _;
 
-    const TIMEOUTS: Timeouts = Timeouts {
-        header: Duration::from_secs(10),
-        idle: Duration::from_secs(300),
-        write: Duration::from_secs(30),
-    };
+    fn pool(size: usize) -> Arc<ConnectionPool> {
+        ConnectionPool::new(size, Timeouts::default())
+    }
+
+    fn enter(pool: &Arc<ConnectionPool>, network: u32) -> Option<Slot> {
+        pool.enter(Network::Vsock(network)).now_or_never().expect("it waits")
+    }
 
     fn is_closed(slot: &Slot) -> bool {
         slot.closed().now_or_never().is_some()
     }
 
+    fn serve(slot: &Slot, served: Served) {
+        slot.request_begins();
+        slot.request_admitted();
+        slot.request_ends(served);
+    }
+
     #[tokio::test]
-    async fn who_was_never_served_goes_first_and_who_is_busy_never() {
-        let pool = ConnectionPool::new(3, TIMEOUTS);
-        let served = pool.enter().await;
-        served.request_begins();
-        served.request_ends(true);
-        let (old, new) = (pool.enter().await, pool.enter().await);
-        let fourth = pool.enter().await;
+    async fn connections_that_were_never_served_are_evicted_first_and_busy_ones_never() {
+        let pool = pool(3);
+        let served = enter(&pool, 1).unwrap();
+        serve(&served, Served::Anonymous);
+        let (old, new) = (enter(&pool, 1).unwrap(), enter(&pool, 1).unwrap());
+        let fourth = enter(&pool, 1).unwrap();
         assert_eq!([&served, &old, &new, &fourth].map(is_closed), [false, true, false, false]);
-        for slot in [&new, &fourth] {
+        for slot in [&served, &new, &fourth] {
             slot.request_begins();
+            slot.request_admitted();
         }
-        let fifth = pool.enter().await;
+        assert!(enter(&pool, 1).is_none(), "a busy connection was evicted by one of its own network");
+        served.request_ends(Served::No);
+        let fifth = enter(&pool, 1).unwrap();
         assert_eq!([&served, &new, &fourth, &fifth].map(is_closed), [true, false, false, false]);
-        fifth.request_begins();
-        assert!(pool.enter().now_or_never().is_none(), "a busy connection went");
         drop(new);
-        assert!(pool.enter().now_or_never().is_some());
+        assert!(enter(&pool, 1).is_some());
     }
 
     #[tokio::test]
-    async fn who_waits_outside_comes_in_when_an_answer_is_ready() {
-        let pool = ConnectionPool::new(1, TIMEOUTS);
-        let busy = pool.enter().await;
-        busy.request_begins();
-        let mut waits = std::pin::pin!(pool.enter());
-        assert!((&mut waits).now_or_never().is_none());
-        busy.request_ends(true);
-        assert!((&mut waits).now_or_never().is_some() && is_closed(&busy));
+    async fn a_password_check_does_not_protect_a_connection() {
+        let pool = pool(2);
+        let (checked, admitted) = (enter(&pool, 1).unwrap(), enter(&pool, 1).unwrap());
+        checked.request_begins();
+        admitted.request_begins();
+        admitted.request_admitted();
+        let _third = enter(&pool, 1).unwrap();
+        assert!(is_closed(&checked) && !is_closed(&admitted));
     }
 
     #[tokio::test]
-    async fn answers_that_nobody_takes_make_pool_for_others() {
-        let pool = ConnectionPool::new(20, TIMEOUTS);
-        let answer = |slot: &Arc<Slot>| {
+    async fn a_flood_from_one_network_evicts_only_its_own_connections() {
+        let pool = pool(4);
+        let slow = enter(&pool, 2).unwrap();
+        let mut flood = Vec::new();
+        for _ in 0..20 {
+            flood.extend(enter(&pool, 1));
+            flood.retain(|slot| !is_closed(slot));
+        }
+        assert_eq!((is_closed(&slow), flood.len()), (false, 3));
+    }
+
+    #[tokio::test]
+    async fn an_authenticated_connection_survives_a_flood_from_many_networks() {
+        let pool = pool(8);
+        let known = enter(&pool, 0).unwrap();
+        serve(&known, Served::Authenticated);
+        let mut flood = Vec::new();
+        for network in 1..20 {
+            flood.push(enter(&pool, network));
+            flood.retain(|slot| slot.as_ref().is_some_and(|slot| !is_closed(slot)));
+        }
+        assert!(!is_closed(&known));
+        // A new connection of its network is protected as well, from before its first request.
+        drop(known);
+        let again = enter(&pool, 0).unwrap();
+        for network in 20..40 {
+            flood.push(enter(&pool, network));
+            flood.retain(|slot| slot.as_ref().is_some_and(|slot| !is_closed(slot)));
+        }
+        assert!(again.is_known() && !is_closed(&again));
+    }
+
+    #[tokio::test]
+    async fn sockets_that_are_still_open_count() {
+        let pool = pool(2);
+        let mut slots: Vec<_> = (0..2 + MAX_CLOSING as u32).filter_map(|_| enter(&pool, 1)).collect();
+        assert_eq!(slots.len(), 2 + MAX_CLOSING);
+        assert!(pool.enter(Network::Vsock(1)).now_or_never().is_none());
+        slots.remove(0);
+        assert!(pool.enter(Network::Vsock(1)).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn responses_that_are_not_read_are_dropped_for_others() {
+        let pool = pool(20);
+        let respond = |slot: &Arc<Slot>| {
             slot.request_begins();
-            let held = slot.track(Bytes::from(vec![0; 1 << 20]));
-            slot.request_ends(true);
-            held
+            let bytes = slot.track(Bytes::from(vec![0; 1 << 20]));
+            slot.request_ends(Served::Anonymous);
+            bytes
         };
         let mut slots = Vec::new();
         for _ in 0..10 {
-            let slot = Arc::new(pool.enter().await);
-            let held = answer(&slot);
-            slots.push((slot, held));
+            let slot = Arc::new(enter(&pool, 1).unwrap());
+            let bytes = respond(&slot);
+            slots.push((slot, bytes));
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let over: Vec<_> = slots.iter().map(|(slot, _)| is_closed(slot)).collect();
-        assert_eq!(over.iter().filter(|over| **over).count(), 2, "{over:?}");
-        assert!(over[0] && over[1], "{over:?}");
+        let closed: Vec<_> = slots.iter().map(|(slot, _)| is_closed(slot)).collect();
+        assert_eq!(closed.iter().filter(|closed| **closed).count(), 2, "{closed:?}");
+        assert!(closed[0] && closed[1], "{closed:?}");
         assert_eq!(pool.lock().unread, 8 << 20);
         slots.clear();
         let state = pool.lock();
-        assert_eq!((state.unread, state.entries.len()), (0, 0));
+        assert_eq!((state.unread, state.entries.len(), state.slots), (0, 0, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_and_a_silence_have_their_times() {
-        let pool = ConnectionPool::new(3, TIMEOUTS);
+    async fn a_header_and_an_idle_connection_have_timeouts() {
+        let pool = pool(3);
         let start = Instant::now();
-        let slot = pool.enter().await;
+        let slot = enter(&pool, 1).unwrap();
         assert_eq!(slot.closed().await, "request timed out");
         assert_eq!(start.elapsed().as_secs(), 10);
-        let slot = pool.enter().await;
+        let slot = enter(&pool, 1).unwrap();
         slot.request_begins();
         assert!(tokio::time::timeout(Duration::from_secs(3600), slot.closed()).await.is_err(), "it was busy");
-        slot.request_ends(true);
+        slot.request_ends(Served::Anonymous);
         let start = Instant::now();
         assert_eq!(slot.closed().await, "idle timeout");
-        assert_eq!(start.elapsed().as_secs(), 300);
-        let slot = pool.enter().await;
-        slot.request_begins();
-        slot.request_ends(true);
+        assert_eq!(start.elapsed().as_secs(), 360);
+        let slot = enter(&pool, 1).unwrap();
+        serve(&slot, Served::Anonymous);
         tokio::time::sleep(Duration::from_secs(200)).await;
         slot.bytes_arrived();
         let start = Instant::now();

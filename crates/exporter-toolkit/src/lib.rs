@@ -8,7 +8,9 @@ mod connection;
 mod connection_pool;
 pub mod duration;
 mod error;
+mod fairness;
 mod handler;
+mod handshake;
 mod listener;
 pub mod rate_limit;
 mod server;
@@ -20,6 +22,7 @@ pub mod sync;
 pub mod systemd;
 mod tls;
 mod web_config;
+mod worker;
 
 pub use connection_pool::Timeouts;
 pub use error::Error;

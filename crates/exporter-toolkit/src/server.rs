@@ -5,6 +5,7 @@ use crate::client_address::ClientAddress;
 use crate::connection;
 use crate::connection_pool::{ConnectionPool, Timeouts};
 use crate::handler::Handler;
+use crate::handshake::Handshakes;
 use crate::listener::{ListenAddress, Listener};
 use crate::service::Service;
 use crate::stream::Stream;
@@ -58,6 +59,7 @@ impl<S: Service> Server<S> {
             pool: ConnectionPool::new(limits.connections, limits.timeouts),
             handler: Arc::new(Handler {
                 admission: Admission::new(web_config)?,
+                handshakes: Handshakes::new(),
                 max_header: limits.header,
                 service,
             }),
@@ -87,14 +89,19 @@ impl<S: Service> Server<S> {
         loop {
             let next = async {
                 let (stream, client) = accept(&mut listeners).await?;
-                Ok::<_, io::Error>((stream, client, self.pool.enter().await))
+                let slot = self.pool.enter(client.network()).await;
+                Ok::<_, io::Error>((stream, client, slot))
             };
             let accepted = tokio::select! {
                 accepted = next => accepted,
                 () = &mut stop => break,
             };
             match accepted {
-                Ok((stream, client, slot)) => {
+                Ok((_, client, None)) => {
+                    let error = "connection limit reached";
+                    self.handler.admission.log(client, "connection refused", error);
+                }
+                Ok((stream, client, Some(slot))) => {
                     let handler = self.handler.clone();
                     tokio::spawn(connection::serve(stream, client, slot, handler, graceful.watcher()));
                 }

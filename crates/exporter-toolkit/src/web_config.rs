@@ -5,13 +5,12 @@ use crate::config::{ClientAuth, Config};
 use crate::rate_limit::TokenBucket;
 use crate::sync::LockUnpoisoned as _;
 use crate::systemd::notify;
-use crate::tls;
+use crate::tls::{self, Tls};
 use sd_notify::NotifyState;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
-use tokio_rustls::rustls::ServerConfig;
 
 /// A web configuration file in the format of Prometheus' exporter-toolkit, and the last valid content of it and of the
 /// files that it names.
@@ -23,7 +22,7 @@ pub struct WebConfig {
 /// A valid configuration.
 pub(crate) struct Active {
     pub(crate) config: Config,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) bucket: Option<TokenBucket>,
     /// The content of the web configuration file and of the files that it names.
     contents: Vec<Vec<u8>>,

@@ -14,12 +14,17 @@ use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier}
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 
+/// What a TLS connection needs.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Whether the certificates of clients are verified.
+    pub(crate) verifies_clients: bool,
+}
+
 /// Reads the certificates and returns the rustls configuration; `None` without a TLS section. Settings that are not
 /// supported are added to `warnings`.
-pub(crate) fn server_config(
-    config: &Config,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Arc<ServerConfig>>, String> {
+pub(crate) fn server_config(config: &Config, warnings: &mut Vec<String>) -> Result<Option<Tls>, String> {
     let Some(tls) = &config.tls else { return Ok(None) };
     let provider = Arc::new(provider(tls, warnings)?);
     let chain = certificates(&tls.cert)?;
@@ -64,7 +69,9 @@ pub(crate) fn server_config(
     server.session_storage = Arc::new(NoServerSessionStorage {});
     let protocols: &[&str] = if config.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
     server.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    Ok(Some(Arc::new(server)))
+    let verifies_clients =
+        matches!(tls.client_auth, ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify);
+    Ok(Some(Tls { config: Arc::new(server), verifies_clients }))
 }
 
 impl Pem {
