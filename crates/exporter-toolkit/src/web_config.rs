@@ -1,11 +1,11 @@
 //! The web configuration in force. A changed file is read again, and a file with a mistake changes nothing.
 
-use crate::Error;
 use crate::config::{ClientAuth, Config};
 use crate::rate_limit::TokenBucket;
 use crate::sync::LockUnpoisoned as _;
 use crate::systemd::notify;
-use crate::tls::{self, Tls};
+use crate::tls::{self, Files, Tls};
+use crate::{Error, files, pem};
 use sd_notify::NotifyState;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) struct Active {
     pub(crate) tls: Option<Tls>,
     pub(crate) bucket: Option<TokenBucket>,
     /// The content of the web configuration file and of the files that it names.
-    contents: Vec<Vec<u8>>,
+    contents: Files,
 }
 
 struct State {
@@ -52,7 +52,7 @@ impl WebConfig {
         };
         let active = match read? {
             Some(active) => Arc::new(active),
-            None => Arc::new(Active::new(Config::default(), Vec::new())?),
+            None => Arc::new(Active::new(Config::default(), Files::new())?),
         };
         active.warn();
         Ok(Arc::new(Self {
@@ -148,9 +148,9 @@ impl State {
 }
 
 impl Active {
-    fn new(mut config: Config, contents: Vec<Vec<u8>>) -> Result<Self, String> {
+    fn new(mut config: Config, contents: Files) -> Result<Self, String> {
         let mut warnings = std::mem::take(&mut config.warnings);
-        let tls = tls::server_config(&config, &mut warnings)?;
+        let tls = tls::server_config(&config, &contents, &mut warnings)?;
         config.warnings = warnings;
         let bucket = config.rate_limit.map(|limit| TokenBucket::new(limit.interval, limit.burst));
         Ok(Self { config, tls, bucket, contents })
@@ -206,11 +206,7 @@ fn read_all(
     seen: &mut Vec<(PathBuf, Stamp)>,
 ) -> Result<Option<Active>, String> {
     let name = path.display();
-    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if size > MAX_FILE {
-        return Err(format!("{name} has {size} bytes, which is over the limit of {MAX_FILE}"));
-    }
-    let text = std::fs::read(path).map_err(|error| format!("failed to read {name}: {error}"))?;
+    let text = files::read(path, MAX_FILE).map_err(|error| format!("failed to read {name}: {error}"))?;
     let config = std::str::from_utf8(&text).map_err(|_| format!("{name} is not UTF-8"))?;
     let directory = path.parent().unwrap_or(Path::new(""));
     let config = Config::parse(config, directory).map_err(|error| format!("{name}: {error}"))?;
@@ -218,13 +214,13 @@ fn read_all(
         return Err(format!("{name}: {lost} would be removed, which takes a restart and not a reload"));
     }
     seen.extend(config.files().map(|path| (path.to_owned(), stamp(path))));
-    let mut contents = vec![text];
+    let mut contents = Files::new();
     for file in config.files() {
-        contents.push(
-            std::fs::read(file)
-                .map_err(|error| format!("{name}: failed to read {}: {error}", file.display()))?,
-        );
+        let content = files::read(file, pem::MAX_FILE)
+            .map_err(|error| format!("{name}: failed to read {}: {error}", file.display()))?;
+        contents.insert(file.to_owned(), content);
     }
+    contents.insert(path.to_owned(), text);
     if before.is_some_and(|before| before.contents == contents) {
         return Ok(None);
     }
@@ -245,4 +241,4 @@ fn stamp(path: &Path) -> Stamp {
 /// Several times the resolution of any file system's time stamps.
 const CLOCK_TICK: Duration = Duration::from_millis(100);
 /// The limit on a web configuration file in bytes: a thousand times the usual size.
-const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: usize = 1 << 20;

@@ -4,15 +4,21 @@ mod client_certificates;
 pub mod trust_anchor;
 
 use crate::config::{ClientAuth, Config, Pem, TlsConfig, TlsVersion};
+use crate::{Error, pem};
 use client_certificates::ClientVerifier;
+use ring::signature::RsaKeyPair;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
+
+/// The content of each file that a configuration names.
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// What a TLS connection needs.
 #[derive(Clone)]
@@ -22,17 +28,18 @@ pub(crate) struct Tls {
     pub(crate) verifies_clients: bool,
 }
 
-/// Reads the certificates and returns the rustls configuration; `None` without a TLS section. Settings that are not
+/// Returns the rustls configuration with the certificates in `files`; `None` without a TLS section. Settings that are not
 /// supported are added to `warnings`.
-pub(crate) fn server_config(config: &Config, warnings: &mut Vec<String>) -> Result<Option<Tls>, String> {
+pub(crate) fn server_config(
+    config: &Config,
+    files: &Files,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Tls>, String> {
     let Some(tls) = &config.tls else { return Ok(None) };
     let provider = Arc::new(provider(tls, warnings)?);
-    let chain = certificates(&tls.cert)?;
-    if chain.is_empty() {
-        return Err(format!("no certificate in {}", tls.cert.source("cert")));
-    }
-    let key = PrivateKeyDer::from_pem_slice(&tls.key.read()?)
-        .map_err(|error| format!("no private key in {}: {error}", tls.key.source("key")))?;
+    let chain = tls.cert.certificates("cert", files)?;
+    let key = pem::private_key(tls.key.text(files), &tls.key.source("key"))?;
+    warnings.extend(warning_about(&key, &tls.key.source("key")));
 
     let mut versions = Vec::new();
     let has = |version| provider.cipher_suites.iter().any(|suite| suite.version() == version);
@@ -55,7 +62,7 @@ pub(crate) fn server_config(config: &Config, warnings: &mut Vec<String>) -> Resu
         .map_err(|error| error.to_string())?;
     let builder = match tls.client_auth {
         ClientAuth::None => builder.with_no_client_auth(),
-        _ => builder.with_client_cert_verifier(Arc::new(verifier(tls, provider, warnings)?)),
+        _ => builder.with_client_cert_verifier(Arc::new(verifier(tls, files, provider, warnings)?)),
     };
     let mut server = builder.with_single_cert(chain, key).map_err(|error| {
         format!(
@@ -75,31 +82,44 @@ pub(crate) fn server_config(config: &Config, warnings: &mut Vec<String>) -> Resu
 }
 
 impl Pem {
-    /// Returns the PEM text.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
+    fn certificates(&self, name: &str, files: &Files) -> Result<Vec<CertificateDer<'static>>, Error> {
+        pem::certificates(self.text(files), &self.source(name))
+    }
+
+    fn text<'f>(&'f self, files: &'f Files) -> &'f [u8] {
         match self {
-            Self::Inline(text) => Ok(text.clone().into_bytes()),
-            Self::File(path) => {
-                std::fs::read(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
-            }
+            Self::Inline(text) => text.as_bytes(),
+            Self::File(path) => files.get(path).map_or(&[], Vec::as_slice),
         }
     }
 
-    fn source(&self, key: &str) -> String {
+    fn source(&self, name: &str) -> String {
         match self {
-            Self::Inline(_) => key.to_owned(),
+            Self::Inline(_) => name.to_owned(),
             Self::File(path) => path.display().to_string(),
         }
     }
 }
 
-fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.read()?).collect();
-    read.map_err(|error| format!("{} is not valid PEM: {error}", pem.source("the certificate")))
+/// Returns a warning about a key whose signatures take long.
+fn warning_about(key: &PrivateKeyDer<'_>, source: &str) -> Option<String> {
+    let key = match key {
+        PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+        PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+        _ => return None,
+    };
+    let bits = key.ok()?.public().modulus_len() * 8;
+    (bits > CHEAP_RSA_BITS).then(|| {
+        format!(
+            "the RSA key in {source} has {bits} bits, so a handshake takes milliseconds of CPU time; use ECDSA P-256, \
+             whose signature takes a hundredth of that"
+        )
+    })
 }
 
 fn verifier(
     tls: &TlsConfig,
+    files: &Files,
     provider: Arc<CryptoProvider>,
     warnings: &mut Vec<String>,
 ) -> Result<ClientVerifier, String> {
@@ -109,14 +129,11 @@ fn verifier(
     if verifies {
         let mut roots = RootCertStore::empty();
         if let Some(ca) = &tls.client_ca {
-            anchors = certificates(ca)?;
+            anchors = ca.certificates("client_ca", files)?;
             for certificate in &anchors {
                 roots.add(certificate.clone()).map_err(|error| {
                     format!("a certificate in {} cannot be an authority: {error}", ca.source("client_ca"))
                 })?;
-            }
-            if roots.is_empty() {
-                return Err(format!("no certificate in {}", ca.source("client_ca")));
             }
         } else {
             warnings.push(
@@ -196,3 +213,6 @@ fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
         _ => None,
     }
 }
+
+/// The size up to which signatures of an RSA key take less than a millisecond.
+const CHEAP_RSA_BITS: usize = 2048;

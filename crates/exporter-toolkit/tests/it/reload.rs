@@ -79,6 +79,37 @@ fn a_file_that_is_empty_broken_truncated_or_missing_changes_nothing() {
 }
 
 #[test]
+fn a_file_that_becomes_a_pipe_a_device_a_directory_or_huge_changes_nothing() {
+    let directory = Directory::new();
+    let file = directory.tls("", &users(&[("a", "1")]));
+    let server = TestServer::start(Some(&file));
+    let url = format!("https://{}/-/healthy", server.address());
+    let get = || directory.curl(&["--cacert", "ca.pem", "-u", "a:1", &url]).status;
+    assert_eq!(get(), 200);
+    for name in ["web.yml", "server.pem", "server.key"] {
+        let (path, good) = (directory.path(name), directory.text(name));
+        for kind in ["fifo", "device", "directory", "huge"] {
+            std::fs::remove_file(&path).unwrap();
+            match kind {
+                "fifo" => drop(std::process::Command::new("mkfifo").arg(&path).status().unwrap()),
+                "device" => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
+                "directory" => std::fs::create_dir(&path).unwrap(),
+                _ => std::fs::File::create(&path).unwrap().set_len(300 << 20).unwrap(),
+            }
+            let start = Instant::now();
+            assert_eq!(get(), 200, "{name} as {kind}");
+            assert!(!last_reload_succeeded(&server), "{name} as {kind}");
+            assert!(start.elapsed() < Duration::from_secs(5), "{name} as {kind}: {:?}", start.elapsed());
+            if kind == "directory" { std::fs::remove_dir(&path) } else { std::fs::remove_file(&path) }
+                .unwrap();
+            directory.write(name, &good);
+        }
+        assert_eq!(get(), 200);
+        assert!(last_reload_succeeded(&server), "{name}");
+    }
+}
+
+#[test]
 fn a_connection_from_before_tls_was_enabled_is_refused() {
     let directory = Directory::new();
     let file = directory.write("web.yml", "");

@@ -4,6 +4,7 @@
 use crate::support::TestServer;
 use crate::support::web::{Directory, hash};
 use exporter_toolkit::WebConfig;
+use std::time::{Duration, Instant};
 
 /// Checks that the file is refused with one message.
 fn refused(directory: &Directory, text: &str, part: &str) {
@@ -42,7 +43,7 @@ refused! {
     cert_and_key_path_invalid: "tls_server_config:\n  cert_file: nope.pem\n  key_file: nope.key\n" => "nope.pem: No such file or directory";
     client_ca_invalid: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_ca_file: nope.pem\n  client_auth_type: RequireAndVerifyClientCert\n" => "nope.pem: No such file or directory";
     client_ca_without_a_policy: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_ca_file: /dev/null\n" => "client CAs without a client_auth_type";
-    client_ca_without_a_certificate: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_ca_file: /dev/null\n  client_auth_type: RequireAndVerifyClientCert\n" => "no certificate in ";
+    client_ca_without_a_certificate: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_ca_file: server.key\n  client_auth_type: RequireAndVerifyClientCert\n" => "no certificate in ";
     client_auth_type_invented: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_auth_type: Maybe\n" => "line 4: invalid client_auth_type: Maybe";
     user_list_invalid: "basic_auth_users:\n  alice: hunter2\n" => "line 2: the password of user \"alice\" is not a bcrypt hash: it is too short, 7 characters instead of 60";
     hash_with_a_low_cost: "basic_auth_users:\n  a: $2y$03$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n" => "its cost 3 is not between 4 and 31";
@@ -152,4 +153,49 @@ fn rate_limit_comes_before_authentication() {
     let server = accepted(&Directory::new(), &text);
     let statuses: Vec<_> = (0..4).map(|_| server.get("/").status).collect();
     assert_eq!(statuses, [401, 401, 429, 429]);
+}
+
+#[test]
+fn files_that_are_not_regular_or_too_long_are_refused_at_once() {
+    let directory = Directory::new();
+    let fifo = std::process::Command::new("mkfifo").arg(directory.path("fifo")).status();
+    assert!(fifo.unwrap().success());
+    std::fs::File::create(directory.path("long")).unwrap().set_len(300 << 20).unwrap();
+    let absolute = |name: &str| directory.path(name).display().to_string();
+    for (file, reason) in [
+        (absolute("fifo"), "not a regular file"),
+        ("/dev/zero".to_owned(), "not a regular file"),
+        (absolute("."), "not a regular file"),
+        (absolute("long"), "the file is longer than the limit of 1048576 bytes"),
+    ] {
+        let start = Instant::now();
+        let error = WebConfig::open(Some(file.clone().into())).map(drop).unwrap_err().to_string();
+        assert_eq!(error, format!("failed to read {file}: {reason}"));
+        for key in ["cert_file", "key_file", "client_ca_file"] {
+            let files =
+                [("cert_file", "server.pem"), ("key_file", "server.key"), ("client_ca_file", "ca.pem")];
+            let lines =
+                files.map(|(name, usual)| format!("  {name}: {}\n", if name == key { &file } else { usual }));
+            let policy = "  client_auth_type: RequireAndVerifyClientCert\n";
+            refused(&directory, &format!("tls_server_config:\n{}{policy}", lines.concat()), reason);
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "{file}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_large_rsa_key_is_a_warning() {
+    for (bits, warned) in [("2048", false), ("4096", true)] {
+        let directory = Directory::new();
+        let status = std::process::Command::new("openssl")
+            .args(["req", "-x509", "-nodes", "-subj", "/CN=x", "-newkey", &format!("rsa:{bits}")])
+            .args(["-keyout".as_ref(), directory.path("server.key").as_os_str()])
+            .args(["-out".as_ref(), directory.path("server.pem").as_os_str()])
+            .stderr(std::process::Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+        let file = directory.tls("", "");
+        let server = TestServer::start(Some(&file));
+        assert_eq!(server.log().contains("has 4096 bits"), warned, "{}", server.log());
+    }
 }

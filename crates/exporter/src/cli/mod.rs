@@ -19,8 +19,10 @@ use crate::support::build_info;
 use crate::support::log;
 use clap::{Arg, ArgMatches, Command};
 use explain::explain;
+use exporter_toolkit::files;
 use kamailio_binrpc::Target;
 use std::ffi::OsString;
+use std::io;
 use std::time::Duration;
 use tracing::Level;
 use values::{option, switch, text};
@@ -201,7 +203,8 @@ fn expand_files(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsS
     for argument in arguments {
         match argument.to_str().and_then(|argument| argument.strip_prefix('@')) {
             Some(file) if !expanded.is_empty() => {
-                let lines = std::fs::read_to_string(file)
+                let lines = files::read(file.as_ref(), MAX_ARGUMENTS)
+                    .and_then(|lines| String::from_utf8(lines).map_err(io::Error::other))
                     .map_err(|error| Exit::Usage(format!("cannot read the arguments in {file}: {error}")))?;
                 let lines = lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
                 expanded.extend(lines.map(OsString::from));
@@ -212,6 +215,8 @@ fn expand_files(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsS
     Ok(expanded)
 }
 
+/// The limit on a file of arguments, in bytes: far more than a kernel accepts on a command line.
+const MAX_ARGUMENTS: usize = 1 << 20;
 const VERSION: &str = "version";
 
 #[cfg(test)]

@@ -392,11 +392,11 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
         (
             &http,
             &["--basic-auth.username", "me", "--basic-auth.password-file", &large],
-            "more than 4096 bytes",
+            "longer than the limit of 4096 bytes",
         ),
         (&http, &["--tls.ca-file", &ca], "begins with https://"),
-        (&https, &["--tls.ca-file", &ca], "there is no certificate in "),
-        (&https, &["--tls.ca-file", "/nonexistent"], "cannot read the certificates in /nonexistent"),
+        (&https, &["--tls.ca-file", &ca], "no certificate in "),
+        (&https, &["--tls.ca-file", "/nonexistent"], "failed to read /nonexistent"),
         (&https, &["--tls.key-file", &key], "--tls.cert-file and --tls.key-file go together"),
         (
             &https,

@@ -5,13 +5,12 @@ use crate::outbound::http::{Answer, TlsFiles, Url};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use exporter_toolkit::files;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request};
 use prometheus_exposition::Format;
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,12 +98,8 @@ impl BasicAuth {
         let cannot = |error: &dyn fmt::Display| {
             format!("cannot read the password in {}: {error}", password_file.display())
         };
-        let mut password = String::new();
-        let file = File::open(password_file).map_err(|error| cannot(&error))?;
-        file.take(MAX_PASSWORD + 1).read_to_string(&mut password).map_err(|error| cannot(&error))?;
-        if password.len() as u64 > MAX_PASSWORD {
-            return Err(cannot(&format_args!("the file has more than {MAX_PASSWORD} bytes")));
-        }
+        let password = files::read(password_file, MAX_PASSWORD).map_err(|error| cannot(&error))?;
+        let password = String::from_utf8(password).map_err(|_| cannot(&"the file is not UTF-8"))?;
         let credentials = BASE64_STANDARD.encode(format!("{username}:{}", password.trim()));
         let mut header =
             HeaderValue::try_from(format!("Basic {credentials}")).map_err(|error| cannot(&error))?;
@@ -159,7 +154,7 @@ const MAX_ANSWER: usize = 4096;
 /// What of it is told in the log.
 const MAX_QUOTE: usize = 400;
 /// As long as a header may be.
-const MAX_PASSWORD: u64 = 4096;
+const MAX_PASSWORD: usize = 4096;
 
 #[cfg(test)]
 mod tests {

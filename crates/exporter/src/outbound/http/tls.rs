@@ -1,8 +1,8 @@
 //! TLS as a client.
 
-use exporter_toolkit::trust_anchor;
+use exporter_toolkit::{pem, trust_anchor};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -10,8 +10,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -34,7 +33,7 @@ impl TlsFiles {
     pub fn connector(&self) -> Result<TlsConnector, String> {
         let provider = Arc::new(default_provider());
         let pinned = match &self.ca {
-            Some(path) => certificates(path)?,
+            Some(path) => pem::read_certificates(path)?,
             None => Vec::new(),
         };
         let mut roots = RootCertStore::empty();
@@ -60,9 +59,8 @@ impl TlsFiles {
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let private = PrivateKeyDer::from_pem_file(key)
-                    .map_err(|error| format!("there is no private key in {}: {error}", key.display()))?;
-                builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| {
+                let chain = pem::read_certificates(certificate)?;
+                builder.with_client_auth_cert(chain, pem::read_private_key(key)?).map_err(|error| {
                     format!(
                         "the certificate in {} and the key in {} cannot be used together: {error}",
                         certificate.display(),
@@ -131,17 +129,6 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
     }
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
-    let read =
-        read.map_err(|error| format!("cannot read the certificates in {}: {error}", path.display()))?;
-    if read.is_empty() {
-        return Err(format!("there is no certificate in {}", path.display()));
-    }
-    Ok(read)
 }
 
 fn sentence(error: &io::Error) -> String {
