@@ -3,7 +3,7 @@
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
 };
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -29,6 +29,7 @@ impl Directory {
         let pem = params.self_signed(&key).unwrap().pem();
         let directory = Self { directory: tempfile::tempdir().unwrap(), authority: Issuer::new(params, key) };
         directory.write("ca.pem", &pem);
+        directory.write("ca.key", &directory.authority.key().serialize_pem());
         directory.certificate("server", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
         directory
     }
@@ -55,6 +56,25 @@ impl Directory {
         let key = KeyPair::generate().unwrap();
         self.write(&format!("{name}.pem"), &params.self_signed(&key).unwrap().pem());
         self.write(&format!("{name}.key"), &key.serialize_pem());
+    }
+
+    /// Writes `NAME.pem` and `NAME.key` with an RSA key, signed by the authority, for localhost.
+    pub(crate) fn rsa(&self, name: &str, bits: u32) {
+        let (key, new) = (self.path(&format!("{name}.key")), format!("rsa:{bits}"));
+        let status = Command::new("openssl")
+            .args(["req", "-x509", "-nodes", "-subj", "/CN=localhost", "-newkey", &new])
+            .args([
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+            .args(["-CA".as_ref(), self.path("ca.pem").as_os_str(), "-CAkey".as_ref()])
+            .args([self.path("ca.key").as_os_str(), "-keyout".as_ref(), key.as_os_str(), "-out".as_ref()])
+            .arg(self.path(&format!("{name}.pem")))
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -160,7 +180,7 @@ fn params(names: &[&str]) -> CertificateParams {
 pub(crate) struct TlsClient(Arc<ClientConfig>);
 
 /// A connection of a TLS client.
-pub(crate) struct TlsConnection(StreamOwned<ClientConnection, TcpStream>);
+pub(crate) struct TlsConnection<S: Read + Write = TcpStream>(StreamOwned<ClientConnection, S>);
 
 impl TlsClient {
     /// Returns a client that uses HTTP/2.
@@ -170,6 +190,14 @@ impl TlsClient {
         Self(Arc::new(config))
     }
 
+    /// Returns the first message of a handshake.
+    pub(crate) fn client_hello(&self) -> Vec<u8> {
+        let mut hello = Vec::new();
+        let mut client = ClientConnection::new(self.0.clone(), "localhost".try_into().unwrap()).unwrap();
+        client.write_tls(&mut hello).unwrap();
+        hello
+    }
+
     pub(crate) fn connect(&self, address: &str) -> TlsConnection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -177,13 +205,13 @@ impl TlsClient {
         self.over(stream)
     }
 
-    pub(crate) fn over(&self, stream: TcpStream) -> TlsConnection {
+    pub(crate) fn over<S: Read + Write>(&self, stream: S) -> TlsConnection<S> {
         let connection = ClientConnection::new(self.0.clone(), "localhost".try_into().unwrap()).unwrap();
         TlsConnection(StreamOwned::new(connection, stream))
     }
 }
 
-impl TlsConnection {
+impl<S: Read + Write> TlsConnection<S> {
     /// Returns whether the handshake was full and not resumed. Valid after a response.
     pub(crate) fn is_full_handshake(&self) -> bool {
         self.0.conn.handshake_kind() == Some(HandshakeKind::Full)
@@ -206,15 +234,26 @@ impl TlsConnection {
 
     /// Sends a request, and returns the status of a response that fits into one read.
     pub(crate) fn get(&mut self, path: &str, authorization: &str) -> u16 {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
-        self.0.write_all(head.as_bytes()).unwrap();
-        let mut answer = [0; 4096];
-        let read = self.0.read(&mut answer).unwrap();
-        let answer = std::str::from_utf8(&answer[..read]).unwrap();
-        answer
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .unwrap_or_else(|| panic!("{answer:?}"))
+        self.try_get(path, authorization).unwrap()
+    }
+
+    pub(crate) fn try_get(&mut self, path: &str, authorization: &str) -> io::Result<u16> {
+        self.send(
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n").as_bytes(),
+        )?;
+        let mut response = [0; 4096];
+        let read = self.0.read(&mut response)?;
+        let response = String::from_utf8_lossy(&response[..read]);
+        let status = response.split(' ').nth(1).and_then(|status| status.parse().ok());
+        status.ok_or_else(|| io::Error::other(format!("{response:?}")))
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)?;
+        self.0.flush()
+    }
+
+    pub(crate) fn stream(&mut self) -> &mut (impl Read + Write + use<S>) {
+        &mut self.0
     }
 }
