@@ -124,9 +124,9 @@ impl std::fmt::Display for HandshakeError {
 }
 
 /// Handshakes of a network besides one in each interval. Prometheus makes one for each of its connections, which it keeps.
-const BURST: u32 = 100;
-/// 50 handshakes a second: a fifth of a core with an RSA key of 4096 bits.
-const INTERVAL: Duration = Duration::from_millis(20);
+const BURST: u32 = 200;
+/// 100 handshakes a second: less than half of a core with an RSA key of 4096 bits.
+const INTERVAL: Duration = Duration::from_millis(10);
 /// The steps of a network's handshakes that wait. Each takes at most 5 ms, with an RSA key of 4096 bits.
 const STEPS_PER_NETWORK: usize = 32;
 /// The steps of all networks that wait.

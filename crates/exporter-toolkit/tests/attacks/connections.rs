@@ -1,4 +1,6 @@
 use crate::scenario::Scenario;
+use std::collections::VecDeque;
+use std::io::Write as _;
 use std::net::Shutdown;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -40,7 +42,7 @@ fn connections_that_are_closed_at_once() {
 fn a_thousand_connections_from_three_hundred_addresses() {
     let scenario = Scenario::new();
     for (name, bytes) in [("silent", &b""[..]), ("half a record", HALF_RECORD)] {
-        let kept = Mutex::new(std::collections::VecDeque::new());
+        let kept = Mutex::new(VecDeque::new());
         scenario.survives(name, 2, |thread, call| {
             let stream = scenario.send((call * 2 + thread) % 300, bytes);
             let mut kept = kept.lock().unwrap();
@@ -58,10 +60,30 @@ fn connections_that_send_a_byte_now_and_then() {
     let mut slow: Vec<_> = (0..400).filter_map(|number| scenario.send(number % 40, HALF_RECORD)).collect();
     let slow = Mutex::new(&mut slow);
     scenario.survives("slow", 1, |_, _| {
-        use std::io::Write as _;
         for stream in slow.lock().unwrap().iter_mut() {
             let _ = stream.write_all(b"x");
         }
         std::thread::sleep(Duration::from_millis(5));
     });
+}
+
+#[test]
+fn requests_of_clients_that_need_no_password() {
+    let scenario = Scenario::open();
+    let client = scenario.directory.tls_client();
+    for (name, path) in
+        [("kept after a response", "/metrics"), ("busy", "/slow"), ("reading nothing", "/large")]
+    {
+        let kept = Mutex::new(VecDeque::new());
+        scenario.survives(name, 2, |thread, call| {
+            let Ok(stream) = scenario.connect((call * 2 + thread) % 300) else { return };
+            let mut connection = client.over(stream);
+            let _ = connection.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+            let mut kept = kept.lock().unwrap();
+            kept.push_back(connection);
+            if kept.len() > 1000 {
+                kept.pop_front();
+            }
+        });
+    }
 }

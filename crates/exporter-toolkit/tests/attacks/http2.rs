@@ -1,4 +1,5 @@
 use crate::scenario::Scenario;
+use std::io::Read as _;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
@@ -25,8 +26,6 @@ fn survives(name: &str, frames: &[u8]) {
         let _ = connection.stream().read(&mut [0; 1024]);
     });
 }
-
-use std::io::Read as _;
 
 #[test]
 fn streams_that_are_reset_at_once() {

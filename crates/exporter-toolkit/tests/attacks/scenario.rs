@@ -28,14 +28,25 @@ impl Scenario {
         Self::with(Directory::new(), &hash("secret"))
     }
 
+    /// Starts a server without users.
+    pub(crate) fn open() -> Self {
+        let directory = Directory::new();
+        let file = directory.tls("", "");
+        Self::start(directory, &file)
+    }
+
     pub(crate) fn with(directory: Directory, hash: &str) -> Self {
+        let file = directory.tls("", &format!("basic_auth_users: {{prometheus: {hash}}}\n"));
+        Self::start(directory, &file)
+    }
+
+    fn start(directory: Directory, file: &str) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         // Both ends of each connection are in this process.
         let limit = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
-        let file = directory.tls("", &format!("basic_auth_users: {{prometheus: {hash}}}\n"));
-        let server = TestServer::start(Some(&file));
+        let server = TestServer::start(Some(file));
         Self { directory, server, stop: AtomicBool::new(false), calls: AtomicUsize::new(0), _alone: alone }
     }
 
@@ -161,7 +172,7 @@ fn get(connection: &mut crate::support::web::TlsConnection<Distant>) -> io::Resu
     }
 }
 
-/// A connection over a distance: each answer takes a round trip.
+/// A connection over a distance: each response takes a round trip.
 struct Distant {
     stream: TcpStream,
     wrote: bool,

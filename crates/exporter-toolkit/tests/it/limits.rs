@@ -1,7 +1,7 @@
 //! Slow and greedy clients.
 
 use crate::support::web::{Directory, basic, hash};
-use crate::support::{Answer, TestServer, is_closed};
+use crate::support::{ClientResponse, TestServer, is_closed};
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -65,8 +65,8 @@ fn the_header_has_a_limit() {
     let request = |size| {
         format!("GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n", "y".repeat(size))
     };
-    assert_eq!(Answer::read(server.connect(request(4000).as_bytes())).status, 200);
-    assert_eq!(Answer::read(server.connect(request(8200).as_bytes())).status, 431);
+    assert_eq!(ClientResponse::read(server.connect(request(4000).as_bytes())).status, 200);
+    assert_eq!(ClientResponse::read(server.connect(request(8200).as_bytes())).status, 431);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_request_in_progress_ends_before_the_server_stops() {
     // A later connection is served after that one.
     assert_eq!(server.get("/-/healthy").status, 200);
     server.end().unwrap();
-    assert_eq!(Answer::read(slow).text(), "Slow\n");
+    assert_eq!(ClientResponse::read(slow).text(), "Slow\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Addresses and sockets to listen on.
 
-use crate::support::{Answer, TestServer};
+use crate::support::{ClientResponse, TestServer};
 use exporter_toolkit::Limits;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -13,7 +13,7 @@ fn start(address: &str) -> Result<TestServer, String> {
 
 fn healthy(mut stream: impl Read + Write) {
     stream.write_all(REQUEST).unwrap();
-    assert_eq!(Answer::read(stream).text(), "Healthy\n");
+    assert_eq!(ClientResponse::read(stream).text(), "Healthy\n");
 }
 
 #[test]

@@ -118,15 +118,18 @@ fn a_connection_from_before_tls_was_enabled_is_refused() {
     connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut get = || {
         connection.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        let mut answer = [0; 4096];
-        let read = connection.read(&mut answer).unwrap();
-        String::from_utf8(answer[..read].to_vec()).unwrap()
+        let mut response = [0; 4096];
+        let read = connection.read(&mut response).unwrap();
+        String::from_utf8(response[..read].to_vec()).unwrap()
     };
     assert!(get().ends_with("\r\n\r\nHealthy\n"));
     directory.replace("web.yml", &directory.tls_text("", ""));
-    let answer = get();
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("connection: close\r\n"), "{answer}");
-    assert!(answer.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{answer}");
+    let response = get();
+    assert!(
+        response.starts_with("HTTP/1.1 400 ") && response.contains("connection: close\r\n"),
+        "{response}"
+    );
+    assert!(response.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{response}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Tls {
         self.directory.curl(&[&["--cacert", "ca.pem", &url], arguments].concat())
     }
 
-    fn answers(&self, arguments: &[&str]) {
+    fn accepts(&self, arguments: &[&str]) {
         let got = self.curl(arguments);
         assert_eq!((got.exit, got.status, got.body.as_str()), (0, 200, "Healthy\n"), "{arguments:?} {got:?}");
     }
@@ -52,7 +52,7 @@ fn without_tls_plain_requests_succeed_and_handshakes_fail() {
 #[test]
 fn with_a_certificate_in_files_handshakes_succeed_and_plain_requests_are_refused() {
     let server = Tls::new("");
-    server.answers(&[]);
+    server.accepts(&[]);
     let got = server.directory.curl(&[&format!("http://{}/", server.server.address())]);
     assert_eq!((got.status, got.body.as_str()), (400, "Client sent an HTTP request to an HTTPS server.\n"));
     server.server.wait_for_log("TLS is enabled. http2=true address=");
@@ -85,21 +85,21 @@ fn certificate_inline() {
     );
     let file = directory.write("web.yml", &text);
     let server = TestServer::start(Some(&file));
-    Tls { directory, server }.answers(&[]);
+    Tls { directory, server }.accepts(&[]);
 }
 
 #[test]
 fn versions_are_1_2_and_1_3_and_can_be_narrowed() {
     let server = Tls::new("");
-    server.answers(&["--tlsv1.2", "--tls-max", "1.2"]);
-    server.answers(&["--tlsv1.3"]);
+    server.accepts(&["--tlsv1.2", "--tls-max", "1.2"]);
+    server.accepts(&["--tlsv1.3"]);
     server.refuses(&["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"]);
     let server = Tls::new("min_version: TLS13");
-    server.answers(&["--tlsv1.3"]);
+    server.accepts(&["--tlsv1.3"]);
     server.refuses(&["--tls-max", "1.2"]);
     server.server.wait_for_log("TLS handshake failed");
     let server = Tls::new("max_version: TLS12");
-    server.answers(&["--tlsv1.2"]);
+    server.accepts(&["--tlsv1.2"]);
     server.refuses(&["--tlsv1.3"]);
 }
 
@@ -107,7 +107,7 @@ fn versions_are_1_2_and_1_3_and_can_be_narrowed() {
 fn tls_1_0_is_accepted_as_a_minimum_and_not_offered() {
     let server = Tls::new("min_version: TLS10");
     server.server.wait_for_log("TLS10 and TLS11 are not offered: clients need TLS12 at least");
-    server.answers(&["--tlsv1.2", "--tls-max", "1.2"]);
+    server.accepts(&["--tlsv1.2", "--tls-max", "1.2"]);
     server.refuses(&["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"]);
 }
 
@@ -125,7 +125,7 @@ fn all_ciphers_are_accepted_and_those_with_cbc_are_ignored() {
     for cipher in
         ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"]
     {
-        server.answers(&["--tls-max", "1.2", "--ciphers", cipher]);
+        server.accepts(&["--tls-max", "1.2", "--ciphers", cipher]);
     }
     server.refuses(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-SHA"]);
 }
@@ -133,9 +133,9 @@ fn all_ciphers_are_accepted_and_those_with_cbc_are_ignored() {
 #[test]
 fn the_list_of_ciphers_applies_to_tls_1_2_only() {
     let server = Tls::new(HTTP2_AND_MORE);
-    server.answers(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"]);
+    server.accepts(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"]);
     server.refuses(&["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305"]);
-    server.answers(&["--tlsv1.3", "--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"]);
+    server.accepts(&["--tlsv1.3", "--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn without_any_supported_cipher_only_tls_1_3_is_left() {
         "cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA]",
         "http_server_config: {http2: off}\n",
     );
-    server.answers(&["--tlsv1.3"]);
+    server.accepts(&["--tlsv1.3"]);
     server.refuses(&["--tls-max", "1.2"]);
     let directory = Directory::new();
     let file = directory.tls(
@@ -187,7 +187,7 @@ fn all_curves_are_accepted_and_p521_is_ignored() {
     let server = Tls::new("curve_preferences: [CurveP256, CurveP384, CurveP521, X25519]");
     server.server.wait_for_log("curve CurveP521 is ignored");
     for curve in ["P-256", "P-384", "X25519"] {
-        server.answers(&["--curves", curve]);
+        server.accepts(&["--curves", curve]);
     }
     server.refuses(&["--curves", "P-521"]);
 }
@@ -195,7 +195,7 @@ fn all_curves_are_accepted_and_p521_is_ignored() {
 #[test]
 fn only_configured_curves_are_offered() {
     let server = Tls::new("curve_preferences: [CurveP384]");
-    server.answers(&["--curves", "P-384"]);
+    server.accepts(&["--curves", "P-384"]);
     server.refuses(&["--curves", "P-256"]);
 }
 
@@ -248,8 +248,8 @@ fn http2_has_authentication_and_headers_too() {
     let server = Tls::with(Directory::new(), "", &rest);
     assert_eq!(server.curl(&["--http2"]).status, 401);
     assert_eq!(server.curl(&["--http2", "-u", "a:c"]).status, 401);
-    server.answers(&["--http2", "-u", "a:b"]);
-    server.answers(&["--http1.1", "-u", "a:b"]);
+    server.accepts(&["--http2", "-u", "a:b"]);
+    server.accepts(&["--http1.1", "-u", "a:b"]);
     assert!(server.curl(&["--http2", "-i"]).body.contains("x-frame-options: deny"));
 }
 
@@ -271,7 +271,7 @@ fn with_clients(section: &str) -> Tls {
 fn client_certificate_not_asked_for() {
     let server = with_clients("client_auth_type: NoClientCert");
     for arguments in [&[][..], &CLIENT, &STRANGER] {
-        server.answers(arguments);
+        server.accepts(arguments);
     }
 }
 
@@ -279,7 +279,7 @@ fn client_certificate_not_asked_for() {
 fn client_certificate_requested() {
     let server = with_clients("client_auth_type: RequestClientCert");
     for arguments in [&[][..], &CLIENT, &STRANGER] {
-        server.answers(arguments);
+        server.accepts(arguments);
     }
 }
 
@@ -287,8 +287,8 @@ fn client_certificate_requested() {
 fn client_certificate_of_any_kind_required() {
     for name in ["RequireAnyClientCert", "RequireClientCert"] {
         let server = with_clients(&format!("client_auth_type: {name}"));
-        server.answers(&CLIENT);
-        server.answers(&STRANGER);
+        server.accepts(&CLIENT);
+        server.accepts(&STRANGER);
         server.refuses(&[]);
     }
 }
@@ -296,16 +296,16 @@ fn client_certificate_of_any_kind_required() {
 #[test]
 fn client_certificate_verified_if_given() {
     let server = with_clients("client_auth_type: VerifyClientCertIfGiven\nclient_ca_file: ca.pem");
-    server.answers(&[]);
-    server.answers(&CLIENT);
+    server.accepts(&[]);
+    server.accepts(&CLIENT);
     server.refuses(&STRANGER);
 }
 
 #[test]
 fn client_certificate_required_and_verified() {
     let server = with_clients("client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem");
-    server.answers(&CLIENT);
-    server.answers(&[&CLIENT[..], &["--tls-max", "1.2"]].concat());
+    server.accepts(&CLIENT);
+    server.accepts(&[&CLIENT[..], &["--tls-max", "1.2"]].concat());
     server.refuses(&STRANGER);
     server.refuses(&[&STRANGER[..], &["--tls-max", "1.2"]].concat());
     server.refuses(&[]);
@@ -319,7 +319,7 @@ fn client_certificate_required_and_verified() {
 #[test]
 fn client_certificate_that_is_its_own_authority() {
     let server = with_clients("client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: stranger.pem");
-    server.answers(&STRANGER);
+    server.accepts(&STRANGER);
     server.refuses(&CLIENT);
 }
 
@@ -337,7 +337,7 @@ const VERIFIED: &str =
 #[test]
 fn client_san_good() {
     for san in ["prometheus.example", "10.0.0.1", "scraper@example", "spiffe://example/prometheus"] {
-        with_clients(&format!("{VERIFIED}[other, '{san}']")).answers(&CLIENT);
+        with_clients(&format!("{VERIFIED}[other, '{san}']")).accepts(&CLIENT);
     }
 }
 
@@ -355,6 +355,6 @@ fn client_san_without_a_certificate_is_refused_in_every_mode() {
         let server =
             with_clients(&format!("client_auth_type: {mode}{ca}\nclient_allowed_sans: [prometheus.example]"));
         server.refuses(&[]);
-        server.answers(&CLIENT);
+        server.accepts(&CLIENT);
     }
 }

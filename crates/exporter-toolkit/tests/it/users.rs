@@ -28,9 +28,9 @@ fn users() -> Vec<(&'static str, String)> {
 fn without_credentials_every_path_is_401() {
     let server = start(&Directory::new(), &users());
     for path in ["/", "/metrics", "/nope", "/-/healthy", "/-/reload"] {
-        let answer = server.get(path);
-        assert_eq!((answer.status, answer.text().as_str()), (401, "Unauthorized\n"), "{path}");
-        assert_eq!(answer.header("www-authenticate"), "Basic", "{path}");
+        let response = server.get(path);
+        assert_eq!((response.status, response.text().as_str()), (401, "Unauthorized\n"), "{path}");
+        assert_eq!(response.header("www-authenticate"), "Basic", "{path}");
     }
     server.wait_for_log("authentication failed client=127.0.0.1:");
 }

@@ -111,7 +111,7 @@ fn headers_are_in_every_response_and_override_those_of_the_service() {
          X-XSS-Protection: 1\n",
     );
     for path in ["/metrics", "/", "/nope", "/-/healthy"] {
-        let answer = server.get(path);
+        let response = server.get(path);
         for (name, value) in [
             ("content-security-policy", "default-src 'self'"),
             ("strict-transport-security", "max-age=1"),
@@ -119,7 +119,7 @@ fn headers_are_in_every_response_and_override_those_of_the_service() {
             ("x-content-type-options", "nosniff"),
             ("x-xss-protection", "1"),
         ] {
-            assert_eq!(answer.header(name), value, "{path}");
+            assert_eq!(response.header(name), value, "{path}");
         }
     }
 }
@@ -139,9 +139,9 @@ fn rate_limit_of_one_second_without_a_burst_lets_nothing_through() {
         &directory,
         "rate_limit:\n  interval: 1000000000\nhttp_server_config: {headers: {X-Frame-Options: deny}}\n",
     );
-    let answer = server.get("/-/healthy");
+    let response = server.get("/-/healthy");
     assert_eq!(
-        (answer.status, answer.text().as_str(), answer.header("x-frame-options")),
+        (response.status, response.text().as_str(), response.header("x-frame-options")),
         (429, "Too Many Requests\n", "")
     );
     server.wait_for_log("Rate Limiter is enabled. burst=0 interval=1s");

@@ -27,7 +27,7 @@ pub(crate) struct TestServer {
 }
 
 /// A response to a [`TestServer::request`].
-pub(crate) struct Answer {
+pub(crate) struct ClientResponse {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
@@ -122,11 +122,11 @@ impl TestServer {
         &self.web_config
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> ClientResponse {
         self.request("GET", path, &[])
     }
 
-    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> ClientResponse {
         let mut stream = self.connect(b"");
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
@@ -134,7 +134,7 @@ impl TestServer {
             request += &format!("{name}: {value}\r\n");
         }
         stream.write_all((request + "\r\n").as_bytes()).unwrap();
-        Answer::read(stream)
+        ClientResponse::read(stream)
     }
 
     /// Connects and sends these bytes.
@@ -236,7 +236,7 @@ impl Write for Log {
     }
 }
 
-impl Answer {
+impl ClientResponse {
     pub(crate) fn read(mut stream: impl Read) -> Self {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();

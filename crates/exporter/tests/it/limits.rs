@@ -208,3 +208,34 @@ fn the_process_metrics_can_be_left_out() {
     assert!(page.contains("kamailio_up") && page.contains("kamailio_exporter_build_info"), "{page}");
     assert!(!page.contains("process_"), "{page}");
 }
+
+#[test]
+fn descriptors_are_bounded_however_fast_clients_connect() {
+    let folder = Directory::new();
+    let file = folder.tls("", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
+    let exporter = Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]]);
+    let hello = folder.tls_client().client_hello();
+    let before = exporter.open_files();
+    let end = Instant::now() + Duration::from_secs(3);
+    let most = std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut kept = std::collections::VecDeque::new();
+                while Instant::now() < end {
+                    kept.push_back(connect(&exporter, &hello));
+                    if kept.len() > 300 {
+                        kept.pop_front();
+                    }
+                }
+            });
+        }
+        let mut most = 0;
+        while Instant::now() < end {
+            most = most.max(exporter.open_files());
+        }
+        most
+    });
+    println!("{} descriptors", most - before);
+    // The connections, and those that are being closed.
+    assert!((100..256 + 16 + 10).contains(&(most - before)), "{most} descriptors, {before} before");
+}

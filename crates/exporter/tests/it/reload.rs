@@ -1,7 +1,7 @@
 //! Reloading the web configuration by a request or a signal. What a reload does is tested in the toolkit.
 
 use crate::support::web::{Directory, basic, hash};
-use crate::support::{Exporter, eventually, samples};
+use crate::support::{Exporter, eventually, run, samples};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
@@ -63,4 +63,32 @@ fn a_failed_reload_is_a_metric() {
     directory.write("web.yml", "");
     assert_eq!(successful(&exporter, "a", "1").0, 0.0);
     exporter.wait_for_log("basic_auth_users would be removed");
+}
+
+#[test]
+fn a_web_configuration_file_that_becomes_a_pipe_does_not_stop_sigterm() {
+    let directory = Directory::new();
+    let file = directory.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("1")));
+    let mut exporter = start(&file, &[]);
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    assert_eq!(successful(&exporter, "a", "1").0, 0.0);
+    exporter.wait_for_log("web.yml: not a regular file");
+    exporter.signal("HUP");
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait(), Some(0));
+}
+
+#[test]
+fn argument_files_that_are_pipes_or_endless_are_refused() {
+    let directory = Directory::new();
+    let pipe = directory.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (file, reason) in
+        [(pipe.display().to_string(), "not a regular file"), ("/dev/zero".into(), "not a regular")]
+    {
+        let output = run(&[&format!("@{file}")]);
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && log.contains(reason), "{log}");
+    }
 }
