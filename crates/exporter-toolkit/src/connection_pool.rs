@@ -83,12 +83,13 @@ enum Phase {
 impl ConnectionPool {
     pub(crate) fn new(size: usize, timeouts: Timeouts) -> Arc<Self> {
         let size = size.max(1);
+        let eviction = Eviction::new(size);
         let state = State {
             last_id: 0,
             entries: HashMap::new(),
             slots: 0,
-            eviction: Eviction::new(size),
-            known: KnownNetworks::default(),
+            known: KnownNetworks::new(eviction.max_known_networks()),
+            eviction,
             unread: 0,
         };
         Arc::new(Self { size, timeouts, state: Mutex::new(state), freed: Notify::new() })

@@ -105,12 +105,15 @@ impl Wake for Signal {
     }
 }
 
-/// Closes the stream of an evicted connection even if its next step waits in the worker's queue.
+/// Closes the stream of an evicted connection even if its next step waits in the worker's queue. A step in progress is not
+/// waited for: the worker is then the last to hold the stream.
 struct CloseOnDrop<S>(Arc<Mutex<Option<Accept<S>>>>);
 
 impl<S> Drop for CloseOnDrop<S> {
     fn drop(&mut self) {
-        drop(self.0.lock_unpoisoned().take());
+        if let Ok(mut accept) = self.0.try_lock() {
+            drop(accept.take());
+        }
     }
 }
 

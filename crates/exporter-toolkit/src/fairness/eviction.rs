@@ -67,6 +67,16 @@ impl Eviction {
         Self { max_protected: size - (size / UNPROTECTED_SHARE).max(1).min(size), ..Self::default() }
     }
 
+    /// Returns the number of networks for which connections can be reserved.
+    pub(crate) fn max_known_networks(&self) -> usize {
+        (self.max_reserved() / RESERVED_PER_NETWORK).max(1)
+    }
+
+    /// Half of the protected connections. The others are for clients that authenticate.
+    fn max_reserved(&self) -> usize {
+        self.max_protected / 2
+    }
+
     /// Adds a connection of a network that is known or not.
     pub(crate) fn insert(&mut self, id: u64, network: Network, known: bool) {
         let since = self.tick();
@@ -123,7 +133,7 @@ impl Eviction {
     fn reserve(&mut self, id: u64, network: Network) {
         let Some(members) = self.networks.get(&network) else { return };
         let full = members.reserved.len() >= RESERVED_PER_NETWORK
-            || self.reserved >= self.max_protected / 2
+            || self.reserved >= self.max_reserved()
             || self.protected.len() >= self.max_protected;
         if full {
             let served = self.connections.get(&id).is_some_and(|connection| connection.rank.served);

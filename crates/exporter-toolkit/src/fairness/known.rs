@@ -7,17 +7,22 @@ use std::time::{Duration, Instant};
 /// The networks that were served recently. Where users are configured, only authenticated requests count.
 ///
 /// Those that are in use are never displaced: without users, an attacker could otherwise displace them.
-#[derive(Default)]
 pub(crate) struct KnownNetworks {
+    capacity: usize,
     last_served: HashMap<Network, Instant>,
 }
 
 impl KnownNetworks {
+    /// Creates an empty list of at most `capacity` networks.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, last_served: HashMap::new() }
+    }
+
     /// Records that a request was served.
     pub(crate) fn record(&mut self, network: Network, now: Instant) {
-        if self.last_served.len() >= MAX_NETWORKS && !self.last_served.contains_key(&network) {
+        if self.last_served.len() >= self.capacity && !self.last_served.contains_key(&network) {
             self.last_served.retain(|_, served| now.duration_since(*served) < REMEMBERED);
-            if self.last_served.len() >= MAX_NETWORKS {
+            if self.last_served.len() >= self.capacity {
                 return;
             }
         }
@@ -29,8 +34,6 @@ impl KnownNetworks {
     }
 }
 
-/// More networks than scrape one exporter.
-const MAX_NETWORKS: usize = 64;
 /// Longer than any scrape interval, and than Prometheus takes to restart.
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 
@@ -44,7 +47,7 @@ mod tests {
 
     #[test]
     fn networks_in_use_are_not_displaced_and_others_are_forgotten() {
-        let (mut known, start) = (KnownNetworks::default(), Instant::now());
+        let (mut known, start) = (KnownNetworks::new(64), Instant::now());
         for number in 0..100 {
             known.record(network(number), start);
         }
