@@ -8,7 +8,7 @@ use crate::outbound::allow_list::AllowList;
 use crate::site::{self, PROBE_PATH, Paths};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
-use exporter_toolkit::{Limits, Timeouts};
+use exporter_toolkit::Limits;
 use hyper::Uri;
 use std::path::PathBuf;
 
@@ -196,15 +196,13 @@ fn limits(matches: &ArgMatches) -> Result<Limits, String> {
     if connections == 0 {
         return Err("--web.max-connections 0 would reject every client".to_owned());
     }
-    Ok(Limits {
-        connections,
-        header,
-        timeouts: Timeouts {
-            header: time(matches, "web.header-timeout")?,
-            idle: time(matches, "web.idle-timeout")?,
-            write: time(matches, "web.write-timeout")?,
-        },
-    })
+    let mut limits = Limits::default();
+    limits.connections = connections;
+    limits.header = header;
+    limits.timeouts.header = time(matches, "web.header-timeout")?;
+    limits.timeouts.idle = time(matches, "web.idle-timeout")?;
+    limits.timeouts.write = time(matches, "web.write-timeout")?;
+    Ok(limits)
 }
 
 const LANDING_PAGE: &str = "/";

@@ -43,7 +43,7 @@ impl Serve {
         tracing::info!(%target, methods, "Kamailio to scrape");
         let probes = self.allow.map(|allow| Probes::new(allow, &self.settings, self.max_probes));
         let instance = Instance::new(target, Arc::new(self.settings));
-        let web_config = open(self.web_config)?;
+        let web_config = WebConfig::open(self.web_config)?;
         let stop = exporter_toolkit::signals::stop({
             let web_config = web_config.clone();
             move || {
@@ -53,22 +53,13 @@ impl Serve {
             }
         })?;
         let site = Site::new(instance, web_config.clone(), self.site).with_probes(probes);
-        Server::new(site, web_config, self.limits)?.serve(&self.listen, stop).await
+        Ok(Server::new(site, web_config, self.limits)?.serve(&self.listen, stop).await?)
     }
-}
-
-/// Opens the web configuration file. The error names the file.
-fn open(path: Option<PathBuf>) -> anyhow::Result<Arc<WebConfig>> {
-    let name = path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
-    WebConfig::open(path).map_err(|error| match error.contains(&name) {
-        true => anyhow::Error::msg(error),
-        false => anyhow::anyhow!("web configuration file {name}: {error}"),
-    })
 }
 
 /// Checks the file and prints that it is valid. The error is a human-readable message.
 fn check_web_config(path: Option<PathBuf>) -> anyhow::Result<()> {
     let text = path.as_deref().map(|path| format!("{} is valid\n", path.display())).unwrap_or_default();
-    open(path)?;
+    WebConfig::open(path)?;
     terminal::print(text.as_bytes()).map_err(anyhow::Error::msg)
 }

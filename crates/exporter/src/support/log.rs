@@ -1,13 +1,16 @@
 //! The log, in the format of Prometheus' own programs: `time=… level=… source=… msg=…` and attributes, or JSON.
 
 use super::printable::is_printable;
+use exporter_toolkit::LogLimit;
 use std::fmt::{self, Write as _};
+use std::io::{self, Stderr};
 use std::time::SystemTime;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::writer::OptionalWriter;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
 /// The format of log lines.
@@ -23,12 +26,30 @@ pub(crate) enum Format {
 pub(crate) fn start(level: Level, format: Format) {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
-        .with_writer(std::io::stderr)
+        .with_writer(LimitedStderr(LogLimit::new(OWN)))
         // The subscriber would report its errors on standard error too, and panic if that fails.
         .log_internal_errors(false)
         .event_format(format)
         .init();
 }
+
+/// Standard error, with a limit on the lines of other crates.
+struct LimitedStderr(LogLimit);
+
+impl<'w> MakeWriter<'w> for LimitedStderr {
+    type Writer = OptionalWriter<Stderr>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        OptionalWriter::some(io::stderr())
+    }
+
+    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Self::Writer {
+        if self.0.admits(event) { self.make_writer() } else { OptionalWriter::none() }
+    }
+}
+
+/// The crates whose lines are limited where they are written.
+const OWN: &[&str] = &["kamailio_exporter", "kamailio_binrpc", "prometheus_exposition"];
 
 impl<S, N> FormatEvent<S, N> for Format
 where

@@ -49,7 +49,7 @@ fn the_second_signal_ends_it_at_once() {
         exporter.wait_for_log("msg=stopping signal=SIGTERM");
         exporter.signal(signal);
         assert_eq!(exporter.wait(), Some(1), "{signal}");
-        exporter.wait_for_log(&format!("msg=\"stopping at once\" signal=SIG{signal}"));
+        exporter.wait_for_log(&format!("msg=\"exiting at once\" signal=SIG{signal}"));
     }
 }
 
@@ -81,7 +81,7 @@ fn what_cannot_work_is_one_sentence_and_exit_code_1() {
         (&["--nope"][..], "kamailio_exporter: error: unknown long flag '--nope', try --help"),
         (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port or udp:host:port"),
         (&["-m", "a, b"], "unknown method \"a\""),
-        (&["--web.listen-address", &taken], &format!("listen {taken}: Address already in use")),
+        (&["--web.listen-address", &taken], &format!("failed to listen on {taken}: Address already in use")),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

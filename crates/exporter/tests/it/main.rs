@@ -6,8 +6,6 @@
 #[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
-/// Users, passwords, and those who guess them.
-mod auth;
 /// `call`.
 mod call;
 /// Every collector, against the captures of every version.
@@ -50,7 +48,7 @@ mod probe_allow;
 mod properties;
 /// A Pushgateway, and what can go wrong with it.
 mod push;
-/// The web configuration changes under a running exporter.
+/// Reloading the web configuration by a request or a signal.
 mod reload;
 /// Helpers: a capture as an exposition, and as the index describes it.
 mod replay;
@@ -70,7 +68,5 @@ mod sockets;
 mod statistics;
 /// Invariants of the collectors' tables.
 mod tables;
-/// Encryption, and certificates of clients.
-mod tls;
-/// The web configuration file.
+/// The web configuration file: that it reaches the server.
 mod web_config;

@@ -1,5 +1,5 @@
 use crate::support::gateway::Gateway;
-use crate::support::web::{Folder, basic};
+use crate::support::web::{Directory, basic};
 use crate::support::{Process, command, run, samples};
 use fake_kamailio::Fake;
 use std::io::{Read as _, Write as _};
@@ -225,7 +225,7 @@ fn a_stop_in_the_middle_of_a_scrape_does_not_wait_for_it() {
 
 #[test]
 fn a_password_is_read_for_each_push_and_never_shown() {
-    let (gateway, directory) = (Gateway::start(), Folder::new());
+    let (gateway, directory) = (Gateway::start(), Directory::new());
     let file = directory.write("password", " first-secret\n");
     let mut process = push(
         &gateway.url(),
@@ -261,7 +261,7 @@ fn a_password_is_read_for_each_push_and_never_shown() {
 }
 
 /// A server's side of TLS, with these files of the directory; with an authority, for clients that it has signed.
-fn tls(directory: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
+fn tls(directory: &Directory, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let certificate =
@@ -280,7 +280,7 @@ fn tls(directory: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig
 
 #[test]
 fn over_tls_the_gateway_is_who_it_says() {
-    let directory = Folder::new();
+    let directory = Directory::new();
     directory.client("client", &["me"]);
     directory.self_signed("self", &["localhost"]);
     let path = |name: &str| directory.path(name).display().to_string();
@@ -341,7 +341,7 @@ fn systemd_is_told() {
 
 #[test]
 fn what_cannot_work_is_one_sentence_without_passwords() {
-    let directory = Folder::new();
+    let directory = Directory::new();
     let (password, ca, large) = (
         directory.write("password", "secret"),
         directory.write("ca", "secret"),
@@ -392,11 +392,11 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
         (
             &http,
             &["--basic-auth.username", "me", "--basic-auth.password-file", &large],
-            "larger than 4096 bytes",
+            "longer than the limit of 4096 bytes",
         ),
         (&http, &["--tls.ca-file", &ca], "starts with https://"),
-        (&https, &["--tls.ca-file", &ca], "there is no certificate in "),
-        (&https, &["--tls.ca-file", "/nonexistent"], "cannot read the certificates in /nonexistent"),
+        (&https, &["--tls.ca-file", &ca], "no certificate in "),
+        (&https, &["--tls.ca-file", "/nonexistent"], "failed to read /nonexistent"),
         (&https, &["--tls.key-file", &key], "--tls.cert-file and --tls.key-file must be set together"),
         (
             &https,

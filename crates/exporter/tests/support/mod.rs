@@ -2,6 +2,7 @@
 
 pub(crate) mod gateway;
 mod process;
+#[path = "../../../exporter-toolkit/tests/support/web.rs"]
 pub(crate) mod web;
 
 pub(crate) use process::Process;

@@ -2,10 +2,10 @@
 
 use super::Group;
 use crate::outbound::http::{Response, TlsFiles, Url};
-use crate::support::file::read_text;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use exporter_toolkit::files::read_text;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request};

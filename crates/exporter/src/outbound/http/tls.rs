@@ -1,9 +1,8 @@
 //! TLS as a client.
 
-use crate::support::file;
-use exporter_toolkit::trust_anchor;
+use exporter_toolkit::{pem, trust_anchor};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -11,8 +10,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -34,7 +32,7 @@ impl TlsFiles {
     pub fn connector(&self) -> Result<TlsConnector, String> {
         let provider = Arc::new(default_provider());
         let trusted = match &self.ca {
-            Some(path) => certificates(path)?,
+            Some(path) => pem::read_certificates(path)?,
             None => Vec::new(),
         };
         let mut roots = RootCertStore::empty();
@@ -60,11 +58,8 @@ impl TlsFiles {
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let cannot = |error| format!("cannot read the private key in {}: {error}", key.display());
-                let content = file::read(key, MAX_PEM).map_err(cannot)?;
-                let private = PrivateKeyDer::from_pem_slice(&content)
-                    .map_err(|error| format!("there is no private key in {}: {error}", key.display()))?;
-                builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| {
+                let chain = pem::read_certificates(certificate)?;
+                builder.with_client_auth_cert(chain, pem::read_private_key(key)?).map_err(|error| {
                     format!(
                         "the certificate in {} and the key in {} cannot be used together: {error}",
                         certificate.display(),
@@ -135,19 +130,6 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let cannot = |error: &dyn std::fmt::Display| {
-        format!("cannot read the certificates in {}: {error}", path.display())
-    };
-    let content = file::read(path, MAX_PEM).map_err(|error| cannot(&error))?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
-    let read = read.map_err(|error| cannot(&error))?;
-    if read.is_empty() {
-        return Err(format!("there is no certificate in {}", path.display()));
-    }
-    Ok(read)
-}
-
 fn message(error: &io::Error) -> String {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
@@ -158,6 +140,3 @@ fn message(error: &io::Error) -> String {
         None => format!("TLS handshake failed: {error}"),
     }
 }
-
-/// Several times the size of a system's bundle of authorities.
-const MAX_PEM: usize = 4 << 20;
