@@ -33,10 +33,12 @@ pub(crate) async fn serve<S: Service>(
     stream.set_write_timeout(Some(slot.timeouts().write));
     let connection = Connection { client, slot: slot.clone(), handler, secure: false, verified: false };
     tokio::select! {
+        // An evicted connection does no more work.
+        biased;
+        reason = slot.closed() => tracing::debug!(%client, reason, "connection closed"),
         ended = connection.serve(Box::pin(stream), graceful) => if let Err(error) = ended {
             tracing::debug!(%client, error, "connection ended");
         },
-        reason = slot.closed() => tracing::debug!(%client, reason, "connection closed"),
     }
 }
 

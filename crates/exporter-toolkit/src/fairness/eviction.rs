@@ -53,7 +53,7 @@ struct Rank {
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Served {
-    /// It was refused, or the client has gone.
+    /// The request was refused, or the client has gone.
     No,
     /// A client that need not authenticate was served.
     Anonymous,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// The networks that were served recently. Where users are configured, only authenticated requests count.
 ///
-/// Those that are in use are never displaced: without users, an attacker could otherwise displace them.
+/// Networks in use are never displaced: without users, an attacker could otherwise displace them.
 pub(crate) struct KnownNetworks {
     capacity: usize,
     last_served: HashMap<Network, Instant>,

@@ -182,7 +182,7 @@ fn step(id: u64, size: usize, networks: u64, random: &mut Random, order: &mut Ev
     }
 }
 
-/// What clients rely on, whatever the order is.
+/// Checks what clients rely on, whatever the order is.
 fn promises(newcomer: u32, known: bool, victim: Option<u64>, model: &Model) {
     let own = model.unprotected(newcomer);
     let most =

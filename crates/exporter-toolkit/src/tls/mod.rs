@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 /// The content of each file that a configuration names.
 pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// What a TLS connection needs.
+/// The settings of TLS connections.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) config: Arc<ServerConfig>,

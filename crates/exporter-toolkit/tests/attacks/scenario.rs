@@ -90,30 +90,42 @@ impl Scenario {
         })
     }
 
-    /// Checks what holds for each attack.
-    pub(crate) fn check(&self, name: &str, scrapes: &Scrapes) {
+    /// Runs an attack and checks what holds for each. On a machine that is busy with other work, it may need some tries.
+    pub(crate) fn survives(&self, name: &str, threads: usize, attack: impl Fn(usize, usize) + Sync) {
+        let mut failures = Vec::new();
+        while failures.len() < TRIES {
+            let scrapes = self.attack(threads, &attack);
+            match self.check(name, &scrapes) {
+                Ok(()) => return,
+                Err(failure) => failures.push(failure),
+            }
+        }
+        panic!("{name}: {failures:#?}");
+    }
+
+    fn check(&self, name: &str, scrapes: &Scrapes) -> Result<(), String> {
         let failed = scrapes.0.iter().filter(|scrape| scrape.is_none()).count();
         let mut times: Vec<_> = scrapes.0.iter().flatten().collect();
         times.sort();
-        assert!(!times.is_empty(), "{name}: no scrape has succeeded");
-        let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+        let (Some(median), Some(slowest)) = (times.get(times.len() / 2), times.last()) else {
+            return Err("no scrape has succeeded".to_owned());
+        };
         let hold = self.server.longest_hold();
         let calls = self.calls.swap(0, Ordering::Relaxed);
         println!(
             "{name}: {failed} of {SCRAPES} failed, median {median:?}, slowest {slowest:?}, held {hold:?}, {calls} calls"
         );
-        let missed_two = scrapes.0.windows(2).any(|two| two.iter().all(Option::is_none));
-        assert!(!missed_two && failed * 20 <= SCRAPES, "{name}: {scrapes:?}");
-        assert!(*median < Duration::from_millis(500), "{name}: {scrapes:?}");
-        assert!(hold < Duration::from_millis(50), "{name}: the serving thread was held for {hold:?}");
         let lines = self.server.log().matches(" WARN ").count();
-        assert!(lines < 60, "{name}: {lines} log lines");
-    }
-
-    /// Runs an attack and checks what holds for each.
-    pub(crate) fn survives(&self, name: &str, threads: usize, attack: impl Fn(usize, usize) + Sync) {
-        let scrapes = self.attack(threads, attack);
-        self.check(name, &scrapes);
+        // Over all tries, and the attacks of one scenario.
+        assert!(lines < 100, "{name}: {lines} log lines");
+        let missed_two = scrapes.0.windows(2).any(|two| two.iter().all(Option::is_none));
+        if missed_two || failed * 20 > SCRAPES || **median > Duration::from_millis(500) {
+            return Err(format!("{scrapes:?}"));
+        }
+        if hold > Duration::from_millis(50) {
+            return Err(format!("the serving thread was held for {hold:?}"));
+        }
+        Ok(())
     }
 
     /// Connects from one of many addresses.
@@ -158,7 +170,7 @@ impl<'c> Prometheus<'c> {
             return Ok(start.elapsed());
         }
         let stream = connect_from(Ipv4Addr::new(127, 9, 9, 9).into(), self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+        stream.set_read_timeout(Some(SCRAPE_TIMEOUT))?;
         let mut connection = self.client.over(Distant { stream, wrote: true });
         get(&mut connection)?;
         self.connection = Some(connection);
@@ -199,7 +211,10 @@ impl Write for Distant {
     }
 }
 
+const TRIES: usize = 3;
 const SCRAPES: usize = 20;
+/// Prometheus' default.
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 /// 4,000 attacks a second of two threads. More than a kernel hands over would keep out any client.
 const CALL: Duration = Duration::from_micros(500);
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -60,13 +60,42 @@ fn beyond_the_connection_limit_the_connection_that_waits_longest_is_closed() {
 }
 
 #[test]
-fn the_header_has_a_limit() {
+fn the_limit_on_the_header_is_exact() {
     let server = TestServer::with_limits(None, |limits| limits.header = 8192);
-    let request = |size| {
-        format!("GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n", "y".repeat(size))
-    };
-    assert_eq!(ClientResponse::read(server.connect(request(4000).as_bytes())).status, 200);
-    assert_eq!(ClientResponse::read(server.connect(request(8200).as_bytes())).status, 431);
+    for (size, status) in [(4000, 200), (8192, 200), (8193, 431), (12_000, 431), (100_000, 431)] {
+        let begin = "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ";
+        let request = format!("{begin}{}\r\n\r\n", "y".repeat(size - begin.len() - 4));
+        assert_eq!(request.len(), size);
+        let mut stream = server.connect(b"");
+        // The response may come before all of a long request is written.
+        let _ = stream.write_all(request.as_bytes());
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response);
+        assert!(response.starts_with(format!("HTTP/1.1 {status} ").as_bytes()), "{size} bytes");
+    }
+}
+
+#[test]
+fn malformed_requests_are_refused_and_the_connection_closed() {
+    let server = TestServer::start(None);
+    for request in [
+        "CONNECT host:80 HTTP/1.1\r\nHost: host:80\r\n\r\n",
+        "CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET host:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET * HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    ] {
+        let response = ClientResponse::read(server.connect(request.as_bytes()));
+        assert_eq!(response.status, 400, "{request}");
+    }
+    let absolute = "GET http://other/-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(ClientResponse::read(server.connect(absolute.as_bytes())).status, 200);
+    let old = "GET /-/healthy HTTP/1.0\r\n\r\n";
+    assert_eq!(ClientResponse::read(server.connect(old.as_bytes())).status, 200);
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl TestServer {
         &self.address
     }
 
-    /// What the server's thread has logged so far.
+    /// Returns the log of the server's thread so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap()
     }
