@@ -1,5 +1,6 @@
 //! What is kept for each Kamailio from scrape to scrape, and how requests share a run.
 
+pub(crate) mod constant_labels;
 pub(crate) mod self_metrics;
 pub(crate) mod single_flight;
 pub(crate) mod targets;

@@ -7,6 +7,7 @@ pub(crate) use probe::{PATH as PROBE_PATH, Probes};
 
 use crate::collectors::catalogue::catalogue;
 use crate::instance::Instance;
+use crate::instance::constant_labels;
 use crate::instance::self_metrics::{self, Program};
 use crate::outbound::http::Url;
 use bytes::Bytes;
@@ -15,8 +16,7 @@ use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION,
 };
 use hyper::{Method, StatusCode};
-use prometheus_exposition::Samples;
-use prometheus_exposition::{Body, Format, accepts_gzip};
+use prometheus_exposition::{Body, ConstantLabels, Format, Samples, accepts_gzip};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ pub struct Options {
     pub lifecycle: bool,
     /// Whether there are metrics of the process.
     pub process_metrics: bool,
+    /// Labels that every sample gets.
+    pub labels: ConstantLabels,
 }
 
 /// The pages of the program.
@@ -169,6 +171,7 @@ impl Site {
             let told = told.unwrap_or_else(|| about(program));
             let page =
                 format.write(catalogue().families(), &[&scrape.samples, &counters.samples(&scrape), &told]);
+            let page = constant_labels::add(&self.options.labels, page);
             if gzip { Body::compressed(page) } else { Body::plain(page) }
         });
         let mut answer = with_body(StatusCode::OK, &format.content_type(), written.content);
