@@ -2,13 +2,14 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions
+.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions mutants
 
 help:
 	@echo "make run    run the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
 	@echo "make test   install missing programs, and run all checks and tests"
 	@echo "make bench  measure the cost of a scrape, and that of other exporters: PEERS=\"name=/path\""
 	@echo "make fuzz   run all fuzz targets in parallel for FUZZ_SECONDS (60)"
+	@echo "make mutants  list the changes to the code that no test notices: SUBJECTS=\"CRATE PATH\""
 	@echo "make soak   look for growth over SCRAPES (200,000) with random faults (SEED)"
 	@echo "make kindness  measure how many calls a scrape per second costs a busy Kamailio"
 	@echo "make bench-fleet  measure probes of a thousand Kamailios for two minutes (SECONDS=120)"
@@ -49,3 +50,6 @@ bench-fleet:
 bench-instructions:
 	@cargo build --quiet --release --package bench
 	@exec target/release/bench instructions
+
+mutants:
+	@exec scripts/mutants.sh $(SUBJECTS)
