@@ -60,9 +60,13 @@ impl Serve {
 /// Opens the web configuration file. The error names the file.
 fn open(path: Option<PathBuf>) -> anyhow::Result<Arc<WebConfig>> {
     let name = path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
-    WebConfig::open(path).map_err(|error| match error.contains(&name) {
-        true => anyhow::Error::msg(error),
-        false => anyhow::anyhow!("web configuration file {name}: {error}"),
+    WebConfig::open(path).map_err(|error| {
+        let error = error.to_string();
+        if error.contains(&name) {
+            anyhow::Error::msg(error)
+        } else {
+            anyhow::anyhow!("web configuration file {name}: {error}")
+        }
     })
 }
 

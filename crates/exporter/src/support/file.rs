@@ -11,7 +11,8 @@ use std::path::Path;
 /// # Errors
 /// An error that the system reports, a file of another type, and a larger file. A FIFO or a device never blocks the caller.
 pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    // Opening a FIFO would wait for a writer, and a terminal could become the controlling one.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     // Checked after opening: the name may lead to another file by then.
     if !file.metadata()?.is_file() {

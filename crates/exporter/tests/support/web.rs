@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCe
 
 /// A directory with `ca.pem`, `server.pem` and `server.key`, and further files of a test.
 pub(crate) struct Folder {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     authority: Issuer<'static, KeyPair>,
 }
 
@@ -27,10 +27,10 @@ impl Folder {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
-        let folder = Self { folder: tempfile::tempdir().unwrap(), authority: Issuer::new(params, key) };
-        folder.write("ca.pem", &pem);
-        folder.certificate("server", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
-        folder
+        let directory = Self { directory: tempfile::tempdir().unwrap(), authority: Issuer::new(params, key) };
+        directory.write("ca.pem", &pem);
+        directory.certificate("server", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
+        directory
     }
 
     /// Writes `NAME.pem` and `NAME.key`, signed by the authority, for these DNS names and 127.0.0.1.
@@ -58,7 +58,7 @@ impl Folder {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub(crate) fn text(&self, name: &str) -> String {
@@ -99,7 +99,7 @@ impl Folder {
     /// Runs curl in this directory.
     pub(crate) fn curl(&self, arguments: &[&str]) -> Curl {
         let output = Command::new("curl")
-            .current_dir(self.folder.path())
+            .current_dir(self.directory.path())
             .args(["-s", "-S", "-o", "-", "-w", "\n%{http_code} %{http_version}", "--max-time", "20", "-q"])
             .args(arguments)
             .stdin(Stdio::null())

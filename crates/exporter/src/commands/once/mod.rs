@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What to write, and where to.
+/// The options of `once`.
 #[derive(Debug)]
 pub(crate) struct Once {
     /// The settings for the scrape.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
-/// What to push, where to, and how often.
+/// The options of `push`.
 #[derive(Debug)]
 pub(crate) struct Push {
     /// The settings for the scrapes.

@@ -78,8 +78,8 @@ impl AllowList {
         let found = self.resolver.addresses(endpoint, is_literal).await?;
         let wanted: Vec<_> = found.into_iter().filter(|address| endpoint.accepts(address)).collect();
         if wanted.is_empty() {
-            let sentence = format!("{} has no address of the requested IP version", endpoint.host());
-            return Err(io::Error::new(io::ErrorKind::NotFound, sentence));
+            let message = format!("{} has no address of the requested IP version", endpoint.host());
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
         let has_networks = self.networks(target, port).next().is_some();
         let mut addresses = Vec::with_capacity(wanted.len());
