@@ -1,6 +1,7 @@
 use futures_util::FutureExt;
-use kamailio_exporter::internals::{Run, SingleFlight};
+use kamailio_exporter::internals::{Flight, SingleFlight};
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -121,7 +122,7 @@ impl Model {
 /// The real thing: requests that own what they wait for, runs that hold a connection until they end.
 struct Real {
     runs: SingleFlight<u8, Outcome>,
-    requests: [Option<Run<Outcome>>; REQUESTS.len()],
+    requests: [Option<Flight<Outcome>>; REQUESTS.len()],
     results: [Option<Outcome>; REQUESTS.len()],
     /// By run: what makes it answer, and whether its connection is open.
     made: RefCell<Vec<(Option<oneshot::Sender<()>>, Connection)>>,
@@ -149,20 +150,21 @@ impl Real {
         }
     }
 
-    fn join(&self, selection: u8, deadline: Instant) -> Run<Outcome> {
-        self.runs.join(selection, deadline.into_std(), || {
+    fn join(&self, selection: u8, deadline: Instant) -> Flight<Outcome> {
+        let run = self.runs.join(selection, deadline.into_std(), |_| {
             let (answer, answered) = oneshot::channel();
             let connection = Connection(Arc::new(Mutex::new(true)));
             self.made.borrow_mut().push((Some(answer), connection.clone()));
             let (number, open) = (self.made.borrow().len() - 1, Open(connection));
-            async move {
+            Ok::<_, Infallible>(async move {
                 let _open = open;
                 tokio::select! {
                     Ok(()) = answered => Outcome::Answered(number),
                     () = sleep_until(deadline) => Outcome::TimedOut(number),
                 }
-            }
-        })
+            })
+        });
+        run.unwrap()
     }
 
     async fn step(&mut self, step: Step) {
@@ -204,7 +206,7 @@ fn check(runtime: &Runtime, steps: &[Step]) {
             assert_eq!(real.seen(), model.seen, "after {:?}", &steps[..=place]);
             if matches!(step, Step::Arrive(_)) {
                 let going_on = model.seen.runs.iter().filter(|run| **run).count();
-                assert_eq!(real.runs.remembered(), going_on, "after {:?}", &steps[..=place]);
+                assert_eq!(real.runs.active(), going_on, "after {:?}", &steps[..=place]);
             }
         }
         // Everybody goes away: no connection is left, and the next request finds nothing to join.
@@ -212,7 +214,7 @@ fn check(runtime: &Runtime, steps: &[Step]) {
         assert!(real.seen().runs.iter().all(|open| !open), "a connection is left open after {steps:?}");
         let made = real.made.borrow().len();
         let next = real.join(1, Instant::now() + Duration::from_secs(9));
-        assert_eq!((real.made.borrow().len(), real.runs.remembered()), (made + 1, 1), "{steps:?}");
+        assert_eq!((real.made.borrow().len(), real.runs.active()), (made + 1, 1), "{steps:?}");
         assert_eq!(next.now_or_never(), None);
     });
 }

@@ -62,7 +62,7 @@ fn a_custom_page_that_cannot_be_had_fails_alone() {
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the response is 404 Not Found"),
         (b"garbage\r\n\r\n", "cannot fetch"),
-        (&ok("good 1\n<html>\n"), "1 lines of the page make no sense, the first of them: <html>"),
+        (&ok("good 1\n<html>\n"), "1 lines of the page cannot be parsed, the first of them: <html>"),
         (&ok(&large), "the response has more than 4194304 bytes"),
     ] {
         let fake = Fake::start();
@@ -146,10 +146,10 @@ fn the_log_says_once_that_rtpengines_page_is_gone_and_that_it_is_back() {
     for _ in 0..3 {
         assert_eq!(exporter.get("/rtpengine").status, 200);
     }
-    exporter.wait_for_log("rtpengine's page is there again");
+    exporter.wait_for_log("rtpengine metrics recovered");
     let log = exporter.log();
-    assert_eq!(log.matches("no page of rtpengine").count(), 1, "{log}");
-    assert_eq!(log.matches("there again").count(), 1, "{log}");
+    assert_eq!(log.matches("rtpengine metrics unavailable").count(), 1, "{log}");
+    assert_eq!(log.matches("rtpengine metrics recovered").count(), 1, "{log}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn a_request_without_one_good_target_is_explained() {
         (refused.status, refused.text().as_str()),
         (403, "This target is not allowed by --probe.allow.\n")
     );
-    exporter.wait_for_log("no rule of --probe.allow is for this target\" target=unix:/etc/x");
+    exporter.wait_for_log("msg=\"probe refused\" target=unix:/etc/x");
     let header = [("X-Prometheus-Scrape-Timeout-Seconds", "soon")];
     assert_eq!(exporter.request("GET", "/probe?target=unix:/run/x", &header).status, 400);
     assert_eq!(exporter.request("POST", "/probe?target=unix:/run/x", &[]).status, 405);
@@ -257,6 +257,30 @@ fn concurrent_probes_are_limited() {
         assert_eq!(first.join().unwrap(), 0.0);
     });
     assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+}
+
+#[test]
+fn a_target_that_hangs_leaves_most_probes_to_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let hung = hung(&folder, 0..1);
+    let fake = Fake::start();
+    let exporter = start(&["unix:/*/*/*"], &["-t", "20s", "--probe.max-requests", "8"]);
+    // Two selections are two scrapes; more requests for the same join one of them.
+    let paths: Vec<_> = ["tm.stats", "sl.stats"]
+        .iter()
+        .flat_map(|name| std::iter::repeat_n(format!("/probe?target={}&collect[]={name}", hung[0].0), 10))
+        .collect();
+    std::thread::scope(|scope| {
+        let requests: Vec<_> = paths.iter().map(|path| scope.spawn(|| exporter.get(path).status)).collect();
+        let connections: Vec<_> = (0..2).map(|_| accept(&hung[0].1)).collect();
+        let refused = exporter.get(&format!("/probe?target={}&collect[]=tls.info", hung[0].0));
+        let sentence = "Limit of concurrent probes of one target reached (2), try again later.\n";
+        assert_eq!((refused.status, refused.text().as_str()), (503, sentence));
+        assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+        std::thread::sleep(Duration::from_millis(300));
+        drop(connections);
+        assert!(requests.into_iter().all(|request| request.join().unwrap() == 200));
+    });
 }
 
 #[test]

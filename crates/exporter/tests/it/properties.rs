@@ -3,7 +3,7 @@ use crate::support::Exporter;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::{self, Cookie, Kind, Nodes};
-use kamailio_exporter::internals::{ALL, Answered, Capabilities, catalogue, extract, join_page};
+use kamailio_exporter::internals::{ALL, CallContext, Capabilities, catalogue, extract, merge_page};
 use prometheus_exposition::Format;
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Kind as MetricKind, Number};
@@ -119,7 +119,7 @@ proptest! {
     #[test]
     fn expositions_with_any_page_of_others_are_valid(lines in prop::collection::vec(any_line(), 0..24)) {
         let mut samples = Samples::new(20);
-        join_page(lines.join("\n").as_bytes(), &mut samples);
+        merge_page(lines.join("\n").as_bytes(), &mut samples);
         check(&[&samples]);
     }
 
@@ -141,7 +141,7 @@ proptest! {
         let mut samples = Samples::new(20);
         for (place, collector) in ALL.iter().enumerate().filter(|(_, found)| found.method == "stats.fetch") {
             let (families, arguments, capabilities) = (catalogue().collector(place), [], Capabilities::default());
-            let call = Answered { collector, families, arguments: &arguments, capabilities: &capabilities, more: true };
+            let call = CallContext { collector, families, arguments: &arguments, capabilities: &capabilities, extra_fields: true };
             extract(call, nodes.members(&body), &mut samples);
         }
         check(&[&samples, &of_each_family()]);

@@ -4,7 +4,7 @@ mod replace;
 
 use crate::collectors::catalogue::catalogue;
 use crate::instance::self_metrics::{Program, samples_of};
-use crate::instance::{Instance, Settings, constant_labels};
+use crate::instance::{Deadline, Instance, Settings, constant_labels};
 use anyhow::Context as _;
 use kamailio_binrpc::Target;
 use prometheus_exposition::{ConstantLabels, Format};
@@ -12,7 +12,7 @@ use replace::replace;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The options of `once`.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) async fn expose(
     format: Format,
     labels: &ConstantLabels,
 ) -> Exposition {
-    let scrape = instance.scrape(instance.selection().clone(), Instant::now() + timeout).await;
+    let scrape = instance.scrape(instance.selection().clone(), Deadline::after(timeout)).await;
     instance.counters().count_request(&scrape);
     let program = Program { process: false, web_config: None };
     let parts = [&scrape.samples, &instance.counters().samples(&scrape), &samples_of(program)];
