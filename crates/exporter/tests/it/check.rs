@@ -101,7 +101,7 @@ fn a_failed_collector_is_a_warning_with_the_reason() {
     assert_eq!(collector(&report, "tls.info")["state"], "failed");
     let (text, _) = check(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
     assert!(text.contains("\nfailed  tls.info "), "{text}");
-    assert!(text.ends_with("take dmq.list_nodes out of --kamailio.methods.\n2 warnings.\n"), "{text}");
+    assert!(text.ends_with("remove dmq.list_nodes from --kamailio.methods.\n2 warnings.\n"), "{text}");
 }
 
 #[test]
