@@ -75,10 +75,10 @@ pub(crate) struct LastScrape {
     pub(crate) summary: Arc<Summary>,
 }
 
-/// A scrape that nobody waits for.
+/// A scrape that was started in the background.
 struct Refresh {
     start: Instant,
-    task: JoinHandle<Arc<Scrape>>,
+    task: JoinHandle<()>,
 }
 
 /// The state that is valid until Kamailio restarts.
@@ -192,7 +192,9 @@ impl Instance {
             .is_some_and(|refresh| recent(refresh.start) || !refresh.task.is_finished());
         if !is_fresh && !was_refreshed && !running {
             let run = self.scrape(selection.clone(), Deadline::after(timeout));
-            state.refresh = Some(Refresh { start: Instant::now(), task: tokio::spawn(run) });
+            // The task drops the samples, which may take megabytes.
+            let task = tokio::spawn(async { drop(run.await) });
+            state.refresh = Some(Refresh { start: Instant::now(), task });
         }
         state.last.clone()
     }
@@ -222,7 +224,8 @@ impl Instance {
         if scrape.struct_overflow && !smallest_structs {
             smallest_structs = true;
             if self.line_limit.take() {
-                let advice = "raise modparam(\"ctl\", \"binrpc_struct_max_body_size\", ...) in Kamailio; its default is 8 (KiB)";
+                let advice = "raise modparam(\"ctl\", \"binrpc_struct_max_body_size\", ...) in Kamailio; its default is \
+                              8 (KiB)";
                 tracing::warn!(target = %self.target, advice, "statistics fetched in small parts");
             }
             // If there may be too little time for another scrape, the parts of this one that succeeded are kept.
@@ -254,7 +257,9 @@ impl Instance {
         if scrape.answered && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
             let up_since = scrape.up_since.clone();
             let server = Server { up_since, preparation, selection: selection.clone() };
-            state.server = Some(if self.allow.is_some() { server.compact() } else { server });
+            if !state.server.as_ref().is_some_and(|known| known.knows_more_than(&server)) {
+                state.server = Some(if self.allow.is_some() { server.compact() } else { server });
+            }
         } else if !scrape.timed_out() {
             // Running out of time says nothing about Kamailio; a restart meanwhile is detected by the uptime.
             state.server = None;
@@ -281,6 +286,12 @@ impl Server {
     fn preparation(&self, selection: &Arc<Selection>) -> Preparation {
         let plan = self.preparation.plan.clone().filter(|_| self.selection == *selection);
         Preparation { plan, ..self.preparation.clone() }
+    }
+
+    /// Returns whether another scrape has found out meanwhile that the same run of Kamailio has small structs.
+    fn knows_more_than(&self, other: &Self) -> bool {
+        let more = self.preparation.smallest_structs && !other.preparation.smallest_structs;
+        more && self.up_since == other.up_since
     }
 
     /// Drops what takes too much memory for a target that a client chose, of which there may be thousands: the plan, and the

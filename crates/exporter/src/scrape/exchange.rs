@@ -260,7 +260,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Reads when Kamailio was started, which tells the runs of Kamailio apart.
+    /// Reads the start of Kamailio, which differs between the runs of Kamailio.
     fn read_start(&mut self, uptime: Members<'_>) {
         let Some(record) = uptime.first() else { return };
         let up_since = record.get("up_since").and_then(|text| text.as_bytes());
@@ -401,8 +401,11 @@ mod tests {
         preparation.listed_at = Instant::now().checked_sub(LISTING_INTERVAL);
         let (preparation, calls) = scrape(preparation).await;
         assert_eq!(calls, format!("{steady},dbcl.list_clusters"));
-        let (_, calls) = scrape(preparation).await;
+        let (mut preparation, calls) = scrape(preparation).await;
         assert_eq!(calls, "core.uptime,dbcl.list_connections second");
-        assert_eq!(fake.connections().accepted, 4, "each scrape is one connection");
+        preparation.listed_at = Instant::now().checked_sub(LISTING_INTERVAL);
+        let (preparation, _) = scrape(preparation).await;
+        assert!(preparation.plan.is_some(), "a listing that is the same keeps the plan");
+        assert_eq!(fake.connections().accepted, 5, "each scrape is one connection");
     }
 }

@@ -74,6 +74,10 @@ impl Site {
     }
 
     async fn page(&self, request: Request) -> Response {
+        // CONNECT, and targets such as host:port, are requests to a proxy.
+        if !request.uri().path().starts_with('/') {
+            return text(StatusCode::BAD_REQUEST, "The request target has to be a path.\n");
+        }
         let Some(path) = request.uri().path().strip_prefix(&self.options.paths.prefix) else {
             return if request.uri().path() == "/" { self.redirect() } else { not_found() };
         };

@@ -6,6 +6,7 @@ use crate::instance::single_flight::SingleFlight;
 use crate::outbound::http::{Page, Url};
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::StatusCode;
+use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,8 +51,8 @@ impl Site {
                 if failed_before {
                     tracing::info!("rtpengine metrics recovered");
                 }
-                let content_type = page.content_type.as_deref().unwrap_or(TEXT);
-                with_body(StatusCode::OK, content_type, page.content.clone())
+                let declared = page.content_type.as_deref().filter(|declared| is_metrics(declared));
+                without_scripts(with_body(StatusCode::OK, declared.unwrap_or(TEXT), page.content.clone()))
             }
             Err(error) => {
                 if !failed_before {
@@ -63,5 +64,22 @@ impl Site {
     }
 }
 
-/// The content type of a page that does not declare its own.
+/// Returns whether a content type is one of metrics. Any other, such as HTML, is not passed on.
+fn is_metrics(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    ["text/plain", "application/openmetrics-text"].iter().any(|known| known.eq_ignore_ascii_case(kind))
+}
+
+/// Forbids browsers to guess another content type, and to load or run anything.
+fn without_scripts(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    response
+}
+
+/// The content type of a page that declares none of metrics.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

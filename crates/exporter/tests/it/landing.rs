@@ -1,4 +1,4 @@
-//! The page for people, and where it is.
+//! The landing page, and its path.
 
 use crate::support::{Exporter, eventually, run, samples};
 use fake_kamailio::{Captures, Fake};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
-/// The landing page after a scrape.
+/// Returns the landing page after a scrape.
 fn page(exporter: &Exporter) -> String {
     exporter.page();
     exporter.get("/").text()
@@ -17,7 +17,7 @@ fn links(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn it_may_load_and_run_nothing() {
+fn the_page_can_load_and_run_nothing() {
     let answer = Exporter::start(&NOBODY).get("/");
     let policy = answer.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
@@ -33,7 +33,7 @@ fn it_may_load_and_run_nothing() {
 }
 
 #[test]
-fn without_kamailio_it_says_why_and_what_to_do() {
+fn without_kamailio_the_page_shows_the_reason_with_advice() {
     let page = page(&Exporter::start(&["-m", "auto,tls.info", NOBODY[0], NOBODY[1]]));
     for part in [
         "Target: unix:/nonexistent/kamailio_ctl",
@@ -48,7 +48,7 @@ fn without_kamailio_it_says_why_and_what_to_do() {
 }
 
 #[test]
-fn each_collector_has_its_state_with_what_would_change_it() {
+fn each_collector_has_its_state_with_advice() {
     let kamailio = Fake::replay(Captures::of("5.6.3"));
     kamailio.remove("dmq.list_nodes");
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,-sl.stats"]);
@@ -143,7 +143,7 @@ fn every_path_can_have_a_prefix() {
 }
 
 #[test]
-fn a_proxy_may_give_it_another_address() {
+fn links_have_the_address_that_a_proxy_gives_them() {
     let exporter =
         Exporter::start(&["--web.external-url", "https://example.org/sip/kam/", NOBODY[0], NOBODY[1]]);
     assert_eq!(exporter.get("/sip/kam/metrics").status, 200);

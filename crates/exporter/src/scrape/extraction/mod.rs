@@ -311,3 +311,44 @@ impl<'r> Extractor<'_, 'r> {
 
 /// Matches any name in a path to rows.
 const ANY: &str = "*";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collectors::ALL;
+    use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
+
+    #[test]
+    fn a_label_is_that_of_the_nearest_struct_around_the_row_and_not_of_a_sibling() {
+        let destination = |uri| [(Some("URI"), Arg::from(uri)), (Some("FLAGS"), "AP".into())];
+        let (first, second, third) = (destination("sip:a"), destination("sip:b"), destination("sip:c"));
+        let targets = [&first, &second, &third].map(|row| [(Some("DEST"), Arg::Struct(row))]);
+        let set = [(Some("ID"), Arg::Int(4)), (Some("TARGETS"), Arg::Struct(&targets[0]))];
+        let nameless = [(Some("TARGETS"), Arg::Struct(&targets[1]))];
+        let last = [(Some("TARGETS"), Arg::Struct(&targets[2])), (Some("ID"), Arg::Int(5))];
+        let sets = [&set[..], &nameless, &last].map(|set| (Some("SET"), Arg::Struct(set)));
+        let reply = [(Some("ID"), Arg::Int(9)), (Some("RECORDS"), Arg::Struct(&sets))];
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(&reply)], &mut packet).unwrap();
+        let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
+        let mut nodes = Nodes::new();
+        nodes.decode(&body).unwrap();
+
+        let index = ALL.iter().position(|collector| collector.name == "dispatcher.list").unwrap();
+        let call = CallContext {
+            collector: ALL[index],
+            families: catalogue().collector(index),
+            arguments: &[],
+            capabilities: &Capabilities::default(),
+            extra_fields: false,
+        };
+        let mut samples = Samples::new(10);
+        assert_eq!(extract(call, nodes.members(&body), &mut samples), Omissions::default());
+        let page = prometheus_exposition::Format::DEFAULT.write(catalogue().families(), &[&samples]);
+        let page = String::from_utf8(page).unwrap();
+        for (set, uri) in [(4, "sip:a"), (9, "sip:b"), (5, "sip:c")] {
+            let start = format!("\nkamailio_dispatcher_list_target{{setid=\"{set}\",uri=\"{uri}\"");
+            assert!(page.contains(&start), "{start} is not in {page}");
+        }
+    }
+}
