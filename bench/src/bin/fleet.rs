@@ -17,16 +17,17 @@ fn main() {
     // A failed client must end the program.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("fleet: {panic}");
-        let _ = std::fs::remove_dir_all(folder());
+        let _ = std::fs::remove_dir_all(directory());
         std::process::exit(1);
     }));
     let (targets, seconds) =
         (settings::number("TARGETS").unwrap_or(1000), settings::number("SECONDS").unwrap_or(120));
     let fleet = Fleet::start(targets);
     let first = &fleet.targets[HUNG + 1].1.to_string();
-    let rules = format!("unix:{}/*,tcp:{NETWORK}.0.0/16:{PORT}", fleet.folder.display());
+    let (sockets, ports) =
+        (format!("unix:{}/*", fleet.directory.display()), format!("tcp:{NETWORK}.0.0/16:{PORT}"));
     // There are more clients than the default limit of concurrent requests.
-    let flags = ["-u", first, "--probe.allow", &rules, "--web.max-requests", "0"];
+    let flags = ["-u", first, "--probe.allow", &sockets, "--probe.allow", &ports, "--web.max-requests", "0"];
     let exporter = Exporter::start_with(&settings::exporter(), &flags);
     let (files, before, start) = (open_files(exporter.pid()), cpu(exporter.pid()), Instant::now());
     let memory = peak_memory(exporter.pid());
@@ -68,15 +69,15 @@ enum Kind {
 /// The Kamailios, removed on drop.
 struct Fleet {
     targets: Vec<(Kind, Target)>,
-    folder: PathBuf,
+    directory: PathBuf,
     _healthy: Fake,
     _hung: Fake,
 }
 
 impl Fleet {
     fn start(count: usize) -> Self {
-        let folder = folder();
-        std::fs::create_dir(&folder).expect("a folder");
+        let directory = directory();
+        std::fs::create_dir(&directory).expect("a new directory");
         let target = |number: usize| {
             let kind = match number % GROUP {
                 0 => Kind::Refusing,
@@ -85,7 +86,7 @@ impl Fleet {
             };
             // One of each kind in turn.
             let uri = if (number / GROUP + number).is_multiple_of(2) {
-                format!("unix:{}/{number}", folder.display())
+                format!("unix:{}/{number}", directory.display())
             } else {
                 format!("tcp:{NETWORK}.{}.{}:{PORT}", number / 250, number % 250 + 1)
             };
@@ -98,13 +99,13 @@ impl Fleet {
         };
         let (healthy, hung) = (listen(Kind::Healthy), listen(Kind::Hung));
         hung.silent(true);
-        Self { targets, folder, _healthy: healthy, _hung: hung }
+        Self { targets, directory, _healthy: healthy, _hung: hung }
     }
 }
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -154,7 +155,7 @@ fn probe(fleet: &Fleet, address: &str, start: Instant, time: Duration) -> Probed
 }
 
 /// The directory for the sockets.
-fn folder() -> PathBuf {
+fn directory() -> PathBuf {
     std::env::temp_dir().join(format!("fleet-{}", std::process::id()))
 }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What follows a truncated reply.
+/// The event after a truncated reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// The next reply, as when Kamailio drops the rest of a reply that the client reads too slowly.
@@ -48,7 +48,7 @@ pub(crate) struct Script {
     pub(crate) close_after: Option<usize>,
 }
 
-/// What to write, and when.
+/// The bytes to write, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Reaction {
     pub(crate) delay: Duration,

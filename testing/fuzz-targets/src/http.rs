@@ -9,7 +9,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Heade
 use hyper::{Method, Request, Response, StatusCode};
 use kamailio_binrpc::Target;
 use kamailio_exporter::internals::{Instance, Paths, Selection, Settings, Site, SiteOptions as Options, Url};
-use prometheus_exposition::{Format, accepts_gzip};
+use prometheus_exposition::{ConstantLabels, Format, accepts_gzip};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;
 use std::str::FromStr;
@@ -147,6 +147,7 @@ fn place() -> Place {
     };
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let options = Options {
+        labels: ConstantLabels::default(),
         paths,
         timeout: Duration::from_secs(5),
         max_requests: Some(1),

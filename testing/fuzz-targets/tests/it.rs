@@ -12,17 +12,17 @@ fn target(name: &str) -> Target {
 
 #[test]
 fn regressions_pass() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/regressions");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/regressions");
     let mut replayed = 0;
-    for folder in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        let target = target(folder.file_name().unwrap().to_str().unwrap());
-        for file in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+    for directory in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        let target = target(directory.file_name().unwrap().to_str().unwrap());
+        for file in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
             let input = fs::read(&file).unwrap();
             assert!(catch_unwind(|| target(&input)).is_ok(), "{}", file.display());
             replayed += 1;
         }
     }
-    assert!(replayed > 0, "{folder} is empty");
+    assert!(replayed > 0, "{directory} is empty");
 }
 
 #[test]

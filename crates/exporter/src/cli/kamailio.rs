@@ -8,6 +8,7 @@ use crate::support::decimal;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use kamailio_binrpc::{ParseTargetError, Target};
+use prometheus_exposition::ConstantLabels;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,25 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
         ),
     ]
     .into_iter()
+}
+
+/// The option for labels, of the commands that expose metrics.
+pub(super) fn label() -> Arg {
+    Arg::new(LABEL).long(LABEL).value_name("NAME=VALUE").action(ArgAction::Append).help(
+        "Label to add to every series, for example to distinguish the Kamailios of one machine. A series that has a label \
+         of this name keeps its own. Repeatable.",
+    )
+}
+
+pub(super) fn labels(matches: &ArgMatches) -> Result<ConstantLabels, String> {
+    let labels = list(matches, LABEL)?;
+    let pair = |label: &'_ String| match label.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(format!("--label \"{label}\" must have the form NAME=VALUE, for example site=berlin")),
+    };
+    let labels = labels.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    let labels = labels.iter().map(|(name, value)| (&**name, &**value));
+    ConstantLabels::new(labels).map_err(|error| format!("--label: {error}"))
 }
 
 /// The options for the address of Kamailio and the timeout.
@@ -138,4 +158,5 @@ fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
     Ok(names)
 }
 
+const LABEL: &str = "label";
 pub(super) const TIMEOUT: &str = "kamailio.timeout";

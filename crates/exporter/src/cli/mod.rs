@@ -115,7 +115,11 @@ fn parse_expanded(arguments: &[OsString]) -> Result<Options, Exit> {
 
 /// Defines the options and commands, for parsing, help and documentation.
 pub fn command() -> Command {
-    let options = kamailio::options().chain(serve::options()).chain(log_options()).chain([version()]);
+    let options = kamailio::options()
+        .chain([kamailio::label()])
+        .chain(serve::options())
+        .chain(log_options())
+        .chain([version()]);
     Command::new(PROGRAM)
         .about("Prometheus exporter for the SIP server Kamailio. Reads metrics over BINRPC, its native control protocol.")
         .version(build_info::VERSION)

@@ -16,7 +16,7 @@ pub(super) fn command() -> Command {
             "Exit code: 0 if Kamailio responded; 1 if it did not, in which case kamailio_up 0 is still printed, or if the \
              output could not be written.",
         )
-        .args(kamailio::options())
+        .args(kamailio::options().chain([kamailio::label()]))
         .args([
             option("format", "text", "FORMAT").help(
                 "Exposition format: text (version 0.0.4, which node_exporter and the Pushgateway read) or openmetrics \
@@ -45,5 +45,5 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Once, String> {
                 .to_owned(),
         );
     }
-    Ok(Once { settings: kamailio::settings(matches)?, format, output })
+    Ok(Once { settings: kamailio::settings(matches)?, labels: kamailio::labels(matches)?, format, output })
 }

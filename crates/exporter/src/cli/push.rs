@@ -48,7 +48,7 @@ pub(super) fn command() -> Command {
             file("tls.key-file", "Path of a PEM file with the key of the client certificate. Read before each push."),
             switch("delete-on-exit").help("Delete the group from the Pushgateway on SIGTERM or SIGINT."),
         ])
-        .args(kamailio::options())
+        .args(kamailio::options().chain([kamailio::label()]))
 }
 
 fn file(name: &'static str, help: &'static str) -> Arg {
@@ -69,6 +69,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Push, String> {
             tls: tls(matches, &url)?,
             url,
         },
+        labels: kamailio::labels(matches)?,
         interval,
         delete_on_exit: matches.get_flag("delete-on-exit"),
     })

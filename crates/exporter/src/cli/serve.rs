@@ -110,6 +110,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
             timeout: kamailio::timeout(matches)?,
             max_requests: Some(max_requests).filter(|max| *max > 0),
             lifecycle: matches.get_flag("web.enable-lifecycle"),
+            labels: kamailio::labels(matches)?,
             process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
         },
         listen: if systemd_socket(matches) {

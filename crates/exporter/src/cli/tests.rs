@@ -70,7 +70,7 @@ fn defaults_apply_without_arguments() {
 
 #[test]
 fn invalid_command_lines_are_one_line_messages() {
-    for (arguments, sentence) in [
+    for (arguments, message) in [
         (&["--nope"][..], "unknown long flag '--nope'"),
         (
             &["--web.max-conections=1"],
@@ -124,7 +124,7 @@ fn invalid_command_lines_are_one_line_messages() {
             "unexpected tcsh for <SHELL>; expected one of bash, elvish, fish, powershell, zsh",
         ),
     ] {
-        assert_eq!(error(arguments), sentence, "{arguments:?}");
+        assert_eq!(error(arguments), message, "{arguments:?}");
     }
     for (arguments, part) in [
         (&["-u", "http://x:1"][..], "http://x:1"),
@@ -141,8 +141,8 @@ fn invalid_command_lines_are_one_line_messages() {
         (&["--web.systemd-socket=true"], "'--web.systemd-socket'"),
         (&["@/nonexistent"], "failed to read arguments from /nonexistent"),
     ] {
-        let sentence = error(arguments);
-        assert!(sentence.contains(part) && !sentence.contains('\n'), "{arguments:?}: {sentence}");
+        let message = error(arguments);
+        assert!(message.contains(part) && !message.contains('\n'), "{arguments:?}: {message}");
     }
 }
 

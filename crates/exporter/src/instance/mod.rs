@@ -1,5 +1,6 @@
 //! The state that is kept per Kamailio between scrapes, and how requests share a scrape.
 
+pub(crate) mod constant_labels;
 mod deadline;
 mod log;
 pub(crate) mod run_limit;

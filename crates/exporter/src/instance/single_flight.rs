@@ -1,8 +1,9 @@
 //! A scrape that several requests share.
 
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 /// The runs that are under way, each for a key. The requests that wait for a run own it: the last of them to go away ends
@@ -64,7 +65,7 @@ impl<K: PartialEq, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
     /// Locks the list and removes the runs that have ended. No code that holds the lock can panic and leave the list half
     /// changed.
     fn list(&self) -> MutexGuard<'_, Vec<Running<K, T>>> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock_unpoisoned();
         running.retain(|running| running.run.upgrade().is_some_and(|run| run.peek().is_none()));
         running
     }

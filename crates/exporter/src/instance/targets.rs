@@ -1,5 +1,6 @@
 //! The instances of the Kamailios that clients choose, one per target.
 
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::memory_budget::MemoryBudget;
@@ -7,7 +8,7 @@ use crate::scrape::selection::Selection;
 use exporter_toolkit::rate_limit::TokenBucket;
 use kamailio_binrpc::Target;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The instances of the targets that were requested last. Each has its own state, counters and shared runs.
@@ -54,7 +55,7 @@ impl Targets {
             return None;
         }
         // No code that holds this lock can panic and leave it half changed.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock_unpoisoned();
         kept.requests += 1;
         let last_request = kept.requests;
         if let Some(known) = kept.instances.get_mut(target) {
@@ -71,7 +72,7 @@ impl Targets {
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).instances.len()
+        self.kept.lock_unpoisoned().instances.len()
     }
 }
 

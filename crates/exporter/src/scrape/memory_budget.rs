@@ -1,7 +1,8 @@
 //! A limit on the memory of all scrapes that run at the same time.
 
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The memory that all scrapes share, beyond the small amount that each may use without a reservation. A scrape may
 /// reserve at most half of what is free, so that large scrapes always leave memory to small ones.
@@ -31,7 +32,7 @@ impl MemoryBudget {
 
     /// No code that holds the lock can panic.
     fn free(&self) -> MutexGuard<'_, usize> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+        self.free.lock_unpoisoned()
     }
 }
 

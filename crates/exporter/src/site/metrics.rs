@@ -4,7 +4,7 @@ use super::{Site, header};
 use crate::collectors::catalogue::catalogue;
 use crate::instance::run_limit::RunLimit;
 use crate::instance::self_metrics::{self, Program};
-use crate::instance::{Deadline, Instance};
+use crate::instance::{Deadline, Instance, constant_labels};
 use bytes::Bytes;
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
@@ -70,6 +70,7 @@ impl Site {
             let program = collected.unwrap_or_else(|| program_samples(program));
             let parts = [&scrape.samples, &counters.samples(&scrape), &program];
             let page = format.write(catalogue().families(), &parts);
+            let page = constant_labels::add(&self.options.labels, page);
             if gzip { Body::compressed(page) } else { Body::plain(page) }
         });
         let mut response = with_body(StatusCode::OK, &format.content_type(), written.content);

@@ -14,6 +14,7 @@ use crate::outbound::http::Url;
 use exporter_toolkit::{Request, Response, Service, WebConfig, text};
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
+use prometheus_exposition::ConstantLabels;
 use rtpengine::Rtpengine;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub struct Options {
     pub lifecycle: bool,
     /// Whether to serve metrics of the process.
     pub process_metrics: bool,
+    /// Labels that every sample gets.
+    pub labels: ConstantLabels,
 }
 
 /// The pages of the program.

@@ -2,7 +2,6 @@
 
 pub mod build_info;
 pub(crate) mod decimal;
-pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod printable;
 pub(crate) mod terminal;

@@ -139,3 +139,29 @@ fn sets_with_names_join_their_destinations() {
         "{page:?}"
     );
 }
+
+#[test]
+fn labels_are_added_to_every_series() {
+    let fake = Fake::start();
+    let labels = ["--label", "site=Ústí, 2", "--label=setid=none"];
+    let uri = fake.unix();
+    let common = [&["-u", &*uri, "--collector.dispatcher.mapping=1:a"], &labels[..]].concat();
+    let once = run(&[&["once"], &common[..]].concat());
+    let log = String::from_utf8(once.stderr).unwrap();
+    assert_eq!(log.matches("samples kept their own label instead of that of --label").count(), 1, "{log}");
+    let exporter = Exporter::start(&common);
+    for page in [String::from_utf8(once.stdout).unwrap(), exporter.page()] {
+        let lines: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(lines.len() > 100 && lines.iter().all(|line| line.contains("{site=\"Ústí, 2\"")), "{page}");
+        assert!(page.contains("kamailio_up{site=\"Ústí, 2\",setid=\"none\"} 1"), "{page}");
+        assert!(page.contains("setid=\"1\"") && !page.contains("setid=\"none\",setid="), "{page}");
+    }
+    for (label, message) in [
+        ("--label=x", "--label \"x\" must have the form NAME=VALUE"),
+        ("--label=9x=1", "--label: \"9x\" is not a label name"),
+        ("--label=__x=1", "--label: the label __x is reserved"),
+    ] {
+        let log = String::from_utf8(run(&["once", label]).stderr).unwrap();
+        assert!(log.contains(message), "{log}");
+    }
+}

@@ -21,7 +21,7 @@ fn push(url: &str, arguments: &[&str]) -> Process {
 }
 
 #[test]
-fn the_group_is_replaced_again_and_again() {
+fn every_push_replaces_the_group() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     let process = push(
         &format!("{}/behind/a/proxy/", gateway.url()),
@@ -56,7 +56,7 @@ fn the_group_is_replaced_again_and_again() {
 }
 
 #[test]
-fn the_instance_is_this_machine() {
+fn the_default_instance_is_the_host_name() {
     let gateway = Gateway::start();
     let _process = push(&gateway.url(), &NOBODY);
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -64,20 +64,20 @@ fn the_instance_is_this_machine() {
 }
 
 #[test]
-fn a_kamailio_that_is_down_is_pushed_as_such() {
+fn an_unreachable_kamailio_is_pushed_as_up_0() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     let _process = push(&gateway.url(), &["-u", &fake.unix()]);
     assert_eq!(samples(&gateway.request(1).body)["kamailio_up"], 1.0);
     drop(fake);
     let before = gateway.requests().len();
-    // The scrape of the next one may have been under way.
+    // The scrape of the next push may already be in progress.
     let samples = samples(&gateway.request(before + 2).body);
     assert_eq!(samples["kamailio_up"], 0.0);
     assert!(!samples.contains_key("kamailio_tm_stats_current"), "series of the last push would remain");
 }
 
 #[test]
-fn a_gateway_that_is_down_is_logged_once_and_gets_the_latest_when_it_is_back() {
+fn an_outage_of_the_gateway_is_logged_once_and_ends_with_the_latest_metrics() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     gateway.answer("503 Service Unavailable", "");
     let process = push(&gateway.url(), &["-u", &fake.unix()]);
@@ -97,7 +97,7 @@ fn a_gateway_that_is_down_is_logged_once_and_gets_the_latest_when_it_is_back() {
 }
 
 #[test]
-fn what_the_gateway_says_is_in_the_log() {
+fn errors_of_the_gateway_are_logged_with_advice() {
     let large = format!("HTTP/1.1 500 X\r\n\r\n{}", "x".repeat(1 << 20));
     for (answer, sentence) in [
         (
@@ -147,7 +147,7 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn at_a_clean_stop_the_group_is_deleted_if_asked() {
+fn the_group_is_deleted_at_a_clean_stop_on_request() {
     for (signal, arguments, deleted) in [("TERM", &["--delete-on-exit"][..], true), ("INT", &[], false)] {
         let gateway = Gateway::start();
         let mut process = push(&gateway.url(), &[&NOBODY[..], arguments].concat());
@@ -162,7 +162,7 @@ fn at_a_clean_stop_the_group_is_deleted_if_asked() {
 }
 
 #[test]
-fn a_stop_in_the_middle_of_a_push_does_not_wait_for_it() {
+fn a_stop_does_not_wait_for_a_push_in_progress() {
     let gateway = Gateway::start();
     gateway.answer_raw("");
     let mut process = push(&gateway.url(), &NOBODY);
@@ -173,7 +173,7 @@ fn a_stop_in_the_middle_of_a_push_does_not_wait_for_it() {
 }
 
 #[test]
-fn a_stop_with_a_gateway_that_hangs_is_bounded() {
+fn a_hung_gateway_delays_a_stop_for_a_limited_time() {
     let gateway = Gateway::start();
     gateway.answer_raw("");
     let mut process = push(&gateway.url(), &[&NOBODY[..], &["--delete-on-exit"]].concat());
@@ -187,7 +187,7 @@ fn a_stop_with_a_gateway_that_hangs_is_bounded() {
 }
 
 #[test]
-fn a_deletion_does_not_overtake_the_push_under_way() {
+fn the_deletion_waits_for_a_push_in_progress() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut process = push(&url, &[&NOBODY[..], &["--delete-on-exit"]].concat());
@@ -210,7 +210,7 @@ fn a_deletion_does_not_overtake_the_push_under_way() {
 }
 
 #[test]
-fn a_stop_in_the_middle_of_a_scrape_does_not_wait_for_it() {
+fn a_stop_does_not_wait_for_a_scrape_in_progress() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     fake.delay_method("core.uptime", Duration::from_secs(60));
     let mut process = push(&gateway.url(), &["-u", &fake.unix(), "-t", "60s", "--delete-on-exit"]);
@@ -224,7 +224,7 @@ fn a_stop_in_the_middle_of_a_scrape_does_not_wait_for_it() {
 }
 
 #[test]
-fn a_password_is_read_for_each_push_and_never_shown() {
+fn the_password_is_read_for_each_push_and_never_printed() {
     let (gateway, directory) = (Gateway::start(), Directory::new());
     let file = directory.write("password", " first-secret\n");
     let mut process = push(
@@ -260,7 +260,7 @@ fn a_password_is_read_for_each_push_and_never_shown() {
     assert!(!log.contains("secret") && !log.contains("Basic ") && !log.contains("plain text"), "{log}");
 }
 
-/// A server's side of TLS, with these files of the directory; with an authority, for clients that it has signed.
+/// The TLS configuration of a server with files of the directory. `clients`: requires a certificate of the authority.
 fn tls(directory: &Directory, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
@@ -279,7 +279,7 @@ fn tls(directory: &Directory, name: &str, clients: bool) -> Option<Arc<ServerCon
 }
 
 #[test]
-fn over_tls_the_gateway_is_who_it_says() {
+fn the_certificate_of_the_gateway_is_verified() {
     let directory = Directory::new();
     directory.client("client", &["me"]);
     directory.self_signed("self", &["localhost"]);
@@ -309,14 +309,14 @@ fn over_tls_the_gateway_is_who_it_says() {
 }
 
 #[test]
-fn a_gateway_without_tls_is_told_apart() {
+fn a_gateway_without_tls_is_reported() {
     let gateway = Gateway::start();
     let process = push(&format!("https://{}", gateway.address()), &NOBODY);
     process.wait_for_log("TLS handshake failed");
 }
 
 #[test]
-fn systemd_is_told() {
+fn systemd_is_notified() {
     let directory = tempfile::tempdir().unwrap();
     let systemd = UnixDatagram::bind(directory.path().join("notify")).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -340,7 +340,7 @@ fn systemd_is_told() {
 }
 
 #[test]
-fn what_cannot_work_is_one_sentence_without_passwords() {
+fn invalid_command_lines_are_one_line_messages_without_passwords() {
     let directory = Directory::new();
     let (password, ca, large) = (
         directory.write("password", "secret"),
@@ -414,7 +414,7 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
 }
 
 #[test]
-fn the_environment_sets_its_options_too() {
+fn the_environment_sets_the_options_of_push() {
     let mut command = command();
     command.env("KAMAILIO_EXPORTER_INTERVAL", "999ms").env("KAMAILIO_EXPORTER_GATEWAY", "http://h");
     let log = String::from_utf8(command.arg("push").output().unwrap().stderr).unwrap();

@@ -17,7 +17,7 @@ use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What to check, and how to report.
+/// The options of `check`.
 #[derive(Debug)]
 pub(crate) struct Check {
     /// The settings for the scrape.

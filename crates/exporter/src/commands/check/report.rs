@@ -11,7 +11,7 @@ pub(super) struct Report {
     pub(super) target: String,
     /// The unix socket, if the target is one and the file exists.
     pub(super) socket: Option<Socket>,
-    /// What Kamailio reports about itself; `None` if it did not respond.
+    /// Information that Kamailio reports about itself; `None` if it did not respond.
     pub(super) kamailio: Option<Server>,
     /// Duration of the scrape.
     pub(super) duration: Duration,
@@ -36,7 +36,7 @@ pub(super) struct Socket {
     pub(super) allowed: bool,
 }
 
-/// What Kamailio reports about itself.
+/// Information that Kamailio reports about itself.
 #[derive(Debug, Default)]
 pub(super) struct Server {
     /// Name, version and platform, for example `kamailio 5.6.3 (x86_64/linux)`.

@@ -4,21 +4,23 @@ mod replace;
 
 use crate::collectors::catalogue::catalogue;
 use crate::instance::self_metrics::{Program, samples_of};
-use crate::instance::{Deadline, Instance, Settings};
+use crate::instance::{Deadline, Instance, Settings, constant_labels};
 use anyhow::Context as _;
 use kamailio_binrpc::Target;
-use prometheus_exposition::Format;
+use prometheus_exposition::{ConstantLabels, Format};
 use replace::replace;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What to write, and where to.
+/// The options of `once`.
 #[derive(Debug)]
 pub(crate) struct Once {
     /// The settings for the scrape.
     pub settings: Settings,
+    /// Labels that every sample gets.
+    pub labels: ConstantLabels,
     /// The format of the exposition.
     pub format: Format,
     /// The file to replace; `None` is standard output.
@@ -37,7 +39,7 @@ impl Once {
     /// human-readable message.
     pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
         let instance = Instance::new(target, Arc::new(self.settings));
-        let exposition = expose(&instance, timeout, self.format).await;
+        let exposition = expose(&instance, timeout, self.format, &self.labels).await;
         match self.output {
             Some(path) => replace(&path, &exposition.content).map_err(anyhow::Error::msg)?,
             None => {
@@ -51,11 +53,16 @@ impl Once {
 }
 
 /// Scrapes once. The metrics of this process are left out, because the exposition is merged with that of another process.
-pub(crate) async fn expose(instance: &Arc<Instance>, timeout: Duration, format: Format) -> Exposition {
+pub(crate) async fn expose(
+    instance: &Arc<Instance>,
+    timeout: Duration,
+    format: Format,
+    labels: &ConstantLabels,
+) -> Exposition {
     let scrape = instance.scrape(instance.selection().clone(), Deadline::after(timeout)).await;
     instance.counters().count_request(&scrape);
     let program = Program { process: false, web_config: None };
     let parts = [&scrape.samples, &instance.counters().samples(&scrape), &samples_of(program)];
     let content = format.write(catalogue().families(), &parts);
-    Exposition { content, answered: scrape.answered }
+    Exposition { content: constant_labels::add(labels, content), answered: scrape.answered }
 }

@@ -12,7 +12,7 @@ use crate::instance::{Instance, Settings};
 use bytes::Bytes;
 use exporter_toolkit::systemd::notify;
 use kamailio_binrpc::Target;
-use prometheus_exposition::Format;
+use prometheus_exposition::{ConstantLabels, Format};
 use schedule::Schedule;
 use sd_notify::NotifyState;
 use std::hash::{BuildHasher as _, RandomState};
@@ -21,13 +21,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
-/// What to push, where to, and how often.
+/// The options of `push`.
 #[derive(Debug)]
 pub(crate) struct Push {
     /// The settings for the scrapes.
     pub settings: Settings,
     /// The Pushgateway.
     pub gateway: Gateway,
+    /// Labels that every sample gets, apart from those of the group.
+    pub labels: ConstantLabels,
     /// The time from one push to the next.
     pub interval: Duration,
     /// Whether to delete the group at the Pushgateway on exit.
@@ -57,7 +59,7 @@ impl Push {
                 () = &mut stop => break,
             }
             let exposition = tokio::select! {
-                exposition = expose(&instance, timeout, FORMAT) => exposition,
+                exposition = expose(&instance, timeout, FORMAT, &self.labels) => exposition,
                 () = &mut stop => break,
             };
             let mut push = pin!(gateway.put(Bytes::from(exposition.content), FORMAT));

@@ -100,6 +100,14 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_of_zero_does_not_divide_by_zero() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, Duration::ZERO);
+        schedule.done(start + SECOND, true, 0);
+        assert_eq!(schedule.next(), start + SECOND + Duration::from_nanos(1));
+    }
+
+    #[test]
     fn the_longest_interval_does_not_overflow() {
         let start = Instant::now();
         let mut schedule = Schedule::new(start, Duration::from_secs(366 * 24 * 3600));

@@ -78,8 +78,8 @@ impl AllowList {
         let found = self.resolver.addresses(endpoint, is_literal).await?;
         let wanted: Vec<_> = found.into_iter().filter(|address| endpoint.accepts(address)).collect();
         if wanted.is_empty() {
-            let sentence = format!("{} has no address of the requested IP version", endpoint.host());
-            return Err(io::Error::new(io::ErrorKind::NotFound, sentence));
+            let message = format!("{} has no address of the requested IP version", endpoint.host());
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
         let has_networks = self.networks(target, port).next().is_some();
         let mut addresses = Vec::with_capacity(wanted.len());
@@ -220,6 +220,11 @@ mod tests {
                 &["10.0.0.1", "169.254.169.254"],
             ),
             ("tcp:*:*,tcp:[::]/0:*", &["::1", "fe80::1"], &["10.0.0.1", "::ffff:10.0.0.1"]),
+            (
+                "tcp:*:*,tcp:10.0.0.0/8:*,tcp:192.0.2.0/24:*",
+                &["10.0.0.1", "192.0.2.7"],
+                &["11.0.0.1", "192.0.3.1"],
+            ),
             ("tcp4:sip.test:2049", &["127.0.0.1", "192.0.2.1", "::ffff:192.0.2.1"], &["::1", "2001:db8::1"]),
             ("tcp4:sip.test:2049,tcp:*:2049", &["127.0.0.1", "2001:db8::1"], &["::1", "fe80::1"]),
             ("tcp6:*:*,tcp:10.0.0.0/8:*", &[], &["10.0.0.1", "2001:db8::1"]),
@@ -253,6 +258,19 @@ mod tests {
         assert!(
             none.is_err_and(|error| error.to_string().contains("no address of the requested IP version"))
         );
+    }
+
+    #[tokio::test]
+    async fn addresses_are_checked_before_connecting() {
+        let fake = Fake::start();
+        let allow = AllowList::parse(["tcp:10.0.0.0/8:*", "udp:127.0.0.1:*"]).unwrap();
+        let target = fake.tcp().parse().unwrap();
+        let error = allow.connect(&target, soon()).await.unwrap_err().to_string();
+        let message = "the target is not allowed by --probe.allow";
+        assert_eq!(error, format!("cannot connect to {target}: {message}"));
+        assert_eq!(fake.connections().accepted, 0);
+        let mapped = allow.check(&"tcp:[::ffff:10.0.0.1]:7".parse().unwrap()).await.unwrap();
+        assert_eq!(mapped.peer, Resolved::Tcp(vec![([10, 0, 0, 1], 7).into()]));
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! Looks up the addresses of host names.
 
-use crate::support::lock::lock;
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, TryFutureExt as _};
 use hashbrown::HashMap;
 use kamailio_binrpc::Endpoint;
@@ -51,7 +51,7 @@ impl Resolver {
         endpoint: &Endpoint,
         is_literal: bool,
     ) -> io::Result<Vec<SocketAddr>> {
-        let running = lock(&self.running).get(endpoint.host()).cloned();
+        let running = self.running.lock_unpoisoned().get(endpoint.host()).cloned();
         let lookup = match running {
             Some(running) => running,
             // There are no more such names than rules.
@@ -69,7 +69,7 @@ impl Resolver {
 
     /// Starts a look-up, or joins one that another caller has started meanwhile.
     fn start(&self, endpoint: &Endpoint, permit: Option<OwnedSemaphorePermit>) -> Running {
-        let mut running = lock(&self.running);
+        let mut running = self.running.lock_unpoisoned();
         if let Some(running) = running.get(endpoint.host()) {
             return running.clone();
         }
@@ -93,7 +93,7 @@ struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        lock(&self.running).remove(&self.host);
+        self.running.lock_unpoisoned().remove(&self.host);
     }
 }
 
@@ -119,17 +119,17 @@ mod tests {
 
     impl NameServer {
         fn answer(&self, host: &str) {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock_unpoisoned();
             state.1.push(host.to_owned());
             drop(self.change.wait_while(state, |(released, _)| !*released).unwrap());
         }
 
         fn asked(&self) -> Vec<String> {
-            lock(&self.state).1.clone()
+            self.state.lock_unpoisoned().1.clone()
         }
 
         fn release(&self) {
-            lock(&self.state).0 = true;
+            self.state.lock_unpoisoned().0 = true;
             self.change.notify_all();
         }
     }

@@ -71,8 +71,7 @@ impl FromStr for Rule {
         let pattern = match transport {
             // As in a target, a path follows one slash or three.
             Transport::Unix | Transport::UnixDatagram => {
-                let path = rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest);
-                PathPattern::parse(path).map(Pattern::Path)
+                PathPattern::parse(rest.strip_prefix("//").unwrap_or(rest)).map(Pattern::Path)
             }
             Transport::Tcp | Transport::Udp => endpoint(rest.strip_prefix("//").unwrap_or(rest), family),
         };
