@@ -50,7 +50,7 @@ impl Targets {
 
     /// Returns the instance of a target; `None` if no rule allows it.
     pub(crate) fn instance(&self, target: &Target) -> Option<Arc<Instance>> {
-        if !self.allow.names(target) {
+        if !self.allow.matches(target) {
             return None;
         }
         // No code that holds this lock can panic and leave it half changed.

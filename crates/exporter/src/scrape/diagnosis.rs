@@ -79,7 +79,7 @@ impl Summary {
             _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
             _ if is_selected && *call != Call::Page => (State::Absent, missing),
             _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
-            Call::EachProfile => {
+            Call::NamedProfiles => {
                 (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
             }
             Call::Page => (
@@ -126,7 +126,13 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
             "No process listens there. Kamailio does with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
              {DEFAULT_SOCKET}."
         )),
-        (ErrorKind::TimedOut, _) => Some(
+        (ErrorKind::TimedOut, None) => Some(
+            "Kamailio is stopped, starting or busy with another RPC, or this is not the port of its module ctl: \
+             `kamcmd ctl.listen` lists the ports, modparam(\"ctl\", \"binrpc\", …) sets them. Or the timeout is too short \
+             (--kamailio.timeout; Prometheus' scrape_timeout minus half a second applies too)."
+                .to_owned(),
+        ),
+        (ErrorKind::TimedOut, Some(_)) => Some(
             "Kamailio is stopped or still starting, or its ctl process is busy with another RPC; or the time is too \
              short (--kamailio.timeout, and half a second less than Prometheus' scrape_timeout)."
                 .to_owned(),

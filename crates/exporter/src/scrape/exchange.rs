@@ -112,10 +112,10 @@ impl<'a> Exchange<'a> {
         let mut sent = Vec::with_capacity(queries.len());
         for query in queries {
             let arguments: Vec<_> = query.arguments().into_iter().map(Arg::from).collect();
-            sent.push((client.send(query.method(), &arguments)?, query));
+            sent.push((client.queue(query.method(), &arguments)?, query));
         }
         let reservation = &mut self.scrape.reservation;
-        while let Some(reply) = client.receive_watched(|session| reservation.resize(session)).await? {
+        while let Some(reply) = client.receive_within(|session| reservation.resize(session)).await? {
             let records = reply.records();
             self.scrape.answered |= is_answer(&records);
             let query = sent.iter().find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, query)| query);
@@ -140,19 +140,19 @@ impl<'a> Exchange<'a> {
             let args = call.args.iter().map(|arg| argument(arg, call.numbers));
             let args: Vec<Arg<'_>> = args.collect();
             let listing = plan.listings.iter().find(|listing| call.lists(listing)).copied();
-            calls.push(SentCall { cookie: client.send(call.method, &args)?, planned: Some(call), listing });
+            calls.push(SentCall { cookie: client.queue(call.method, &args)?, planned: Some(call), listing });
         }
         for listing in self.due_listings(plan) {
-            let cookie = client.send(listing.method, &[])?;
+            let cookie = client.queue(listing.method, &[])?;
             calls.push(SentCall { cookie, planned: None, listing: Some(listing) });
         }
-        client.end();
+        client.finish();
         let mut pending = PendingCalls { calls: calls.into_iter() };
         loop {
             let Scrape { samples, reservation, .. } = &mut self.scrape;
             let samples = samples.memory();
             let (start, mut waited) = (Instant::now(), false);
-            let received = client.receive_watched(|session| {
+            let received = client.receive_within(|session| {
                 waited = true;
                 reservation.resize(session + samples)
             });
@@ -241,7 +241,7 @@ impl<'a> Exchange<'a> {
             let (omissions, failure) = match &records {
                 Ok(records) => self.extract(*reader, call, extra_fields, *records, capabilities),
                 Err(Error::Fault { reason, .. })
-                    if ALL[reader.collector].none_configured.contains(&reason.as_str()) =>
+                    if ALL[reader.collector].empty_faults.contains(&reason.as_str()) =>
                 {
                     (Omissions::default(), None)
                 }
@@ -263,7 +263,7 @@ impl<'a> Exchange<'a> {
     /// Reads the start of Kamailio, which differs between the runs of Kamailio.
     fn read_start(&mut self, uptime: Members<'_>) {
         let Some(record) = uptime.first() else { return };
-        let up_since = record.get("up_since").and_then(|text| text.bytes());
+        let up_since = record.get("up_since").and_then(|text| text.as_bytes());
         self.scrape.up_since = up_since.map(|text| text.get(..MAX_TIME).unwrap_or(text).to_vec());
         if let Some(start) = start_time(record, SystemTime::now()) {
             let family = catalogue().id(&KAMAILIO_START_TIME);

@@ -103,10 +103,10 @@ impl Plan {
         }
         match ALL[collector].call {
             Call::Once(args) => add(args.iter().map(|arg| (*arg).to_owned()).collect(), false),
-            Call::EachGroup if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
+            Call::NamedGroups if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
                 capabilities.statistics_calls().iter().for_each(|args| add(args.clone(), false));
             }
-            Call::EachGroup => {
+            Call::NamedGroups => {
                 for group in &selection.groups {
                     let calls = match group.contains(':') {
                         true => vec![vec![group.clone()]],
@@ -115,11 +115,11 @@ impl Plan {
                     calls.into_iter().for_each(|args| add(args, selection.groups_named));
                 }
             }
-            Call::EveryGroup => {
+            Call::AllGroups => {
                 capabilities.statistics_calls().iter().for_each(|args| add(args.clone(), false))
             }
             Call::Page => {}
-            Call::EachProfile => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
+            Call::NamedProfiles => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
             Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
             Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                 self.listings.push(listing);
@@ -144,11 +144,12 @@ struct Source {
 
 /// Returns the method that a collector's reply comes from, if the server has one.
 fn source(collector: &'static Collector, capabilities: &Capabilities) -> Option<Source> {
-    let instead = collector.instead.iter().filter(|_| capabilities.knows_methods()).find_map(|call| {
-        let mut words = call.split(' ');
-        let method = words.next().filter(|method| capabilities.has(method))?;
-        Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
-    });
+    let instead =
+        collector.preferred_calls.iter().filter(|_| capabilities.knows_methods()).find_map(|call| {
+            let mut words = call.split(' ');
+            let method = words.next().filter(|method| capabilities.has(method))?;
+            Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
+        });
     // Without a list of methods, only the method that every version has is tried.
     instead.or_else(|| {
         capabilities.has(collector.method).then_some(Source { method: collector.method, args: None })

@@ -69,6 +69,12 @@ impl Selection {
     /// # Errors
     /// A human-readable message.
     pub fn with_groups(self, groups: &str) -> Result<Self, String> {
+        let is_named = |(collector, requirement): (&&Collector, &Requirement)| {
+            collector.call == Call::NamedGroups && *requirement == Requirement::Required
+        };
+        if groups.trim().is_empty() && !ALL.iter().zip(&self.requirements).any(is_named) {
+            return Ok(self.without_groups());
+        }
         let groups: Vec<String> = groups.split(',').map(|group| group.trim().to_owned()).collect();
         if groups.iter().any(String::is_empty) {
             return Err(
@@ -80,6 +86,16 @@ impl Selection {
         Ok(Self { groups, groups_named: true, ..self })
     }
 
+    /// The same without the collectors that need groups of statistics.
+    fn without_groups(mut self) -> Self {
+        for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
+            if collector.call == Call::NamedGroups {
+                *requirement = Requirement::Excluded;
+            }
+        }
+        Self { groups: Vec::new(), ..self }
+    }
+
     /// Sets the dialog profiles to count: `profile`, or `profile:value`. Naming a profile selects its collector.
     pub fn with_profiles<'p>(mut self, profiles: impl Iterator<Item = &'p str>) -> Self {
         let split = |profile: &str| match profile.split_once(':') {
@@ -88,7 +104,7 @@ impl Selection {
         };
         self.profiles = profiles.map(split).collect();
         for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
-            if collector.call == Call::EachProfile && !self.profiles.is_empty() {
+            if collector.call == Call::NamedProfiles && !self.profiles.is_empty() {
                 *requirement = Requirement::Required;
             }
         }
@@ -167,7 +183,7 @@ fn index(method: &str) -> Result<usize, String> {
     ALL.iter().position(|collector| collector.name == method).ok_or_else(|| {
         let nearest = nearest(method, ALL.iter().map(|collector| collector.name));
         let advice = nearest.map(|name| format!(" did you mean \"{name}\"?")).unwrap_or_default();
-        format!("unknown method \"{method}\":{advice} --help lists all of them")
+        format!("unknown method \"{method}\":{advice} kamailio_exporter man lists the methods")
     })
 }
 
@@ -180,10 +196,13 @@ mod tests {
         let error = |methods| Selection::parse(methods).unwrap_err();
         assert_eq!(
             error("tm.stat"),
-            "unknown method \"tm.stat\": did you mean \"tm.stats\"? --help lists all of them"
+            "unknown method \"tm.stat\": did you mean \"tm.stats\"? kamailio_exporter man lists the methods"
         );
         for method in ["", "garbage"] {
-            assert_eq!(error(method), format!("unknown method \"{method}\": --help lists all of them"));
+            assert_eq!(
+                error(method),
+                format!("unknown method \"{method}\": kamailio_exporter man lists the methods")
+            );
         }
         assert_eq!(
             error("tm.stats,-tm.stats"),

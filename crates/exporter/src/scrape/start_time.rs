@@ -10,8 +10,8 @@ use std::time::SystemTime;
 /// Today's offsets are multiples of 15 minutes, so the start modulo 15 minutes is exact, and the uptime is only needed to
 /// find the right quarter of an hour.
 pub(super) fn start_time(record: Value<'_>, now: SystemTime) -> Option<i64> {
-    let phase = seconds_of_hour(record.get("up_since")?.bytes()?)? % OFFSET_UNIT;
-    let uptime = i64::try_from(record.get("uptime")?.unsigned()?).ok()?;
+    let phase = seconds_of_hour(record.get("up_since")?.as_bytes()?)? % OFFSET_UNIT;
+    let uptime = i64::try_from(record.get("uptime")?.as_u64()?).ok()?;
     let now = i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs()).ok()?;
     let estimate = now - uptime;
     let difference = (phase - estimate).rem_euclid(OFFSET_UNIT);

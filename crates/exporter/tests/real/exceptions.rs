@@ -44,11 +44,16 @@ fn is(yes: bool) -> f64 {
 
 pub(crate) const LEFT_OUT: &[LeftOut] = &[
     left_out("dispatcher.list", "BODY", "a text, which a quirk of Kamailio's makes look like a number"),
+    unset("dispatcher.list", "AVG", "a destination that has not answered yet"),
+    unset("dispatcher.list", "STD", "a destination that has not answered yet"),
+    unset("dispatcher.list", "EST", "a destination that has not answered yet"),
+    unset("dispatcher.list", "MAX", "a destination that has not answered yet"),
     left_out("dispatcher.info", "*", "the reply of dispatcher.list once more, for its texts"),
     left_out("dmq.list_nodes", "last_notification", "always 0: Kamailio does not set it"),
     left_out("stats", "imc.active_rooms", "Kamailio does not count in it"),
     left_out("stats", "sl.sent_err_replies", "Kamailio does not count in it"),
     left_out("stats", "sst.expired_sst", "Kamailio does not count in it"),
+    left_out("stats", "uac.regactive", "not the number of active registrations"),
     left_out("core.runinfo", "uptime_secs", "served by core.uptime"),
     left_out("pkg.stats", "pid", "a process number, another one after each restart"),
     left_out("rtpengine.show", "recheck_ticks", "a time on Kamailio's own clock"),

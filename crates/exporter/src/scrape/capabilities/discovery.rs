@@ -39,14 +39,14 @@ impl Discovery {
                 continue;
             }
             match collector.call {
-                Call::EachGroup | Call::EveryGroup => {
+                Call::NamedGroups | Call::AllGroups => {
                     let groups = self.groups.iter();
                     queries.extend(groups.map(|group| CapabilityQuery::Statistics(group.name.clone())));
                 }
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                     queries.push(CapabilityQuery::Listing(listing));
                 }
-                Call::Once(_) | Call::Each(_) | Call::EachProfile | Call::Page => {}
+                Call::Once(_) | Call::Each(_) | Call::NamedProfiles | Call::Page => {}
             }
         }
         queries.extend(self.help_queries().take(MAX_HELP));
@@ -69,7 +69,7 @@ impl Discovery {
     pub fn record(&mut self, query: &CapabilityQuery, records: Members<'_>) {
         match query {
             CapabilityQuery::Methods => {
-                let methods = records.iter().filter_map(|method| method.value.bytes());
+                let methods = records.iter().filter_map(|method| method.value.as_bytes());
                 self.capabilities.methods = Some(known_methods(methods));
             }
             CapabilityQuery::Groups => {
@@ -112,7 +112,7 @@ impl Discovery {
     }
 
     fn texts(&mut self, records: Members<'_>, max: usize) -> Vec<String> {
-        let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.bytes()?).ok());
+        let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.as_bytes()?).ok());
         self.limited(max, texts.map(Cow::Borrowed))
     }
 
@@ -165,8 +165,8 @@ pub(super) fn listed_values(listing: Listing, records: Members<'_>) -> impl Iter
 /// Returns the texts and numbers at the end of a path of names, which may repeat.
 fn leaves(value: Value<'_>, path: &[&str]) -> Vec<String> {
     let Some((name, rest)) = path.split_first() else {
-        let text = value.bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
-        return text.or_else(|| value.signed().map(|number| number.to_string())).into_iter().collect();
+        let text = value.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
+        return text.or_else(|| value.as_i64().map(|number| number.to_string())).into_iter().collect();
     };
     let members = value.members().into_iter().flatten().filter(|member| member.name == Some(name.as_bytes()));
     members.flat_map(|member| leaves(member.value, rest)).collect()

@@ -53,12 +53,12 @@ pub(super) fn known_methods<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing.method),
                 Call::Once(_)
                 | Call::Each(_)
-                | Call::EachGroup
-                | Call::EveryGroup
-                | Call::EachProfile
+                | Call::NamedGroups
+                | Call::AllGroups
+                | Call::NamedProfiles
                 | Call::Page => None,
             };
-            let instead = collector.instead.iter().filter_map(|call| call.split(' ').next());
+            let instead = collector.preferred_calls.iter().filter_map(|call| call.split(' ').next());
             [collector.method].into_iter().chain(listing).chain(instead).collect::<Vec<_>>()
         };
         let nothing = String::new;

@@ -22,8 +22,8 @@ impl<'v> LabelText<'v> {
     ) -> Self {
         match label.value {
             LabelValue::At(path) => row.path(path).or(enclosing).map_or(Self::Bytes(b""), Self::from),
-            LabelValue::Name => Self::Bytes(wildcard),
-            LabelValue::Is(value) => Self::Bytes(value.as_bytes()),
+            LabelValue::MemberName => Self::Bytes(wildcard),
+            LabelValue::Constant(value) => Self::Bytes(value.as_bytes()),
             LabelValue::Argument(index) => {
                 Self::Bytes(arguments.get(index).map_or(&[][..], |argument| argument.as_bytes()))
             }
@@ -42,21 +42,21 @@ impl AsRef<[u8]> for LabelText<'_> {
 }
 
 impl<'v> From<Value<'v>> for LabelText<'v> {
-    /// Converts a value to its bytes or its number. Kamailio prints `<null string>` for a string that is not set
+    /// Converts a value to its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a string that is not set
     /// (`ctl/binrpc_run.c`, `rpc_struct_add`); as a label it is empty.
     fn from(value: Value<'v>) -> Self {
         match value {
             Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),
-            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes),
+            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes.trim_ascii()),
             Value::Int(int) => {
                 let mut digits = [0; MAX_DIGITS];
                 let mut buffer = itoa::Buffer::new();
-                let text = buffer.format(int.signed()).as_bytes();
+                let text = buffer.format(int.as_i64()).as_bytes();
                 digits.iter_mut().zip(text).for_each(|(digit, byte)| *digit = *byte);
                 Self::Int(digits, text.len())
             }
             Value::Double(double) => {
-                Self::Double(double.value().map(|number| number.to_string()).unwrap_or_default())
+                Self::Double(double.as_f64().map(|number| number.to_string()).unwrap_or_default())
             }
         }
     }

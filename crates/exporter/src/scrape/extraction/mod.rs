@@ -4,7 +4,7 @@ mod equal_rows;
 mod label_text;
 
 use crate::collectors::catalogue::{CollectorFamilies, catalogue};
-use crate::collectors::schema::{Collector, Field, Key, Label, LabelValue, Map, NameLabels, Table};
+use crate::collectors::schema::{Collector, CustomReader, Field, Key, Label, LabelValue, NameLabels, Table};
 use crate::scrape::Omissions;
 use crate::scrape::capabilities::Capabilities;
 use equal_rows::EqualRows;
@@ -38,18 +38,18 @@ pub fn extract(call: CallContext<'_>, records: Members<'_>, samples: &mut Sample
         equal_rows: EqualRows::default(),
         omissions: Omissions::default(),
     };
-    if let Some(map) = call.collector.map {
+    if let Some(map) = call.collector.custom_reader {
         extractor.mapped(map, records);
         return extractor.omissions;
     }
     let mut next_field = 0;
     for table in call.collector.tables {
         let first_field = next_field;
-        next_field += table.fields.len() + table.more.len();
+        next_field += table.fields.len() + table.extra_fields.len();
         if table.fields.is_empty() && !call.extra_fields {
             continue;
         }
-        if !table.tell_apart.is_empty() {
+        if !table.distinguishing_labels.is_empty() {
             extractor.equal_rows = EqualRows::default();
             extractor.each_row(table, records, |extractor, row| {
                 let labels = extractor.table_labels(table, row);
@@ -121,13 +121,13 @@ impl<'r> Extractor<'_, 'r> {
 
     fn count_with_extra_labels(&mut self, table: &Table, row: Value<'r>) {
         if let (labels, true) = self.equal_rows.next() {
-            let labels = self.labels(labels, table.tell_apart, row);
+            let labels = self.labels(labels, table.distinguishing_labels, row);
             self.equal_rows.with_extra_labels.entry(labels).or_default().0 += 1;
         }
     }
 
     fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
-        let labels = match table.tell_apart {
+        let labels = match table.distinguishing_labels {
             [] => self.table_labels(table, row),
             more => self.tell_apart(more, row),
         };
@@ -137,10 +137,10 @@ impl<'r> Extractor<'_, 'r> {
         {
             return self.unreadable(field);
         }
-        if table.wide {
+        if table.by_name {
             return self.wide_row(table, first, labels, row);
         }
-        let more = if self.call.extra_fields { table.more } else { &[] };
+        let more = if self.call.extra_fields { table.extra_fields } else { &[] };
         for (place, field) in table.fields.iter().chain(more).enumerate() {
             let family = self.call.families.of(first + place);
             match field.key {
@@ -150,7 +150,7 @@ impl<'r> Extractor<'_, 'r> {
                         self.read(field, family, labels, value);
                     }
                 }
-                Key::Each(select) => {
+                Key::Matching(select) => {
                     let labels = self.labels(labels, field.labels, row);
                     for member in row.members().unwrap_or_default() {
                         if let Some(pairs) = member.name.and_then(select) {
@@ -158,7 +158,7 @@ impl<'r> Extractor<'_, 'r> {
                         }
                     }
                 }
-                Key::Rest(..) | Key::Mapped => {}
+                Key::Remaining(..) | Key::Custom => {}
             }
         }
     }
@@ -169,7 +169,7 @@ impl<'r> Extractor<'_, 'r> {
         for member in row.members().unwrap_or_default() {
             let Some(name) = member.name else { continue };
             let named = families.named(name).map(|place| (place, None));
-            let found = named.or_else(|| families.selected(name).map(|(place, pairs)| (place, Some(pairs))));
+            let found = named.or_else(|| families.matching(name).map(|(place, pairs)| (place, Some(pairs))));
             let Some((place, pairs)) = found else {
                 self.rest(table, first, labels, name, member.value);
                 continue;
@@ -198,10 +198,12 @@ impl<'r> Extractor<'_, 'r> {
     ) {
         // The field for the rest is the last of hundreds.
         let Some((place, field)) = table.fields.iter().enumerate().next_back() else { return };
-        let Key::Rest(by_name, select) = field.key else { return };
+        let Key::Remaining(by_name, select) = field.key else { return };
         if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
             match (field.read)(value) {
                 Ok(Some(value)) => {
+                    // A script can decrement whatever it calls a total, and a negative number is no counter.
+                    let kind = if value.counts() { kind } else { "gauge" };
                     let name = String::from_utf8_lossy(name);
                     let help = match self.call.capabilities.help(&name) {
                         "" => format!("The statistic {name}."),
@@ -218,7 +220,7 @@ impl<'r> Extractor<'_, 'r> {
         }
     }
 
-    fn mapped(&mut self, map: Map, records: Members<'_>) {
+    fn mapped(&mut self, map: CustomReader, records: Members<'_>) {
         map(records, &mut |place, labels, number| {
             let Some(field) = self.call.collector.fields().nth(place) else { return };
             let labels = self.samples.labels(labels.iter().copied());
