@@ -65,3 +65,19 @@ impl<'v> From<Value<'v>> for LabelText<'v> {
 /// A sign and 19 digits.
 const MAX_DIGITS: usize = 20;
 const NULL_STRING: &[u8] = b"<null string>";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_that_is_not_set_is_an_empty_label() {
+        for (value, expected) in [
+            (Value::Str(b"<null string>"), &b""[..]),
+            (Value::Str(b"<null string> "), b"<null string> "),
+            (Value::Bytes(b"\xff"), b"\xff"),
+        ] {
+            assert_eq!(LabelText::from(value).as_ref(), expected, "{value:?}");
+        }
+    }
+}
