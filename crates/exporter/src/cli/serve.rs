@@ -28,7 +28,10 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
                  Repeatable.",
             ),
         option("probe.max-requests", "200", "NUMBER")
-            .help("Maximum number of concurrent probes. Further probes are rejected with status 503. 0 means no limit."),
+            .help(
+                "Maximum number of concurrent scrapes by probes, of which one target may have a quarter. A probe that needs \
+                 another one is rejected with status 503. 0 means no limit.",
+            ),
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')
             .action(ArgAction::Append)
@@ -38,8 +41,8 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .help("Path under which to expose the metrics of --rtpengine.metrics-url."),
         option("web.max-requests", "40", "NUMBER")
             .help(
-                "Maximum number of concurrent scrape requests, not counting probes. Further requests are rejected with \
-                 status 503. 0 means no limit.",
+                "Maximum number of concurrent scrapes, not counting probes. A request that needs another one is rejected with \
+                 status 503; requests that share a running scrape are not limited. 0 means no limit.",
             ),
         option("web.max-connections", "256", "NUMBER").help(
             "Maximum number of connections. Beyond it, a new connection evicts the one that has been idle longest.",

@@ -18,6 +18,7 @@ use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use exporter_toolkit::rate_limit::TokenBucket;
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use kamailio_binrpc::Target;
 use log::{LogContext, ScrapeLog};
 use prometheus_exposition::Number;
@@ -25,7 +26,7 @@ use run_limit::RunLimit;
 use self_metrics::Counters;
 use single_flight::{Flight, SingleFlight};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -183,7 +184,7 @@ impl Instance {
     pub(crate) fn last_scrape(self: &Arc<Self>, timeout: Duration) -> Option<LastScrape> {
         let selection = self.selection();
         let running = self.runs.is_running(&RunKey { selection: selection.clone(), hurried: false });
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock_unpoisoned();
         let recent = |time: Instant| time.elapsed() < REFRESH_INTERVAL;
         let is_fresh = state.last.as_ref().is_some_and(|last| recent(last.end));
         let was_refreshed = state
@@ -201,7 +202,7 @@ impl Instance {
 
     async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Arc<Scrape> {
         let start = Instant::now();
-        let server = lock(&self.state).server.clone();
+        let server = self.state.lock_unpoisoned().server.clone();
         let preparation = server.as_ref().map(|server| server.preparation(&selection)).unwrap_or_default();
         let request = ScrapeRequest {
             target: &self.target,
@@ -214,7 +215,7 @@ impl Instance {
         };
         let mut scrape = scrape::run(request, preparation).await;
         if server.is_some_and(|server| scrape.up_since.is_some() && server.up_since != scrape.up_since) {
-            lock(&self.state).server = None;
+            self.state.lock_unpoisoned().server = None;
             if self.line_limit.take() {
                 tracing::info!(target = %self.target, "Kamailio restarted");
             }
@@ -253,7 +254,7 @@ impl Instance {
 
     /// Keeps what the next scrape can reuse, and logs what changed.
     fn update_state(&self, scrape: &Scrape, preparation: Preparation, selection: Arc<Selection>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock_unpoisoned();
         if scrape.answered && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
             let up_since = scrape.up_since.clone();
             let server = Server { up_since, preparation, selection: selection.clone() };
@@ -310,11 +311,6 @@ const MAX_KEPT_BYTES: usize = 64 * 1024;
 /// The age at which the last scrape is old, and the shortest time between two scrapes in the background.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Locks a mutex. No code that holds one of these locks can panic and leave its data half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,7 +328,7 @@ mod tests {
         let scrape = |instance: &Arc<Instance>| {
             instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(10)))
         };
-        let logged = |instance: &Instance| lock(&instance.state).log.summary();
+        let logged = |instance: &Instance| instance.state.lock_unpoisoned().log.summary();
         assert!(!scrape(&instance).await.answered);
         assert_eq!(logged(&instance), (Some(false), 0));
         let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();

@@ -1,11 +1,11 @@
 //! The instances of the Kamailios that clients choose, one per target.
 
-use exporter_toolkit::sync::LockUnpoisoned as _;
 use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use exporter_toolkit::rate_limit::TokenBucket;
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use kamailio_binrpc::Target;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

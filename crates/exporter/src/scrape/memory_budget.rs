@@ -116,6 +116,7 @@ mod tests {
         let mut modest = budget.reservation();
         modest.resize(UNRESERVED).unwrap();
         for reservation in &mut reservations {
+            reservation.resize(UNRESERVED + reservation.reserved.saturating_sub(1)).unwrap();
             reservation.resize(UNRESERVED + reservation.reserved / 2).unwrap();
         }
         drop((reservations, modest));

@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn without_a_list_of_methods_each_one_is_tried() {
         assert_eq!(
-            calls("sl.stats,tls.info", "script", &Capabilities::default()),
-            "core.uptime; sl.stats; tls.info | missing: "
+            calls("sl.stats,core.shmmem,tls.info", "script", &Capabilities::default()),
+            "core.uptime; sl.stats; core.shmmem; tls.info | missing: "
         );
     }
 

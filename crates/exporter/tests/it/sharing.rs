@@ -52,6 +52,23 @@ fn another_selection_or_an_earlier_deadline_is_another_run() {
 }
 
 #[test]
+fn each_selection_has_its_own_calls() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    let calls = |path: &str| {
+        let made = fake.calls().len();
+        assert_eq!(exporter.get(path).status, 200);
+        fake.calls()[made..].join(",")
+    };
+    calls("/metrics");
+    let all = calls("/metrics");
+    for name in ["sl.stats", "tls.info"] {
+        assert_eq!(calls(&format!("/metrics?collect[]={name}")), format!("core.uptime,{name}"));
+        assert_eq!(calls("/metrics"), all);
+    }
+}
+
+#[test]
 fn a_client_that_goes_away_ends_its_scrape() {
     let fake = Fake::start();
     fake.silent(true);

@@ -42,8 +42,8 @@ impl AsRef<[u8]> for LabelText<'_> {
 }
 
 impl<'v> From<Value<'v>> for LabelText<'v> {
-    /// Converts a value to its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a string that is not set
-    /// (`ctl/binrpc_run.c`, `rpc_struct_add`); as a label it is empty.
+    /// Converts a value to its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a string
+    /// that is not set (`ctl/binrpc_run.c`, `rpc_struct_add`); as a label it is empty.
     fn from(value: Value<'v>) -> Self {
         match value {
             Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),
@@ -65,3 +65,19 @@ impl<'v> From<Value<'v>> for LabelText<'v> {
 /// A sign and 19 digits.
 const MAX_DIGITS: usize = 20;
 const NULL_STRING: &[u8] = b"<null string>";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_that_is_not_set_is_an_empty_label() {
+        for (value, expected) in [
+            (Value::Str(b"<null string>"), &b""[..]),
+            (Value::Str(b"<null strings> "), b"<null strings>"),
+            (Value::Bytes(b"\xff"), b"\xff"),
+        ] {
+            assert_eq!(LabelText::from(value).as_ref(), expected, "{value:?}");
+        }
+    }
+}

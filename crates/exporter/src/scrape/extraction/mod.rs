@@ -328,12 +328,35 @@ mod tests {
         let last = [(Some("TARGETS"), Arg::Struct(&targets[2])), (Some("ID"), Arg::Int(5))];
         let sets = [&set[..], &nameless, &last].map(|set| (Some("SET"), Arg::Struct(set)));
         let reply = [(Some("ID"), Arg::Int(9)), (Some("RECORDS"), Arg::Struct(&sets))];
+        let page = served(&reply);
+        for (set, uri) in [(4, "sip:a"), (9, "sip:b"), (5, "sip:c")] {
+            let start = format!("\nkamailio_dispatcher_list_target{{setid=\"{set}\",uri=\"{uri}\"");
+            assert!(page.contains(&start), "{start} is not in {page}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_only_for_rows_that_no_other_label_tells_apart() {
+        let attributes = |duid| [(Some("DUID"), Arg::from(duid))];
+        let (one, other) = (attributes("one"), attributes("other"));
+        let destination =
+            |attributes| [(Some("URI"), "sip:a".into()), (Some("ATTRS"), Arg::Struct(attributes))];
+        let (first, second) = (destination(&one), destination(&other));
+        let targets = [&first, &second, &second].map(|row| (Some("DEST"), Arg::Struct(row)));
+        let set = [(Some("ID"), Arg::Int(4)), (Some("TARGETS"), Arg::Struct(&targets))];
+        let page = served(&[(Some("RECORDS"), Arg::Struct(&[(Some("SET"), Arg::Struct(&set))]))]);
+        let rows = page.lines().filter(|line| line.starts_with("kamailio_dispatcher_list_target{"));
+        let labels: Vec<_> = rows.map(|row| (row.contains("duid="), row.contains("index="))).collect();
+        assert_eq!(labels, [(true, false), (true, true), (true, true)], "{page}");
+    }
+
+    /// Returns the page with the samples of this list of destinations.
+    fn served(list: &[(Option<&str>, Arg<'_>)]) -> String {
         let mut packet = Vec::new();
-        wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(&reply)], &mut packet).unwrap();
+        wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(list)], &mut packet).unwrap();
         let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
         let mut nodes = Nodes::new();
         nodes.decode(&body).unwrap();
-
         let index = ALL.iter().position(|collector| collector.name == "dispatcher.list").unwrap();
         let call = CallContext {
             collector: ALL[index],
@@ -345,10 +368,6 @@ mod tests {
         let mut samples = Samples::new(10);
         assert_eq!(extract(call, nodes.members(&body), &mut samples), Omissions::default());
         let page = prometheus_exposition::Format::DEFAULT.write(catalogue().families(), &[&samples]);
-        let page = String::from_utf8(page).unwrap();
-        for (set, uri) in [(4, "sip:a"), (9, "sip:b"), (5, "sip:c")] {
-            let start = format!("\nkamailio_dispatcher_list_target{{setid=\"{set}\",uri=\"{uri}\"");
-            assert!(page.contains(&start), "{start} is not in {page}");
-        }
+        String::from_utf8(page).unwrap()
     }
 }
