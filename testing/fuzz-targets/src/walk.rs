@@ -33,6 +33,7 @@ pub fn walk(input: &[u8]) {
         },
         capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,
+        parameters: if mode & 0x10 == 0 { Vec::new() } else { vec!["name".to_owned(), "carrier".to_owned()] },
     };
     match mode % 8 {
         // As a seed of a capture begins.
@@ -68,6 +69,7 @@ struct Served {
     scrape: Scrape,
     capabilities: Capabilities,
     more: bool,
+    parameters: Vec<String>,
 }
 
 impl Served {
@@ -83,6 +85,7 @@ impl Served {
             arguments: &arguments,
             capabilities: &self.capabilities,
             more: self.more,
+            parameters: &self.parameters,
         };
         let findings =
             kamailio_exporter::internals::extract(answered, nodes.members(body), &mut self.scrape.samples);

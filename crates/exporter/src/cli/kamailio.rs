@@ -32,6 +32,15 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .action(ArgAction::Append)
             .value_delimiter(',')
             .help("The name of a dispatcher set, for kamailio_dispatcher_set_info. Repeatable."),
+        Arg::new("collector.dispatcher.attributes")
+            .long("collector.dispatcher.attributes")
+            .value_name("NAME")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .help(
+                "Attributes of dispatcher destinations to serve as labels of kamailio_dispatcher_destination_info, for \
+                 example name,carrier. Repeatable.",
+            ),
         Arg::new("collector.dialog.profiles")
             .long("collector.dialog.profiles")
             .value_name("PROFILE[:VALUE]")
@@ -88,6 +97,8 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
         selection = selection.with_groups(text(matches, "kamailio.stats-groups"))?;
     }
     let profiles = matches.get_many::<String>("collector.dialog.profiles").unwrap_or_default();
+    let attributes = matches.get_many::<String>("collector.dispatcher.attributes").unwrap_or_default();
+    let selection = selection.with_attributes(attributes.map(String::as_str))?;
     let page = url(matches, "kamailio.custom-metrics-url")?;
     Ok(selection.with_profiles(profiles.map(String::as_str)).with_page(page))
 }

@@ -1,8 +1,8 @@
 //! Destinations of the load balancer (module dispatcher).
 
 use crate::collectors::schema::{
-    Call, Collector, Cost, Field, Label, Listing, Table, Unreadable, at, boolean, counter, divided, field,
-    gauge, info, is, label, unless_zero, unsigned_gauge,
+    Call, Collector, Cost, EqualRows, Field, Label, LabelValue, Listing, Table, Unreadable, at, boolean,
+    counter, divided, field, gauge, info, is, label, unless_zero, unsigned_gauge,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
@@ -21,7 +21,7 @@ pub(super) static LIST: Collector = Collector {
                 &[label("flags", &["FLAGS"])],
             )],
             extra_fields: MORE,
-            distinguishing_labels: &[label("duid", &["ATTRS", "DUID"])],
+            equal_rows: EqualRows::Labelled(&[label("duid", &["ATTRS", "DUID"])]),
             ..Table::NEW
         },
         Table {
@@ -46,7 +46,7 @@ pub(super) static LIST: Collector = Collector {
     ..Collector::new("dispatcher.list", "dispatcher", "Dispatcher sets and their destinations.")
 };
 
-/// The texts of the same reply. This is a collector of its own because texts make long series, and new series whenever
+/// The texts of the same reply, with the labels of the other families' destinations to join them. This is a collector of its own because texts make long series, and new series whenever
 /// an attribute changes.
 pub(super) static INFO: Collector = Collector {
     method: "dispatcher.list",
@@ -57,13 +57,13 @@ pub(super) static INFO: Collector = Collector {
             "kamailio_dispatcher_destination_info",
             "Attributes and sockets of the destination. The value is always 1.",
             &[
-                label("attributes", &["ATTRS", "BODY"]),
+                Label { name: "attributes", value: LabelValue::Parameters(&["ATTRS", "BODY"]) },
                 label("socket", &["ATTRS", "SOCKET"]),
                 label("socket_name", &["ATTRS", "SOCKNAME"]),
                 label("outbound_proxy", &["ATTRS", "OBPROXY"]),
             ],
         )],
-        distinguishing_labels: &[label("priority", &["PRIORITY"])],
+        equal_rows: EqualRows::Numbered,
         ..Table::NEW
     }],
     empty_faults: &["No Destination Sets"],
@@ -72,7 +72,8 @@ pub(super) static INFO: Collector = Collector {
     ..Collector::opt_in(
         "dispatcher.info",
         "dispatcher",
-        "Attributes and sockets of the dispatcher's destinations.",
+        "Attributes and sockets of the dispatcher's destinations. With --collector.dispatcher.attributes, each attribute named \
+         there is a label, in place of the label attributes with all of them.",
     )
 };
 
@@ -98,7 +99,7 @@ pub(super) static OCLIST: Collector = Collector {
                 "Highest overload control rate of the destination (ocmax).",
             ),
         ],
-        distinguishing_labels: &[label("priority", &["priority"])],
+        equal_rows: EqualRows::Numbered,
         ..Table::NEW
     }],
     empty_faults: &["Destination Group Not Found"],

@@ -1,7 +1,9 @@
 //! Walks a reply as its collector's tables say, and writes the samples.
 
 use crate::collectors::catalogue::{CollectorFamilies, catalogue};
-use crate::collectors::schema::{Collector, CustomReader, Field, Key, Label, LabelValue, NameLabels, Table};
+use crate::collectors::schema::{
+    Collector, CustomReader, EqualRows, Field, Key, Label, LabelValue, NameLabels, Table, parameter,
+};
 use crate::scrape::capabilities::Capabilities;
 use hashbrown::HashMap;
 use kamailio_binrpc::{Members, Value};
@@ -36,6 +38,8 @@ pub struct Answered<'a> {
     pub capabilities: &'a Capabilities,
     /// Whether the fields that the Go exporter does not have are wanted.
     pub more: bool,
+    /// The parameters that become labels, such as a destination's attributes.
+    pub parameters: &'a [String],
 }
 
 /// Adds the samples of a reply's `records` to `samples`.
@@ -59,7 +63,7 @@ pub fn extract(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) 
         if table.fields.is_empty() && !call.more {
             continue;
         }
-        if !table.distinguishing_labels.is_empty() {
+        if !matches!(table.equal_rows, EqualRows::Unexpected) {
             walk.equals = Equals::default();
             walk.each_row(table, records, |walk, row| {
                 let labels = walk.table_labels(table, row);
@@ -145,16 +149,13 @@ impl<'r> Walk<'_, 'r> {
 
     fn count_more(&mut self, table: &Table, row: Value<'r>) {
         if let (labels, true) = self.equals.next() {
-            let labels = self.labels(labels, table.distinguishing_labels, row);
+            let labels = self.labels(labels, table.equal_rows.labels(), row);
             self.equals.still_same.entry(labels).or_default().0 += 1;
         }
     }
 
     fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
-        let labels = match table.distinguishing_labels {
-            [] => self.table_labels(table, row),
-            more => self.tell_apart(more, row),
-        };
+        let (labels, extra_labels) = self.row_labels(table, row);
         // A reply without rows is none; a row that cannot have values is not what was asked for.
         if row.members().is_none()
             && let Some(field) = table.fields.first().filter(|field| field.key.needs_members())
@@ -165,7 +166,9 @@ impl<'r> Walk<'_, 'r> {
             return self.wide_row(table, first, labels, row);
         }
         let more = if self.call.more { table.extra_fields } else { &[] };
-        for (place, field) in table.fields.iter().chain(more).enumerate() {
+        let fields = table.fields.iter().map(|field| (field, labels));
+        let extra_fields = more.iter().map(|field| (field, extra_labels));
+        for (place, (field, labels)) in fields.chain(extra_fields).enumerate() {
             let family = self.call.families.of(first + place);
             match field.key {
                 Key::At(path) => {
@@ -311,23 +314,45 @@ impl<'r> Walk<'_, 'r> {
             return base;
         }
         let (name, arguments) = (self.name, self.call.arguments);
-        let values = labels.iter().map(|label| (label.name, find(label, row, None, name, arguments)));
-        self.samples.extend_labels(base, values)
+        let named = self.call.parameters;
+        let list = labels.iter().find_map(|label| match label.value {
+            LabelValue::Parameters(path) if !named.is_empty() => Some(row.path(path)),
+            _ => None,
+        });
+        let is_replaced = |label: &&Label| matches!(label.value, LabelValue::Parameters(_)) && list.is_some();
+        let values = labels.iter().filter(|label| !is_replaced(label));
+        let values = values.map(|label| (label.name, find(label, row, None, name, arguments)));
+        let base = self.samples.extend_labels(base, values);
+        match list {
+            Some(list) => {
+                let list = list.and_then(Value::bytes).unwrap_or_default();
+                self.samples.extend_labels(base, named.iter().map(|name| (name, parameter(list, name))))
+            }
+            None => base,
+        }
     }
 
-    fn tell_apart(&mut self, more: &[Label], row: Value<'r>) -> Labels {
+    /// The labels of a row: those of its fields, and those of its extra fields.
+    fn row_labels(&mut self, table: &Table, row: Value<'r>) -> (Labels, Labels) {
+        if let EqualRows::Unexpected = table.equal_rows {
+            let labels = self.table_labels(table, row);
+            return (labels, labels);
+        }
+        let more = table.equal_rows.labels();
         let (labels, is_one_of_many) = self.equals.next();
+        let extended = if is_one_of_many || self.call.more { self.labels(labels, more, row) } else { labels };
         if !is_one_of_many {
-            return labels;
+            return (labels, extended);
         }
-        let labels = self.labels(labels, more, row);
-        let (count, served) = self.equals.still_same.entry(labels).or_default();
+        let (count, served) = self.equals.still_same.entry(extended).or_default();
         *served += 1;
-        if *count < 2 {
-            return labels;
-        }
-        let index = *served;
-        self.samples.extend_labels(labels, [("index", index.to_string())])
+        let (count, index) = (*count, *served);
+        let numbered = match count {
+            0 | 1 => extended,
+            _ => self.samples.extend_labels(extended, [("index", index.to_string())]),
+        };
+        let extra = if index == 1 { extended } else { numbered };
+        (if more.is_empty() { extra } else { numbered }, extra)
     }
 }
 
@@ -417,7 +442,9 @@ fn find<'v>(
     arguments: &'v [String],
 ) -> Text<'v> {
     match label.value {
-        LabelValue::At(path) => row.path(path).or(around).map_or(Text::Bytes(b""), Text::from),
+        LabelValue::At(path) | LabelValue::Parameters(path) => {
+            row.path(path).or(around).map_or(Text::Bytes(b""), Text::from)
+        }
         LabelValue::MemberName => Text::Bytes(name),
         LabelValue::Constant(value) => Text::Bytes(value.as_bytes()),
         LabelValue::Argument(place) => {

@@ -17,6 +17,8 @@ pub struct Plan {
     pub lacking: Vec<usize>,
     /// Whether the fields that the Go exporter does not have are wanted.
     pub more: bool,
+    /// The parameters that become labels.
+    pub parameters: Vec<String>,
 }
 
 /// A call, and who reads its reply.
@@ -46,7 +48,9 @@ impl Plan {
     /// always asked for, because a restart is seen by it.
     pub fn new(selection: &Selection, capabilities: &Capabilities) -> Self {
         let more = !selection.drop_in;
-        let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more };
+        let parameters = selection.parameters.clone();
+        let mut plan =
+            Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more, parameters };
         let page = selection.page().map(|(collector, _)| collector);
         if capabilities.has(UPTIME.method) {
             plan.calls.push(PlannedCall {

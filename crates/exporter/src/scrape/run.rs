@@ -202,7 +202,7 @@ impl Run {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
-                        self.take(call, plan.more, &reply, &capabilities);
+                        self.take(call, &plan, &reply, &capabilities);
                     }
                 }
                 Err(error) => {
@@ -257,7 +257,7 @@ impl Run {
         }
     }
 
-    fn take(&mut self, call: &PlannedCall, more: bool, reply: &Reply<'_>, capabilities: &Capabilities) {
+    fn take(&mut self, call: &PlannedCall, plan: &Plan, reply: &Reply<'_>, capabilities: &Capabilities) {
         let records = reply.records();
         self.scrape.answered |= is_answer(&records);
         if let Ok(records) = &records
@@ -269,7 +269,7 @@ impl Run {
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
             let (findings, failure) = match &records {
-                Ok(records) => self.read(*reader, call, more, *records, capabilities),
+                Ok(records) => self.read(*reader, call, plan, *records, capabilities),
                 Err(Error::Fault { reason, .. })
                     if ALL[reader.collector].empty_faults.contains(&reason.as_str()) =>
                 {
@@ -296,13 +296,15 @@ impl Run {
         &mut self,
         reader: Reader,
         call: &PlannedCall,
-        more: bool,
+        plan: &Plan,
         records: Members<'_>,
         capabilities: &Capabilities,
     ) -> (Findings, Option<String>) {
         let collector = ALL[reader.collector];
         let families = catalogue().collector(reader.collector);
-        let answered = Answered { collector, families, arguments: &call.args, capabilities, more };
+        let Plan { more, ref parameters, .. } = *plan;
+        let answered =
+            Answered { collector, families, arguments: &call.args, capabilities, more, parameters };
         let findings = extract(answered, records, &mut self.scrape.samples);
         let empty = records.first().and_then(|record| record.members()).is_none_or(Members::is_empty);
         let failure = match findings.first_unreadable {

@@ -17,6 +17,8 @@ pub struct Selection {
     /// Whether the operator named the groups himself: then one that does not exist is a failure.
     pub(crate) groups_named: bool,
     pub(crate) profiles: Vec<Vec<String>>,
+    /// The attributes of dispatcher destinations that become labels.
+    pub(crate) parameters: Vec<String>,
     pub(crate) page: Option<Url>,
 }
 
@@ -53,7 +55,15 @@ impl Selection {
             return Err(format!("--kamailio.methods \"{methods}\" leaves no method to call"));
         }
         let groups = vec!["script".to_owned()];
-        Ok(Self { wants, drop_in, groups, groups_named: false, profiles: Vec::new(), page: None })
+        Ok(Self {
+            wants,
+            drop_in,
+            groups,
+            groups_named: false,
+            profiles: Vec::new(),
+            parameters: Vec::new(),
+            page: None,
+        })
     }
 
     /// The same with the groups of statistics that the operator names for `stats.fetch`. The error is a sentence.
@@ -83,6 +93,37 @@ impl Selection {
             }
         }
         self
+    }
+
+    /// The same with attributes of dispatcher destinations that become labels. Naming an attribute selects its collector,
+    /// where the server has the method. The error is a human-readable message.
+    pub fn with_attributes<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        for name in names.map(str::trim).filter(|name| !name.is_empty()) {
+            let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+            let mut bytes = name.bytes();
+            let is_label = bytes.next().is_some_and(is_letter)
+                && bytes.all(|byte| is_letter(byte) || byte.is_ascii_digit())
+                && !name.starts_with("__");
+            if !is_label {
+                return Err(format!(
+                    "--collector.dispatcher.attributes \"{name}\" is not valid as a label's name"
+                ));
+            }
+            if RESERVED.contains(&name) {
+                return Err(format!(
+                    "--collector.dispatcher.attributes \"{name}\": the metric has a label of this name already"
+                ));
+            }
+            if !self.parameters.iter().any(|known| known == name) {
+                self.parameters.push(name.to_owned());
+            }
+        }
+        for (collector, want) in ALL.iter().zip(&mut self.wants) {
+            if *want == Want::No && !self.parameters.is_empty() && collector.has_parameters() {
+                *want = Want::IfPresent;
+            }
+        }
+        Ok(self)
     }
 
     /// The same with a page of somebody else's metrics, which the collector of pages brings.
@@ -157,6 +198,10 @@ fn place(method: &str) -> Result<usize, String> {
         format!("unknown method \"{method}\":{advice} --help lists all of them")
     })
 }
+
+/// Labels of a dispatcher destination, and labels that Prometheus adds.
+const RESERVED: [&str; 9] =
+    ["setid", "uri", "duid", "index", "socket", "socket_name", "outbound_proxy", "job", "instance"];
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,5 @@
 use crate::replay::*;
+use crate::support::run;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::Kind;
@@ -52,10 +53,12 @@ fn destinations_have_states_latencies_and_sets() {
                 let uri = text(member(destination, &["URI"]).unwrap());
                 let same = |other: &&&Value| text(member(other, &["URI"]).unwrap()) == uri;
                 let mut labels = vec![("setid", id.clone()), ("uri", uri.clone())];
+                let duid = member(destination, &["ATTRS", "DUID"]).map(text).unwrap_or_default();
+                let extra_labels = [&labels[..], &[("duid", duid.clone())]].concat();
                 if destinations.iter().filter(same).count() > 1 {
-                    labels.push(("duid", text(member(destination, &["ATTRS", "DUID"]).unwrap())));
+                    labels.push(("duid", duid));
                 }
-                let of = |name: &str| series(&format!("kamailio_dispatcher_{name}"), &labels);
+                let of = |name: &str| series(&format!("kamailio_dispatcher_{name}"), &extra_labels);
                 let flags = text(member(destination, &["FLAGS"]).unwrap());
                 let is = |letter| f64::from(u8::from(flags.starts_with(letter)));
                 for (name, letter) in [("active", 'A'), ("inactive", 'I'), ("disabled", 'D'), ("trying", 'T')]
@@ -261,7 +264,11 @@ fn states_are_read_from_flags_and_words() {
     for version in VERSIONS {
         let page = page(version, "auto,-stats,-custom", &[], &[]);
         for port in ["5160", "5260"] {
-            expect(&page, &format!("kamailio_dmq_node_up{{host=\"127.0.0.1\",port=\"{port}\"}}"), 1.0);
+            expect(
+                &page,
+                &format!("kamailio_dmq_node_up{{host=\"127.0.0.1\",port=\"{port}\",proto=\"*\"}}"),
+                1.0,
+            );
         }
     }
 }
@@ -404,6 +411,85 @@ fn values_that_mean_never_are_left_out() {
     for (name, value) in [("min", 0.000_011), ("max", 0.001_201)] {
         let name = format!("benchmark_timer_{name}_seconds");
         assert_eq!([of(&name, "name=\"unused\""), of(&name, "name=\"used\"")], [None, Some(value)], "{name}");
+    }
+}
+
+/// A destination as dispatcher.list has it.
+fn destination<'a>(attributes: &'a [(Option<&'a str>, Arg<'a>)]) -> Vec<(Option<&'a str>, Arg<'a>)> {
+    let uri = (Some("URI"), "sip:10.9.8.7".into());
+    let flags = (Some("FLAGS"), "AP".into());
+    vec![uri, flags, (Some("PRIORITY"), Arg::Int(6)), (Some("ATTRS"), Arg::Struct(attributes))]
+}
+
+/// Returns the exposition for a dispatcher set of these destinations, without values.
+fn dispatcher_series(destinations: &[Vec<(Option<&str>, Arg<'_>)>], arguments: &[&str]) -> BTreeSet<String> {
+    let targets: Vec<_> = destinations.iter().map(|members| (Some("DEST"), Arg::Struct(members))).collect();
+    let set = [(Some("ID"), Arg::Int(12)), (Some("TARGETS"), Arg::Struct(&targets))];
+    let sets = [(Some("SET"), Arg::Struct(&set))];
+    let reply = [(Some("NRSETS"), Arg::Int(1)), (Some("RECORDS"), Arg::Struct(&sets))];
+    let fake = Fake::start();
+    fake.answer("system.listMethods", Kind::Reply, &body(&["dispatcher.list".into()]));
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&reply)]));
+    let page = served(&fake, "auto,dispatcher.info", arguments);
+    page.into_keys().filter(|series| series.starts_with("kamailio_dispatcher_destination_")).collect()
+}
+
+#[test]
+fn a_second_equal_destination_changes_no_series_of_the_first() {
+    let first = [(Some("BODY"), "duid=x7".into()), (Some("DUID"), "x7".into())];
+    let other = [(Some("BODY"), "duid=x8".into()), (Some("DUID"), "x8".into())];
+    let nameless = [(Some("BODY"), "".into()), (Some("DUID"), "<null string>".into())];
+    for (attributes, more) in
+        [(&first, &other), (&first, &first), (&nameless, &nameless), (&nameless, &other)]
+    {
+        let alone = dispatcher_series(&[destination(attributes)], &[]);
+        let both = dispatcher_series(&[destination(attributes), destination(more)], &[]);
+        assert!(alone.len() >= 8 && both.is_superset(&alone), "{alone:#?} {both:#?}");
+        assert_eq!(both.len(), 2 * alone.len());
+        let keys = |page: &BTreeSet<String>, family: &str| {
+            let labels = page.iter().filter_map(|series| {
+                series.strip_prefix(&format!("kamailio_dispatcher_destination_{family}{{"))
+            });
+            let key = |label: &&str| !label.starts_with("attributes=");
+            let keys = labels.map(|labels| labels.trim_end_matches('}').split(',').filter(key));
+            keys.map(|key| key.collect::<Vec<_>>().join(",")).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&both, "info"), keys(&both, "up"), "the info joins the values");
+    }
+}
+
+#[test]
+fn attributes_that_are_named_become_labels() {
+    let body = "weight=20;carrier=\"Blue; Ltd\";duid=x7;region=eu-1";
+    let first = [(Some("BODY"), body.into()), (Some("DUID"), "x7".into())];
+    let other = [(Some("BODY"), "region=us".into()), (Some("DUID"), "<null string>".into())];
+    let info = |arguments: &[&str]| {
+        let page = dispatcher_series(&[destination(&first), destination(&other)], arguments);
+        let info = page.into_iter().filter_map(|series| {
+            series.strip_prefix("kamailio_dispatcher_destination_info").map(str::to_owned)
+        });
+        info.collect::<Vec<_>>()
+    };
+    let named = info(&["--collector.dispatcher.attributes", "region,carrier"]);
+    let expected = [
+        "{carrier=\"Blue; Ltd\",duid=\"x7\",region=\"eu-1\",setid=\"12\",uri=\"sip:10.9.8.7\"}",
+        "{region=\"us\",setid=\"12\",uri=\"sip:10.9.8.7\"}",
+    ];
+    assert_eq!(named, expected);
+    let repeated =
+        ["--collector.dispatcher.attributes=region", "--collector.dispatcher.attributes=carrier,region"];
+    assert_eq!(info(&repeated), expected);
+    let whole = info(&["--collector.dispatcher.attributes="]);
+    assert!(whole.iter().all(|labels| labels.contains("attributes=")), "{whole:?}");
+    for (name, message) in [
+        ("duid", "the metric has a label of this name already"),
+        ("my-name", "not valid as a label's name"),
+        ("__x", "not valid as a label's name"),
+        ("7up", "not valid as a label's name"),
+    ] {
+        let output = run(&["--collector.dispatcher.attributes", name]);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && log.contains(message), "{name}: {log}");
     }
 }
 

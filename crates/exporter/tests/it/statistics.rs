@@ -67,7 +67,9 @@ fn walked(body: &[u8]) -> (Samples, Findings, usize) {
     let (collector, families) = collector();
     let mut samples = Samples::new(1000);
     let capabilities = Capabilities::default();
-    let answered = Answered { collector, families, arguments: &[], capabilities: &capabilities, more: true };
+    let capabilities = &capabilities;
+    let answered =
+        Answered { collector, families, arguments: &[], capabilities, more: true, parameters: &[] };
     let findings = extract(answered, records, &mut samples);
     let statistics = records.iter().filter_map(|record| record.value.members()).flatten().count();
     (samples, findings, statistics)

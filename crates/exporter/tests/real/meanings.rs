@@ -70,3 +70,29 @@ fn a_script_total_below_zero_is_a_gauge_and_labels_are_trimmed() {
     assert!(kamailio.kamcmd(&["core.runinfo"]).contains("sourceid: unknown \n"));
     assert!(info.contains("sourceid=\"unknown\""), "{info}");
 }
+
+#[test]
+fn the_attributes_of_a_destination_join_its_values() {
+    let kamailio = Kamailio::builder().many_modules().start();
+    let arguments = ["-u", &kamailio.unix(), "--collector.dispatcher.attributes", "place,weight"];
+    let exporter = Exporter::start(&arguments);
+    let page = samples(&exporter.page());
+    let key = |labels: &str| {
+        let labels = labels.trim_end_matches('}').split(',');
+        let key = labels.filter(|label| {
+            ["duid", "index", "setid", "uri"].contains(&label.split('=').next().unwrap_or_default())
+        });
+        key.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let info = starting(&page, "dispatcher_destination_info{");
+    let keys = |samples: &[(&str, f64)]| samples.iter().map(|(labels, _)| key(labels)).collect::<Vec<_>>();
+    assert_eq!(keys(&info), keys(&starting(&page, "dispatcher_destination_up{")));
+    let list = kamailio.kamcmd(&["dispatcher.list"]);
+    assert!(list.contains("place=far") && info.len() == list.matches("URI: ").count());
+    let far: Vec<_> = info.iter().filter(|(labels, _)| labels.contains("place=\"far\"")).collect();
+    assert!(
+        far.len() == 1 && far[0].0.contains("duid=\"gw2\"") && far[0].0.contains("weight=\"30\""),
+        "{far:?}"
+    );
+    assert!(!info.iter().any(|(labels, _)| labels.contains("attributes=")), "{info:?}");
+}

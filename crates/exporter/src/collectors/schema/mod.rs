@@ -4,11 +4,14 @@
 //! a row, and each field turns a value of the row into a sample. The scrape's extraction reads every table; a collector
 //! is only data.
 
+mod parameters;
 mod read;
 mod table;
 
+pub(crate) use parameters::parameter;
+
 pub(crate) use read::{boolean, divided, signed, statistic, timestamp, unless_zero, unsigned};
-pub use table::{Field, Key, Label, LabelValue, NameMatcher, Table};
+pub use table::{EqualRows, Field, Key, Label, LabelValue, NameMatcher, Table};
 pub(crate) use table::{NameLabels, Read, at, counter, field, gauge, info, is, label, unsigned_gauge};
 
 use kamailio_binrpc::Members;
@@ -121,6 +124,12 @@ impl Collector {
     /// A collector that is not in `auto`, because it is expensive for Kamailio or useful to few.
     pub const fn opt_in(name: &'static str, module: &'static str, help: &'static str) -> Self {
         Self { default: false, ..Self::new(name, module, help) }
+    }
+
+    /// Whether the operator can name parameters that become labels.
+    pub fn has_parameters(&self) -> bool {
+        let mut labels = self.fields().flat_map(|field| field.labels);
+        labels.any(|label| matches!(label.value, LabelValue::Parameters(_)))
     }
 
     /// All fields of all tables, in order.
