@@ -156,8 +156,8 @@ impl Sip {
         let target = kamailio.unix().parse().expect("a target");
         let mut client = Client::connect(&target, Instant::now() + ANSWER).expect("Kamailio is there");
         let requests = ["core:rcv_requests_invite", "core:rcv_requests_bye"];
-        client.send("tm.stats", &[]).expect("a short request");
-        client.send("stats.fetch", &requests.map(Arg::from)).expect("a short request");
+        client.queue("tm.stats", &[]).expect("a short request");
+        client.queue("stats.fetch", &requests.map(Arg::from)).expect("a short request");
         let mut values = |names: [&str; 2]| {
             let reply = client.receive().expect("Kamailio answers").expect("a reply to each");
             let record = reply.records().expect("no fault").first().expect("a record");
@@ -172,8 +172,8 @@ impl Sip {
 
 /// Statistics are strings.
 fn number(value: Option<Value<'_>>) -> f64 {
-    let text = value.and_then(Value::bytes).map(String::from_utf8_lossy);
-    let number = text.map_or_else(|| value.and_then(Value::unsigned), |text| text.parse().ok());
+    let text = value.and_then(Value::as_bytes).map(String::from_utf8_lossy);
+    let number = text.map_or_else(|| value.and_then(Value::as_u64), |text| text.parse().ok());
     number.expect("a number") as f64
 }
 

@@ -81,7 +81,7 @@ impl Captures {
     /// The names that `system.listMethods` lists.
     pub(crate) fn methods(&self) -> Vec<String> {
         let Some(listed) = self.by_name.get("system.listMethods") else { return Vec::new() };
-        let text = |value: Value<'_>| value.bytes().map(|name| String::from_utf8_lossy(name).into_owned());
+        let text = |value: Value<'_>| value.as_bytes().map(|name| String::from_utf8_lossy(name).into_owned());
         packet::records(&listed.reply.body, |members| {
             members.iter().filter_map(|member| text(member.value)).collect()
         })
@@ -98,7 +98,7 @@ impl Captures {
                 let prefix = group.strip_suffix(':').map(|group| format!("{group}."));
                 for member in &all {
                     let (Some(Ok(name)), Some(value)) =
-                        (member.name.map(str::from_utf8), member.value.bytes())
+                        (member.name.map(str::from_utf8), member.value.as_bytes())
                     else {
                         continue;
                     };

@@ -10,7 +10,7 @@
 //! fake.delay_method("core.uptime", Duration::from_millis(20));
 //! let mut client = Client::connect(&fake.tcp().parse()?, Instant::now() + Duration::from_secs(5))?;
 //! let uptime = client.call("core.uptime", &[])?.records()?;
-//! assert_eq!(uptime.first().and_then(|record| record.get("uptime")).and_then(Value::unsigned), Some(203));
+//! assert_eq!(uptime.first().and_then(|record| record.get("uptime")).and_then(Value::as_u64), Some(203));
 //! assert_eq!(fake.calls(), ["core.uptime"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -157,8 +157,8 @@ pub(crate) fn call(payload: &[u8]) -> Option<(String, Vec<String>)> {
     packet::records(payload, |records| {
         let mut texts = records.iter().map(|record| match record.value {
             Value::Str(bytes) | Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Value::Int(int) => int.signed().to_string(),
-            Value::Double(double) => double.value().map(|number| number.to_string()).unwrap_or_default(),
+            Value::Int(int) => int.as_i64().to_string(),
+            Value::Double(double) => double.as_f64().map(|number| number.to_string()).unwrap_or_default(),
             Value::Struct(_) => "{}".to_owned(),
             Value::Array(_) => "[]".to_owned(),
         });

@@ -115,7 +115,7 @@ fn a_method_without_capture_or_that_was_removed_is_not_found() {
 
     let listed = |client: &mut Client| -> Vec<Vec<u8>> {
         let reply = client.call("system.listMethods", &[]).unwrap();
-        reply.records().unwrap().iter().map(|name| name.value.bytes().unwrap().to_vec()).collect()
+        reply.records().unwrap().iter().map(|name| name.value.as_bytes().unwrap().to_vec()).collect()
     };
     let before = listed(&mut client);
     fake.remove("tm.stats");
@@ -135,7 +135,7 @@ fn overrides_garbage_and_lies_are_sent_as_given() {
     fake.answer("core.version", Kind::Fault, b"\x20\x01\x94");
     let mut client = client(&fake.unix());
     let reply = client.call("core.uptime", &[]).unwrap();
-    assert_eq!(reply.records().unwrap().first().and_then(Value::unsigned), Some(42));
+    assert_eq!(reply.records().unwrap().first().and_then(Value::as_u64), Some(42));
     let fault = client.call("core.version", &[]).unwrap().records();
     assert!(matches!(fault, Err(Error::Fault { code: 404, .. })));
 
@@ -263,8 +263,8 @@ fn bad_requests_are_faults_and_the_end_of_the_connection() {
         let body = &answer[header.header_len..];
         nodes.decode(body).unwrap();
         let values: Vec<_> = nodes.members(body).iter().map(|record| record.value).collect();
-        assert_eq!(values[0].signed(), Some(400));
-        assert_eq!(values[1].bytes(), Some(&b"bad request: corrupted packet"[..]));
+        assert_eq!(values[0].as_i64(), Some(400));
+        assert_eq!(values[1].as_bytes(), Some(&b"bad request: corrupted packet"[..]));
     }
 }
 

@@ -16,7 +16,7 @@ impl Body {
             self.name(name);
         }
         match value {
-            Value::Int(int) => self.int(int.unsigned(), int.size().into()),
+            Value::Int(int) => self.int(int.as_u64(), int.size().into()),
             Value::Double(double) => self.double(double.milli()),
             Value::Str(bytes) => self.text(bytes),
             Value::Bytes(bytes) => self.long(BYTES, bytes),

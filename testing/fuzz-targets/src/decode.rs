@@ -56,11 +56,11 @@ fn count(members: Members<'_>, depth: usize) -> usize {
         assert_eq!(value.path(&[]), Some(value));
         match value {
             Value::Int(int) => {
-                let (signed, unsigned) = (int.signed(), int.unsigned());
+                let (signed, unsigned) = (int.as_i64(), int.as_u64());
                 assert!(signed as u64 == unsigned || int.size() == 4 && signed as u32 as u64 == unsigned);
             }
-            Value::Double(double) => assert_eq!(double.value().is_none(), double.milli() == i64::MIN),
-            Value::Str(bytes) | Value::Bytes(bytes) => assert_eq!(value.bytes(), Some(bytes)),
+            Value::Double(double) => assert_eq!(double.as_f64().is_none(), double.milli() == i64::MIN),
+            Value::Str(bytes) | Value::Bytes(bytes) => assert_eq!(value.as_bytes(), Some(bytes)),
             Value::Struct(inside) | Value::Array(inside) => found += count(inside, depth + 1),
         }
     }

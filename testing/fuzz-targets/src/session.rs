@@ -126,7 +126,7 @@ impl Run {
     fn call(&mut self, len: usize) {
         let text = vec![b'x'; len];
         let args = [Arg::Str(&text)];
-        match self.session.send("core.echo", &args) {
+        match self.session.queue("core.echo", &args) {
             Ok(cookie) => {
                 assert!(cookie.0 != 0 && self.calls.insert(cookie, self.cookies.len()).is_none());
                 self.cookies.push(cookie);
@@ -164,7 +164,7 @@ impl Run {
             let (now, rest) = bytes.split_at(piece(bytes.len()));
             bytes = rest;
             if now.len() % 2 == 0 {
-                self.session.receive(now);
+                self.session.feed(now);
             } else {
                 let mut left = now;
                 while !left.is_empty() {

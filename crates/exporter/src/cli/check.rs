@@ -1,4 +1,4 @@
-//! The options of the doctor.
+//! The options of `check`.
 
 use super::kamailio;
 use super::values::{option, switch, text};
@@ -11,14 +11,14 @@ pub(super) fn command() -> Command {
     let report = [
         option(USER, "", "NAME")
             .hide_default_value(true)
-            .help("The user that the exporter will run as: may it use the unix socket? Without it, you."),
-        switch(JSON).help("Print the report as JSON, which docs/operations.md describes."),
+            .help("Name of the user that the exporter runs as, to check access to the unix socket. Defaults to the current user."),
+        switch(JSON).help("Print the report as JSON (described in docs/operations.md)."),
     ];
     Command::new(CHECK)
-        .about("Examine a Kamailio: what the exporter gets from it, what it does not get, and why.")
+        .about("Diagnose a Kamailio: which collectors work, which do not, and why.")
         .after_help(
-            "Exit code: 0 if all is well, 1 if there are warnings, 2 if the exporter cannot scrape. A \
-             collector whose module is not loaded is no warning, unless it is named in --kamailio.methods.",
+            "Exit code: 0 if everything works, 1 if there are warnings, 2 if the exporter cannot scrape Kamailio. A \
+             missing module is a warning only if its method is named in --kamailio.methods.",
         )
         .args(kamailio::options().chain(report))
 }

@@ -1,70 +1,72 @@
-//! The options about Kamailio, which most commands have.
+//! The options about Kamailio, shared by most commands.
 
 use super::values::{number, option, text, time, url};
-use crate::collectors::ALL;
 use crate::instance::Settings;
-use crate::scrape::selection::{Selection, names};
+use crate::scrape::selection::Selection;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use kamailio_binrpc::Target;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What to ask Kamailio for.
+/// The options that select what to read from Kamailio.
 pub(super) fn options() -> impl Iterator<Item = Arg> {
     let [target, timeout] = connection();
     [
         target,
-        option("kamailio.methods", "auto", "METHODS").short('m').help(format!(
-            "The RPC methods to call, separated by commas. auto stands for those that are cheap and that Kamailio has, \
-             all for the others too, and -NAME takes one out. A method that is named is a failed collector if \
-             Kamailio lacks it. Known: {}.",
-            names(ALL.iter()).replace(',', ", ")
-        )),
+        option("kamailio.methods", "auto", "METHODS").short('m').help(
+            "Comma-separated list of RPC methods to call. auto stands for the default methods and all for every method, \
+             as far as Kamailio provides them; -NAME removes a method. If Kamailio lacks a method named here, its \
+             collector is reported as failed. The manual page (kamailio_exporter man) lists the methods.",
+        ),
         timeout,
         option("kamailio.stats-groups", "script", "GROUPS").help(
-            "The groups of statistics for the method stats.fetch, separated by commas, or all. \
-             `kamcmd cnt.list_groups` lists them.",
+            "Comma-separated list of statistics groups to read with the method stats.fetch, or all for every group. \
+             kamcmd cnt.list_groups lists the groups.",
         ),
         Arg::new("collector.dispatcher.mapping")
             .long("collector.dispatcher.mapping")
             .value_name("ID:NAME")
             .action(ArgAction::Append)
             .value_delimiter(',')
-            .help("The name of a dispatcher set, for kamailio_dispatcher_set_info. Repeatable."),
+            .help("Name of a dispatcher set, exported as kamailio_dispatcher_set_info. Repeatable."),
         Arg::new("collector.dispatcher.attributes")
             .long("collector.dispatcher.attributes")
             .value_name("NAME")
             .action(ArgAction::Append)
             .value_delimiter(',')
             .help(
-                "Attributes of dispatcher destinations to serve as labels of kamailio_dispatcher_destination_info, for \
-                 example name,carrier. Repeatable.",
+                "Attribute of dispatcher destinations to export as a label of \
+                 kamailio_dispatcher_destination_info, for example carrier. Repeatable.",
             ),
         Arg::new("collector.dialog.profiles")
             .long("collector.dialog.profiles")
             .value_name("PROFILE[:VALUE]")
             .action(ArgAction::Append)
             .value_delimiter(',')
-            .help("A dialog profile whose number of dialogs is wanted. Repeatable."),
-        option("collector.max-series", "10000", "NUMBER")
-            .help("How many series a metric may have; the rest is left out and counted."),
+            .help("Dialog profile whose dialogs to count, optionally only those with VALUE. Repeatable."),
+        option("collector.max-series", "10000", "NUMBER").help(
+            "Maximum number of series per metric. Further series are dropped and counted in \
+             kamailio_exporter_dropped_samples_total.",
+        ),
         option("kamailio.custom-metrics-url", "", "URL").hide_default_value(true).help(
-            "A page of metrics to serve with ours, as module xhttp_prom has it: http://HOST:PORT/PATH.",
+            "URL of an external metrics page to include, such as that of the Kamailio module xhttp_prom: \
+             http://HOST:PORT/PATH.",
         ),
     ]
     .into_iter()
 }
 
-/// Where Kamailio is, and how long it may take.
+/// The options for the address of Kamailio and the timeout.
 pub(super) fn connection() -> [Arg; 2] {
     [
         option("kamailio.scrape-uri", "unix:/var/run/kamailio/kamailio_ctl", "URI").short('u').help(
-            "The binrpc socket of Kamailio's module ctl: unix:/PATH, unixd:/PATH, tcp:HOST:PORT or udp:HOST:PORT.",
+            "Address of the BINRPC socket of Kamailio's ctl module: unix:/PATH, unixd:/PATH (datagram), \
+             tcp:HOST:PORT or udp:HOST:PORT.",
         ),
         option(TIMEOUT, "5s", "DURATION")
             .short('t')
-            .help("How long a scrape of Kamailio may take, connecting included."),
+            .help("Timeout for a scrape of Kamailio, including the time to connect."),
     ]
 }
 
@@ -86,8 +88,8 @@ pub(super) fn settings(matches: &ArgMatches) -> Result<Settings, String> {
 
 fn max_series(matches: &ArgMatches) -> Result<usize, String> {
     match number(matches, "collector.max-series")? {
-        0 => Err("--collector.max-series 0 would leave out every metric of Kamailio".to_owned()),
-        most => Ok(most),
+        0 => Err("--collector.max-series 0 would drop every metric of Kamailio".to_owned()),
+        max => Ok(max),
     }
 }
 
@@ -110,7 +112,7 @@ fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
             Ok((set.to_owned(), name.to_owned()))
         }
         _ => Err(format!(
-            "--collector.dispatcher.mapping \"{mapping}\" is not ID:NAME, for example 1:carriers"
+            "--collector.dispatcher.mapping \"{mapping}\" must have the form ID:NAME, for example 1:carriers"
         )),
     };
     mappings.map(pair).collect()

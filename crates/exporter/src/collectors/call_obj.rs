@@ -25,7 +25,7 @@ pub(super) static STATS: Collector = Collector {
 };
 
 fn read(lines: Members<'_>, emit: &mut Emit<'_>) {
-    let text: Vec<_> = lines.iter().filter_map(|line| line.value.bytes()).collect();
+    let text: Vec<_> = lines.iter().filter_map(|line| line.value.as_bytes()).collect();
     let text = text.join(&b' ');
     let mut words = text.split(u8::is_ascii_whitespace);
     while let Some(word) = words.next() {

@@ -37,7 +37,7 @@ pub(super) static SIPCAPTURE: Collector = Collector {
 };
 
 fn is_enabled(text: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    match text.bytes() {
+    match text.as_bytes() {
         Some(b"Enabled") => boolean(true),
         Some(b"Disabled") => boolean(false),
         _ => Err(Unreadable),

@@ -53,12 +53,12 @@ pub(super) static LIST_PEERS: Collector = Collector {
 fn read(records: Members<'_>, emit: &mut Emit<'_>) {
     let Some(stack) = records.first() else { return };
     for (index, name) in ["Peer count", "Workers", "Queue length"].into_iter().enumerate() {
-        emit(index, &[], stack.get(name).and_then(Value::unsigned).map(Number::Unsigned));
+        emit(index, &[], stack.get(name).and_then(Value::as_u64).map(Number::Unsigned));
     }
     let mut fqdn = None;
     for member in stack.get("Peers").and_then(Value::members).into_iter().flatten() {
         match member.name {
-            Some(b"FQDN") => fqdn = member.value.bytes(),
+            Some(b"FQDN") => fqdn = member.value.as_bytes(),
             Some(b"Details") => read_peer(fqdn.take().unwrap_or_default(), member.value, emit),
             _ => {}
         }
@@ -67,7 +67,7 @@ fn read(records: Members<'_>, emit: &mut Emit<'_>) {
 
 fn read_peer(fqdn: &[u8], details: Value<'_>, emit: &mut Emit<'_>) {
     let labels = [("fqdn", fqdn)];
-    let text = |name| details.get(name).and_then(Value::bytes);
+    let text = |name| details.get(name).and_then(Value::as_bytes);
     let flag = |is: bool| Number::Unsigned(is.into());
     emit(3, &labels, text("State").map(|state| flag(OPEN.contains(&state))));
     emit(4, &labels, text("Disabled").map(|disabled| flag(disabled == b"True")));

@@ -33,5 +33,5 @@ pub(super) static LIST_CONNECTIONS: Collector = Collector {
 };
 
 fn is_active(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    boolean(state.bytes().ok_or(Unreadable)? == b"active")
+    boolean(state.as_bytes().ok_or(Unreadable)? == b"active")
 }

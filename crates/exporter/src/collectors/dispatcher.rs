@@ -207,17 +207,20 @@ const fn destinations<const STATE: u8>() -> Field {
 }
 
 fn has<const PLACE: usize, const LETTER: u8>(flags: Value<'_>) -> Reading {
-    boolean(flags.bytes().ok_or(Unreadable)?.get(PLACE) == Some(&LETTER))
+    boolean(flags.as_bytes().ok_or(Unreadable)?.get(PLACE) == Some(&LETTER))
 }
 
 /// A destination in state trying is still used.
 fn is_up(flags: Value<'_>) -> Reading {
-    boolean(matches!(flags.bytes().ok_or(Unreadable)?.first(), Some(b'A' | b'T')))
+    boolean(matches!(flags.as_bytes().ok_or(Unreadable)?.first(), Some(b'A' | b'T')))
 }
 
 fn count<const STATE: u8>(targets: Value<'_>) -> Reading {
-    let flags =
-        targets.members().ok_or(Unreadable)?.iter().filter_map(|target| target.value.get("FLAGS")?.bytes());
+    let flags = targets
+        .members()
+        .ok_or(Unreadable)?
+        .iter()
+        .filter_map(|target| target.value.get("FLAGS")?.as_bytes());
     let count = flags.filter(|flags| flags.first() == Some(&STATE)).count();
     Ok(Some(Number::Unsigned(count as u64)))
 }

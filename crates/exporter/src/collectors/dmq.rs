@@ -37,5 +37,5 @@ pub(super) static LIST_NODES: Collector = Collector {
 };
 
 fn is_active(status: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    boolean(status.bytes().ok_or(Unreadable)? == b"active")
+    boolean(status.as_bytes().ok_or(Unreadable)? == b"active")
 }

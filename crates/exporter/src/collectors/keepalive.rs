@@ -38,7 +38,7 @@ const fn state<const STATE: u64>() -> Field {
 }
 
 fn is_in<const STATE: u64>(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    boolean(state.unsigned().ok_or(Unreadable)? == STATE)
+    boolean(state.as_u64().ok_or(Unreadable)? == STATE)
 }
 
 // keepalive/api.h: KA_STATE_*.

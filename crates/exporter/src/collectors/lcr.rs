@@ -34,7 +34,7 @@ pub(super) static DUMP_GWS: Collector = Collector {
 
 /// Higher states mean that the gateway has failed, but fewer times than allowed.
 fn is_not_inactive(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    boolean(state.unsigned().ok_or(Unreadable)? != INACTIVE)
+    boolean(state.as_u64().ok_or(Unreadable)? != INACTIVE)
 }
 
 /// 0 means that the gateway was never declared defunct.

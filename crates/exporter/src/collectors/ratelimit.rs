@@ -51,7 +51,7 @@ fn read(lines: Members<'_>, emit: &mut Emit<'_>) {
 }
 
 fn pipe(line: Value<'_>) -> Option<(&str, [i64; 3])> {
-    let rest = std::str::from_utf8(line.bytes()?).ok()?.strip_prefix("PIPE[")?;
+    let rest = std::str::from_utf8(line.as_bytes()?).ok()?.strip_prefix("PIPE[")?;
     let (name, rest) = rest.split_once("]: ")?;
     let (requests, rest) = rest.split_once('/')?;
     let (limit, rest) = rest.split_once(" (drop rate: ")?;

@@ -60,16 +60,16 @@ pub(super) static HASH_TOTAL: Collector = Collector {
 
 fn is_up(node: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match (node.get("active"), node.get("disabled")) {
-        (Some(active), _) => boolean(active.unsigned().ok_or(Unreadable)? != 0),
+        (Some(active), _) => boolean(active.as_u64().ok_or(Unreadable)? != 0),
         (None, Some(Value::Str(_))) => boolean(false),
-        (None, Some(disabled)) => boolean(disabled.unsigned().ok_or(Unreadable)? == 0),
+        (None, Some(disabled)) => boolean(disabled.as_u64().ok_or(Unreadable)? == 0),
         (None, None) => Err(Unreadable),
     }
 }
 
 fn is_disabled(node: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match (node.get("active"), node.get("disabled")) {
-        (Some(_), Some(disabled)) => boolean(disabled.unsigned().ok_or(Unreadable)? != 0),
+        (Some(_), Some(disabled)) => boolean(disabled.as_u64().ok_or(Unreadable)? != 0),
         (None, Some(disabled)) => boolean(matches!(disabled, Value::Str(_))),
         (_, None) => Err(Unreadable),
     }

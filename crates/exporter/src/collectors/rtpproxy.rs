@@ -32,5 +32,5 @@ pub(super) static LIST: Collector = Collector {
 };
 
 fn is_zero(disabled: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    boolean(disabled.unsigned().ok_or(Unreadable)? == 0)
+    boolean(disabled.as_u64().ok_or(Unreadable)? == 0)
 }

@@ -26,6 +26,6 @@ pub(super) static SUBSCRIPTION_COUNT: Collector = Collector {
 };
 
 fn first_word(text: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    let mut words = text.bytes().ok_or(Unreadable)?.split(|byte| *byte == b' ');
+    let mut words = text.as_bytes().ok_or(Unreadable)?.split(|byte| *byte == b' ');
     statistic(Value::Str(words.next().unwrap_or_default()))
 }

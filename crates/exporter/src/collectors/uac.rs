@@ -60,14 +60,14 @@ pub(super) static REG_DUMP: Collector = Collector {
 /// The remaining time of an account without an expiry time, which is disabled or was not registered yet, is the negative
 /// of the current Unix time.
 fn remaining(registration: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    match registration.get("timer_expires").map(Value::unsigned) {
+    match registration.get("timer_expires").map(Value::as_u64) {
         Some(Some(0)) => Ok(None),
         _ => signed(registration.get("diff_expires").ok_or(Unreadable)?),
     }
 }
 
 fn has<const BIT: u64>(flags: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    boolean(flags.unsigned().ok_or(Unreadable)? & BIT != 0)
+    boolean(flags.as_u64().ok_or(Unreadable)? & BIT != 0)
 }
 
 // uac/uac_reg.c: UAC_REG_*.

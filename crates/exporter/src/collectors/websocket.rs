@@ -27,7 +27,7 @@ pub(super) static DUMP: Collector = Collector {
 };
 
 fn all(info: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    if info.get("truncated").and_then(Value::bytes) == Some(b"yes") {
+    if info.get("truncated").and_then(Value::as_bytes) == Some(b"yes") {
         return Ok(None);
     }
     unsigned(info.get("wscounter").ok_or(Unreadable)?)

@@ -124,7 +124,7 @@ impl Capabilities {
     pub fn take(&mut self, question: &Question, records: Members<'_>) {
         match question {
             Question::Methods => {
-                self.methods = Some(known(records.iter().filter_map(|method| method.value.bytes())));
+                self.methods = Some(known(records.iter().filter_map(|method| method.value.as_bytes())));
             }
             Question::Groups => {
                 let names = self.texts(records, MAX_GROUPS).into_iter();
@@ -157,7 +157,7 @@ impl Capabilities {
     }
 
     fn texts(&mut self, records: Members<'_>, most: usize) -> Vec<String> {
-        let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.bytes()?).ok());
+        let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.as_bytes()?).ok());
         self.at_most(most, texts.map(Cow::Borrowed))
     }
 
@@ -298,8 +298,8 @@ fn known<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<[&'static str]> {
 /// The texts and numbers at the end of a path whose names may repeat.
 fn leaves(value: Value<'_>, path: &[&str]) -> Vec<String> {
     let Some((name, rest)) = path.split_first() else {
-        let text = value.bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
-        return text.or_else(|| value.signed().map(|number| number.to_string())).into_iter().collect();
+        let text = value.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
+        return text.or_else(|| value.as_i64().map(|number| number.to_string())).into_iter().collect();
     };
     let members = value.members().into_iter().flatten().filter(|member| member.name == Some(name.as_bytes()));
     members.flat_map(|member| leaves(member.value, rest)).collect()

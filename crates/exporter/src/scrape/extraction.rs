@@ -325,7 +325,7 @@ impl<'r> Walk<'_, 'r> {
         let base = self.samples.extend_labels(base, values);
         match list {
             Some(list) => {
-                let list = list.and_then(Value::bytes).unwrap_or_default();
+                let list = list.and_then(Value::as_bytes).unwrap_or_default();
                 self.samples.extend_labels(base, named.iter().map(|name| (name, parameter(list, name))))
             }
             None => base,
@@ -423,12 +423,12 @@ impl<'v> From<Value<'v>> for Text<'v> {
             Value::Int(int) => {
                 let mut digits = [0; MAX_DIGITS];
                 let mut buffer = itoa::Buffer::new();
-                let text = buffer.format(int.signed()).as_bytes();
+                let text = buffer.format(int.as_i64()).as_bytes();
                 digits.iter_mut().zip(text).for_each(|(digit, byte)| *digit = *byte);
                 Self::Int(digits, text.len())
             }
             Value::Double(double) => {
-                Self::Double(double.value().map(|number| number.to_string()).unwrap_or_default())
+                Self::Double(double.as_f64().map(|number| number.to_string()).unwrap_or_default())
             }
         }
     }

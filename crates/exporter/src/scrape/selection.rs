@@ -195,7 +195,7 @@ fn place(method: &str) -> Result<usize, String> {
     ALL.iter().position(|collector| collector.name == method).ok_or_else(|| {
         let nearest = nearest(method, ALL.iter().map(|collector| collector.name));
         let advice = nearest.map(|name| format!(" did you mean \"{name}\"?")).unwrap_or_default();
-        format!("unknown method \"{method}\":{advice} --help lists all of them")
+        format!("unknown method \"{method}\":{advice} kamailio_exporter man lists the methods")
     })
 }
 
@@ -212,10 +212,13 @@ mod tests {
         let error = |methods| Selection::parse(methods).unwrap_err();
         assert_eq!(
             error("tm.stat"),
-            "unknown method \"tm.stat\": did you mean \"tm.stats\"? --help lists all of them"
+            "unknown method \"tm.stat\": did you mean \"tm.stats\"? kamailio_exporter man lists the methods"
         );
         for method in ["", "garbage"] {
-            assert_eq!(error(method), format!("unknown method \"{method}\": --help lists all of them"));
+            assert_eq!(
+                error(method),
+                format!("unknown method \"{method}\": kamailio_exporter man lists the methods")
+            );
         }
         assert_eq!(
             error("tm.stats,-tm.stats"),

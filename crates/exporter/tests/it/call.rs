@@ -131,7 +131,7 @@ fn arguments_have_the_types_that_they_look_like_or_are_given() {
             "\"4294967296\" is not an int of 32 bits; write s:4294967296 if it is to be a string",
         ),
         (&["m", "d:x"], "\"d:x\" is not an int; write s:d:x if it is to be a string"),
-        (&["--format", "yaml", "m"], "unrecognized format yaml; there are pretty and json"),
+        (&["--format", "yaml", "m"], "unrecognized format yaml; expected pretty or json"),
         (&["m", "-x"], "unknown short flag '-x'"),
     ] {
         let output = call(&kamailio.unix(), arguments);

@@ -182,6 +182,6 @@ fn a_format_that_there_is_not_is_a_sentence() {
     assert_eq!((page.as_str(), code), ("", Some(1)));
     assert_eq!(
         log,
-        "kamailio_exporter: error: unrecognized format json; there are text and openmetrics, try --help\n"
+        "kamailio_exporter: error: unrecognized format json; expected text or openmetrics, try --help\n"
     );
 }

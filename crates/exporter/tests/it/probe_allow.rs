@@ -276,7 +276,7 @@ fn what_a_target_says_leads_nowhere() {
 fn the_rules_of_the_documentation_are_rules() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let (_, section) = page.split_once("\n## A fleet\n").unwrap();
+    let (_, section) = page.split_once("\n## Multiple Kamailios\n").unwrap();
     let quoted = section.split("\n## ").next().unwrap().split('`').skip(1).step_by(2);
     let flags = quoted
         .clone()

@@ -86,9 +86,9 @@ fn operations() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap()
 }
 
-/// The configurations of Prometheus in the section about fleets.
+/// The Prometheus configurations in the section about multiple Kamailios.
 fn blocks(page: &str) -> impl Iterator<Item = &str> {
-    let (_, section) = page.split_once("\n## A fleet\n").expect("the section");
+    let (_, section) = page.split_once("\n## Multiple Kamailios\n").expect("the section");
     let section = section.split("\n## ").next().unwrap_or_default();
     let blocks = section.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     blocks.filter(|block| block.contains("scrape_configs:"))

@@ -8,7 +8,7 @@ use prometheus_exposition::Number;
 /// ints (`tm/t_stats.c`, `rpc->struct_add` with type `d`); newer versions send some as doubles.
 pub(crate) fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match value {
-        Value::Int(int) => Ok(Some(Number::Unsigned(int.unsigned()))),
+        Value::Int(int) => Ok(Some(Number::Unsigned(int.as_u64()))),
         Value::Double(_) => match signed(value)? {
             Some(Number::Signed(number)) if number < 0 => Err(Unreadable),
             Some(Number::Float(number)) if number < 0.0 => Err(Unreadable),
@@ -21,11 +21,11 @@ pub(crate) fn unsigned(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
 /// Reads an int as signed, or a double. A double without a value is `None`.
 pub(crate) fn signed(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match value {
-        Value::Int(int) => Ok(Some(Number::Signed(int.signed()))),
+        Value::Int(int) => Ok(Some(Number::Signed(int.as_i64()))),
         Value::Double(double) if double.milli() % 1000 == 0 => {
             Ok(Some(Number::Signed(double.milli() / 1000)))
         }
-        Value::Double(double) => Ok(double.value().map(Number::Float)),
+        Value::Double(double) => Ok(double.as_f64().map(Number::Float)),
         _ => Err(Unreadable),
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn always_one(_: Value<'_>) -> Result<Option<Number>, Unreadable> {
 /// closest number to what was sent, so that 0.099 ms prints as 0.000099 and not as 0.00009900000000000001.
 pub(crate) fn divided(value: Value<'_>, divisor: f64) -> Result<Option<Number>, Unreadable> {
     let (numerator, divisor) = match value {
-        Value::Double(double) if double.value().is_none() => return Ok(None),
+        Value::Double(double) if double.as_f64().is_none() => return Ok(None),
         Value::Double(double) => (double.milli(), divisor * 1000.0),
         value => match statistic(value)? {
             Some(Number::Signed(number)) => (number, divisor),
@@ -71,7 +71,7 @@ pub(crate) fn boolean(is: bool) -> Result<Option<Number>, Unreadable> {
 /// Reads a statistic: a plain number, or a decimal string. Kamailio prints a signed long as unsigned, so that -5 arrives
 /// as 18446744073709551611 (`kex/core_stats.c`, `rpc_fetch_add_stat`).
 pub(crate) fn statistic(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    let Some(text) = value.bytes() else { return signed(value) };
+    let Some(text) = value.as_bytes() else { return signed(value) };
     let number = match text.strip_prefix(b"-") {
         Some(digits) => parse_digits(digits).and_then(|number| 0i64.checked_sub_unsigned(number)),
         None => parse_digits(text).map(u64::cast_signed),

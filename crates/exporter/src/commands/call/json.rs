@@ -60,7 +60,7 @@ fn member(member: Member<'_>, form: Form, out: &mut String) {
 }
 
 fn int(int: Int, form: Form) -> String {
-    let (signed, unsigned) = (int.signed(), int.unsigned());
+    let (signed, unsigned) = (int.as_i64(), int.as_u64());
     if form == Form::Lossless && u64::try_from(signed) != Ok(unsigned) {
         format!("{{\"int\":{signed},\"unsigned\":{unsigned}}}")
     } else {
@@ -72,7 +72,7 @@ fn double(double: Double, form: Form) -> String {
     let milli = double.milli();
     let sign = if milli < 0 { "-" } else { "" };
     let (whole, rest) = (milli.unsigned_abs() / 1000, milli.unsigned_abs() % 1000);
-    if form == Form::Lossless && double.value().is_none() {
+    if form == Form::Lossless && double.as_f64().is_none() {
         return format!("{{\"double\":null,\"milli\":\"{milli}\"}}");
     }
     format!("{{\"double\":{sign}{whole}.{rest:03},\"milli\":\"{milli}\"}}")

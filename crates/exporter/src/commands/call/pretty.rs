@@ -44,7 +44,7 @@ fn members(members: Members<'_>, depth: usize, out: &mut Vec<u8>) {
 
 fn scalar(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Int(int) => out.extend_from_slice(int.signed().to_string().as_bytes()),
+        Value::Int(int) => out.extend_from_slice(int.as_i64().to_string().as_bytes()),
         Value::Double(double) => out.extend_from_slice(decimal(double).as_bytes()),
         // A string ends at its first NUL, as everywhere in C.
         Value::Str(text) | Value::Bytes(text) => {
@@ -57,7 +57,7 @@ fn scalar(value: Value<'_>, out: &mut Vec<u8>) {
 /// Six decimals, or none if they were zeros. Where Kamailio had no number to send, `kamcmd` prints
 /// -9223372036854776, which nobody ever had.
 fn decimal(double: Double) -> String {
-    match double.value() {
+    match double.as_f64() {
         Some(number) if number.fract() == 0.0 => format!("{number:.0}"),
         Some(number) => format!("{number:.6}"),
         None => "nan".to_owned(),

@@ -113,12 +113,12 @@ async fn measure(
 ) -> Result<(), Error> {
     let mut client = Client::connect(target, Instant::now() + timeout).await?;
     server.version = ask(&mut client, "core.version", |records| {
-        let text = String::from_utf8_lossy(records.first()?.bytes()?).trim().to_owned();
+        let text = String::from_utf8_lossy(records.first()?.as_bytes()?).trim().to_owned();
         Some(text)
     })
     .await?;
     server.uptime = ask(&mut client, UPTIME.method, |records| {
-        records.first()?.get("uptime").and_then(Value::unsigned).map(Duration::from_secs)
+        records.first()?.get("uptime").and_then(Value::as_u64).map(Duration::from_secs)
     })
     .await?;
     server.processes = ask(&mut client, "core.psx", |records| Some(records.iter().count())).await?;
@@ -127,7 +127,7 @@ async fn measure(
         progress(place, count);
         let args: Vec<Arg<'_>> = call.args.iter().map(|arg| scrape::argument(arg, call.numbers)).collect();
         let start = Instant::now();
-        client.set_deadline(start + timeout);
+        client.set_timeout(start + timeout);
         let reply = client.call(call.method, &args).await?;
         let result = Measured {
             method: call.method,

@@ -1,8 +1,8 @@
 //! From an allowed target to a connection.
 
 use super::AllowList;
-use kamailio_binrpc::tokio::{Client, Peer};
-use kamailio_binrpc::{Endpoint, Error, Target};
+use kamailio_binrpc::tokio::Client;
+use kamailio_binrpc::{Endpoint, Error, Resolved, Target};
 use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io;
@@ -47,7 +47,7 @@ impl AllowList {
                 return Err(failed(late).into());
             }
         };
-        Client::connect_to(&reach.peer, target, deadline).await
+        Client::connect_resolved(target, &reach.peer, deadline).await
     }
 
     async fn reach(&self, target: &Target) -> io::Result<Reach> {
@@ -57,14 +57,14 @@ impl AllowList {
         let (peer, file) = match target {
             Target::Unix(path) => {
                 let (file, path) = self.open(target, path)?;
-                (Peer::Unix(path), Some(file))
+                (Resolved::Unix(path), Some(file))
             }
             Target::UnixDatagram(path) => {
                 let (file, path) = self.open(target, path)?;
-                (Peer::UnixDatagram(path), Some(file))
+                (Resolved::UnixDatagram(path), Some(file))
             }
-            Target::Tcp(endpoint) => (Peer::Tcp(self.resolve(target, endpoint).await?), None),
-            Target::Udp(endpoint) => (Peer::Udp(self.resolve(target, endpoint).await?), None),
+            Target::Tcp(endpoint) => (Resolved::Tcp(self.resolve(target, endpoint).await?), None),
+            Target::Udp(endpoint) => (Resolved::Udp(self.resolve(target, endpoint).await?), None),
         };
         Ok(Reach { peer, _file: file })
     }
@@ -125,7 +125,7 @@ impl AllowList {
 
 /// Where to connect to. The file keeps its path good.
 struct Reach {
-    peer: Peer,
+    peer: Resolved,
     _file: Option<OwnedFd>,
 }
 
@@ -279,8 +279,11 @@ mod tests {
                     let peer = reach.map(|reach| reach.peer).map_err(|error| error.to_string());
                     let canonical = address.parse::<IpAddr>().unwrap().to_canonical();
                     let refusal = format!("its address {canonical} is not allowed by --probe.allow");
-                    let wanted =
-                        if expected { Ok(Peer::Tcp(vec![(canonical, 2049).into()])) } else { Err(refusal) };
+                    let wanted = if expected {
+                        Ok(Resolved::Tcp(vec![(canonical, 2049).into()]))
+                    } else {
+                        Err(refusal)
+                    };
                     assert_eq!(peer, wanted, "{rules} {address}");
                 }
             }
@@ -289,7 +292,7 @@ mod tests {
         let reach = allow("tcp:*:*", both).reach(&"tcp4:sip.test:2049".parse().unwrap()).await.unwrap();
         assert_eq!(
             reach.peer,
-            Peer::Tcp(vec![([10, 0, 0, 1], 2049).into()]),
+            Resolved::Tcp(vec![([10, 0, 0, 1], 2049).into()]),
             "only what is wanted has to be allowed"
         );
         let none =
@@ -313,7 +316,7 @@ mod tests {
             let reach = allow.reach(&target).await.unwrap();
             fs::remove_file(&link).unwrap();
             symlink(file(&bad), &link).unwrap();
-            let mut client = Client::connect_to(&reach.peer, &target, soon()).await.unwrap();
+            let mut client = Client::connect_resolved(&target, &reach.peer, soon()).await.unwrap();
             assert!(client.call("core.uptime", &[]).await.unwrap().records().is_ok());
             assert_eq!((good.calls().len(), bad.calls().len()), (1, 0));
             let error = allow.connect(&target, soon()).await.unwrap_err().to_string();
