@@ -510,6 +510,60 @@ fn labels_have_no_surrounding_blanks() {
     expect(&page, &series("kamailio_build_info", &labels), 1.0);
 }
 
+#[test]
+fn overload_control_says_until_when_it_is_valid() {
+    let destination = |uri: &'static str, sequence, seconds, microseconds| {
+        [
+            (Some("group"), Arg::Int(3)),
+            (Some("uri"), uri.into()),
+            (Some("ocrate"), Arg::Int(35)),
+            (Some("ocseq"), Arg::Int(sequence)),
+            (Some("octime_sec"), Arg::Double(seconds)),
+            (Some("octime_usec"), Arg::Double(microseconds)),
+        ]
+    };
+    let updated = destination("sip:a", 4_000_000_007, 1_795_354_968.0, 250_000.0);
+    let never = destination("sip:b", 0, 0.0, 0.0);
+    let list = [(Some("SET"), Arg::Struct(&[(Some("ID"), Arg::Int(3))]))];
+    let list = [(Some("RECORDS"), Arg::Struct(&list))];
+    let fake = Fake::start();
+    let methods = ["dispatcher.list", "dispatcher.oclist"].map(Arg::from);
+    fake.answer("system.listMethods", Kind::Reply, &body(&methods));
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&list)]));
+    fake.answer("dispatcher.oclist", Kind::Reply, &body(&[Arg::Struct(&updated), Arg::Struct(&never)]));
+    let page = served(&fake, "dispatcher.oclist", &[]);
+    let of = |name: &str, uri: &str| {
+        let series = format!("kamailio_dispatcher_destination_overload_{name}{{setid=\"3\",uri=\"{uri}\"}}");
+        page.get(&series).copied()
+    };
+    assert_eq!([of("rate", "sip:a"), of("rate", "sip:b")], [Some(35.0); 2]);
+    let until = "valid_until_timestamp_seconds";
+    assert_eq!([of(until, "sip:a"), of(until, "sip:b")], [Some(1_795_354_968.25), None]);
+    assert_eq!([of("sequence", "sip:a"), of("sequence", "sip:b")], [Some(4_000_000_007.0), None]);
+}
+
+#[test]
+fn changes_of_the_configuration_are_seen() {
+    for (reply, expected) in [("Identical hash", 1.0), ("Different hash", 0.0)] {
+        let fake = Fake::start();
+        fake.answer("cfgutils.check_config_hash", Kind::Reply, &body(&[reply.into()]));
+        fake.answer("core.modules", Kind::Reply, &body(&["kex".into(), "tm".into(), "my_module".into()]));
+        // A server that does not list its methods has no preferred call either.
+        let socket = [
+            (Some("proto"), "tls".into()),
+            (Some("address"), "10.1.1.1".into()),
+            (Some("port"), "5061".into()),
+        ];
+        let sockets = [(Some("socket"), Arg::Struct(&socket))];
+        fake.answer("core.sockets_list", Kind::Reply, &body(&[Arg::Struct(&sockets)]));
+        fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "none".into()]));
+        let page = served(&fake, "cfgutils.check_config_hash,core.modules,core.sockets_list", &[]);
+        expect(&page, "kamailio_config_unchanged", expected);
+        expect(&page, "kamailio_modules", 3.0);
+        expect(&page, "kamailio_socket_info{address=\"10.1.1.1\",port=\"5061\",proto=\"tls\"}", 1.0);
+    }
+}
+
 /// Replies that were not captured, or not in this state, with the shapes of Kamailio's source.
 #[test]
 fn states_missing_in_the_captures_are_read() {

@@ -26,7 +26,7 @@ fn a_destination_that_never_answered_has_no_latency() {
     let nobody = format!("setid=\"1\",uri=\"sip:{}:25099\"", kamailio.ip());
     let timeouts = |page: &Page| {
         let series = starting(page, "dispatcher_destination_timeouts_total{");
-        series.iter().any(|(labels, count)| labels.starts_with(&nobody) && *count > 0.0)
+        series.iter().any(|(labels, count)| labels.contains(&nobody) && *count > 0.0)
     };
     let page = wait_for(&exporter, timeouts);
     let latencies = starting(&page, "dispatcher_destination_latency_");
@@ -95,4 +95,24 @@ fn the_attributes_of_a_destination_join_its_values() {
         "{far:?}"
     );
     assert!(!info.iter().any(|(labels, _)| labels.contains("attributes=")), "{info:?}");
+}
+
+#[test]
+fn a_changed_configuration_file_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("hashed.cfg");
+    std::fs::write(&file, "one").unwrap();
+    let lines =
+        format!("loadmodule \"cfgutils.so\"\nmodparam(\"cfgutils\", \"hash_file\", \"{}\")", file.display());
+    let kamailio = Kamailio::builder().config(&lines).start();
+    let methods = "cfgutils.check_config_hash,core.modules,core.sockets_list";
+    let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", methods]);
+    let page = samples(&exporter.page());
+    assert_eq!(page["kamailio_config_unchanged"], 1.0);
+    let modules = kamailio.kamcmd(&["core.modules"]);
+    assert_eq!(page["kamailio_modules"], modules.split_whitespace().count() as f64, "{modules}");
+    let sockets = kamailio.kamcmd(&["core.sockets_list"]).matches("port: ").count();
+    assert_eq!(starting(&page, "socket_info{").len(), sockets);
+    std::fs::write(&file, "two").unwrap();
+    assert_eq!(samples(&exporter.page())["kamailio_config_unchanged"], 0.0);
 }

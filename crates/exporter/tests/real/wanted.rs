@@ -130,7 +130,13 @@ impl Wanted<'_> {
                 && path.iter().zip(table.rows).all(|(name, row)| name == row || *row == "*")
         };
         match field.key {
-            Key::At(key) => path.strip_suffix(key).is_some_and(row) || self.leaf.is_text && key.is_empty(),
+            Key::At(key) => {
+                // The field can read a struct as a whole.
+                let parent = path.split_last().and_then(|(_, path)| path.strip_suffix(key));
+                path.strip_suffix(key).is_some_and(row)
+                    || !key.is_empty() && parent.is_some_and(row)
+                    || self.leaf.is_text && key.is_empty()
+            }
             Key::Matching(select) => {
                 path.split_last().is_some_and(|(last, path)| row(path) && select(last.as_bytes()).is_some())
             }
