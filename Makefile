@@ -2,13 +2,14 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions
+.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions mutants
 
 help:
 	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
 	@echo "make test   all checks and tests; installs what they need"
 	@echo "make bench  what a scrape costs, beside the floor; PEERS=\"name=/path\" beside other exporters too"
 	@echo "make fuzz   each fuzz target for FUZZ_SECONDS (60), side by side"
+	@echo "make mutants  changes the code in one place at a time: which changes no test notices; SUBJECTS=\"CRATE PATH\""
 	@echo "make soak   200,000 scrapes (SCRAPES) with random faults (SEED): whether anything grows"
 	@echo "make kindness  what a scrape each second costs a busy Kamailio in calls"
 	@echo "make bench-fleet  what probing a thousand Kamailios costs, in two minutes (SECONDS=120)"
@@ -49,3 +50,6 @@ bench-fleet:
 bench-instructions:
 	@cargo build --quiet --release --package bench
 	@exec target/release/bench instructions
+
+mutants:
+	@exec scripts/mutants.sh $(SUBJECTS)

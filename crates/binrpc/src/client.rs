@@ -97,8 +97,9 @@ impl Client {
             let _ = sender.send(socket);
         })?;
         let socket = match receiver.recv_timeout(limit.left()) {
-            Ok(socket) => socket.map_err(|error| transport::cannot_connect(target, limit, error))?,
-            Err(_) => return Err(transport::connected_too_late(target, limit).into()),
+            Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
+            Ok(Ok(socket)) if !limit.left().is_zero() => socket,
+            _ => return Err(transport::connected_too_late(target, limit).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
         Ok(Self { socket, session, timeout, deaf: false, finishing: false })

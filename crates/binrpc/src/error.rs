@@ -105,3 +105,18 @@ impl From<crate::de::DeserializeError> for Error {
         Self::Deserialize(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    #[test]
+    fn an_error_of_the_system_is_its_own_source() {
+        let error = Error::from(io::Error::from_raw_os_error(2));
+        let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.and_then(io::Error::raw_os_error), Some(2));
+        assert!(Error::from(io::Error::other("a message alone")).source().is_none());
+        assert!(Error::NoReply.source().is_none());
+    }
+}

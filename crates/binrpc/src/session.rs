@@ -321,7 +321,7 @@ mod tests {
         let zeros = [Arg::Int(0); 50_000];
         // The input is never empty, because half of a reply always stays behind.
         let mut rest = Vec::new();
-        for _ in 0..500 {
+        for _ in 0..60 {
             let cookie = session.queue("core.uptime", &[]).unwrap();
             session.sent(usize::MAX);
             let mut packet = Vec::new();
@@ -334,5 +334,48 @@ mod tests {
         }
         assert!(session.input.len() <= 4 * READ_SIZE, "{} bytes", session.input.len());
         assert!(session.out.len() <= 100, "{} bytes", session.out.len());
+    }
+    #[test]
+    fn the_memory_of_a_stream_grows_when_little_is_spare() {
+        let mut session = Session::stream();
+        assert_eq!(session.spare().len(), FIRST_READ);
+        session.filled(FIRST_READ - FIRST_READ / 4);
+        assert_eq!(session.spare().len(), FIRST_READ / 4, "a quarter is enough");
+        session.filled(1);
+        assert_eq!(session.spare().len(), FIRST_READ);
+        assert_eq!(Session::datagram().spare().len(), READ_SIZE, "any datagram fits");
+    }
+
+    #[test]
+    fn the_memory_of_replies_that_were_polled_is_spare() {
+        let mut session = Session::stream();
+        let cookie = session.queue("core.uptime", &[]).unwrap();
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, cookie, &[Arg::Bytes(&[7; 1_000])], &mut packet).unwrap();
+        packet.resize(FIRST_READ - FIRST_READ / 4, 0xa1);
+        session.feed(&packet);
+        session.poll().unwrap().unwrap();
+        assert_eq!(session.spare().len(), FIRST_READ / 4, "a quarter is enough");
+        session.filled(1);
+        let unread = session.unread().len();
+        assert_eq!(session.spare().len(), FIRST_READ - unread, "moved to the beginning, and not grown");
+        assert_eq!(session.unread().len(), unread);
+    }
+
+    #[test]
+    fn memory_is_requests_input_and_table() {
+        let mut session = Session::stream();
+        assert_eq!(session.memory(), 0);
+        let cookie = session.queue("core.uptime", &[]).unwrap();
+        let requests = session.outgoing().len();
+        assert_eq!(session.memory(), requests);
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, cookie, &[Arg::Int(7); 100], &mut packet).unwrap();
+        session.feed(&packet);
+        assert_eq!(session.memory(), requests + FIRST_READ);
+        session.poll().unwrap().unwrap();
+        let table = session.memory() - requests - FIRST_READ;
+        assert_eq!(table, session.nodes.memory());
+        assert!((100 * 24..100 * 100).contains(&table), "{table}");
     }
 }

@@ -163,3 +163,37 @@ pub enum Family {
     /// IPv6 only.
     V6,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_other_ip_version_are_dropped() {
+        let addresses: [SocketAddr; 2] = ["127.0.0.1:1", "[::1]:1"].map(|address| address.parse().unwrap());
+        for (uri, expected) in [
+            ("tcp:host:1", &addresses[..]),
+            ("tcp4:host:1", &addresses[..1]),
+            ("tcp6:host:1", &addresses[1..]),
+        ] {
+            let Ok(Target::Tcp(endpoint)) = uri.parse() else { panic!("expected TCP") };
+            assert_eq!(endpoint.accepted(addresses.into_iter()).unwrap(), expected, "{uri}");
+        }
+        let Ok(Target::Udp(endpoint)) = "udp6:host:1".parse() else { panic!("expected UDP") };
+        let error = endpoint.accepted(addresses.into_iter().take(1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "host has no address of the requested IP version");
+    }
+
+    #[test]
+    fn paths_and_addresses_are_resolved_to_themselves() {
+        for (uri, expected) in [
+            ("unix:/run/k", Resolved::Unix("/run/k".into())),
+            ("unixd:/run/k", Resolved::UnixDatagram("/run/k".into())),
+            ("tcp:127.0.0.1:7", Resolved::Tcp(vec!["127.0.0.1:7".parse().unwrap()])),
+            ("udp:[::1]:7", Resolved::Udp(vec!["[::1]:7".parse().unwrap()])),
+        ] {
+            assert_eq!(uri.parse::<Target>().unwrap().resolve().unwrap(), expected);
+        }
+    }
+}

@@ -45,7 +45,15 @@ impl fmt::Display for Cookie {
     }
 }
 
-/// The type of a packet. See the [module](self) for an example.
+/// The type of a packet.
+///
+/// ```
+/// use kamailio_binrpc::wire::{self, Kind};
+///
+/// let header = wire::header(b"\xa1\x30\x00\x07")?.expect("a complete header");
+/// assert_eq!(header.kind, Kind::Fault);
+/// # Ok::<(), kamailio_binrpc::DecodeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A call: the method, followed by the arguments.
@@ -56,7 +64,16 @@ pub enum Kind {
     Fault = 3,
 }
 
-/// The header of a packet. See the [module](self) for an example.
+/// The header of a packet.
+///
+/// ```
+/// use kamailio_binrpc::{Cookie, wire::{self, Header}};
+///
+/// let header: Header = wire::header(b"\xa1\x10\x05\x07")?.expect("a complete header");
+/// assert_eq!((header.cookie, header.header_len, header.body_len), (Cookie(7), 4, 5));
+/// assert_eq!(wire::header(b"\xa1\x10\x05")?, None);
+/// # Ok::<(), kamailio_binrpc::DecodeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {

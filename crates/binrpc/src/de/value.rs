@@ -307,10 +307,6 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         };
         value.map_err(|error| error.in_member(name))
     }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.names.len())
-    }
 }
 
 /// Values as a sequence.

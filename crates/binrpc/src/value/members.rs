@@ -131,25 +131,16 @@ pub struct Iter<'a> {
     rest: Members<'a>,
 }
 
-impl<'a> Iter<'a> {
-    /// The next entry and the entries nested inside it.
-    #[inline]
-    pub(super) fn next_node(&mut self) -> Option<(&'a Node, &'a [Node])> {
-        let (node, after) = self.rest.nodes.split_first()?;
-        let (inside, after) = after.split_at_checked(node.inside as usize)?;
-        self.rest.nodes = after;
-        Some((node, inside))
-    }
-}
-
 impl<'a> Iterator for Iter<'a> {
     type Item = Member<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Member<'a>> {
-        let (node, inside) = self.next_node()?;
-        let body = self.rest.body;
-        Some(Member { name: node.name(body), value: node.value(body, inside) })
+        let (node, after) = self.rest.nodes.split_first()?;
+        let (inside, after) = after.split_at_checked(node.inside as usize)?;
+        self.rest.nodes = after;
+        let name = node.name(self.rest.body);
+        Some(Member { name, value: node.value(self.rest.body, inside) })
     }
 }
 

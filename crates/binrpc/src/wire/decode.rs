@@ -9,7 +9,17 @@ use std::num::NonZeroU32;
 
 /// The flat table of the values in a body, with one entry for each value. The name of a member is in the entry of the value.
 ///
-/// A table keeps its memory from one body to the next. See the [module](super) for an example.
+/// A table keeps its memory from one body to the next.
+///
+/// ```
+/// use kamailio_binrpc::{Value, wire::Nodes};
+///
+/// let body = b"\x10\x2a";
+/// let mut nodes = Nodes::new();
+/// nodes.decode(body)?;
+/// assert_eq!(nodes.members(body).first().and_then(Value::as_u64), Some(42));
+/// # Ok::<(), kamailio_binrpc::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
     nodes: Vec<Node>,

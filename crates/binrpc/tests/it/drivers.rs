@@ -1,135 +1,17 @@
-//! Tests that run for both clients over every kind of socket, against the fake and against a real Kamailio.
+//! Calls of both clients over every kind of socket, against the fake and against a real Kamailio.
 
+#[cfg(feature = "tokio")]
+use crate::driver::Async;
+use crate::driver::{Driver, connect};
 use crate::recorded::body;
-use fake_kamailio::{Captures, Fake, Then};
-use kamailio_binrpc::wire::MAX_IN_FLIGHT;
-use kamailio_binrpc::{Arg, Client, Cookie, Error, Reply, Resolved, Target, Timeout, Value};
+use fake_kamailio::{Fake, Then};
+use kamailio_binrpc::{Arg, Client, Cookie, Error, Target, Value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::RefCell;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use testbed::Kamailio;
-
-/// The methods that both clients have.
-trait Driver: Sized {
-    fn connect(target: &Target, timeout: impl Into<Timeout>) -> Result<Self, Error>;
-    fn connect_resolved(
-        target: &Target,
-        resolved: &Resolved,
-        timeout: impl Into<Timeout>,
-    ) -> Result<Self, Error>;
-    fn set_timeout(&mut self, timeout: impl Into<Timeout>);
-    fn call(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Reply<'_>, Error>;
-    fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error>;
-    fn receive(&mut self) -> Result<Option<Reply<'_>>, Error>;
-    fn receive_within(
-        &mut self,
-        reserve: impl FnMut(usize) -> io::Result<()>,
-    ) -> Result<Option<Reply<'_>>, Error>;
-    fn finish(&mut self);
-}
-
-impl Driver for Client {
-    fn connect(target: &Target, timeout: impl Into<Timeout>) -> Result<Self, Error> {
-        Self::connect(target, timeout)
-    }
-
-    fn connect_resolved(
-        target: &Target,
-        resolved: &Resolved,
-        timeout: impl Into<Timeout>,
-    ) -> Result<Self, Error> {
-        Self::connect_resolved(target, resolved, timeout)
-    }
-
-    fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
-        self.set_timeout(timeout);
-    }
-
-    fn call(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Reply<'_>, Error> {
-        self.call(method, args)
-    }
-
-    fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
-        self.queue(method, args)
-    }
-
-    fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
-        self.receive()
-    }
-
-    fn receive_within(
-        &mut self,
-        reserve: impl FnMut(usize) -> io::Result<()>,
-    ) -> Result<Option<Reply<'_>>, Error> {
-        self.receive_within(reserve)
-    }
-
-    fn finish(&mut self) {
-        self.finish();
-    }
-}
-
-/// The async client, with a runtime of its own.
-#[cfg(feature = "tokio")]
-struct Async {
-    client: kamailio_binrpc::tokio::Client,
-    runtime: tokio::runtime::Runtime,
-}
-
-#[cfg(feature = "tokio")]
-impl Async {
-    fn new(
-        connect: impl AsyncFnOnce() -> Result<kamailio_binrpc::tokio::Client, Error>,
-    ) -> Result<Self, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = runtime.block_on(connect())?;
-        Ok(Self { client, runtime })
-    }
-}
-
-#[cfg(feature = "tokio")]
-impl Driver for Async {
-    fn connect(target: &Target, timeout: impl Into<Timeout>) -> Result<Self, Error> {
-        Self::new(async || kamailio_binrpc::tokio::Client::connect(target, timeout).await)
-    }
-
-    fn connect_resolved(
-        target: &Target,
-        resolved: &Resolved,
-        timeout: impl Into<Timeout>,
-    ) -> Result<Self, Error> {
-        Self::new(async || kamailio_binrpc::tokio::Client::connect_resolved(target, resolved, timeout).await)
-    }
-
-    fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
-        self.client.set_timeout(timeout);
-    }
-
-    fn call(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Reply<'_>, Error> {
-        self.runtime.block_on(self.client.call(method, args))
-    }
-
-    fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
-        self.client.queue(method, args)
-    }
-
-    fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
-        self.runtime.block_on(self.client.receive())
-    }
-
-    fn receive_within(
-        &mut self,
-        reserve: impl FnMut(usize) -> io::Result<()>,
-    ) -> Result<Option<Reply<'_>>, Error> {
-        self.runtime.block_on(self.client.receive_within(reserve))
-    }
-
-    fn finish(&mut self) {
-        self.client.finish();
-    }
-}
 
 /// The tests that both the fake and a real Kamailio pass.
 fn any_kamailio<D: Driver>(target: &Target) {
@@ -140,10 +22,6 @@ fn any_kamailio<D: Driver>(target: &Target) {
     discards_replies_to_calls_queued_before::<D>(target);
     receives_a_reply_larger_than_an_ethernet_packet::<D>(target);
     continues_after_a_deadline_was_extended::<D>(target);
-}
-
-fn connect<D: Driver>(target: &Target) -> D {
-    D::connect(target, Instant::now() + Duration::from_secs(20)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn calls_a_method<D: Driver>(target: &Target) {
@@ -226,7 +104,7 @@ fn continues_after_a_deadline_was_extended<D: Driver>(target: &Target) {
     assert!(client.receive().unwrap().unwrap().records().is_ok());
 }
 
-fn answers_like_kamailio<D: Driver>(_: &Fake, target: &Target) {
+pub(crate) fn answers_like_kamailio<D: Driver>(_: &Fake, target: &Target) {
     any_kamailio::<D>(target);
 }
 
@@ -374,148 +252,6 @@ fn reports_that_no_server_listens<D: Driver>(fake: &Fake, target: &Target) {
     assert_eq!(fake.connections().accepted, 0);
 }
 
-/// A full backlog blocks the blocking client and refuses the async client. Both wait until the deadline.
-fn waits_while_the_backlog_is_full<D: Driver>() {
-    use std::os::unix::net::{UnixListener, UnixStream};
-    let path = std::env::temp_dir().join(format!(
-        "backlog-{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
-    let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path).unwrap();
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let filler = path.clone();
-    // The thread fills the backlog, and blocks when the backlog is full.
-    std::thread::spawn(move || {
-        while let Ok(stream) = UnixStream::connect(&filler) {
-            if sender.send(stream).is_err() {
-                return;
-            }
-        }
-    });
-    let mut taken = Vec::new();
-    while let Ok(stream) = receiver.recv_timeout(Duration::from_millis(300)) {
-        taken.push(stream);
-    }
-    assert!(taken.len() > 100);
-    let target = Target::Unix(path.clone());
-    let begin = Instant::now();
-    let error = D::connect(&target, begin + Duration::from_millis(100)).map(drop).unwrap_err();
-    assert_eq!(error.to_string(), format!("the deadline passed while connecting to {target}"));
-    assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::TimedOut));
-    assert!((100..5_000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
-    drop((receiver, listener));
-    std::fs::remove_file(&path).unwrap();
-}
-
-/// The addresses decide where the client connects to, in their order; the target is only named.
-fn connects_to_resolved_addresses<D: Driver>() {
-    let fake = Fake::start();
-    let address = |uri: &str| uri.split_once(':').unwrap().1.parse().unwrap();
-    let path = |uri: &str| uri.split_once(':').unwrap().1.into();
-    let closed = address("tcp:127.0.0.1:1");
-    let call = |target: &str, resolved: Resolved| {
-        let target = target.parse().unwrap();
-        let mut client = D::connect_resolved(&target, &resolved, Duration::from_secs(20))?;
-        client.call("core.uptime", &[])?.records().map(drop)
-    };
-    call("tcp:name.invalid:2049", Resolved::Tcp(vec![closed, address(&fake.tcp())])).unwrap();
-    call("udp:name.invalid:2049", Resolved::Udp(vec![address(&fake.udp())])).unwrap();
-    call("unix:/nonexistent", Resolved::Unix(path(&fake.unix()))).unwrap();
-    call("unixd:/nonexistent", Resolved::UnixDatagram(path(&fake.unixd()))).unwrap();
-    assert_eq!((fake.connections().accepted, fake.calls().len()), (2, 4));
-    for (addresses, part) in [(vec![], "the host has no address"), (vec![closed], "refused")] {
-        let error = call("tcp:name.invalid:2049", Resolved::Tcp(addresses)).unwrap_err();
-        let message = error.to_string();
-        assert!(message.starts_with("cannot connect to tcp:name.invalid:2049: "), "{message}");
-        assert!(message.contains(part), "{message}");
-        let cause = std::error::Error::source(&error).unwrap().downcast_ref::<io::Error>().unwrap();
-        assert!(cause.to_string().contains(part), "{cause}");
-    }
-}
-
-/// A finished client is disconnected with the last reply, which the caller has not received yet.
-fn disconnects_with_the_last_reply_when_finished<D: Driver>() {
-    let fake = Fake::start();
-    for (uri, finishes) in [(fake.unix(), true), (fake.tcp(), true), (fake.unix(), false), (fake.udp(), true)]
-    {
-        let stays = !finishes || uri.starts_with("udp:");
-        let mut client = connect::<D>(&uri.parse().unwrap());
-        // More calls than the window allows, so that the last one is sent late.
-        let calls = MAX_IN_FLIGHT + 8;
-        for _ in 0..calls {
-            client.queue("core.uptime", &[]).unwrap();
-        }
-        if finishes {
-            client.finish();
-        }
-        for _ in 0..calls {
-            let reply = client.receive().unwrap().expect("a reply to each call");
-            assert!(reply.records().is_ok());
-        }
-        assert!(stays || closes(&fake), "{uri}");
-        assert!(finishes || fake.connections().open == 1, "{uri}");
-        assert!(client.receive().unwrap().is_none());
-    }
-}
-
-/// Whether the last connection is closed within half a second.
-fn closes(fake: &Fake) -> bool {
-    (0..50).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        fake.connections().open == 0
-    })
-}
-
-/// An idle client does not expire, and each call has the whole timeout.
-fn has_a_timeout_for_each_call<D: Driver>() {
-    let fake = Fake::start();
-    let mut client = D::connect(&fake.unix().parse().unwrap(), Duration::from_millis(300)).unwrap();
-    fake.delay_method("core.uptime", Duration::from_millis(120));
-    for _ in 0..3 {
-        std::thread::sleep(Duration::from_millis(120));
-        assert!(client.call("core.uptime", &[]).unwrap().records().is_ok());
-    }
-    client.set_timeout(Duration::from_millis(50));
-    let begin = Instant::now();
-    let error = client.call("core.uptime", &[]).map(drop).unwrap_err();
-    assert_eq!(error.to_string(), "the timeout of 50ms passed with 1 of 4 replies outstanding");
-    assert!((50..2_000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
-    assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::TimedOut));
-}
-
-/// The budget is asked before each wait, with more bytes each time, and ends the call when nothing is left.
-fn stays_within_a_budget_of_memory<D: Driver>() {
-    let fake = Fake::start();
-    fake.answer_with("dispatcher.list.1000dest");
-    let mut client = connect::<D>(&fake.unix().parse().unwrap());
-    let mut asked = Vec::new();
-    client.queue("dispatcher.list", &[]).unwrap();
-    let unlimited = |bytes| {
-        asked.push(bytes);
-        Ok(())
-    };
-    assert!(client.receive_within(unlimited).unwrap().unwrap().records().is_ok());
-    assert!(asked.is_sorted() && asked.first().is_some_and(|bytes| *bytes < 1_000), "{asked:?}");
-    assert!(asked.last().is_some_and(|bytes| *bytes > 64_000), "{asked:?}");
-    let mut client = connect::<D>(&fake.unix().parse().unwrap());
-    client.queue("dispatcher.list", &[]).unwrap();
-    let limited = |bytes| if bytes > 64_000 { Err(io::Error::other("over budget")) } else { Ok(()) };
-    let error = client.receive_within(limited).map(drop).unwrap_err();
-    assert_eq!(error.to_string(), "over budget");
-}
-
-/// Uses a port of the IPv6 loopback address that was free a moment ago.
-fn speaks_ipv6<D: Driver>() {
-    let port = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
-    for scheme in ["tcp", "udp"] {
-        let target: Target = format!("{scheme}:[::1]:{port}").parse().unwrap();
-        let fake = Fake::listen(Captures::of("5.6.3"), std::slice::from_ref(&target)).unwrap();
-        answers_like_kamailio::<D>(&fake, &target);
-    }
-}
-
 fn with_fake<D: Driver>(uri: fn(&Fake) -> String, test: fn(&Fake, &Target)) {
     let fake = Fake::start();
     let target = uri(&fake).parse().unwrap();
@@ -629,36 +365,6 @@ macro_rules! driver_tests {
         mod udp {
             use super::*;
             datagram_tests!($driver, udp, []);
-        }
-
-        #[test]
-        fn speaks_ipv6() {
-            super::speaks_ipv6::<$driver>();
-        }
-
-        #[test]
-        fn connects_to_resolved_addresses() {
-            super::connects_to_resolved_addresses::<$driver>();
-        }
-
-        #[test]
-        fn disconnects_with_the_last_reply_when_finished() {
-            super::disconnects_with_the_last_reply_when_finished::<$driver>();
-        }
-
-        #[test]
-        fn has_a_timeout_for_each_call() {
-            super::has_a_timeout_for_each_call::<$driver>();
-        }
-
-        #[test]
-        fn stays_within_a_budget_of_memory() {
-            super::stays_within_a_budget_of_memory::<$driver>();
-        }
-
-        #[test]
-        fn waits_while_the_backlog_is_full() {
-            super::waits_while_the_backlog_is_full::<$driver>();
         }
     };
 }

@@ -7,7 +7,7 @@
 //! * `quirks`: the peculiarities of the protocol, one test each, as documented in `docs/binrpc.md`.
 //! * `hostile`: input that no Kamailio sends, and its error messages.
 //! * `sessions`: cookies, window, skipped replies.
-//! * `drivers`: the same tests for both clients over every kind of socket.
+//! * `drivers`, `clients`: the same tests for both clients, over every kind of socket where the kind matters.
 //! * `targets`: URIs.
 //! * `documents`: the tests that the documentation names exist.
 
@@ -15,9 +15,11 @@
 
 mod captures;
 mod chunking;
+mod clients;
 #[cfg(feature = "serde")]
 mod deserialize;
 mod documents;
+mod driver;
 mod drivers;
 mod hostile;
 mod quirks;

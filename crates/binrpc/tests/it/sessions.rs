@@ -148,3 +148,27 @@ fn an_error_of_the_stream_is_final() {
     session.feed(&reply(b"", second));
     assert_eq!(session.poll().unwrap_err(), error);
 }
+
+#[test]
+fn all_replies_have_arrived_before_they_are_polled() {
+    let mut session = Session::stream();
+    assert!(session.has_all_replies(), "no call awaits a reply");
+    let cookies: Vec<Cookie> =
+        (0..MAX_IN_FLIGHT + 1).map(|_| session.queue("core.uptime", &[]).unwrap()).collect();
+    let (last, others) = cookies.split_last().unwrap();
+    assert!(!session.has_all_replies());
+    for cookie in others {
+        session.feed(&reply(b"\x10\x01", *cookie));
+        assert!(!session.has_all_replies(), "a call is queued");
+    }
+    session.poll().unwrap().unwrap();
+    assert!(!session.has_all_replies());
+    let bytes = reply(b"\x10\x01", *last);
+    let (first_half, second_half) = bytes.split_at(bytes.len() - 1);
+    session.feed(first_half);
+    assert!(!session.has_all_replies());
+    session.feed(second_half);
+    assert!(session.has_all_replies());
+    assert_eq!(replies(&mut session).len(), MAX_IN_FLIGHT);
+    assert!(session.has_all_replies());
+}

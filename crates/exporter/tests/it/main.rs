@@ -16,8 +16,6 @@ mod catalogue;
 mod check;
 /// Generated documentation is up to date.
 mod docs;
-/// The generated page of all metrics.
-mod docs_metrics;
 /// The exposition of every capture, against golden files.
 mod golden;
 /// Paths, methods, headers, limits.
@@ -32,6 +30,8 @@ mod life;
 mod limits;
 /// The meaning of values of particular modules.
 mod meanings;
+/// The generated page of all metrics.
+mod metrics_page;
 /// Shared runs against a model of them.
 mod model;
 /// One exposition, printed or in a file.
