@@ -44,7 +44,8 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .value_name("PROFILE[:VALUE]")
             .action(ArgAction::Append)
             .value_delimiter(',')
-            .help("Dialog profile whose dialogs to count, optionally only those with VALUE. Repeatable."),
+            .help("Dialog profile whose dialogs to count, optionally only those with VALUE, or by value if VALUE is *: then \
+                 Kamailio lists all dialogs of the profile. Repeatable."),
         option("collector.max-series", "10000", "NUMBER").help(
             "Maximum number of series per metric. Further series are dropped and counted in \
              kamailio_exporter_dropped_samples_total.",

@@ -73,6 +73,7 @@ pub static ALL: &[&Collector] = &[
     &keepalive::LIST,
     &mtree::SUMMARY,
     &dialog::PROFILE_GET_SIZE,
+    &dialog::PROFILE_LIST,
     &dispatcher::INFO,
     &dispatcher::OCLIST,
     &rtpengine::HASH_TOTAL,

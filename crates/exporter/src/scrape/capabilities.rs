@@ -97,7 +97,7 @@ impl Capabilities {
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                     questions.push(Question::Listing(listing))
                 }
-                Call::Once(_) | Call::Each(_) | Call::NamedProfiles | Call::Page => {}
+                Call::Once(_) | Call::Each(_) | Call::NamedProfiles | Call::ProfileValues | Call::Page => {}
             }
         }
         questions.extend(self.self_named().take(MAX_HELP));
@@ -277,6 +277,7 @@ fn known<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<[&'static str]> {
                 | Call::NamedGroups
                 | Call::AllGroups
                 | Call::NamedProfiles
+                | Call::ProfileValues
                 | Call::Page => None,
             };
             let instead = collector.preferred_calls.iter().filter_map(|call| call.split(' ').next());

@@ -36,7 +36,7 @@ pub(crate) fn condition(place: usize, selection: &Selection, scrape: &Scrape) ->
         };
     }
     let Collector { name, method, module, call, .. } = ALL[place];
-    if *call == Call::NamedProfiles {
+    if let Call::NamedProfiles | Call::ProfileValues = call {
         (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
     } else if *call == Call::Page {
         (State::NotSelected, "Give the address of the page with --kamailio.custom-metrics-url.".to_owned())

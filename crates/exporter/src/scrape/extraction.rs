@@ -248,7 +248,7 @@ impl<'r> Walk<'_, 'r> {
     }
 
     fn mapped(&mut self, map: CustomReader, records: Members<'_>) {
-        map(records, &mut |place, labels, number| {
+        map(records, self.call.arguments, &mut |place, labels, number| {
             let Some(field) = self.call.collector.fields().nth(place) else { return };
             let labels = self.samples.labels(labels.iter().copied());
             match number {

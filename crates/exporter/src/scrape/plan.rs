@@ -3,7 +3,7 @@
 use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::scrape::capabilities::Capabilities;
-use crate::scrape::selection::{Selection, Want};
+use crate::scrape::selection::{Selection, Want, has_all_values};
 
 /// The calls of a scrape. They follow from the selection and the capabilities, so that they stay the same as long as these
 /// do.
@@ -109,7 +109,14 @@ impl Plan {
             }
             Call::AllGroups => capabilities.statistics().into_iter().for_each(|args| add(args, false)),
             Call::Page => {}
-            Call::NamedProfiles => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
+            Call::NamedProfiles => {
+                let named = selection.profiles.iter().filter(|profile| !has_all_values(profile));
+                named.for_each(|args| add(args.clone(), false));
+            }
+            Call::ProfileValues => {
+                let listed = selection.profiles.iter().filter(|profile| has_all_values(profile));
+                listed.for_each(|args| add(args[..1].to_vec(), false));
+            }
             Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
             Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                 capabilities.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));

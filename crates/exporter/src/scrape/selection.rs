@@ -86,12 +86,22 @@ impl Selection {
             Some((profile, value)) => vec![profile.to_owned(), value.to_owned()],
             None => vec![profile.to_owned()],
         };
-        self.profiles = profiles.map(split).collect();
+        let mut profiles: Vec<Vec<String>> = profiles.map(split).collect();
+        let listed: Vec<_> = profiles.iter().filter(|profile| has_all_values(profile)).cloned().collect();
+        // Otherwise a value would be served twice.
+        let is_listed = |profile: &[String]| listed.iter().any(|listed| listed[0] == profile[0]);
+        profiles.retain(|profile| profile.len() < 2 || has_all_values(profile) || !is_listed(profile));
         for (collector, want) in ALL.iter().zip(&mut self.wants) {
-            if collector.call == Call::NamedProfiles && !self.profiles.is_empty() {
+            let is_wanted = match collector.call {
+                Call::NamedProfiles => profiles.len() > listed.len(),
+                Call::ProfileValues => !listed.is_empty(),
+                _ => false,
+            };
+            if is_wanted {
                 *want = Want::Named;
             }
         }
+        self.profiles = profiles;
         self
     }
 
@@ -184,6 +194,11 @@ impl Selection {
         let wanted = ALL.iter().zip(&self.wants).filter(|(_, want)| **want != Want::No);
         wanted.map(|(collector, _)| *collector)
     }
+}
+
+/// Whether a profile is to be counted by all of its values: `profile:*`.
+pub(crate) fn has_all_values(profile: &[String]) -> bool {
+    profile.get(1).is_some_and(|value| value == "*")
 }
 
 /// The names of collectors, for a sentence or a log line.

@@ -116,3 +116,20 @@ fn a_changed_configuration_file_is_seen() {
     std::fs::write(&file, "two").unwrap();
     assert_eq!(samples(&exporter.page())["kamailio_config_unchanged"], 0.0);
 }
+
+#[test]
+fn all_values_of_a_profile_are_those_that_kamcmd_counts() {
+    let kamailio = Kamailio::start();
+    kamailio.callee();
+    let _calls = kamailio.calls(7);
+    let arguments = ["-u", &kamailio.unix(), "-m", "tm.stats", "--collector.dialog.profiles"];
+    let exporter = Exporter::start(&[&arguments[..], &["caller:*"]].concat());
+    let total =
+        |page: &Page| starting(page, "dialog_profile_dialogs{").iter().map(|(_, count)| count).sum::<f64>();
+    let page = wait_for(&exporter, |page| total(page) == 7.0);
+    for (labels, count) in starting(&page, "dialog_profile_dialogs{") {
+        let value = labels.split("value=\"").nth(1).unwrap().trim_end_matches("\"}");
+        let size = kamailio.kamcmd(&["dlg.profile_get_size", "caller", &format!("s:{value}")]);
+        assert_eq!(size.trim(), count.to_string(), "{labels}");
+    }
+}

@@ -73,6 +73,8 @@ pub enum Call {
     AllGroups,
     /// One call for each dialog profile that the operator names, with the profile and optionally a value as arguments.
     NamedProfiles,
+    /// One call for each dialog profile of which the operator names all values, with the profile as its argument.
+    ProfileValues,
     /// No call: the metrics are fetched from a URL that the operator configures.
     Page,
     /// One call for each value that another method lists at the first contact.
@@ -90,8 +92,8 @@ pub struct Listing {
     pub path: &'static [&'static str],
 }
 
-/// Reads the records of a reply and passes each value to the function.
-pub(crate) type CustomReader = fn(Members<'_>, &mut Emit<'_>);
+/// Reads the records of a reply to a call with these arguments, and passes each value to the function.
+pub(crate) type CustomReader = fn(Members<'_>, &[String], &mut Emit<'_>);
 
 /// Receives a value from a [`CustomReader`]: the index of its field among [`Collector::fields`], the labels, and the
 /// number, which is `None` if the value is unreadable.
