@@ -1,5 +1,5 @@
-//! A stand-in for Kamailio's module ctl: it answers calls with the bytes that real servers answered, and misbehaves in
-//! the ways that real servers do when a test tells it to.
+//! A stand-in for Kamailio's module ctl. It replays the recorded replies of real servers, and misbehaves on demand as real
+//! servers do.
 //!
 //! ```
 //! use fake_kamailio::Fake;
@@ -15,7 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It differs from ctl in that a slow answer on one connection does not keep the others waiting.
+//! Unlike ctl, a slow reply on one connection does not delay other connections.
 
 mod captures;
 mod chunks;

@@ -97,7 +97,7 @@ fn a_full_disk_changes_no_exit_code() {
     for (arguments, code) in [
         (&["--nope"][..], 1),
         (&["call", "-u", "unix:/nonexistent/ctl", "core.uptime"], 2),
-        (&["check", "--user", "nobody-of-this-name"], 2),
+        (&["check", "--user", "nobody-of-this-name"], 3),
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let status = command().args(arguments).stderr(full).status().unwrap();

@@ -8,11 +8,11 @@ mod support;
 
 /// Users, passwords, and those who guess them.
 mod auth;
-/// One method, called by an operator.
+/// `call`.
 mod call;
 /// Every collector, against the captures of every version.
 mod catalogue;
-/// The doctor.
+/// `check`.
 mod check;
 /// Generated documentation is up to date.
 mod docs;
@@ -36,7 +36,9 @@ mod metrics_page;
 mod model;
 /// One exposition, printed or in a file.
 mod once;
-/// Pages of others.
+/// Options from variables and files.
+mod options;
+/// External metrics pages.
 mod pages;
 /// The names, types and labels of the Go exporter's families.
 mod peer;

@@ -46,7 +46,7 @@ fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
     let direct = samples(&direct.page());
     let own = |name: &&String| name.starts_with("process_") || name.contains("exporter_build_info");
     let expected: Vec<_> = direct.keys().filter(|name| !own(name)).collect();
-    let exporter = start(&["unix:/*/*/ctl,unixd:/*/*/ctld", "tcp:127.0.0.1:*", "udp:127.0.0.1:*"], &[]);
+    let exporter = start(&["unix:/*/*/ctl", "unixd:/*/*/ctld", "tcp:127.0.0.1:*", "udp:127.0.0.1:*"], &[]);
     for target in [fake.unix(), fake.unixd(), fake.tcp(), fake.udp()] {
         for count in [1.0, 2.0] {
             let page = probed(&exporter, &target);
