@@ -96,12 +96,12 @@ fn a_failed_collector_is_a_warning_with_the_reason() {
     assert_eq!((report["verdict"].as_str(), code), (Some("warnings"), Some(1)));
     let warnings = messages(&report["warnings"]);
     let expected = "tls.info failed: Kamailio answered with fault 500: oops.\ndmq.list_nodes failed: Kamailio has no \
-                    method dmq.list_nodes: load its module dmq, or take dmq.list_nodes out of --kamailio.methods.\n";
+                    method dmq.list_nodes: load its module dmq, or remove dmq.list_nodes from --kamailio.methods.\n";
     assert_eq!(warnings, expected);
     assert_eq!(collector(&report, "tls.info")["state"], "failed");
     let (text, _) = check(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
     assert!(text.contains("\nfailed  tls.info "), "{text}");
-    assert!(text.ends_with("take dmq.list_nodes out of --kamailio.methods.\n2 warnings.\n"), "{text}");
+    assert!(text.ends_with("remove dmq.list_nodes from --kamailio.methods.\n2 warnings.\n"), "{text}");
 }
 
 #[test]
@@ -169,9 +169,9 @@ fn an_unreachable_kamailio_is_exit_code_2_with_the_reason() {
         (kamailio.unix(), ["the deadline passed with ", "Kamailio is stopped or still starting"]),
         (
             "unix:/nonexistent/ctl".to_owned(),
-            ["cannot connect to unix:/nonexistent/ctl", "There is no folder"],
+            ["cannot connect to unix:/nonexistent/ctl", "There is no directory"],
         ),
-        (format!("unix:{}", dead.display()), ["cannot connect to unix:", "but nobody listens"]),
+        (format!("unix:{}", dead.display()), ["cannot connect to unix:", "but no process listens on it"]),
     ] {
         let (text, code) = check(&uri, &["-t", "300ms"]);
         assert_eq!(code, Some(2), "{text}");

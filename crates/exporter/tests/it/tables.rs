@@ -1,6 +1,6 @@
 use crate::replay::{VERSIONS, records};
 use kamailio_exporter::internals::{
-    ALL, Call, Collector, Cost, EqualRows, Key, NameMatcher, Question, Table, UPTIME, catalogue,
+    ALL, Call, CapabilityQuery, Collector, Cost, EqualRows, Key, NameMatcher, Table, UPTIME, catalogue,
 };
 use prometheus_exposition::{Family, Kind};
 use std::collections::BTreeSet;
@@ -122,12 +122,17 @@ fn called() -> BTreeSet<&'static str> {
         Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing.method),
         _ => None,
     });
-    let (groups, name) = (Question::Statistics(String::new()), String::new());
-    let questions = [Question::Methods, Question::Groups, groups, Question::Help(name.clone(), name)];
+    let (groups, name) = (CapabilityQuery::Statistics(String::new()), String::new());
+    let queries = [
+        CapabilityQuery::Methods,
+        CapabilityQuery::Groups,
+        groups,
+        CapabilityQuery::Help(name.clone(), name),
+    ];
     let called = ALL.iter().flat_map(|collector| {
         collector.preferred_calls.iter().filter_map(|call| call.split(' ').next()).chain([collector.method])
     });
-    called.chain(listings).chain(questions.iter().map(Question::method)).collect()
+    called.chain(listings).chain(queries.iter().map(CapabilityQuery::method)).collect()
 }
 
 #[test]
@@ -217,8 +222,10 @@ fn fields_that_share_a_family_agree_on_it() {
 fn labels_are_valid_and_unique_per_sample() {
     for collector in ALL {
         for (field, labels) in labels_by_field(collector) {
-            let is_numbered = |table: &Table| !matches!(table.equal_rows, EqualRows::Unexpected);
-            assert!(!labels.contains(&"index") || !collector.tables.iter().any(is_numbered), "{field}");
+            assert!(
+                !labels.contains(&"index")
+                    || collector.tables.iter().all(|table| matches!(table.equal_rows, EqualRows::Unexpected))
+            );
             let unique: BTreeSet<_> = labels.iter().collect();
             assert_eq!(unique.len(), labels.len(), "{field}: {labels:?}");
             for label in labels {

@@ -1,120 +1,96 @@
-//! Walks a reply as its collector's tables say, and writes the samples.
+//! Turns a reply into samples, as the tables of its collector describe.
+
+mod equal_rows;
+mod label_text;
 
 use crate::collectors::catalogue::{CollectorFamilies, catalogue};
 use crate::collectors::schema::{
     Collector, CustomReader, EqualRows, Field, Key, Label, LabelValue, NameLabels, Table, parameter,
 };
+use crate::scrape::Omissions;
 use crate::scrape::capabilities::Capabilities;
-use hashbrown::HashMap;
+use equal_rows::RepeatedRows;
 use kamailio_binrpc::{Members, Value};
-use prometheus_exposition::Labels;
-use prometheus_exposition::Samples;
+use label_text::LabelText;
 use prometheus_exposition::external::ExternalSample;
-use prometheus_exposition::{FamilyId, Kind, Number, Pushed};
+use prometheus_exposition::{FamilyId, Kind, Labels, Number, Samples};
 
-/// What was wrong in a reply that could be decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// Values that were not what their field expects. They are left out.
-    pub unreadable: u64,
-    /// The first field that had such a value, to name it in the log.
-    pub first_unreadable: Option<&'static str>,
-    /// Samples with the labels of an earlier one. They are left out.
-    pub duplicates: u64,
-    /// Samples over the limit of their family, or of the scrape. They are left out.
-    pub over_limit: u64,
-}
-
-/// A call whose reply is walked.
+/// A call, and what its reply is read with.
 #[derive(Clone, Copy)]
-pub struct Answered<'a> {
-    /// Whose tables are used.
+pub struct CallContext<'a> {
+    /// The collector whose tables describe the reply.
     pub collector: &'static Collector,
     /// The families of its fields.
     pub families: &'a CollectorFamilies,
     /// The arguments of the call.
     pub arguments: &'a [String],
-    /// What the server says about its statistics.
+    /// The server's capabilities, which describe its statistics.
     pub capabilities: &'a Capabilities,
-    /// Whether the fields that the Go exporter does not have are wanted.
-    pub more: bool,
+    /// Whether to read the fields that the Go exporter does not have.
+    pub extra_fields: bool,
     /// The parameters that become labels, such as a destination's attributes.
     pub parameters: &'a [String],
 }
 
-/// Adds the samples of a reply's `records` to `samples`.
-pub fn extract(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) -> Findings {
-    let mut walk = Walk {
+/// Adds the samples of a reply's `records` to `samples`, and returns what was left out.
+pub fn extract(call: CallContext<'_>, records: Members<'_>, samples: &mut Samples) -> Omissions {
+    let mut extractor = Extractor {
         call,
         samples,
-        around: Vec::new(),
-        name: b"",
-        equals: Equals::default(),
-        findings: Findings::default(),
+        enclosing: Vec::new(),
+        wildcard: b"",
+        equal_rows: RepeatedRows::default(),
+        omissions: Omissions::default(),
     };
     if let Some(map) = call.collector.custom_reader {
-        walk.mapped(map, records);
-        return walk.findings;
+        extractor.mapped(map, records);
+        return extractor.omissions;
     }
-    let mut first = 0;
+    let mut next_field = 0;
     for table in call.collector.tables {
-        let place = first;
-        first += table.fields.len() + table.extra_fields.len();
-        if table.fields.is_empty() && !call.more {
+        let first_field = next_field;
+        next_field += table.fields.len() + table.extra_fields.len();
+        if table.fields.is_empty() && !call.extra_fields {
             continue;
         }
         if !matches!(table.equal_rows, EqualRows::Unexpected) {
-            walk.equals = Equals::default();
-            walk.each_row(table, records, |walk, row| {
-                let labels = walk.table_labels(table, row);
-                walk.equals.add(labels);
+            extractor.equal_rows = RepeatedRows::default();
+            extractor.each_row(table, records, |extractor, row| {
+                let labels = extractor.table_labels(table, row);
+                extractor.equal_rows.add(labels);
             });
-            if walk.equals.repeat {
-                walk.equals.count();
-                walk.each_row(table, records, |walk, row| walk.count_more(table, row));
+            if extractor.equal_rows.repeat {
+                extractor.equal_rows.count();
+                extractor
+                    .each_row(table, records, |extractor, row| extractor.count_with_extra_labels(table, row));
             }
-            walk.equals.next = 0;
+            extractor.equal_rows.next = 0;
         }
-        walk.each_row(table, records, |walk, row| {
-            // A row that its families have no room for needs none for its labels.
-            let checkpoint = walk.samples.checkpoint();
-            walk.row(table, place, row);
-            walk.samples.rewind(checkpoint);
+        extractor.each_row(table, records, |extractor, row| {
+            // The labels of a row are dropped again if its families are at their limit.
+            let checkpoint = extractor.samples.checkpoint();
+            extractor.row(table, first_field, row);
+            extractor.samples.rewind(checkpoint);
         });
     }
-    walk.findings
+    extractor.omissions
 }
 
-struct Walk<'w, 'r> {
-    call: Answered<'w>,
+struct Extractor<'w, 'r> {
+    call: CallContext<'w>,
     samples: &'w mut Samples,
-    /// By label of the table: the value that the structs around the row have for it, the nearest of them. It is looked
-    /// up once for all rows of a struct, which may be thousands.
-    around: Vec<Option<Value<'r>>>,
-    /// The name that `*` stands for.
-    name: &'r [u8],
-    equals: Equals,
-    findings: Findings,
+    /// By label of the table: its value in the nearest of the structs around the row. Looked up once for all rows of a
+    /// struct, of which there may be thousands.
+    enclosing: Vec<Option<Value<'r>>>,
+    /// The name that `*` in the path to the rows matched.
+    wildcard: &'r [u8],
+    equal_rows: RepeatedRows,
+    omissions: Omissions,
 }
 
-/// Which rows of a table have the same labels.
-#[derive(Default)]
-struct Equals {
-    /// The labels of each row, in order.
-    rows: Vec<Labels>,
-    /// The next row.
-    next: usize,
-    /// Whether there was a row with labels that were not new. As a rule there is none, and nothing to count.
-    repeat: bool,
-    /// How many rows have these labels.
-    same: HashMap<Labels, usize>,
-    /// How many of those with equal labels have these when more are added, and how many of them have been served.
-    still_same: HashMap<Labels, (usize, usize)>,
-}
-
-impl<'r> Walk<'_, 'r> {
+impl<'r> Extractor<'_, 'r> {
     fn each_row(&mut self, table: &Table, records: Members<'r>, mut visit: impl FnMut(&mut Self, Value<'r>)) {
-        self.around = vec![None; table.labels.len()];
+        self.enclosing = vec![None; table.labels.len()];
         for record in records {
             self.descend(table, table.rows, record.value, &mut visit);
         }
@@ -129,34 +105,34 @@ impl<'r> Walk<'_, 'r> {
     ) {
         let Some((name, rest)) = path.split_first() else { return visit(self, value) };
         let Some(members) = value.members() else { return };
-        let outside = self.around.clone();
-        for (around, label) in self.around.iter_mut().zip(table.labels) {
+        let outer = self.enclosing.clone();
+        for (enclosing, label) in self.enclosing.iter_mut().zip(table.labels) {
             if let LabelValue::At(path) = label.value {
-                *around = value.path(path).or(*around);
+                *enclosing = value.path(path).or(*enclosing);
             }
         }
         for member in members {
             let found = member.name.unwrap_or_default();
             if *name == ANY {
-                self.name = found;
+                self.wildcard = found;
                 self.descend(table, rest, member.value, visit);
             } else if found == name.as_bytes() {
                 self.descend(table, rest, member.value, visit);
             }
         }
-        self.around = outside;
+        self.enclosing = outer;
     }
 
-    fn count_more(&mut self, table: &Table, row: Value<'r>) {
-        if let (labels, true) = self.equals.next() {
+    fn count_with_extra_labels(&mut self, table: &Table, row: Value<'r>) {
+        if let (labels, true) = self.equal_rows.next() {
             let labels = self.labels(labels, table.equal_rows.labels(), row);
-            self.equals.still_same.entry(labels).or_default().0 += 1;
+            self.equal_rows.with_extra_labels.entry(labels).or_default().0 += 1;
         }
     }
 
     fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
         let (labels, extra_labels) = self.row_labels(table, row);
-        // A reply without rows is none; a row that cannot have values is not what was asked for.
+        // A row without members cannot have the values that the fields expect.
         if row.members().is_none()
             && let Some(field) = table.fields.first().filter(|field| field.key.needs_members())
         {
@@ -165,7 +141,7 @@ impl<'r> Walk<'_, 'r> {
         if table.by_name {
             return self.wide_row(table, first, labels, row);
         }
-        let more = if self.call.more { table.extra_fields } else { &[] };
+        let more = if self.call.extra_fields { table.extra_fields } else { &[] };
         let fields = table.fields.iter().map(|field| (field, labels));
         let extra_fields = more.iter().map(|field| (field, extra_labels));
         for (place, (field, labels)) in fields.chain(extra_fields).enumerate() {
@@ -190,7 +166,7 @@ impl<'r> Walk<'_, 'r> {
         }
     }
 
-    /// Each value of the row has one field: that of its name, or the first that selects the name.
+    /// Reads a row of a wide table: each value has one field, found by name or else by the first selector that matches.
     fn wide_row(&mut self, table: &'static Table, first: usize, labels: Labels, row: Value<'r>) {
         let families = self.call.families;
         for member in row.members().unwrap_or_default() {
@@ -214,7 +190,7 @@ impl<'r> Walk<'_, 'r> {
         }
     }
 
-    /// What no field of a wide table has taken.
+    /// Reads a value that no other field of a wide table matches.
     fn rest(
         &mut self,
         table: &'static Table,
@@ -223,7 +199,7 @@ impl<'r> Walk<'_, 'r> {
         name: &'r [u8],
         value: Value<'r>,
     ) {
-        // It is the last field, and the others are hundreds.
+        // The field for the rest is the last of hundreds.
         let Some((place, field)) = table.fields.iter().enumerate().next_back() else { return };
         let Key::Remaining(by_name, select) = field.key else { return };
         if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
@@ -237,7 +213,7 @@ impl<'r> Walk<'_, 'r> {
                         help => help.to_owned(),
                     };
                     let sample = ExternalSample { suffix: "", labels: Vec::new(), value };
-                    self.findings.count(self.samples.push_external(&family, kind, &help, sample));
+                    self.omissions.count(self.samples.push_external(&family, kind, &help, sample));
                 }
                 Ok(None) => {}
                 Err(_) => self.unreadable(field),
@@ -264,7 +240,7 @@ impl<'r> Walk<'_, 'r> {
         }
     }
 
-    /// With more labels, which are taken back if there is no sample.
+    /// Reads a value with more labels, which are dropped again if there is no sample.
     fn read_with(
         &mut self,
         field: &'static Field,
@@ -288,32 +264,33 @@ impl<'r> Walk<'_, 'r> {
     }
 
     fn push(&mut self, field: &Field, family: FamilyId, labels: Labels, number: Number) {
-        // OpenMetrics forbids it, and one such sample is the end of a strict reader's scrape.
+        // OpenMetrics forbids negative and NaN counters, and a strict parser fails the whole scrape for one of them.
         if field.family.kind == Kind::Counter && !number.counts() {
             return self.unreadable(field);
         }
-        self.findings.count(self.samples.push(family, labels, number));
+        self.omissions.count(self.samples.push(family, labels, number));
     }
 
     fn unreadable(&mut self, field: &Field) {
-        self.findings.unreadable += 1;
-        self.findings.first_unreadable.get_or_insert(field.family.name);
+        self.omissions.unreadable += 1;
+        self.omissions.first_unreadable.get_or_insert(field.family.name);
     }
 
-    /// The labels of every sample of a row.
+    /// Returns the labels that all samples of a row share.
     fn table_labels(&mut self, table: &Table, row: Value<'r>) -> Labels {
-        let (around, name, arguments) = (&self.around, self.name, self.call.arguments);
-        let labels = table.labels.iter().zip(around);
-        self.samples
-            .labels(labels.map(|(label, around)| (label.name, find(label, row, *around, name, arguments))))
+        let (enclosing, wildcard, arguments) = (&self.enclosing, self.wildcard, self.call.arguments);
+        let labels = table.labels.iter().zip(enclosing);
+        self.samples.labels(labels.map(|(label, enclosing)| {
+            (label.name, LabelText::find(label, row, *enclosing, wildcard, arguments))
+        }))
     }
 
-    /// Labels of one field of a row, which stand in the row.
+    /// Adds the labels of one field of a row; their values are in the row.
     fn labels(&mut self, base: Labels, labels: &[Label], row: Value<'r>) -> Labels {
         if labels.is_empty() {
             return base;
         }
-        let (name, arguments) = (self.name, self.call.arguments);
+        let (wildcard, arguments) = (self.wildcard, self.call.arguments);
         let named = self.call.parameters;
         let list = labels.iter().find_map(|label| match label.value {
             LabelValue::Parameters(path) if !named.is_empty() => Some(row.path(path)),
@@ -321,7 +298,7 @@ impl<'r> Walk<'_, 'r> {
         });
         let is_replaced = |label: &&Label| matches!(label.value, LabelValue::Parameters(_)) && list.is_some();
         let values = labels.iter().filter(|label| !is_replaced(label));
-        let values = values.map(|label| (label.name, find(label, row, None, name, arguments)));
+        let values = values.map(|label| (label.name, LabelText::find(label, row, None, wildcard, arguments)));
         let base = self.samples.extend_labels(base, values);
         match list {
             Some(list) => {
@@ -332,129 +309,73 @@ impl<'r> Walk<'_, 'r> {
         }
     }
 
-    /// The labels of a row: those of its fields, and those of its extra fields.
+    /// Returns the labels of a row: those of its fields, and those of its extra fields.
     fn row_labels(&mut self, table: &Table, row: Value<'r>) -> (Labels, Labels) {
         if let EqualRows::Unexpected = table.equal_rows {
             let labels = self.table_labels(table, row);
             return (labels, labels);
         }
         let more = table.equal_rows.labels();
-        let (labels, is_one_of_many) = self.equals.next();
-        let extended = if is_one_of_many || self.call.more { self.labels(labels, more, row) } else { labels };
+        let (labels, is_one_of_many) = self.equal_rows.next();
+        let is_extended = is_one_of_many || self.call.extra_fields;
+        let extended = if is_extended { self.labels(labels, more, row) } else { labels };
         if !is_one_of_many {
             return (labels, extended);
         }
-        let (count, served) = self.equals.still_same.entry(extended).or_default();
+        let (count, served) = self.equal_rows.with_extra_labels.entry(extended).or_default();
         *served += 1;
         let (count, index) = (*count, *served);
         let numbered = match count {
             0 | 1 => extended,
             _ => self.samples.extend_labels(extended, [("index", index.to_string())]),
         };
+        // The first of several equal rows keeps the series that it has without the others.
         let extra = if index == 1 { extended } else { numbered };
         (if more.is_empty() { extra } else { numbered }, extra)
     }
 }
 
-impl Equals {
-    fn add(&mut self, labels: Labels) {
-        self.repeat |= self.rows.last().is_some_and(|last| !labels.is_later_than(*last));
-        self.rows.push(labels);
-    }
-
-    fn count(&mut self) {
-        for labels in &self.rows {
-            *self.same.entry(*labels).or_default() += 1;
-        }
-    }
-
-    /// The labels of the next row, and whether others have them, too.
-    fn next(&mut self) -> (Labels, bool) {
-        let labels = self.rows.get(self.next).copied().unwrap_or(Labels::NONE);
-        self.next += 1;
-        (labels, self.same.get(&labels).is_some_and(|count| *count > 1))
-    }
-}
-
-impl Findings {
-    /// Counts what became of a sample.
-    pub fn count(&mut self, pushed: Pushed) {
-        match pushed {
-            Pushed::Added => {}
-            Pushed::Duplicate => self.duplicates += 1,
-            Pushed::OverLimit => self.over_limit += 1,
-        }
-    }
-
-    /// Adds those of another reply to the same collector.
-    pub fn add(&mut self, other: Self) {
-        self.unreadable += other.unreadable;
-        self.duplicates += other.duplicates;
-        self.over_limit += other.over_limit;
-        self.first_unreadable = self.first_unreadable.or(other.first_unreadable);
-    }
-}
-
-/// The text of a label.
-enum Text<'v> {
-    Bytes(&'v [u8]),
-    /// The digits of an int, and how many they are. Some lists have one in every row: it is not allocated.
-    Int([u8; MAX_DIGITS], usize),
-    Double(String),
-}
-
-impl AsRef<[u8]> for Text<'_> {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Int(digits, len) => digits.get(..*len).unwrap_or_default(),
-            Self::Double(text) => text.as_bytes(),
-        }
-    }
-}
-
-impl<'v> From<Value<'v>> for Text<'v> {
-    /// A value as a label: its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a string that is not set
-    /// (`ctl/binrpc_run.c`, `rpc_struct_add`), which is an empty label here.
-    fn from(value: Value<'v>) -> Self {
-        match value {
-            Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),
-            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes.trim_ascii()),
-            Value::Int(int) => {
-                let mut digits = [0; MAX_DIGITS];
-                let mut buffer = itoa::Buffer::new();
-                let text = buffer.format(int.as_i64()).as_bytes();
-                digits.iter_mut().zip(text).for_each(|(digit, byte)| *digit = *byte);
-                Self::Int(digits, text.len())
-            }
-            Value::Double(double) => {
-                Self::Double(double.as_f64().map(|number| number.to_string()).unwrap_or_default())
-            }
-        }
-    }
-}
-
-fn find<'v>(
-    label: &Label,
-    row: Value<'v>,
-    around: Option<Value<'v>>,
-    name: &'v [u8],
-    arguments: &'v [String],
-) -> Text<'v> {
-    match label.value {
-        LabelValue::At(path) | LabelValue::Parameters(path) => {
-            row.path(path).or(around).map_or(Text::Bytes(b""), Text::from)
-        }
-        LabelValue::MemberName => Text::Bytes(name),
-        LabelValue::Constant(value) => Text::Bytes(value.as_bytes()),
-        LabelValue::Argument(place) => {
-            Text::Bytes(arguments.get(place).map_or(&[][..], |argument| argument.as_bytes()))
-        }
-    }
-}
-
-/// A sign and 19 digits.
-const MAX_DIGITS: usize = 20;
-const NULL_STRING: &[u8] = b"<null string>";
-/// In a path to rows: any name.
+/// Matches any name in a path to rows.
 const ANY: &str = "*";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collectors::ALL;
+    use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
+
+    #[test]
+    fn a_label_is_that_of_the_nearest_struct_around_the_row_and_not_of_a_sibling() {
+        let destination = |uri| [(Some("URI"), Arg::from(uri)), (Some("FLAGS"), "AP".into())];
+        let (first, second, third) = (destination("sip:a"), destination("sip:b"), destination("sip:c"));
+        let targets = [&first, &second, &third].map(|row| [(Some("DEST"), Arg::Struct(row))]);
+        let set = [(Some("ID"), Arg::Int(4)), (Some("TARGETS"), Arg::Struct(&targets[0]))];
+        let nameless = [(Some("TARGETS"), Arg::Struct(&targets[1]))];
+        let last = [(Some("TARGETS"), Arg::Struct(&targets[2])), (Some("ID"), Arg::Int(5))];
+        let sets = [&set[..], &nameless, &last].map(|set| (Some("SET"), Arg::Struct(set)));
+        let reply = [(Some("ID"), Arg::Int(9)), (Some("RECORDS"), Arg::Struct(&sets))];
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(&reply)], &mut packet).unwrap();
+        let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
+        let mut nodes = Nodes::new();
+        nodes.decode(&body).unwrap();
+
+        let index = ALL.iter().position(|collector| collector.name == "dispatcher.list").unwrap();
+        let call = CallContext {
+            collector: ALL[index],
+            families: catalogue().collector(index),
+            arguments: &[],
+            capabilities: &Capabilities::default(),
+            extra_fields: false,
+            parameters: &[],
+        };
+        let mut samples = Samples::new(10);
+        assert_eq!(extract(call, nodes.members(&body), &mut samples), Omissions::default());
+        let page = prometheus_exposition::Format::DEFAULT.write(catalogue().families(), &[&samples]);
+        let page = String::from_utf8(page).unwrap();
+        for (set, uri) in [(4, "sip:a"), (9, "sip:b"), (5, "sip:c")] {
+            let start = format!("\nkamailio_dispatcher_list_target{{setid=\"{set}\",uri=\"{uri}\"");
+            assert!(page.contains(&start), "{start} is not in {page}");
+        }
+    }
+}
