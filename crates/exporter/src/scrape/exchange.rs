@@ -163,7 +163,7 @@ impl<'a> Exchange<'a> {
                     let wait = if waited { start.elapsed() } else { Duration::ZERO };
                     let Some(call) = pending.answered_by(&reply) else { continue };
                     if let Some(planned) = call.planned {
-                        self.read_reply(planned, &plan, &reply, wait, capabilities);
+                        self.read_reply(planned, plan, &reply, wait, capabilities);
                     }
                     if let (Some(listing), Ok(records)) = (call.listing, reply.records()) {
                         self.renew(listing, records);
