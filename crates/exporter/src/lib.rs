@@ -25,7 +25,7 @@ pub mod internals {
     pub use crate::collectors::catalogue::{CollectorFamilies, catalogue};
     pub use crate::collectors::exporter::FAMILIES;
     pub use crate::collectors::schema::{
-        Call, Collector, Cost, Field, Key, Label, LabelValue, Listing, NameMatcher, Table,
+        Call, Collector, Cost, EqualRows, Field, Key, Label, LabelValue, Listing, NameMatcher, Table,
     };
     pub use crate::collectors::{ALL, UPTIME};
     pub use crate::commands::call::json;

@@ -41,10 +41,10 @@ impl LabelBuffer {
 
     /// Writes `base`'s labels once more, and some after them; of those with an empty value none. Takes what they need
     /// from `room`; labels that need more are [over](Labels::is_over) it.
-    pub(crate) fn extend<V: AsRef<[u8]>>(
+    pub(crate) fn extend<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         base: Labels,
-        labels: impl IntoIterator<Item = (&'static str, V)>,
+        labels: impl IntoIterator<Item = (N, V)>,
         room: &mut usize,
     ) -> Labels {
         let start = self.text.len();
@@ -61,7 +61,7 @@ impl LabelBuffer {
                 return Labels::OVER;
             }
             self.text.push(if self.text.len() == start { b'{' } else { b',' });
-            self.text.extend_from_slice(name.as_bytes());
+            self.text.extend_from_slice(name.as_ref().as_bytes());
             self.text.extend_from_slice(b"=\"");
             escape_label(value.as_ref(), &mut self.text);
             self.text.push(b'"');

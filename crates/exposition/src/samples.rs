@@ -139,10 +139,10 @@ impl Samples {
 
     /// Writes `base`'s labels once more, and some after them. Where there is no room for them, samples with them are over
     /// the limit.
-    pub fn extend_labels<V: AsRef<[u8]>>(
+    pub fn extend_labels<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         base: Labels,
-        labels: impl IntoIterator<Item = (&'static str, V)>,
+        labels: impl IntoIterator<Item = (N, V)>,
     ) -> Labels {
         self.labels.extend(base, labels, &mut self.room)
     }

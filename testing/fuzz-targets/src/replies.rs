@@ -37,7 +37,7 @@ impl Shape {
         for table in collector.tables {
             let labels = |labels: &'static [kamailio_exporter::internals::Label]| {
                 labels.iter().filter_map(|label| match label.value {
-                    LabelValue::At(path) => Some(path),
+                    LabelValue::At(path) | LabelValue::Parameters(path) => Some(path),
                     _ => None,
                 })
             };
@@ -47,7 +47,7 @@ impl Shape {
                 }
             }
             let row = shape.add(table.rows);
-            for path in labels(table.distinguishing_labels) {
+            for path in labels(table.equal_rows.labels()) {
                 row.add(path);
             }
             for field in table.fields.iter().chain(table.extra_fields) {

@@ -35,6 +35,7 @@ pub fn walk(input: &[u8]) {
         },
         capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,
+        parameters: if mode & 0x10 == 0 { Vec::new() } else { vec!["name".to_owned(), "carrier".to_owned()] },
     };
     match mode % 8 {
         // Seeds from captures begin with this.
@@ -70,6 +71,7 @@ struct Served {
     scrape: Scrape,
     capabilities: Capabilities,
     more: bool,
+    parameters: Vec<String>,
 }
 
 impl Served {
@@ -85,6 +87,7 @@ impl Served {
             arguments: &arguments,
             capabilities: &self.capabilities,
             extra_fields: self.more,
+            parameters: &self.parameters,
         };
         let omissions =
             kamailio_exporter::internals::extract(answered, nodes.members(body), &mut self.scrape.samples);

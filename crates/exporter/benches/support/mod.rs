@@ -73,6 +73,7 @@ impl Reply {
             arguments: &[],
             capabilities: &self.capabilities,
             extra_fields: true,
+            parameters: &[],
         };
         let mut samples = Samples::of_a_scrape(usize::MAX);
         extract(call, nodes.members(&self.body), &mut samples);

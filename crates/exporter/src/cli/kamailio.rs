@@ -32,11 +32,23 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .value_name("ID:NAME")
             .action(ArgAction::Append)
             .help("Name of a dispatcher set, exported as kamailio_dispatcher_set_info. Repeatable."),
+        Arg::new("collector.dispatcher.attributes")
+            .long("collector.dispatcher.attributes")
+            .value_name("NAME")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .help(
+                "Attribute of dispatcher destinations to export as a label of \
+                 kamailio_dispatcher_destination_info, for example carrier. Repeatable.",
+            ),
         Arg::new("collector.dialog.profiles")
             .long("collector.dialog.profiles")
             .value_name("PROFILE[:VALUE]")
             .action(ArgAction::Append)
-            .help("Dialog profile whose dialogs to count, optionally only those with VALUE. Repeatable."),
+            .help(
+                "Dialog profile whose dialogs to count, optionally only those with VALUE, or by value if VALUE is *: \
+                 then Kamailio lists all dialogs of the profile. Repeatable.",
+            ),
         option("collector.max-series", "10000", "NUMBER").help(
             "Maximum number of series per metric. Further series are dropped and counted in \
              kamailio_exporter_dropped_samples_total.",
@@ -128,6 +140,8 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
     if matches.value_source("kamailio.stats-groups") != Some(ValueSource::DefaultValue) {
         selection = selection.with_groups(text(matches, "kamailio.stats-groups"))?;
     }
+    let attributes = list(matches, "collector.dispatcher.attributes")?;
+    let selection = selection.with_attributes(attributes.iter().map(String::as_str))?;
     let profiles = list(matches, "collector.dialog.profiles")?;
     let page = url(matches, "kamailio.custom-metrics-url")?;
     Ok(selection.with_profiles(profiles.iter().map(String::as_str)).with_page(page))

@@ -24,7 +24,7 @@ pub(super) static STATS: Collector = Collector {
     ..Collector::opt_in("call_obj.stats", "call_obj", "Numbers assigned to calls.")
 };
 
-fn read(lines: Members<'_>, emit: &mut Emit<'_>) {
+fn read(lines: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let text: Vec<_> = lines.iter().filter_map(|line| line.value.as_bytes()).collect();
     let text = text.join(&b' ');
     let mut words = text.split(u8::is_ascii_whitespace);

@@ -50,7 +50,7 @@ pub(super) static LIST_PEERS: Collector = Collector {
     ..Collector::opt_in("cdp.list_peers", "cdp", "Diameter peers and their connections.")
 };
 
-fn read(records: Members<'_>, emit: &mut Emit<'_>) {
+fn read(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let Some(stack) = records.first() else { return };
     for (index, name) in ["Peer count", "Workers", "Queue length"].into_iter().enumerate() {
         emit(index, &[], stack.get(name).and_then(Value::as_u64).map(Number::Unsigned));

@@ -1,8 +1,8 @@
 //! Destinations of the load balancer (module dispatcher).
 
 use crate::collectors::schema::{
-    Call, Collector, Cost, Field, Label, Listing, Table, Unreadable, at, boolean, counter, divided, field,
-    gauge, info, is, label, unless_zero, unsigned_gauge,
+    Call, Collector, Cost, EqualRows, Field, Label, LabelValue, Listing, Table, Unreadable, at, boolean,
+    counter, divided, field, gauge, info, is, label, signed, unless_zero, unsigned, unsigned_gauge,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
@@ -21,7 +21,7 @@ pub(super) static LIST: Collector = Collector {
                 &[label("flags", &["FLAGS"])],
             )],
             extra_fields: MORE,
-            distinguishing_labels: &[label("duid", &["ATTRS", "DUID"])],
+            equal_rows: EqualRows::Labelled(&[label("duid", &["ATTRS", "DUID"])]),
             ..Table::NEW
         },
         Table {
@@ -46,7 +46,7 @@ pub(super) static LIST: Collector = Collector {
     ..Collector::new("dispatcher.list", "dispatcher", "Dispatcher sets and their destinations.")
 };
 
-/// The texts of the same reply. This is a collector of its own because texts make long series, and new series whenever
+/// The texts of the same reply, with the labels of the other families' destinations to join them. This is a collector of its own because texts make long series, and new series whenever
 /// an attribute changes.
 pub(super) static INFO: Collector = Collector {
     method: "dispatcher.list",
@@ -57,13 +57,13 @@ pub(super) static INFO: Collector = Collector {
             "kamailio_dispatcher_destination_info",
             "Attributes and sockets of the destination. The value is always 1.",
             &[
-                label("attributes", &["ATTRS", "BODY"]),
+                Label { name: "attributes", value: LabelValue::Parameters(&["ATTRS", "BODY"]) },
                 label("socket", &["ATTRS", "SOCKET"]),
                 label("socket_name", &["ATTRS", "SOCKNAME"]),
                 label("outbound_proxy", &["ATTRS", "OBPROXY"]),
             ],
         )],
-        distinguishing_labels: &[label("priority", &["PRIORITY"])],
+        equal_rows: EqualRows::Numbered,
         ..Table::NEW
     }],
     empty_faults: &["No Destination Sets"],
@@ -72,11 +72,14 @@ pub(super) static INFO: Collector = Collector {
     ..Collector::opt_in(
         "dispatcher.info",
         "dispatcher",
-        "Attributes and sockets of the dispatcher's destinations.",
+        "Attributes and sockets of the dispatcher's destinations. With --collector.dispatcher.attributes, each attribute named \
+         there is a label, in place of the label attributes with all of them.",
     )
 };
 
-/// `dispatcher/dispatcher.c`, `dispatcher_rpc_oclist`, since Kamailio 6.0: one record per destination of a set.
+/// `dispatcher/dispatcher.c`, `dispatcher_rpc_oclist`, since Kamailio 6.0: one record per destination of a set. `flags` is
+/// left out, because it is the state that `dispatcher.list` has as well; so is `ocidx`, the position in a shuffled list
+/// of one hundred decisions.
 pub(super) static OCLIST: Collector = Collector {
     call: Call::EachNumberOf(Listing { method: "dispatcher.list", path: &["RECORDS", "SET", "ID"] }),
     tables: &[Table {
@@ -85,20 +88,34 @@ pub(super) static OCLIST: Collector = Collector {
             unsigned_gauge(
                 at(&["ocrate"]),
                 "kamailio_dispatcher_destination_overload_rate",
-                "Current overload control rate of the destination (ocrate).",
+                "Percentage of requests that overload control withholds from the destination (ocrate).",
             ),
             unsigned_gauge(
                 at(&["ocmin"]),
                 "kamailio_dispatcher_destination_overload_rate_min",
-                "Lowest overload control rate of the destination (ocmin).",
+                "Lowest percentage of requests to withhold from the destination (ocmin).",
             ),
             unsigned_gauge(
                 at(&["ocmax"]),
                 "kamailio_dispatcher_destination_overload_rate_max",
-                "Highest overload control rate of the destination (ocmax).",
+                "Highest percentage of requests to withhold from the destination (ocmax).",
+            ),
+            field(
+                at(&[]),
+                Kind::Gauge,
+                "kamailio_dispatcher_destination_overload_valid_until_timestamp_seconds",
+                "Unix time until which the overload control rate is valid, in seconds; missing before the first update.",
+                valid_until,
+            ),
+            field(
+                at(&["ocseq"]),
+                Kind::Gauge,
+                "kamailio_dispatcher_destination_overload_sequence",
+                "Sequence number of the last update of the overload control rate; missing before the first update.",
+                sequence,
             ),
         ],
-        distinguishing_labels: &[label("priority", &["priority"])],
+        equal_rows: EqualRows::Numbered,
         ..Table::NEW
     }],
     empty_faults: &["Destination Group Not Found"],
@@ -111,6 +128,20 @@ pub(super) static OCLIST: Collector = Collector {
         "Overload control of the dispatcher's destinations.",
     )
 };
+
+fn sequence(number: Value<'_>) -> Reading {
+    unsigned(number).map(unless_zero)
+}
+
+fn valid_until(destination: Value<'_>) -> Reading {
+    let part = |name| match destination.get(name).map(signed) {
+        Some(Ok(Some(Number::Signed(part)))) => Ok(part),
+        None => Ok(0),
+        _ => Err(Unreadable),
+    };
+    let microseconds = part("octime_sec")?.saturating_mul(1_000_000).saturating_add(part("octime_usec")?);
+    Ok(unless_zero(Some(Number::Float(microseconds as f64 / 1e6))))
+}
 
 const DESTINATION: &[Label] = &[label("setid", &["ID"]), label("uri", &["URI"])];
 
@@ -161,6 +192,21 @@ const MORE: &[Field] = &[
         at(&["ATTRS", "MAXLOAD"]),
         "kamailio_dispatcher_destination_max_load",
         "Maximum number of concurrent dialogs of the destination; 0 means no limit.",
+    ),
+    gauge(
+        at(&["ATTRS", "PROBING_COUNT"]),
+        "kamailio_dispatcher_destination_probing_count",
+        "Attribute probing_count of the destination (since Kamailio 6.1).",
+    ),
+    unsigned_gauge(
+        at(&["ATTRS", "OCMIN"]),
+        "kamailio_dispatcher_destination_ocmin",
+        "Attribute ocmin of the destination: lowest percentage of requests to withhold (since Kamailio 6.0).",
+    ),
+    unsigned_gauge(
+        at(&["ATTRS", "OCMAX"]),
+        "kamailio_dispatcher_destination_ocmax",
+        "Attribute ocmax of the destination: highest percentage of requests to withhold (since Kamailio 6.0).",
     ),
     gauge(
         at(&["RUNTIME", "DLGLOAD"]),

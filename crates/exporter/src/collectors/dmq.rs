@@ -1,7 +1,7 @@
 //! The message bus between Kamailio servers (module dmq).
 
 use crate::collectors::schema::{
-    Collector, Cost, Table, Unreadable, at, boolean, field, info, label, unsigned_gauge,
+    Collector, Cost, EqualRows, Table, Unreadable, at, boolean, field, info, label, unsigned_gauge,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
@@ -29,7 +29,7 @@ pub(super) static LIST_NODES: Collector = Collector {
                 "Consecutive messages that the node of the DMQ bus did not answer in time (since Kamailio 6.1).",
             ),
         ],
-        distinguishing_labels: &[label("proto", &["proto"])],
+        equal_rows: EqualRows::Labelled(&[label("proto", &["proto"])]),
         ..Table::NEW
     }],
     cost: Cost::Linear,

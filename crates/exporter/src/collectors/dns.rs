@@ -47,7 +47,7 @@ pub(super) static BLOCKLIST_MEM_INFO: Collector = Collector {
     ..Collector::opt_in("dst_blocklist.mem_info", "core", "Memory of the destination blocklist.")
 };
 
-fn read(records: Members<'_>, emit: &mut Emit<'_>) {
+fn read(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     for (index, record) in records.iter().enumerate() {
         emit(index, &[], unsigned(record.value).ok().flatten());
     }

@@ -6,6 +6,7 @@ mod capture;
 pub(crate) mod catalogue;
 mod cdp;
 mod cnxcc;
+mod configuration;
 mod core;
 mod ctl;
 mod custom;
@@ -72,6 +73,7 @@ pub static ALL: &[&Collector] = &[
     &keepalive::LIST,
     &mtree::SUMMARY,
     &dialog::PROFILE_GET_SIZE,
+    &dialog::PROFILE_LIST,
     &dispatcher::INFO,
     &dispatcher::OCLIST,
     &rtpengine::HASH_TOTAL,
@@ -106,6 +108,9 @@ pub static ALL: &[&Collector] = &[
     &dns::MEM_INFO,
     &dns::BLOCKLIST_MEM_INFO,
     &ctl::CONNECTIONS,
+    &configuration::CHECK_CONFIG_HASH,
+    &configuration::MODULES,
+    &configuration::SOCKETS,
 ];
 
 /// The collector of Kamailio's uptime. Every scrape calls its method to detect restarts.

@@ -36,7 +36,7 @@ pub(super) static STATS: Collector = Collector {
     ..Collector::opt_in("rl.stats", "ratelimit", "Rate limits by numbered pipe.")
 };
 
-fn read(lines: Members<'_>, emit: &mut Emit<'_>) {
+fn read(lines: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     for line in lines {
         match pipe(line.value) {
             Some((_, [0, 0, _])) => {}

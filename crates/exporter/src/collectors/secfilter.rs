@@ -19,7 +19,7 @@ pub(super) static STATS: Collector = Collector {
     ..Collector::opt_in("secfilter.stats", "secfilter", "Matches of the security filters.")
 };
 
-fn read(records: Members<'_>, emit: &mut Emit<'_>) {
+fn read(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let mut list = "";
     for record in records {
         match record.value {

@@ -68,7 +68,7 @@ pub(super) static LIST: Collector = Collector {
     )
 };
 
-fn by_type_and_state(records: Members<'_>, emit: &mut Emit<'_>) {
+fn by_type_and_state(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let groups = count_by(records, |connection| {
         let text = |name| connection.get(name).and_then(Value::as_bytes).unwrap_or_default();
         [text("type"), text("state")]

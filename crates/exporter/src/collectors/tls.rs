@@ -52,7 +52,7 @@ pub(super) static LIST: Collector = Collector {
 };
 
 /// The member `cipher` is OpenSSL's description (`SSL_CIPHER_description`): name, version and more, separated by blanks.
-fn by_cipher(records: Members<'_>, emit: &mut Emit<'_>) {
+fn by_cipher(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let groups = count_by(records, |connection| {
         let text = |name| connection.get(name).and_then(Value::as_bytes).unwrap_or_default();
         let mut words = text("cipher").split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());

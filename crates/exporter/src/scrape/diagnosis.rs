@@ -79,7 +79,7 @@ impl Summary {
             _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
             _ if is_selected && *call != Call::Page => (State::Absent, missing),
             _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
-            Call::NamedProfiles => {
+            Call::NamedProfiles | Call::ProfileValues => {
                 (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
             }
             Call::Page => (

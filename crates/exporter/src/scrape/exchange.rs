@@ -163,7 +163,7 @@ impl<'a> Exchange<'a> {
                     let wait = if waited { start.elapsed() } else { Duration::ZERO };
                     let Some(call) = pending.answered_by(&reply) else { continue };
                     if let Some(planned) = call.planned {
-                        self.read_reply(planned, plan.extra_fields, &reply, wait, capabilities);
+                        self.read_reply(planned, plan, &reply, wait, capabilities);
                     }
                     if let (Some(listing), Ok(records)) = (call.listing, reply.records()) {
                         self.renew(listing, records);
@@ -222,7 +222,7 @@ impl<'a> Exchange<'a> {
     fn read_reply(
         &mut self,
         call: &PlannedCall,
-        extra_fields: bool,
+        plan: &Plan,
         reply: &Reply<'_>,
         wait: Duration,
         capabilities: &Capabilities,
@@ -239,7 +239,7 @@ impl<'a> Exchange<'a> {
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
             let (omissions, failure) = match &records {
-                Ok(records) => self.extract(*reader, call, extra_fields, *records, capabilities),
+                Ok(records) => self.extract(*reader, call, plan, *records, capabilities),
                 Err(Error::Fault { reason, .. })
                     if ALL[reader.collector].empty_faults.contains(&reason.as_str()) =>
                 {
@@ -275,13 +275,15 @@ impl<'a> Exchange<'a> {
         &mut self,
         reader: Reader,
         call: &PlannedCall,
-        extra_fields: bool,
+        plan: &Plan,
         records: Members<'_>,
         capabilities: &Capabilities,
     ) -> (Omissions, Option<String>) {
         let collector = ALL[reader.collector];
         let families = catalogue().collector(reader.collector);
-        let context = CallContext { collector, families, arguments: &call.args, capabilities, extra_fields };
+        let Plan { extra_fields, ref parameters, .. } = *plan;
+        let arguments = &call.args;
+        let context = CallContext { collector, families, arguments, capabilities, extra_fields, parameters };
         let omissions = extract(context, records, &mut self.scrape.samples);
         let empty = records.first().and_then(|record| record.members()).is_none_or(Members::is_empty);
         let failure = match omissions.first_unreadable {

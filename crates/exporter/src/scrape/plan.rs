@@ -3,7 +3,7 @@
 use crate::collectors::schema::{Call, Collector, Listing};
 use crate::collectors::{ALL, UPTIME};
 use crate::scrape::capabilities::Capabilities;
-use crate::scrape::selection::{Requirement, Selection};
+use crate::scrape::selection::{Requirement, Selection, has_all_values};
 
 /// The calls of a scrape. A plan is valid as long as its selection and the capabilities are the same.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Plan {
     pub listings: Vec<Listing>,
     /// Whether to read the fields that the Go exporter does not have.
     pub extra_fields: bool,
+    /// The parameters that become labels.
+    pub parameters: Vec<String>,
 }
 
 /// A call, and the collectors that read its reply.
@@ -53,6 +55,7 @@ impl Plan {
             missing: Vec::new(),
             listings: Vec::new(),
             extra_fields,
+            parameters: selection.parameters.clone(),
         };
         let page = selection.page().map(|(collector, _)| collector);
         if capabilities.has(UPTIME.method) {
@@ -119,7 +122,14 @@ impl Plan {
                 capabilities.statistics_calls().iter().for_each(|args| add(args.clone(), false))
             }
             Call::Page => {}
-            Call::NamedProfiles => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
+            Call::NamedProfiles => {
+                let named = selection.profiles.iter().filter(|profile| !has_all_values(profile));
+                named.for_each(|args| add(args.clone(), false));
+            }
+            Call::ProfileValues => {
+                let listed = selection.profiles.iter().filter(|profile| has_all_values(profile));
+                listed.for_each(|args| add(args[..1].to_vec(), false));
+            }
             Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
             Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                 self.listings.push(listing);

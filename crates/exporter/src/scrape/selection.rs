@@ -20,6 +20,8 @@ pub struct Selection {
     pub(crate) groups_named: bool,
     /// The arguments of the calls for dialog profiles.
     pub(crate) profiles: Vec<Vec<String>>,
+    /// The attributes of dispatcher destinations that become labels.
+    pub(crate) parameters: Vec<String>,
     /// The external metrics page.
     pub(crate) page: Option<Url>,
 }
@@ -61,7 +63,15 @@ impl Selection {
             return Err(format!("--kamailio.methods \"{methods}\" leaves no method to call"));
         }
         let groups = vec!["script".to_owned()];
-        Ok(Self { requirements, drop_in, groups, groups_named: false, profiles: Vec::new(), page: None })
+        Ok(Self {
+            requirements,
+            drop_in,
+            groups,
+            groups_named: false,
+            profiles: Vec::new(),
+            parameters: Vec::new(),
+            page: None,
+        })
     }
 
     /// Sets the groups of statistics for `stats.fetch`.
@@ -102,13 +112,58 @@ impl Selection {
             Some((profile, value)) => vec![profile.to_owned(), value.to_owned()],
             None => vec![profile.to_owned()],
         };
-        self.profiles = profiles.map(split).collect();
+        let mut profiles: Vec<Vec<String>> = profiles.map(split).collect();
+        let listed: Vec<_> = profiles.iter().filter(|profile| has_all_values(profile)).cloned().collect();
+        // Otherwise a value would be served twice.
+        let is_listed = |profile: &[String]| listed.iter().any(|listed| listed[0] == profile[0]);
+        profiles.retain(|profile| profile.len() < 2 || has_all_values(profile) || !is_listed(profile));
         for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
-            if collector.call == Call::NamedProfiles && !self.profiles.is_empty() {
+            let is_wanted = match collector.call {
+                Call::NamedProfiles => profiles.len() > listed.len(),
+                Call::ProfileValues => !listed.is_empty(),
+                _ => false,
+            };
+            if is_wanted {
                 *requirement = Requirement::Required;
             }
         }
+        self.profiles = profiles;
         self
+    }
+
+    /// Sets the attributes of dispatcher destinations that become labels. Naming an attribute selects its collector, where
+    /// the server has the method.
+    ///
+    /// # Errors
+    /// A human-readable message.
+    pub fn with_attributes<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        for name in names.map(str::trim).filter(|name| !name.is_empty()) {
+            let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+            let mut bytes = name.bytes();
+            let is_label = bytes.next().is_some_and(is_letter)
+                && bytes.all(|byte| is_letter(byte) || byte.is_ascii_digit())
+                && !name.starts_with("__");
+            if !is_label {
+                return Err(format!(
+                    "--collector.dispatcher.attributes \"{name}\" is not valid as a label's name"
+                ));
+            }
+            if RESERVED.contains(&name) {
+                return Err(format!(
+                    "--collector.dispatcher.attributes \"{name}\": the metric has a label of this name already"
+                ));
+            }
+            if !self.parameters.iter().any(|known| known == name) {
+                self.parameters.push(name.to_owned());
+            }
+        }
+        for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
+            let is_unused = *requirement == Requirement::Excluded && !self.parameters.is_empty();
+            if is_unused && collector.has_parameters() {
+                *requirement = Requirement::IfPresent;
+            }
+        }
+        Ok(self)
     }
 
     /// Sets the external metrics page.
@@ -186,6 +241,15 @@ fn index(method: &str) -> Result<usize, String> {
         format!("unknown method \"{method}\":{advice} kamailio_exporter man lists the methods")
     })
 }
+
+/// Returns whether a profile is to be counted by all of its values: `profile:*`.
+pub(crate) fn has_all_values(profile: &[String]) -> bool {
+    profile.get(1).is_some_and(|value| value == "*")
+}
+
+/// Labels of a dispatcher destination, and labels that Prometheus adds.
+const RESERVED: [&str; 9] =
+    ["setid", "uri", "duid", "index", "socket", "socket_name", "outbound_proxy", "job", "instance"];
 
 #[cfg(test)]
 mod tests {

@@ -1,3 +1,4 @@
+use crate::replay::answer_uncaptured;
 use crate::support::Exporter;
 use fake_kamailio::{Captures, Fake};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub(crate) fn is_stable(line: &str) -> bool {
 
 fn check(version: &str, file: &str, accept: &str) {
     let fake = Fake::replay(Captures::of(version));
+    answer_uncaptured(&fake);
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
     let answer = exporter.request("GET", "/metrics", &[("Accept", accept)]);
     let page: String =

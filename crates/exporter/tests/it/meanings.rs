@@ -1,4 +1,5 @@
 use crate::replay::*;
+use crate::support::run;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::Kind;
@@ -52,10 +53,12 @@ fn destinations_have_states_latencies_and_sets() {
                 let uri = text(member(destination, &["URI"]).unwrap());
                 let same = |other: &&&Value| text(member(other, &["URI"]).unwrap()) == uri;
                 let mut labels = vec![("setid", id.clone()), ("uri", uri.clone())];
+                let duid = member(destination, &["ATTRS", "DUID"]).map(text).unwrap_or_default();
+                let extra_labels = [&labels[..], &[("duid", duid.clone())]].concat();
                 if destinations.iter().filter(same).count() > 1 {
-                    labels.push(("duid", text(member(destination, &["ATTRS", "DUID"]).unwrap())));
+                    labels.push(("duid", duid));
                 }
-                let of = |name: &str| series(&format!("kamailio_dispatcher_{name}"), &labels);
+                let of = |name: &str| series(&format!("kamailio_dispatcher_{name}"), &extra_labels);
                 let flags = text(member(destination, &["FLAGS"]).unwrap());
                 let is = |letter| f64::from(u8::from(flags.starts_with(letter)));
                 for (name, letter) in [("active", 'A'), ("inactive", 'I'), ("disabled", 'D'), ("trying", 'T')]
@@ -125,7 +128,6 @@ fn the_drop_in_methods_alone_have_no_other_families() {
         [
             "kamailio_dispatcher_list_target",
             "kamailio_dmq_list_nodes_node",
-            "kamailio_start_time_seconds",
             "kamailio_tls_info_max_connections",
             "kamailio_tls_info_opened_connections",
         ]
@@ -262,7 +264,11 @@ fn states_are_read_from_flags_and_words() {
     for version in VERSIONS {
         let page = page(version, "auto,-stats,-custom", &[], &[]);
         for port in ["5160", "5260"] {
-            expect(&page, &format!("kamailio_dmq_node_up{{host=\"127.0.0.1\",port=\"{port}\"}}"), 1.0);
+            expect(
+                &page,
+                &format!("kamailio_dmq_node_up{{host=\"127.0.0.1\",port=\"{port}\",proto=\"*\"}}"),
+                1.0,
+            );
         }
     }
 }
@@ -408,6 +414,85 @@ fn values_that_mean_never_are_left_out() {
     }
 }
 
+/// A destination as dispatcher.list has it.
+fn destination<'a>(attributes: &'a [(Option<&'a str>, Arg<'a>)]) -> Vec<(Option<&'a str>, Arg<'a>)> {
+    let uri = (Some("URI"), "sip:10.9.8.7".into());
+    let flags = (Some("FLAGS"), "AP".into());
+    vec![uri, flags, (Some("PRIORITY"), Arg::Int(6)), (Some("ATTRS"), Arg::Struct(attributes))]
+}
+
+/// Returns the exposition for a dispatcher set of these destinations, without values.
+fn dispatcher_series(destinations: &[Vec<(Option<&str>, Arg<'_>)>], arguments: &[&str]) -> BTreeSet<String> {
+    let targets: Vec<_> = destinations.iter().map(|members| (Some("DEST"), Arg::Struct(members))).collect();
+    let set = [(Some("ID"), Arg::Int(12)), (Some("TARGETS"), Arg::Struct(&targets))];
+    let sets = [(Some("SET"), Arg::Struct(&set))];
+    let reply = [(Some("NRSETS"), Arg::Int(1)), (Some("RECORDS"), Arg::Struct(&sets))];
+    let fake = Fake::start();
+    fake.answer("system.listMethods", Kind::Reply, &body(&["dispatcher.list".into()]));
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&reply)]));
+    let page = served(&fake, "auto,dispatcher.info", arguments);
+    page.into_keys().filter(|series| series.starts_with("kamailio_dispatcher_destination_")).collect()
+}
+
+#[test]
+fn a_second_equal_destination_changes_no_series_of_the_first() {
+    let first = [(Some("BODY"), "duid=x7".into()), (Some("DUID"), "x7".into())];
+    let other = [(Some("BODY"), "duid=x8".into()), (Some("DUID"), "x8".into())];
+    let nameless = [(Some("BODY"), "".into()), (Some("DUID"), "<null string>".into())];
+    for (attributes, more) in
+        [(&first, &other), (&first, &first), (&nameless, &nameless), (&nameless, &other)]
+    {
+        let alone = dispatcher_series(&[destination(attributes)], &[]);
+        let both = dispatcher_series(&[destination(attributes), destination(more)], &[]);
+        assert!(alone.len() >= 8 && both.is_superset(&alone), "{alone:#?} {both:#?}");
+        assert_eq!(both.len(), 2 * alone.len());
+        let keys = |page: &BTreeSet<String>, family: &str| {
+            let labels = page.iter().filter_map(|series| {
+                series.strip_prefix(&format!("kamailio_dispatcher_destination_{family}{{"))
+            });
+            let key = |label: &&str| !label.starts_with("attributes=");
+            let keys = labels.map(|labels| labels.trim_end_matches('}').split(',').filter(key));
+            keys.map(|key| key.collect::<Vec<_>>().join(",")).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&both, "info"), keys(&both, "up"), "the info joins the values");
+    }
+}
+
+#[test]
+fn attributes_that_are_named_become_labels() {
+    let body = "weight=20;carrier=\"Blue; Ltd\";duid=x7;region=eu-1";
+    let first = [(Some("BODY"), body.into()), (Some("DUID"), "x7".into())];
+    let other = [(Some("BODY"), "region=us".into()), (Some("DUID"), "<null string>".into())];
+    let info = |arguments: &[&str]| {
+        let page = dispatcher_series(&[destination(&first), destination(&other)], arguments);
+        let info = page.into_iter().filter_map(|series| {
+            series.strip_prefix("kamailio_dispatcher_destination_info").map(str::to_owned)
+        });
+        info.collect::<Vec<_>>()
+    };
+    let named = info(&["--collector.dispatcher.attributes", "region,carrier"]);
+    let expected = [
+        "{carrier=\"Blue; Ltd\",duid=\"x7\",region=\"eu-1\",setid=\"12\",uri=\"sip:10.9.8.7\"}",
+        "{region=\"us\",setid=\"12\",uri=\"sip:10.9.8.7\"}",
+    ];
+    assert_eq!(named, expected);
+    let repeated =
+        ["--collector.dispatcher.attributes=region", "--collector.dispatcher.attributes=carrier,region"];
+    assert_eq!(info(&repeated), expected);
+    let whole = info(&["--collector.dispatcher.attributes="]);
+    assert!(whole.iter().all(|labels| labels.contains("attributes=")), "{whole:?}");
+    for (name, message) in [
+        ("duid", "the metric has a label of this name already"),
+        ("my-name", "not valid as a label's name"),
+        ("__x", "not valid as a label's name"),
+        ("7up", "not valid as a label's name"),
+    ] {
+        let output = run(&["--collector.dispatcher.attributes", name]);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && log.contains(message), "{name}: {log}");
+    }
+}
+
 #[test]
 fn labels_have_no_surrounding_blanks() {
     let fake = Fake::start();
@@ -423,6 +508,104 @@ fn labels_have_no_surrounding_blanks() {
         ("version", "5.9.1".to_owned()),
     ];
     expect(&page, &series("kamailio_build_info", &labels), 1.0);
+}
+
+#[test]
+fn overload_control_says_until_when_it_is_valid() {
+    let destination = |uri: &'static str, sequence, seconds, microseconds| {
+        [
+            (Some("group"), Arg::Int(3)),
+            (Some("uri"), uri.into()),
+            (Some("ocrate"), Arg::Int(35)),
+            (Some("ocseq"), Arg::Int(sequence)),
+            (Some("octime_sec"), Arg::Double(seconds)),
+            (Some("octime_usec"), Arg::Double(microseconds)),
+        ]
+    };
+    let updated = destination("sip:a", 4_000_000_007, 1_795_354_968.0, 250_000.0);
+    let never = destination("sip:b", 0, 0.0, 0.0);
+    let list = [(Some("SET"), Arg::Struct(&[(Some("ID"), Arg::Int(3))]))];
+    let list = [(Some("RECORDS"), Arg::Struct(&list))];
+    let fake = Fake::start();
+    let methods = ["dispatcher.list", "dispatcher.oclist"].map(Arg::from);
+    fake.answer("system.listMethods", Kind::Reply, &body(&methods));
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&list)]));
+    fake.answer("dispatcher.oclist", Kind::Reply, &body(&[Arg::Struct(&updated), Arg::Struct(&never)]));
+    let page = served(&fake, "dispatcher.oclist", &[]);
+    let of = |name: &str, uri: &str| {
+        let series = format!("kamailio_dispatcher_destination_overload_{name}{{setid=\"3\",uri=\"{uri}\"}}");
+        page.get(&series).copied()
+    };
+    assert_eq!([of("rate", "sip:a"), of("rate", "sip:b")], [Some(35.0); 2]);
+    let until = "valid_until_timestamp_seconds";
+    assert_eq!([of(until, "sip:a"), of(until, "sip:b")], [Some(1_795_354_968.25), None]);
+    assert_eq!([of("sequence", "sip:a"), of("sequence", "sip:b")], [Some(4_000_000_007.0), None]);
+}
+
+#[test]
+fn changes_of_the_configuration_are_seen() {
+    for (reply, expected) in [("Identical hash", 1.0), ("Different hash", 0.0)] {
+        let fake = Fake::start();
+        fake.answer("cfgutils.check_config_hash", Kind::Reply, &body(&[reply.into()]));
+        fake.answer("core.modules", Kind::Reply, &body(&["kex".into(), "tm".into(), "my_module".into()]));
+        // A server that does not list its methods has no preferred call either.
+        let socket = [
+            (Some("proto"), "tls".into()),
+            (Some("address"), "10.1.1.1".into()),
+            (Some("port"), "5061".into()),
+        ];
+        let sockets = [(Some("socket"), Arg::Struct(&socket))];
+        fake.answer("core.sockets_list", Kind::Reply, &body(&[Arg::Struct(&sockets)]));
+        fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "none".into()]));
+        let page = served(&fake, "cfgutils.check_config_hash,core.modules,core.sockets_list", &[]);
+        expect(&page, "kamailio_config_unchanged", expected);
+        expect(&page, "kamailio_modules", 3.0);
+        expect(&page, "kamailio_socket_info{address=\"10.1.1.1\",port=\"5061\",proto=\"tls\"}", 1.0);
+    }
+}
+
+#[test]
+fn all_values_of_a_profile_are_counted() {
+    let in_profile = |name: &'static str, value: &'static str| [(Some(name), Arg::from(value))];
+    let (blue, red, other) =
+        (in_profile("carrier", "blue"), in_profile("carrier", "red"), in_profile("callee", "blue"));
+    let entry = |members| (None, Arg::Struct(members));
+    let profiles = [
+        vec![entry(&blue), entry(&other), (None, "calls".into())],
+        vec![entry(&blue), entry(&red)],
+        vec![entry(&red)],
+        vec![entry(&blue)],
+    ];
+    let dialog = |number: i64, profiles| {
+        [
+            (Some("h_entry"), Arg::Int(5)),
+            (Some("h_id"), Arg::Int(number)),
+            (Some("profiles"), Arg::Struct(profiles)),
+        ]
+    };
+    let dialogs: Vec<_> =
+        profiles.iter().zip(1..).map(|(profiles, number)| dialog(number, profiles)).collect();
+    // The dialog with two values is listed twice.
+    let records: Vec<_> = [0, 1, 1, 2, 3].map(|index: usize| Arg::Struct(&dialogs[index])).into();
+    let fake = Fake::start();
+    fake.answer("dlg.profile_list", Kind::Reply, &body(&records));
+    fake.answer("dlg.profile_get_size", Kind::Reply, &body(&[Arg::Int(4)]));
+    let profiles = ["carrier:*", "carrier:red", "carrier", "calls:*", "empty:*"];
+    let arguments: Vec<_> =
+        profiles.iter().flat_map(|profile| ["--collector.dialog.profiles", profile]).collect();
+    let page = served(&fake, "dlg.profile_list", &arguments);
+    let of = |labels: &str| page.get(&format!("kamailio_dialog_profile_dialogs{{{labels}}}")).copied();
+    assert_eq!(of("profile=\"carrier\",value=\"blue\""), Some(3.0));
+    assert_eq!(of("profile=\"carrier\",value=\"red\""), Some(2.0));
+    assert_eq!(of("profile=\"carrier\""), Some(4.0));
+    assert_eq!(of("profile=\"calls\""), Some(1.0));
+    assert_eq!(
+        page.keys().filter(|series| series.starts_with("kamailio_dialog_profile_dialogs{")).count(),
+        4
+    );
+    let calls = fake.calls();
+    let sizes = calls.iter().filter(|call| call.starts_with("dlg.profile_get_size"));
+    assert_eq!(sizes.count(), 1, "a value that is listed is not asked for as well: {calls:?}");
 }
 
 /// Replies that were not captured, or not in this state, with the shapes of Kamailio's source.

@@ -141,7 +141,10 @@ proptest! {
         let mut samples = Samples::new(20);
         for (place, collector) in ALL.iter().enumerate().filter(|(_, found)| found.method == "stats.fetch") {
             let (families, arguments, capabilities) = (catalogue().collector(place), [], Capabilities::default());
-            let call = CallContext { collector, families, arguments: &arguments, capabilities: &capabilities, extra_fields: true };
+            let (arguments, capabilities) = (&arguments, &capabilities);
+            let parameters = &["name".to_owned()];
+            let call =
+                CallContext { collector, families, arguments, capabilities, extra_fields: true, parameters };
             extract(call, nodes.members(&body), &mut samples);
         }
         check(&[&samples, &one_sample_of_each_family()]);

@@ -74,6 +74,7 @@ pub(crate) fn page(
         Kind::Fault,
         &body(&[Arg::Int(404), "Destination Group Not Found".into()]),
     );
+    answer_uncaptured(&fake);
     let is_listed = |name: &str| {
         let listed = records(version, "system.listMethods");
         ["auto", "all", "dispatcher.info"].contains(&name)
@@ -84,6 +85,12 @@ pub(crate) fn page(
         fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "none".into()]));
     }
     served(&fake, methods, arguments)
+}
+
+/// Answers methods that the recorded servers had and that were not captured.
+pub(crate) fn answer_uncaptured(fake: &Fake) {
+    let no_file = body(&[Arg::Int(500), "No hash file".into()]);
+    fake.answer("cfgutils.check_config_hash", Kind::Fault, &no_file);
 }
 
 pub(crate) fn served(fake: &Fake, methods: &str, arguments: &[&str]) -> BTreeMap<String, f64> {

@@ -67,14 +67,15 @@ fn walked(body: &[u8]) -> (Samples, Omissions, usize) {
     let (collector, families) = collector();
     let mut samples = Samples::new(1000);
     let capabilities = Capabilities::default();
+    let (arguments, parameters, capabilities) = (&[], &[], &capabilities);
     let answered =
-        CallContext { collector, families, arguments: &[], capabilities: &capabilities, extra_fields: true };
+        CallContext { collector, families, arguments, capabilities, extra_fields: true, parameters };
     let omissions = extract(answered, records, &mut samples);
     let statistics = records.iter().filter_map(|record| record.value.members()).flatten().count();
     (samples, omissions, statistics)
 }
 
-/// The samples that a reply with these statistics gives: series and value.
+/// Returns the samples of a reply with these statistics, by series.
 fn served(statistics: &[(&str, &str)]) -> (BTreeMap<String, Number>, Omissions) {
     let (samples, omissions, count) = walked(&reply(statistics));
     assert_eq!(count, statistics.len());

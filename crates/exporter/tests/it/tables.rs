@@ -1,6 +1,6 @@
 use crate::replay::{VERSIONS, records};
 use kamailio_exporter::internals::{
-    ALL, Call, CapabilityQuery, Collector, Cost, Key, NameMatcher, Table, UPTIME, catalogue,
+    ALL, Call, CapabilityQuery, Collector, Cost, EqualRows, Key, NameMatcher, Table, UPTIME, catalogue,
 };
 use prometheus_exposition::{Family, Kind};
 use std::collections::BTreeSet;
@@ -224,7 +224,7 @@ fn labels_are_valid_and_unique_per_sample() {
         for (field, labels) in labels_by_field(collector) {
             assert!(
                 !labels.contains(&"index")
-                    || collector.tables.iter().all(|table| table.distinguishing_labels.is_empty())
+                    || collector.tables.iter().all(|table| matches!(table.equal_rows, EqualRows::Unexpected))
             );
             let unique: BTreeSet<_> = labels.iter().collect();
             assert_eq!(unique.len(), labels.len(), "{field}: {labels:?}");
@@ -242,7 +242,7 @@ fn labels_by_field(collector: &'static Collector) -> impl Iterator<Item = (&'sta
         table.fields.iter().chain(table.extra_fields).map(move |field| (table, field))
     };
     collector.tables.iter().flat_map(fields).map(|(table, field)| {
-        let labels = table.labels.iter().chain(table.distinguishing_labels).chain(field.labels);
+        let labels = table.labels.iter().chain(table.equal_rows.labels()).chain(field.labels);
         let mut labels: Vec<_> = labels.map(|label| label.name).collect();
         if let Key::Matching(select) = field.key {
             labels.extend(labels_of(select));

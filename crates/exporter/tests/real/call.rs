@@ -231,7 +231,7 @@ fn replies_of_a_real_kamailio_are_printed_as_by_kamcmd() {
             Call::Once(arguments) => vec![arguments.iter().map(|argument| format!("s:{argument}")).collect()],
             Call::Each(arguments) => arguments.iter().map(|argument| vec![format!("s:{argument}")]).collect(),
             Call::NamedGroups | Call::AllGroups => vec![vec!["s:core:".to_owned()]],
-            Call::NamedProfiles => vec![vec!["s:calls".to_owned()]],
+            Call::NamedProfiles | Call::ProfileValues => vec![vec!["s:calls".to_owned()]],
             Call::EachOf(_) => vec![vec!["s:none".to_owned()]],
             Call::EachNumberOf(_) => vec![vec!["1".to_owned()]],
             Call::Page => continue,

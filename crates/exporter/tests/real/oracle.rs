@@ -143,7 +143,8 @@ fn answers(kamailio: &Kamailio, collector: &'static Collector, methods: &HashSet
         }
         Call::EachOf(listing) => listed(kamailio, listing, "s:"),
         Call::EachNumberOf(listing) => listed(kamailio, listing, ""),
-        Call::Page => return Vec::new(),
+        // Dialogs are counted by value; meanings.rs compares the counts.
+        Call::Page | Call::ProfileValues => return Vec::new(),
     };
     let printed = calls.into_iter().map(|arguments| {
         let mut call = vec![method];

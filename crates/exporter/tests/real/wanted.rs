@@ -130,7 +130,13 @@ impl Wanted<'_> {
                 && path.iter().zip(table.rows).all(|(name, row)| name == row || *row == "*")
         };
         match field.key {
-            Key::At(key) => path.strip_suffix(key).is_some_and(row) || self.leaf.is_text && key.is_empty(),
+            Key::At(key) => {
+                // The field can read a struct as a whole.
+                let parent = path.split_last().and_then(|(_, path)| path.strip_suffix(key));
+                path.strip_suffix(key).is_some_and(row)
+                    || !key.is_empty() && parent.is_some_and(row)
+                    || self.leaf.is_text && key.is_empty()
+            }
             Key::Matching(select) => {
                 path.split_last().is_some_and(|(last, path)| row(path) && select(last.as_bytes()).is_some())
             }
@@ -155,7 +161,7 @@ impl Wanted<'_> {
 
     /// Whether the sample's labels are those of the value's row.
     fn is_row(&self, table: &Table, field: &Field, sample: &Sample) -> bool {
-        let labels = || table.labels.iter().chain(field.labels).chain(table.distinguishing_labels);
+        let labels = || table.labels.iter().chain(field.labels).chain(table.equal_rows.labels());
         let has = |label: &Label| match label.value {
             LabelValue::Constant(value) => {
                 sample.labels.iter().any(|(name, v)| name == label.name && v == value)
@@ -206,7 +212,7 @@ impl Wanted<'_> {
         self.collector.tables.iter().any(|table| {
             table.fields.iter().chain(table.extra_fields).any(|field| {
                 let mut labels =
-                    table.labels.iter().chain(table.distinguishing_labels).chain(field.labels).filter(is_it);
+                    table.labels.iter().chain(table.equal_rows.labels()).chain(field.labels).filter(is_it);
                 labels.any(|label| {
                     let has = |sample: &Sample| {
                         sample.labels.iter().any(|(name, value)| name == label.name && *value == text)

@@ -4,11 +4,14 @@
 //! a row, and each field turns a value of the row into a sample. The scrape's extraction reads every table; a collector
 //! is only data.
 
+mod parameters;
 mod read;
 mod table;
 
+pub(crate) use parameters::parameter;
+
 pub(crate) use read::{boolean, divided, signed, statistic, timestamp, unless_zero, unsigned};
-pub use table::{Field, Key, Label, LabelValue, NameMatcher, Table};
+pub use table::{EqualRows, Field, Key, Label, LabelValue, NameMatcher, Table};
 pub(crate) use table::{NameLabels, Read, at, counter, field, gauge, info, is, label, unsigned_gauge};
 
 use kamailio_binrpc::Members;
@@ -70,6 +73,8 @@ pub enum Call {
     AllGroups,
     /// One call for each dialog profile that the operator names, with the profile and optionally a value as arguments.
     NamedProfiles,
+    /// One call for each dialog profile of which the operator names all values, with the profile as its argument.
+    ProfileValues,
     /// No call: the metrics are fetched from a URL that the operator configures.
     Page,
     /// One call for each value that another method lists at the first contact.
@@ -87,8 +92,8 @@ pub struct Listing {
     pub path: &'static [&'static str],
 }
 
-/// Reads the records of a reply and passes each value to the function.
-pub(crate) type CustomReader = fn(Members<'_>, &mut Emit<'_>);
+/// Reads the records of a reply to a call with these arguments, and passes each value to the function.
+pub(crate) type CustomReader = fn(Members<'_>, &[String], &mut Emit<'_>);
 
 /// Receives a value from a [`CustomReader`]: the index of its field among [`Collector::fields`], the labels, and the
 /// number, which is `None` if the value is unreadable.
@@ -121,6 +126,12 @@ impl Collector {
     /// A collector that is not in `auto`, because it is expensive for Kamailio or useful to few.
     pub const fn opt_in(name: &'static str, module: &'static str, help: &'static str) -> Self {
         Self { default: false, ..Self::new(name, module, help) }
+    }
+
+    /// Whether the operator can name parameters that become labels.
+    pub fn has_parameters(&self) -> bool {
+        let mut labels = self.fields().flat_map(|field| field.labels);
+        labels.any(|label| matches!(label.value, LabelValue::Parameters(_)))
     }
 
     /// All fields of all tables, in order.

@@ -16,11 +16,33 @@ pub struct Table {
     pub fields: &'static [Field],
     /// Samples that the Go exporter does not have. They are not served if its methods are named without `auto`.
     pub extra_fields: &'static [Field],
-    /// Labels that a row has only if another row has the same `labels`. If these are equal too, the label `index`
-    /// numbers the rows.
-    pub distinguishing_labels: &'static [Label],
+    /// How rows with equal `labels` are told apart.
+    pub equal_rows: EqualRows,
     /// Whether the fields are looked up by the names of the values, because there are hundreds of fields.
     pub by_name: bool,
+}
+
+/// How the rows of a table with equal labels are told apart.
+#[derive(Clone, Copy)]
+pub enum EqualRows {
+    /// Kamailio has no equal rows. If there are any, the first is served, and the others are dropped and counted.
+    Unexpected,
+    /// By the label `index`, from the second of the rows on: the series of the first stays the same when others appear.
+    Numbered,
+    /// By these labels, which the extra fields always have, so that their series stay the same when an equal row appears.
+    /// The fields have these labels only if there are equal rows, because the Go exporter does not have them. Rows that
+    /// are equal nevertheless are numbered as well.
+    Labelled(&'static [Label]),
+}
+
+impl EqualRows {
+    /// The labels, if rows are told apart by labels.
+    pub fn labels(self) -> &'static [Label] {
+        match self {
+            Self::Labelled(labels) => labels,
+            Self::Unexpected | Self::Numbered => &[],
+        }
+    }
 }
 
 /// A label of a row, or of one field of a row.
@@ -35,6 +57,9 @@ pub struct Label {
 pub enum LabelValue {
     /// A path in the row. For the labels of a table, also in the structs around the row, the nearest first.
     At(&'static [&'static str]),
+    /// A path in the row to a list of parameters such as `name=gw1;carrier=blue`. Each parameter that the operator names
+    /// becomes a label of its own, in place of this one. If the operator names none, the label's value is the whole list.
+    Parameters(&'static [&'static str]),
     /// The name of the struct that matches `*` in the path to the rows.
     MemberName,
     /// A constant.
@@ -97,7 +122,7 @@ impl Table {
         labels: &[],
         fields: &[],
         extra_fields: &[],
-        distinguishing_labels: &[],
+        equal_rows: EqualRows::Unexpected,
         by_name: false,
     };
 

@@ -56,6 +56,7 @@ pub(super) fn known_methods<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<
                 | Call::NamedGroups
                 | Call::AllGroups
                 | Call::NamedProfiles
+                | Call::ProfileValues
                 | Call::Page => None,
             };
             let instead = collector.preferred_calls.iter().filter_map(|call| call.split(' ').next());

@@ -5,7 +5,7 @@ use prometheus_exposition::Labels;
 
 /// The labels of all rows of a table, to find the rows that need more labels to be told apart.
 #[derive(Default)]
-pub(super) struct EqualRows {
+pub(super) struct RepeatedRows {
     /// The labels of each row, in order.
     rows: Vec<Labels>,
     /// The index of the next row to be served.
@@ -18,7 +18,7 @@ pub(super) struct EqualRows {
     pub(super) with_extra_labels: HashMap<Labels, (usize, usize)>,
 }
 
-impl EqualRows {
+impl RepeatedRows {
     pub(super) fn add(&mut self, labels: Labels) {
         self.repeat |= self.rows.last().is_some_and(|last| !labels.is_later_than(*last));
         self.rows.push(labels);

@@ -21,7 +21,9 @@ impl<'v> LabelText<'v> {
         arguments: &'v [String],
     ) -> Self {
         match label.value {
-            LabelValue::At(path) => row.path(path).or(enclosing).map_or(Self::Bytes(b""), Self::from),
+            LabelValue::At(path) | LabelValue::Parameters(path) => {
+                row.path(path).or(enclosing).map_or(Self::Bytes(b""), Self::from)
+            }
             LabelValue::MemberName => Self::Bytes(wildcard),
             LabelValue::Constant(value) => Self::Bytes(value.as_bytes()),
             LabelValue::Argument(index) => {
@@ -42,8 +44,8 @@ impl AsRef<[u8]> for LabelText<'_> {
 }
 
 impl<'v> From<Value<'v>> for LabelText<'v> {
-    /// Converts a value to its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a string
-    /// that is not set (`ctl/binrpc_run.c`, `rpc_struct_add`); as a label it is empty.
+    /// Converts a value to its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a
+    /// string that is not set (`ctl/binrpc_run.c`, `rpc_struct_add`); as a label it is empty.
     fn from(value: Value<'v>) -> Self {
         match value {
             Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),

@@ -4,10 +4,12 @@ mod equal_rows;
 mod label_text;
 
 use crate::collectors::catalogue::{CollectorFamilies, catalogue};
-use crate::collectors::schema::{Collector, CustomReader, Field, Key, Label, LabelValue, NameLabels, Table};
+use crate::collectors::schema::{
+    Collector, CustomReader, EqualRows, Field, Key, Label, LabelValue, NameLabels, Table, parameter,
+};
 use crate::scrape::Omissions;
 use crate::scrape::capabilities::Capabilities;
-use equal_rows::EqualRows;
+use equal_rows::RepeatedRows;
 use kamailio_binrpc::{Members, Value};
 use label_text::LabelText;
 use prometheus_exposition::external::ExternalSample;
@@ -26,6 +28,8 @@ pub struct CallContext<'a> {
     pub capabilities: &'a Capabilities,
     /// Whether to read the fields that the Go exporter does not have.
     pub extra_fields: bool,
+    /// The parameters that become labels, such as a destination's attributes.
+    pub parameters: &'a [String],
 }
 
 /// Adds the samples of a reply's `records` to `samples`, and returns what was left out.
@@ -35,7 +39,7 @@ pub fn extract(call: CallContext<'_>, records: Members<'_>, samples: &mut Sample
         samples,
         enclosing: Vec::new(),
         wildcard: b"",
-        equal_rows: EqualRows::default(),
+        equal_rows: RepeatedRows::default(),
         omissions: Omissions::default(),
     };
     if let Some(map) = call.collector.custom_reader {
@@ -49,8 +53,8 @@ pub fn extract(call: CallContext<'_>, records: Members<'_>, samples: &mut Sample
         if table.fields.is_empty() && !call.extra_fields {
             continue;
         }
-        if !table.distinguishing_labels.is_empty() {
-            extractor.equal_rows = EqualRows::default();
+        if !matches!(table.equal_rows, EqualRows::Unexpected) {
+            extractor.equal_rows = RepeatedRows::default();
             extractor.each_row(table, records, |extractor, row| {
                 let labels = extractor.table_labels(table, row);
                 extractor.equal_rows.add(labels);
@@ -80,7 +84,7 @@ struct Extractor<'w, 'r> {
     enclosing: Vec<Option<Value<'r>>>,
     /// The name that `*` in the path to the rows matched.
     wildcard: &'r [u8],
-    equal_rows: EqualRows,
+    equal_rows: RepeatedRows,
     omissions: Omissions,
 }
 
@@ -121,16 +125,13 @@ impl<'r> Extractor<'_, 'r> {
 
     fn count_with_extra_labels(&mut self, table: &Table, row: Value<'r>) {
         if let (labels, true) = self.equal_rows.next() {
-            let labels = self.labels(labels, table.distinguishing_labels, row);
+            let labels = self.labels(labels, table.equal_rows.labels(), row);
             self.equal_rows.with_extra_labels.entry(labels).or_default().0 += 1;
         }
     }
 
     fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
-        let labels = match table.distinguishing_labels {
-            [] => self.table_labels(table, row),
-            more => self.tell_apart(more, row),
-        };
+        let (labels, extra_labels) = self.row_labels(table, row);
         // A row without members cannot have the values that the fields expect.
         if row.members().is_none()
             && let Some(field) = table.fields.first().filter(|field| field.key.needs_members())
@@ -141,7 +142,9 @@ impl<'r> Extractor<'_, 'r> {
             return self.wide_row(table, first, labels, row);
         }
         let more = if self.call.extra_fields { table.extra_fields } else { &[] };
-        for (place, field) in table.fields.iter().chain(more).enumerate() {
+        let fields = table.fields.iter().map(|field| (field, labels));
+        let extra_fields = more.iter().map(|field| (field, extra_labels));
+        for (place, (field, labels)) in fields.chain(extra_fields).enumerate() {
             let family = self.call.families.of(first + place);
             match field.key {
                 Key::At(path) => {
@@ -221,7 +224,7 @@ impl<'r> Extractor<'_, 'r> {
     }
 
     fn mapped(&mut self, map: CustomReader, records: Members<'_>) {
-        map(records, &mut |place, labels, number| {
+        map(records, self.call.arguments, &mut |place, labels, number| {
             let Some(field) = self.call.collector.fields().nth(place) else { return };
             let labels = self.samples.labels(labels.iter().copied());
             match number {
@@ -288,24 +291,47 @@ impl<'r> Extractor<'_, 'r> {
             return base;
         }
         let (wildcard, arguments) = (self.wildcard, self.call.arguments);
-        let values =
-            labels.iter().map(|label| (label.name, LabelText::find(label, row, None, wildcard, arguments)));
-        self.samples.extend_labels(base, values)
+        let named = self.call.parameters;
+        let list = labels.iter().find_map(|label| match label.value {
+            LabelValue::Parameters(path) if !named.is_empty() => Some(row.path(path)),
+            _ => None,
+        });
+        let is_replaced = |label: &&Label| matches!(label.value, LabelValue::Parameters(_)) && list.is_some();
+        let values = labels.iter().filter(|label| !is_replaced(label));
+        let values = values.map(|label| (label.name, LabelText::find(label, row, None, wildcard, arguments)));
+        let base = self.samples.extend_labels(base, values);
+        match list {
+            Some(list) => {
+                let list = list.and_then(Value::as_bytes).unwrap_or_default();
+                self.samples.extend_labels(base, named.iter().map(|name| (name, parameter(list, name))))
+            }
+            None => base,
+        }
     }
 
-    fn tell_apart(&mut self, more: &[Label], row: Value<'r>) -> Labels {
+    /// Returns the labels of a row: those of its fields, and those of its extra fields.
+    fn row_labels(&mut self, table: &Table, row: Value<'r>) -> (Labels, Labels) {
+        if let EqualRows::Unexpected = table.equal_rows {
+            let labels = self.table_labels(table, row);
+            return (labels, labels);
+        }
+        let more = table.equal_rows.labels();
         let (labels, is_one_of_many) = self.equal_rows.next();
+        let is_extended = is_one_of_many || self.call.extra_fields;
+        let extended = if is_extended { self.labels(labels, more, row) } else { labels };
         if !is_one_of_many {
-            return labels;
+            return (labels, extended);
         }
-        let labels = self.labels(labels, more, row);
-        let (count, served) = self.equal_rows.with_extra_labels.entry(labels).or_default();
+        let (count, served) = self.equal_rows.with_extra_labels.entry(extended).or_default();
         *served += 1;
-        if *count < 2 {
-            return labels;
-        }
-        let index = *served;
-        self.samples.extend_labels(labels, [("index", index.to_string())])
+        let (count, index) = (*count, *served);
+        let numbered = match count {
+            0 | 1 => extended,
+            _ => self.samples.extend_labels(extended, [("index", index.to_string())]),
+        };
+        // The first of several equal rows keeps the series that it has without the others.
+        let extra = if index == 1 { extended } else { numbered };
+        (if more.is_empty() { extra } else { numbered }, extra)
     }
 }
 
@@ -364,6 +390,7 @@ mod tests {
             arguments: &[],
             capabilities: &Capabilities::default(),
             extra_fields: false,
+            parameters: &[],
         };
         let mut samples = Samples::new(10);
         assert_eq!(extract(call, nodes.members(&body), &mut samples), Omissions::default());
