@@ -126,12 +126,15 @@ impl Double {
         self.milli
     }
 
-    /// The number, or None for `i64::MIN` thousandths: that is what Kamailio's cast makes of a number that is too
-    /// large for the wire, of infinity and of NaN.
+    /// The number, or None for what Kamailio's cast makes of a number that is too large for the wire, of infinity and
+    /// of NaN: `i64::MIN` thousandths, and up to Kamailio 5.4, which casts to an `int`, the four bytes of `i32::MIN`.
     pub fn value(self) -> Option<f64> {
-        (self.milli != i64::MIN).then(|| self.milli as f64 / 1000.0)
+        (!NO_VALUE.contains(&self.milli)).then(|| self.milli as f64 / 1000.0)
     }
 }
+
+/// The second would also be a true 2147483.648, which no field of Kamailio is known to reach.
+const NO_VALUE: [i64; 2] = [i64::MIN, 1 << 31];
 
 /// The records of a reply, the members of a struct or the values of an array, in the order of the wire.
 #[derive(Clone, Copy, Default)]
