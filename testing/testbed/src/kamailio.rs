@@ -28,6 +28,9 @@ pub struct Kamailio {
 pub(crate) struct Launch {
     /// Takes the folder, the address and options of Kamailio.
     pub(crate) script: PathBuf,
+    pub(crate) kamcmd: PathBuf,
+    /// Says which Kamailio the script starts.
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
     pub(crate) defines: Vec<String>,
     /// MiB of shared memory, if it is not the script's.
     pub(crate) memory: Option<String>,
@@ -111,7 +114,7 @@ impl Kamailio {
         self.group.as_ref().map(Group::processes).unwrap_or_default()
     }
 
-    /// What Debian's kamcmd prints for a method and its arguments, over the unix stream socket. A fault is a
+    /// What its own kamcmd prints for a method and its arguments, over the unix stream socket. A fault is a
     /// text too: "error: 500 - …".
     #[must_use]
     pub fn kamcmd(&self, args: &[&str]) -> String {
@@ -267,6 +270,7 @@ impl Kamailio {
         }
         let config = dir.join("kamailio.cfg");
         let mut envs = vec![("KAMAILIO_CFG", config.as_os_str())];
+        envs.extend(self.launch.environment.iter().map(|(name, value)| (*name, value.as_os_str())));
         if let Some(list) = &self.launch.list {
             envs.push(("DISPATCHER_LIST", list.as_os_str()));
         }
@@ -299,7 +303,9 @@ impl Kamailio {
     fn ask(&self, uri: &str, args: &[&str]) -> Result<String, String> {
         // kamcmd has no timeout of its own, and a suspended Kamailio never answers.
         let mut command = Command::new(find("timeout"));
-        command.args([OsString::from("10"), find("kamcmd").into(), "-s".into(), uri.into()]).args(args);
+        command
+            .args([OsString::from("10"), self.launch.kamcmd.clone().into(), "-s".into(), uri.into()])
+            .args(args);
         let output = command.output().map_err(|e| format!("cannot run kamcmd: {e}"))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() || text.starts_with("error: ") {
