@@ -287,15 +287,17 @@ impl Kamailio {
         true
     }
 
-    /// It answers, its first worker has done its start-up route, and it knows its media proxies.
+    /// It answers, its first worker has done its start-up route, its last process runs, and it knows its media proxies.
     fn is_ready(&self) -> bool {
         let says = |args: &[&str], test: fn(&str) -> bool| {
             self.ask(&self.unix(), args).is_ok_and(|text| test(&text))
         };
-        let statistics = !self.launch.defines.iter().any(|define| define == "WITHOUT_STATISTICS");
+        let lacks = |define: &str| self.launch.defines.iter().any(|left_out| left_out == define);
         self.socket_path().exists()
             && says(&["core.version"], |text| text.starts_with("kamailio "))
-            && (!statistics || says(&["stats.fetch", "balance"], |text| !text.contains(": 0\n")))
+            // The last that Kamailio starts: ctl answers before.
+            && (lacks("WITHOUT_TCP") || says(&["core.psx"], |text| text.contains("tcp main process")))
+            && (lacks("WITHOUT_STATISTICS") || says(&["stats.fetch", "balance"], |text| !text.contains(": 0\n")))
             && (!self.launch.media_proxy
                 || says(&["rtpengine.show", "all"], |text| !text.starts_with("error: ")))
     }
