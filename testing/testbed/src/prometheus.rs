@@ -24,10 +24,10 @@ impl Prometheus {
         Self::run(&find(PROGRAM), targets, interval, options)
     }
 
-    /// The same as [`start`](Self::start) with the server of a release.
+    /// The same with the server of a release.
     #[must_use]
-    pub fn of(release: Release, targets: &[&str], interval: Duration) -> Self {
-        Self::run(&release.program(PROGRAM), targets, interval, "")
+    pub fn of(release: Release, targets: &[&str], interval: Duration, options: &str) -> Self {
+        Self::run(&release.program(PROGRAM), targets, interval, options)
     }
 
     fn run(program: &Path, targets: &[&str], interval: Duration, options: &str) -> Self {

@@ -13,7 +13,28 @@ fn a_prometheus_server_scrapes_it() {
 #[test]
 fn a_prometheus_server_of_the_next_generation_scrapes_it() {
     if Release::Sid.is_available() {
-        scrapes(|targets, interval| Prometheus::of(Release::Sid, targets, interval), "allow-utf-8");
+        scrapes(|targets, interval| Prometheus::of(Release::Sid, targets, interval, ""), "allow-utf-8");
+    }
+}
+
+#[test]
+fn a_prometheus_server_chooses_the_escaping_of_names() {
+    if !Release::Sid.is_available() {
+        return;
+    }
+    let kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix()]);
+    for scheme in ["underscores", "values"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let targets = [exporter.address(), &listener.local_addr().unwrap().to_string()];
+        let options = format!("metric_name_validation_scheme: legacy, metric_name_escaping_scheme: {scheme}");
+        let prometheus = Prometheus::of(Release::Sid, &targets, Duration::from_secs(1), &options);
+        assert_negotiates(&exporter, &request_headers(&listener), scheme);
+        // Neither scheme changes a name of letters, digits and underscores.
+        eventually(|| match prometheus.query("kamailio_up")[0]["value"][1].as_str() {
+            Some("1") => Ok(()),
+            other => Err(format!("{scheme}: kamailio_up is {other:?}\n{}", prometheus.log())),
+        });
     }
 }
 
