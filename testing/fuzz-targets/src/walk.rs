@@ -1,4 +1,4 @@
-//! A scrape without a connection: replies in, expositions out.
+//! Fuzz target: a scrape without a connection, from replies to expositions.
 
 use crate::input::Input;
 use crate::replies;
@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 use testbed::{Syntax, check_exposition};
 
-/// The input is a reply as it came, or replies of several methods, or somebody else's page, and what the server says it
-/// has. Whatever they are, the expositions are valid, and have all samples in both formats.
+/// Reads the input as a raw reply, as replies of several methods, or as an external metrics page, together with the
+/// capabilities of the server. Checks that the expositions are valid, and have the same samples in both formats.
 pub fn walk(input: &[u8]) {
     let mut input = Input::new(input);
     let mode = input.byte();
@@ -35,7 +35,7 @@ pub fn walk(input: &[u8]) {
         more: mode & 0x20 == 0,
     };
     match mode % 8 {
-        // As a seed of a capture begins.
+        // Seeds from captures begin with this.
         0..=2 => {
             let name = input.field();
             let place = ALL.iter().position(|collector| collector.name.as_bytes() == name);
@@ -128,7 +128,7 @@ impl Served {
     }
 }
 
-/// What a server says that it has. The calls that follow from it are made once each, the large ones last.
+/// Generates the capabilities of a server. Each resulting call is made once, the large ones last.
 fn capabilities(input: &mut Input<'_>) -> Capabilities {
     static SELECTION: LazyLock<Selection> =
         LazyLock::new(|| Selection::parse("all").expect("all is a selection"));
@@ -153,5 +153,5 @@ fn capabilities(input: &mut Input<'_>) -> Capabilities {
     capabilities
 }
 
-/// Replies of one scrape.
+/// Maximum number of replies of a scrape.
 const MAX_REPLIES: usize = 8;

@@ -3,25 +3,18 @@
 use super::kamailio;
 use super::values::text;
 use crate::commands::call::argument::Argument;
-use crate::commands::call::{Call, Output};
+use crate::commands::call::{Call, Format};
 use clap::builder::ValueParser;
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 pub(super) const CALL: &str = "call";
 
 pub(super) fn command() -> Command {
-    let output = [
-        Arg::new(FORMAT).long(FORMAT).value_name("FORMAT").default_value("pretty").help(
-            "Output format: pretty (as kamcmd prints the reply) or json (without loss; described in \
+    let format = [Arg::new(FORMAT).long(FORMAT).value_name("FORMAT").default_value("pretty").help(
+        "Output format: pretty (as kamcmd prints the reply) or json (without loss; described in \
              docs/operations.md).",
-        ),
-        Arg::new(RAW).long(RAW).value_name("PATH").value_parser(ValueParser::path_buf()).help(
-            "Path, without extension, of the files PATH.req and PATH.reply in which to record request and reply. \
-             Prints their entry for captures/index.json.",
-        ),
-    ];
+    )];
     let call = [
         Arg::new(METHOD)
             .value_name("METHOD")
@@ -41,33 +34,31 @@ pub(super) fn command() -> Command {
     Command::new(CALL)
         .about("Call an RPC method and print the reply, as kamcmd does.")
         .after_help(
-            "Exit code: 0 for a reply, 1 for a fault, 2 if there is no valid reply. No method is refused, not even \
-             those that change or stop Kamailio. A call is never repeated.",
+            "Exit code: 0 for a reply, 1 for a fault, 2 if there is no valid reply, 64 if the \
+             command line is invalid. No method is refused, not even those that change or stop Kamailio. A call is never repeated.",
         )
         .args(kamailio::connection())
         .mut_arg(kamailio::TIMEOUT, |timeout| {
             timeout.help("Timeout for the call, including the time to connect.")
         })
-        .args(output)
+        .args(format)
         .args(call)
 }
 
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Call, String> {
-    let output = match (matches.get_one::<PathBuf>(RAW), text(matches, FORMAT)) {
-        (Some(path), _) => Output::Capture(path.clone()),
-        (None, "pretty") => Output::Pretty,
-        (None, "json") => Output::Json,
-        (None, other) => return Err(format!("unrecognized format {other}; expected pretty or json")),
+    let format = match text(matches, FORMAT) {
+        "pretty" => Format::Pretty,
+        "json" => Format::Json,
+        other => return Err(format!("unrecognized format {other}; expected pretty or json")),
     };
     let arguments = matches.get_many::<OsString>(ARGUMENTS).unwrap_or_default();
     Ok(Call {
         method: text(matches, METHOD).to_owned(),
         arguments: arguments.map(|argument| Argument::parse(argument)).collect::<Result<_, _>>()?,
-        output,
+        format,
     })
 }
 
 const FORMAT: &str = "format";
-const RAW: &str = "raw";
 const METHOD: &str = "method";
 const ARGUMENTS: &str = "arguments";

@@ -1,11 +1,12 @@
 //! Shell completions and manual pages, generated from the definition of the options.
 
-use super::Exit;
+use super::manual::{methods, sections};
+use super::{Exit, PROGRAM};
 use crate::collectors::ALL;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, bold, roman};
 
 pub(super) const COMPLETIONS: &str = "completions";
 pub(super) const MAN: &str = "man";
@@ -22,44 +23,55 @@ pub(super) fn commands() -> [Command; 2] {
     ]
 }
 
-pub(super) fn completions(mut command: Command, matches: &ArgMatches) -> Exit {
+pub(super) fn completions(command: Command, matches: &ArgMatches) -> Exit {
     let Some(shell) = matches.get_one::<Shell>(SHELL) else {
         return Exit::Usage("expected <SHELL>".to_owned());
     };
     let name = command.get_name().to_owned();
+    let mut command = with_values(command).mut_subcommands(with_values);
     let mut script = Vec::new();
     clap_complete::generate(*shell, &mut command, name, &mut script);
     Exit::Print(script)
 }
 
+/// Adds the values that a shell should offer. The commands check values themselves, with messages of their own.
+fn with_values(command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    command.mut_args(|option| {
+        let values = match (option.get_id().as_str(), name.as_str()) {
+            ("log.level", _) => vec!["debug", "info", "warn", "error"],
+            ("log.format", _) => vec!["logfmt", "json"],
+            ("format", "call") => vec!["pretty", "json"],
+            ("format", _) => vec!["text", "openmetrics"],
+            ("kamailio.methods", _) => {
+                ["auto", "all"].into_iter().chain(ALL.iter().map(|collector| collector.name)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let is_file = option.get_value_names().is_some_and(|names| names.iter().any(|name| name == "FILE"));
+        match values.is_empty() {
+            false => option.value_parser(PossibleValuesParser::new(values)),
+            true if option.get_id() == SHELL || !option.get_action().takes_values() => option,
+            true => option.value_hint(if is_file { ValueHint::FilePath } else { ValueHint::Other }),
+        }
+    })
+}
+
 /// Prints the manual page of the program, which also lists the methods, or of one of its commands.
 pub(super) fn man(mut command: Command, matches: &ArgMatches) -> Exit {
     command.build();
-    let (command, methods) = match matches.get_one::<String>(PAGE) {
+    let (command, sections) = match matches.get_one::<String>(PAGE) {
         Some(name) => match command.find_subcommand(name) {
-            Some(command) => (command.clone().name(format!("kamailio_exporter-{name}")), String::new()),
+            Some(command) => (command.clone().name(format!("kamailio_exporter-{name}")), sections(name)),
             None => return Exit::Usage(format!("unknown command {name}")),
         },
-        None => (command, methods()),
+        None => (command, methods() + &sections(PROGRAM)),
     };
     let mut page = Vec::new();
     match Man::new(command).render(&mut page) {
-        Ok(()) => Exit::Print([page, methods.into_bytes()].concat()),
+        Ok(()) => Exit::Print([page, sections.into_bytes()].concat()),
         Err(error) => Exit::Usage(format!("failed to write the manual page: {error}")),
     }
-}
-
-/// Returns the section of the manual page that lists the methods.
-fn methods() -> String {
-    let mut section = Roff::new();
-    section.control("SH", ["METHODS"]);
-    for collector in ALL {
-        let selected_by = if collector.default { "auto" } else { "all" };
-        section.control("TP", []);
-        section.text([bold(collector.name)]);
-        section.text([roman(format!("{} Selected by {selected_by}.", collector.help))]);
-    }
-    section.to_roff()
 }
 
 const SHELL: &str = "shell";

@@ -16,7 +16,11 @@ pub(super) fn explain(error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp => Exit::Print(error.to_string().into_bytes()),
         ErrorKind::UnknownArgument if name.starts_with("--") => {
-            Exit::Usage(format!("unknown long flag '{name}'"))
+            let suggestion = match context(ContextKind::SuggestedArg) {
+                flag if flag.is_empty() => String::new(),
+                flag => format!(", did you mean '{flag}'?"),
+            };
+            Exit::Usage(format!("unknown long flag '{name}'{suggestion}"))
         }
         ErrorKind::UnknownArgument if name.starts_with('-') => {
             Exit::Usage(format!("unknown short flag '{name}'"))

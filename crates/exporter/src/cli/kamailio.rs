@@ -1,11 +1,13 @@
 //! The options about Kamailio, shared by most commands.
 
+use super::environment::list;
 use super::values::{number, option, text, time, url};
 use crate::instance::Settings;
 use crate::scrape::selection::Selection;
+use crate::support::decimal;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
-use kamailio_binrpc::Target;
+use kamailio_binrpc::{ParseTargetError, Target};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,13 +30,11 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .long("collector.dispatcher.mapping")
             .value_name("ID:NAME")
             .action(ArgAction::Append)
-            .value_delimiter(',')
             .help("Name of a dispatcher set, exported as kamailio_dispatcher_set_info. Repeatable."),
         Arg::new("collector.dialog.profiles")
             .long("collector.dialog.profiles")
             .value_name("PROFILE[:VALUE]")
             .action(ArgAction::Append)
-            .value_delimiter(',')
             .help("Dialog profile whose dialogs to count, optionally only those with VALUE. Repeatable."),
         option("collector.max-series", "10000", "NUMBER").help(
             "Maximum number of series per metric. Further series are dropped and counted in \
@@ -62,7 +62,26 @@ pub(super) fn connection() -> [Arg; 2] {
 }
 
 pub(super) fn target(matches: &ArgMatches) -> Result<Target, String> {
-    text(matches, "kamailio.scrape-uri").parse().map_err(|error| format!("{error}"))
+    let text = text(matches, "kamailio.scrape-uri");
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    let endpoint = rest.strip_prefix("//").unwrap_or(rest);
+    let target = match scheme {
+        "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6" => match endpoint.strip_prefix("*:") {
+            Some(port) => {
+                return Err(format!(
+                    "--kamailio.scrape-uri \"{text}\": with * Kamailio listens on all addresses; name one of them, for \
+                     example {scheme}:localhost:{port}"
+                ));
+            }
+            // In Kamailio's own configuration, a port alone means all addresses.
+            None if decimal::parse::<u16>(endpoint).is_some() => {
+                format!("{scheme}:localhost:{endpoint}").parse()
+            }
+            None => text.parse(),
+        },
+        _ => text.parse(),
+    };
+    target.map_err(|error: ParseTargetError| error.to_string())
 }
 
 pub(super) fn timeout(matches: &ArgMatches) -> Result<Duration, String> {
@@ -89,22 +108,34 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
     if matches.value_source("kamailio.stats-groups") != Some(ValueSource::DefaultValue) {
         selection = selection.with_groups(text(matches, "kamailio.stats-groups"))?;
     }
-    let profiles = matches.get_many::<String>("collector.dialog.profiles").unwrap_or_default();
+    let profiles = list(matches, "collector.dialog.profiles")?;
     let page = url(matches, "kamailio.custom-metrics-url")?;
-    Ok(selection.with_profiles(profiles.map(String::as_str)).with_page(page))
+    Ok(selection.with_profiles(profiles.iter().map(String::as_str)).with_page(page))
 }
 
 fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
-    let mappings = matches.get_many::<String>("collector.dispatcher.mapping").unwrap_or_default();
-    let pair = |mapping: &String| match mapping.split_once(':') {
-        Some((set, name)) if set.parse::<i32>().is_ok() && !name.is_empty() => {
-            Ok((set.to_owned(), name.to_owned()))
+    let mut names: Vec<(String, String)> = Vec::new();
+    for mapping in list(matches, "collector.dispatcher.mapping")? {
+        let (id, name) = match mapping.split_once(':') {
+            Some((id, name)) if id.parse::<i32>().is_ok() && !name.is_empty() => (id, name),
+            _ => {
+                return Err(format!(
+                    "--collector.dispatcher.mapping \"{mapping}\" must have the form ID:NAME, for example 1:carriers"
+                ));
+            }
+        };
+        // Numbers are equal although they are written in another way, such as 7 and 07.
+        match names.iter().find(|(known, _)| known.parse::<i32>() == id.parse()) {
+            None => names.push((id.to_owned(), name.to_owned())),
+            Some((_, known)) if known == name => {}
+            Some((_, known)) => {
+                return Err(format!(
+                    "--collector.dispatcher.mapping: set {id} has two names, \"{known}\" and \"{name}\""
+                ));
+            }
         }
-        _ => Err(format!(
-            "--collector.dispatcher.mapping \"{mapping}\" must have the form ID:NAME, for example 1:carriers"
-        )),
-    };
-    mappings.map(pair).collect()
+    }
+    Ok(names)
 }
 
 pub(super) const TIMEOUT: &str = "kamailio.timeout";

@@ -1,5 +1,6 @@
 //! The options of `push`.
 
+use super::environment::list;
 use super::kamailio;
 use super::values::{option, switch, text, time};
 use crate::commands::push::{BasicAuth, Gateway, Group, Push};
@@ -98,7 +99,7 @@ fn group(matches: &ArgMatches) -> Result<Group, String> {
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
     let mut labels = vec![("instance".to_owned(), instance)];
-    for label in matches.get_many::<String>("grouping").unwrap_or_default() {
+    for label in list(matches, "grouping")? {
         match label.split_once('=') {
             Some((name @ ("job" | "instance"), _)) => {
                 return Err(format!("--grouping \"{label}\": use --{name} to set this label"));

@@ -1,5 +1,6 @@
 //! The options of the server, which runs when no command is given.
 
+use super::environment::list;
 use super::kamailio;
 use super::values::{number, option, switch, text, time, url};
 use crate::commands::serve::Serve;
@@ -20,7 +21,6 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .long("probe.allow")
             .value_name("RULE")
             .action(ArgAction::Append)
-            .value_delimiter(',')
             .help(
                 "Enable /probe?target=URI for the targets that this rule matches. Forms: unix:/PATH or unixd:/PATH, where \
                  * matches any characters except /; tcp:HOST:PORT or udp:HOST:PORT, where HOST is a name that may contain \
@@ -32,7 +32,6 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')
             .action(ArgAction::Append)
-            .value_delimiter(',')
             .help("Address to listen on: [HOST]:PORT, unix:/PATH or vsock://:PORT. Repeatable."),
         option("web.telemetry-path", "/metrics", "PATH").help("Path under which to expose metrics."),
         option("web.rtp-telemetry-path", "/rtpengine", "PATH")
@@ -57,6 +56,10 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
         option("web.config.file", "", "FILE").hide_default_value(true).help(
             "Path of a web configuration file that enables TLS or authentication, in the format of Prometheus' own \
              exporters. Reloaded when the file changes.",
+        ),
+        switch(CHECK_CONFIG).help(
+            "Check the file of --web.config.file and the files that it names, and exit. The exit code is 0 if the \
+             configuration is valid.",
         ),
         switch("web.enable-lifecycle").help("Enable POST /-/reload, which reloads the web configuration file."),
         switch("web.disable-exporter-metrics").help("Exclude the metrics of the exporter's own process (process_*)."),
@@ -88,7 +91,16 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
             "{PROBE_PATH} is reserved for probes (--probe.allow) and cannot be the path of another page"
         ));
     }
-    let listen = matches.get_many::<String>("web.listen-address").unwrap_or_default();
+    let listen = match list(matches, "web.listen-address")? {
+        // Without a listener the sockets of systemd would be used.
+        listen if listen.is_empty() => return Err("--web.listen-address must not be empty".to_owned()),
+        listen => listen,
+    };
+    let web_config =
+        Some(text(matches, "web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from);
+    if web_config.is_none() && matches.get_flag(CHECK_CONFIG) {
+        return Err(format!("--{CHECK_CONFIG} needs --web.config.file"));
+    }
     let max_requests = number(matches, "web.max-requests")?;
     let max_probes = number(matches, "probe.max-requests")?;
     Ok(Serve {
@@ -103,9 +115,10 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
         listen: if systemd_socket(matches) {
             Vec::new()
         } else {
-            listen.map(|address| address.parse()).collect::<Result<_, _>>()?
+            listen.iter().map(|address| address.parse()).collect::<Result<_, _>>()?
         },
-        web_config: Some(text(matches, "web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from),
+        checks_web_config: matches.get_flag(CHECK_CONFIG),
+        web_config,
         limits: limits(matches)?,
         allow,
         max_probes: Some(max_probes).filter(|max| *max > 0),
@@ -122,8 +135,11 @@ fn systemd_socket(matches: &ArgMatches) -> bool {
 }
 
 fn allow(matches: &ArgMatches) -> Result<Option<AllowList>, String> {
-    let Some(rules) = matches.get_many::<String>("probe.allow") else { return Ok(None) };
-    let allow = AllowList::parse(rules.map(String::as_str));
+    let rules = list(matches, "probe.allow")?;
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let allow = AllowList::parse(rules.iter().map(String::as_str));
     allow.map(Some).map_err(|error| format!("--probe.allow {error}"))
 }
 
@@ -192,6 +208,7 @@ fn limits(matches: &ArgMatches) -> Result<Limits, String> {
 }
 
 const LANDING_PAGE: &str = "/";
+const CHECK_CONFIG: &str = "web.config.check";
 const SYSTEMD_SOCKET: &str = "web.systemd-socket";
 /// Accepted because the command lines of other exporters may contain it.
 const NO_SYSTEMD_SOCKET: &str = "no-web.systemd-socket";

@@ -1,50 +1,54 @@
 //! Dialogs (module dialog).
 
-use crate::collectors::schema::{Call, Collector, Cost, Label, LabelValue, Table, at, size};
+use crate::collectors::schema::{Call, Collector, Cost, Label, LabelValue, Table, at, unsigned_gauge};
 
-/// `dialog/dialog.c`, `rpc_dlg_stats_active`: Kamailio walks all its dialogs to answer.
+/// `dialog/dialog.c`, `rpc_dlg_stats_active`: Kamailio walks all dialogs for each call.
 pub(super) static STATS_ACTIVE: Collector = Collector {
     tables: &[Table {
         fields: &[
-            size(at(&["starting"]), "kamailio_dlg_stats_active_starting", "Dialogs without a reply yet."),
-            size(
+            unsigned_gauge(
+                at(&["starting"]),
+                "kamailio_dlg_stats_active_starting",
+                "Dialogs without any reply yet.",
+            ),
+            unsigned_gauge(
                 at(&["connecting"]),
                 "kamailio_dlg_stats_active_connecting",
                 "Dialogs with a provisional reply.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["answering"]),
                 "kamailio_dlg_stats_active_answering",
-                "Dialogs that were answered and wait for the ACK.",
+                "Dialogs that were answered and are waiting for the ACK.",
             ),
-            size(at(&["ongoing"]), "kamailio_dlg_stats_active_ongoing", "Dialogs that are established."),
-            size(at(&["all"]), "kamailio_dlg_stats_active_all", "Dialogs in any of these states."),
+            unsigned_gauge(at(&["ongoing"]), "kamailio_dlg_stats_active_ongoing", "Established dialogs."),
+            unsigned_gauge(at(&["all"]), "kamailio_dlg_stats_active_all", "Dialogs in any state."),
         ],
         ..Table::NEW
     }],
-    cost: Cost::Walk,
+    cost: Cost::LockedWalk,
     ..Collector::opt_in("dlg.stats_active", "dialog", "Dialogs by state.")
 };
 
 /// `dialog/dialog.c`, `rpc_profile_get_size`: one number.
 pub(super) static PROFILE_GET_SIZE: Collector = Collector {
-    call: Call::EachProfile,
+    call: Call::NamedProfiles,
     tables: &[Table {
         labels: &[
             Label { name: "profile", value: LabelValue::Argument(0) },
             Label { name: "value", value: LabelValue::Argument(1) },
         ],
-        fields: &[size(
+        fields: &[unsigned_gauge(
             at(&[]),
             "kamailio_dialog_profile_dialogs",
-            "Dialogs in the profile, or those in it that have the value.",
+            "Dialogs in the profile, or with this value in the profile.",
         )],
         ..Table::NEW
     }],
-    cost: Cost::List,
+    cost: Cost::Linear,
     ..Collector::opt_in(
         "dlg.profile_get_size",
         "dialog",
-        "Dialogs in the profiles that --collector.dialog.profiles names.",
+        "Dialogs in the dialog profiles named by --collector.dialog.profiles.",
     )
 };

@@ -1,4 +1,4 @@
-//! The collectors, one file a subject.
+//! The collectors: what Kamailio is asked and how its replies become metrics, one file per subject.
 
 mod benchmark;
 mod call_obj;
@@ -108,5 +108,5 @@ pub static ALL: &[&Collector] = &[
     &ctl::CONNECTIONS,
 ];
 
-/// The collector that tells how long Kamailio runs: it is asked in every scrape, because a restart is seen by it.
+/// The collector of Kamailio's uptime. Every scrape calls its method to detect restarts.
 pub static UPTIME: &Collector = &core::UPTIME;

@@ -51,7 +51,7 @@ impl Targets {
 
     /// The exporter of a target; `None` if no rule is for it.
     pub(crate) fn instance(&self, target: &Target) -> Option<Arc<Instance>> {
-        if !self.allow.names(target) {
+        if !self.allow.matches(target) {
             return None;
         }
         // No code that holds this lock can panic and leave it half changed.

@@ -90,14 +90,14 @@ impl Capabilities {
                 continue;
             }
             match collector.call {
-                Call::EachGroup | Call::EveryGroup => {
+                Call::NamedGroups | Call::AllGroups => {
                     questions
                         .extend(self.groups.iter().map(|group| Question::Statistics(group.name.clone())));
                 }
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                     questions.push(Question::Listing(listing))
                 }
-                Call::Once(_) | Call::Each(_) | Call::EachProfile | Call::Page => {}
+                Call::Once(_) | Call::Each(_) | Call::NamedProfiles | Call::Page => {}
             }
         }
         questions.extend(self.self_named().take(MAX_HELP));
@@ -124,7 +124,7 @@ impl Capabilities {
     pub fn take(&mut self, question: &Question, records: Members<'_>) {
         match question {
             Question::Methods => {
-                self.methods = Some(known(records.iter().filter_map(|method| method.value.bytes())));
+                self.methods = Some(known(records.iter().filter_map(|method| method.value.as_bytes())));
             }
             Question::Groups => {
                 let names = self.texts(records, MAX_GROUPS).into_iter();
@@ -157,7 +157,7 @@ impl Capabilities {
     }
 
     fn texts(&mut self, records: Members<'_>, most: usize) -> Vec<String> {
-        let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.bytes()?).ok());
+        let texts = records.iter().filter_map(|record| std::str::from_utf8(record.value.as_bytes()?).ok());
         self.at_most(most, texts.map(Cow::Borrowed))
     }
 
@@ -274,12 +274,12 @@ fn known<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<[&'static str]> {
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing.method),
                 Call::Once(_)
                 | Call::Each(_)
-                | Call::EachGroup
-                | Call::EveryGroup
-                | Call::EachProfile
+                | Call::NamedGroups
+                | Call::AllGroups
+                | Call::NamedProfiles
                 | Call::Page => None,
             };
-            let instead = collector.instead.iter().filter_map(|call| call.split(' ').next());
+            let instead = collector.preferred_calls.iter().filter_map(|call| call.split(' ').next());
             [collector.method].into_iter().chain(listing).chain(instead).collect::<Vec<_>>()
         };
         let nothing = String::new;
@@ -298,8 +298,8 @@ fn known<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<[&'static str]> {
 /// The texts and numbers at the end of a path whose names may repeat.
 fn leaves(value: Value<'_>, path: &[&str]) -> Vec<String> {
     let Some((name, rest)) = path.split_first() else {
-        let text = value.bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
-        return text.or_else(|| value.signed().map(|number| number.to_string())).into_iter().collect();
+        let text = value.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
+        return text.or_else(|| value.as_i64().map(|number| number.to_string())).into_iter().collect();
     };
     let members = value.members().into_iter().flatten().filter(|member| member.name == Some(name.as_bytes()));
     members.flat_map(|member| leaves(member.value, rest)).collect()

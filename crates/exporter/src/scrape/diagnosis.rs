@@ -36,7 +36,7 @@ pub(crate) fn condition(place: usize, selection: &Selection, scrape: &Scrape) ->
         };
     }
     let Collector { name, method, module, call, .. } = ALL[place];
-    if *call == Call::EachProfile {
+    if *call == Call::NamedProfiles {
         (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
     } else if *call == Call::Page {
         (State::NotSelected, "Give the address of the page with --kamailio.custom-metrics-url.".to_owned())
@@ -77,7 +77,13 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
             "Nobody listens there. Kamailio does with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
              {DEFAULT_SOCKET}."
         )),
-        (ErrorKind::TimedOut, _) => Some(
+        (ErrorKind::TimedOut, None) => Some(
+            "Kamailio is stopped, starting or busy with another RPC, or this is not the port of its module ctl: \
+             `kamcmd ctl.listen` lists the ports, modparam(\"ctl\", \"binrpc\", …) sets them. Or the timeout is too short \
+             (--kamailio.timeout; Prometheus' scrape_timeout minus half a second applies too)."
+                .to_owned(),
+        ),
+        (ErrorKind::TimedOut, Some(_)) => Some(
             "Kamailio is stopped or still starting, or its ctl process is busy with another RPC; or the time is too \
              short (--kamailio.timeout, and half a second less than Prometheus' scrape_timeout)."
                 .to_owned(),

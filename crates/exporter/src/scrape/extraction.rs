@@ -1,7 +1,7 @@
 //! Walks a reply as its collector's tables say, and writes the samples.
 
 use crate::collectors::catalogue::{CollectorFamilies, catalogue};
-use crate::collectors::schema::{Collector, Field, Key, Label, LabelValue, NameLabels, Table};
+use crate::collectors::schema::{Collector, CustomReader, Field, Key, Label, LabelValue, NameLabels, Table};
 use crate::scrape::capabilities::Capabilities;
 use hashbrown::HashMap;
 use kamailio_binrpc::{Members, Value};
@@ -48,18 +48,18 @@ pub fn extract(call: Answered<'_>, records: Members<'_>, samples: &mut Samples) 
         equals: Equals::default(),
         findings: Findings::default(),
     };
-    if let Some(map) = call.collector.map {
+    if let Some(map) = call.collector.custom_reader {
         walk.mapped(map, records);
         return walk.findings;
     }
     let mut first = 0;
     for table in call.collector.tables {
         let place = first;
-        first += table.fields.len() + table.more.len();
+        first += table.fields.len() + table.extra_fields.len();
         if table.fields.is_empty() && !call.more {
             continue;
         }
-        if !table.tell_apart.is_empty() {
+        if !table.distinguishing_labels.is_empty() {
             walk.equals = Equals::default();
             walk.each_row(table, records, |walk, row| {
                 let labels = walk.table_labels(table, row);
@@ -145,13 +145,13 @@ impl<'r> Walk<'_, 'r> {
 
     fn count_more(&mut self, table: &Table, row: Value<'r>) {
         if let (labels, true) = self.equals.next() {
-            let labels = self.labels(labels, table.tell_apart, row);
+            let labels = self.labels(labels, table.distinguishing_labels, row);
             self.equals.still_same.entry(labels).or_default().0 += 1;
         }
     }
 
     fn row(&mut self, table: &'static Table, first: usize, row: Value<'r>) {
-        let labels = match table.tell_apart {
+        let labels = match table.distinguishing_labels {
             [] => self.table_labels(table, row),
             more => self.tell_apart(more, row),
         };
@@ -161,10 +161,10 @@ impl<'r> Walk<'_, 'r> {
         {
             return self.unreadable(field);
         }
-        if table.wide {
+        if table.by_name {
             return self.wide_row(table, first, labels, row);
         }
-        let more = if self.call.more { table.more } else { &[] };
+        let more = if self.call.more { table.extra_fields } else { &[] };
         for (place, field) in table.fields.iter().chain(more).enumerate() {
             let family = self.call.families.of(first + place);
             match field.key {
@@ -174,7 +174,7 @@ impl<'r> Walk<'_, 'r> {
                         self.read(field, family, labels, value);
                     }
                 }
-                Key::Each(select) => {
+                Key::Matching(select) => {
                     let labels = self.labels(labels, field.labels, row);
                     for member in row.members().unwrap_or_default() {
                         if let Some(pairs) = member.name.and_then(select) {
@@ -182,7 +182,7 @@ impl<'r> Walk<'_, 'r> {
                         }
                     }
                 }
-                Key::Rest(..) | Key::Mapped => {}
+                Key::Remaining(..) | Key::Custom => {}
             }
         }
     }
@@ -193,7 +193,7 @@ impl<'r> Walk<'_, 'r> {
         for member in row.members().unwrap_or_default() {
             let Some(name) = member.name else { continue };
             let named = families.named(name).map(|place| (place, None));
-            let found = named.or_else(|| families.selected(name).map(|(place, pairs)| (place, Some(pairs))));
+            let found = named.or_else(|| families.matching(name).map(|(place, pairs)| (place, Some(pairs))));
             let Some((place, pairs)) = found else {
                 self.rest(table, first, labels, name, member.value);
                 continue;
@@ -222,10 +222,12 @@ impl<'r> Walk<'_, 'r> {
     ) {
         // It is the last field, and the others are hundreds.
         let Some((place, field)) = table.fields.iter().enumerate().next_back() else { return };
-        let Key::Rest(by_name, select) = field.key else { return };
+        let Key::Remaining(by_name, select) = field.key else { return };
         if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
             match (field.read)(value) {
                 Ok(Some(value)) => {
+                    // A script can decrement whatever it calls a total, and a negative number is no counter.
+                    let kind = if value.counts() { kind } else { "gauge" };
                     let name = String::from_utf8_lossy(name);
                     let help = match self.call.capabilities.help(&name) {
                         "" => format!("The statistic {name}."),
@@ -242,7 +244,7 @@ impl<'r> Walk<'_, 'r> {
         }
     }
 
-    fn mapped(&mut self, map: crate::collectors::schema::Map, records: Members<'_>) {
+    fn mapped(&mut self, map: CustomReader, records: Members<'_>) {
         map(records, &mut |place, labels, number| {
             let Some(field) = self.call.collector.fields().nth(place) else { return };
             let labels = self.samples.labels(labels.iter().copied());
@@ -387,21 +389,21 @@ impl AsRef<[u8]> for Text<'_> {
 }
 
 impl<'v> From<Value<'v>> for Text<'v> {
-    /// A value as a label: its bytes, or its number. Kamailio prints `<null string>` for a string that is not set
+    /// A value as a label: its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a string that is not set
     /// (`ctl/binrpc_run.c`, `rpc_struct_add`), which is an empty label here.
     fn from(value: Value<'v>) -> Self {
         match value {
             Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),
-            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes),
+            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes.trim_ascii()),
             Value::Int(int) => {
                 let mut digits = [0; MAX_DIGITS];
                 let mut buffer = itoa::Buffer::new();
-                let text = buffer.format(int.signed()).as_bytes();
+                let text = buffer.format(int.as_i64()).as_bytes();
                 digits.iter_mut().zip(text).for_each(|(digit, byte)| *digit = *byte);
                 Self::Int(digits, text.len())
             }
             Value::Double(double) => {
-                Self::Double(double.value().map(|number| number.to_string()).unwrap_or_default())
+                Self::Double(double.as_f64().map(|number| number.to_string()).unwrap_or_default())
             }
         }
     }
@@ -416,8 +418,8 @@ fn find<'v>(
 ) -> Text<'v> {
     match label.value {
         LabelValue::At(path) => row.path(path).or(around).map_or(Text::Bytes(b""), Text::from),
-        LabelValue::Name => Text::Bytes(name),
-        LabelValue::Is(value) => Text::Bytes(value.as_bytes()),
+        LabelValue::MemberName => Text::Bytes(name),
+        LabelValue::Constant(value) => Text::Bytes(value.as_bytes()),
         LabelValue::Argument(place) => {
             Text::Bytes(arguments.get(place).map_or(&[][..], |argument| argument.as_bytes()))
         }

@@ -94,18 +94,18 @@ impl Plan {
         }
         match ALL[collector].call {
             Call::Once(args) => add(args.iter().map(|arg| (*arg).to_owned()).collect(), false),
-            Call::EachGroup if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
+            Call::NamedGroups if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
                 capabilities.statistics().into_iter().for_each(|args| add(args, false));
             }
-            Call::EachGroup => {
+            Call::NamedGroups => {
                 for group in &selection.groups {
                     let arg = if group.contains(':') { group.clone() } else { format!("{group}:") };
                     add(vec![arg], selection.groups_named);
                 }
             }
-            Call::EveryGroup => capabilities.statistics().into_iter().for_each(|args| add(args, false)),
+            Call::AllGroups => capabilities.statistics().into_iter().for_each(|args| add(args, false)),
             Call::Page => {}
-            Call::EachProfile => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
+            Call::NamedProfiles => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
             Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
             Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                 capabilities.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));
@@ -122,11 +122,12 @@ struct Source {
 
 /// Where a collector's reply comes from, if the server has it.
 fn source(collector: &'static Collector, capabilities: &Capabilities) -> Option<Source> {
-    let instead = collector.instead.iter().filter(|_| capabilities.knows_methods()).find_map(|call| {
-        let mut words = call.split(' ');
-        let method = words.next().filter(|method| capabilities.has(method))?;
-        Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
-    });
+    let instead =
+        collector.preferred_calls.iter().filter(|_| capabilities.knows_methods()).find_map(|call| {
+            let mut words = call.split(' ');
+            let method = words.next().filter(|method| capabilities.has(method))?;
+            Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
+        });
     // A server that does not list its methods is asked for what every version has.
     instead.or_else(|| {
         capabilities.has(collector.method).then_some(Source { method: collector.method, args: None })

@@ -190,15 +190,15 @@ impl Run {
         for call in &plan.calls {
             let args = call.args.iter().map(|arg| argument(arg, call.numbers));
             let args: Vec<Arg<'_>> = args.collect();
-            calls.push((client.send(call.method, &args)?, call));
+            calls.push((client.queue(call.method, &args)?, call));
         }
-        client.end();
+        client.finish();
         self.mark = Instant::now();
         let mut pending = Pending { calls: calls.into_iter() };
         loop {
             let Scrape { samples, share, .. } = &mut self.scrape;
             let samples = samples.memory();
-            match client.receive_watched(|session| share.set(session + samples)).await {
+            match client.receive_within(|session| share.set(session + samples)).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     if let Some(call) = pending.answered_by(&reply) {
@@ -227,10 +227,10 @@ impl Run {
         let mut asked = Vec::with_capacity(questions.len());
         for question in questions {
             let arguments: Vec<_> = question.arguments().into_iter().map(Arg::from).collect();
-            asked.push((client.send(question.method(), &arguments)?, question));
+            asked.push((client.queue(question.method(), &arguments)?, question));
         }
         let share = &mut self.scrape.share;
-        while let Some(reply) = client.receive_watched(|session| share.set(session)).await? {
+        while let Some(reply) = client.receive_within(|session| share.set(session)).await? {
             let records = reply.records();
             self.scrape.answered |= is_answer(&records);
             let question =
@@ -263,7 +263,7 @@ impl Run {
         if let Ok(records) = &records
             && call.method == UPTIME.method
         {
-            let up_since = records.first().and_then(|record| record.get("up_since")?.bytes());
+            let up_since = records.first().and_then(|record| record.get("up_since")?.as_bytes());
             self.scrape.up_since = up_since.map(|text| text.get(..MAX_TIME).unwrap_or(text).to_vec());
         }
         let mut read = Vec::with_capacity(call.readers.len());
@@ -271,7 +271,7 @@ impl Run {
             let (findings, failure) = match &records {
                 Ok(records) => self.read(*reader, call, more, *records, capabilities),
                 Err(Error::Fault { reason, .. })
-                    if ALL[reader.collector].none_configured.contains(&reason.as_str()) =>
+                    if ALL[reader.collector].empty_faults.contains(&reason.as_str()) =>
                 {
                     (Findings::default(), None)
                 }

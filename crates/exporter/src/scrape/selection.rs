@@ -58,6 +58,12 @@ impl Selection {
 
     /// The same with the groups of statistics that the operator names for `stats.fetch`. The error is a sentence.
     pub fn with_groups(self, groups: &str) -> Result<Self, String> {
+        let is_named = |(collector, want): (&&Collector, &Want)| {
+            collector.call == Call::NamedGroups && *want == Want::Named
+        };
+        if groups.trim().is_empty() && !ALL.iter().zip(&self.wants).any(is_named) {
+            return Ok(self.without_groups());
+        }
         let groups: Vec<String> = groups.split(',').map(|group| group.trim().to_owned()).collect();
         if groups.iter().any(String::is_empty) {
             return Err(
@@ -69,6 +75,16 @@ impl Selection {
         Ok(Self { groups, groups_named: true, ..self })
     }
 
+    /// The same without the collectors that need groups of statistics.
+    fn without_groups(mut self) -> Self {
+        for (collector, want) in ALL.iter().zip(&mut self.wants) {
+            if collector.call == Call::NamedGroups {
+                *want = Want::No;
+            }
+        }
+        Self { groups: Vec::new(), ..self }
+    }
+
     /// The same with the dialog profiles whose sizes are wanted: `profile`, or `profile:value`. Naming a profile selects
     /// its collector.
     pub fn with_profiles<'p>(mut self, profiles: impl Iterator<Item = &'p str>) -> Self {
@@ -78,7 +94,7 @@ impl Selection {
         };
         self.profiles = profiles.map(split).collect();
         for (collector, want) in ALL.iter().zip(&mut self.wants) {
-            if collector.call == Call::EachProfile && !self.profiles.is_empty() {
+            if collector.call == Call::NamedProfiles && !self.profiles.is_empty() {
                 *want = Want::Named;
             }
         }

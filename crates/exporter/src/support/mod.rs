@@ -1,5 +1,9 @@
-//! Helpers that know nothing of Kamailio or of metrics.
+//! Helpers that know neither Kamailio nor metrics.
 
 pub mod build_info;
+pub(crate) mod decimal;
+pub(crate) mod file;
+pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod printable;
 pub(crate) mod terminal;

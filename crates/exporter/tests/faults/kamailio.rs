@@ -151,7 +151,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "sends garbage",
         how: |fake| fake.garbage("sl.stats", &(0..=255).collect::<Vec<_>>()),
-        cases: &[case(ALL, BEFORE, "the first byte of a packet is 0x00 and not 0xa1")],
+        cases: &[case(ALL, BEFORE, "expected a packet that begins with 0xa1, found 0x00")],
         ..Fault::NEW
     },
     Fault {
@@ -160,20 +160,20 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             Served::Nothing,
-            "the first byte of a packet is 0x48 and not 0xa1: this is not BINRPC",
+            "expected a packet that begins with 0xa1, found 0x48: the peer does not speak BINRPC",
         )],
         ..Fault::NEW
     },
     Fault {
         what: "is a mail server, which sends a greeting",
         how: |fake| fake.greet(b"220 sip.example.org ESMTP\r\n"),
-        cases: &[case(STREAMS, Served::Nothing, "the first byte of a packet is 0x32 and not 0xa1")],
+        cases: &[case(STREAMS, Served::Nothing, "expected a packet that begins with 0xa1, found 0x32")],
         ..Fault::NEW
     },
     Fault {
         what: "replies with a wrong magic number",
         how: |fake| fake.mangle("sl.stats", Then::GoOn, |cookie, _| vec![packet(0xb1, 1, cookie, 0, b"")]),
-        cases: &[case(ALL, BEFORE, "the first byte of a packet is 0xb1 and not 0xa1")],
+        cases: &[case(ALL, BEFORE, "expected a packet that begins with 0xa1, found 0xb1")],
         ..Fault::NEW
     },
     Fault {
@@ -191,7 +191,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "replies with a request",
         how: |fake| fake.mangle("sl.stats", Then::GoOn, |cookie, _| vec![packet(0xa1, 0, cookie, 0, b"")]),
-        cases: &[case(ALL, BEFORE, "a request came where only replies can")],
+        cases: &[case(ALL, BEFORE, "expected a reply, found a request")],
         ..Fault::NEW
     },
     Fault {
@@ -296,7 +296,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "sends a string whose length has 7 bytes",
         how: |fake| fake.answer("sl.stats", Kind::Reply, b"\xf1\x00\xff\xff\xff\xff\xff\xffx"),
-        cases: &[case(ALL, BUT_SL, "string at offset 0 has 281474976710655 bytes where only 1 are left")],
+        cases: &[case(
+            ALL,
+            BUT_SL,
+            "string at offset 0 declares 281474976710655 bytes, but the body ends after 1",
+        )],
         ..Fault::NEW
     },
     Fault {

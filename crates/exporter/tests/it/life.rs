@@ -79,7 +79,7 @@ fn what_cannot_work_is_one_sentence_and_exit_code_1() {
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
         (&["--nope"][..], "kamailio_exporter: error: unknown long flag '--nope', try --help"),
-        (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port, udp:host:port"),
+        (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port or udp:host:port"),
         (&["-m", "a, b"], "unknown method \"a\""),
         (&["--web.listen-address", &taken], &format!("listen {taken}: Address already in use")),
     ] {
@@ -97,7 +97,7 @@ fn a_full_disk_changes_no_exit_code() {
     for (arguments, code) in [
         (&["--nope"][..], 1),
         (&["call", "-u", "unix:/nonexistent/ctl", "core.uptime"], 2),
-        (&["check", "--user", "nobody-of-this-name"], 2),
+        (&["check", "--user", "nobody-of-this-name"], 3),
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let status = command().args(arguments).stderr(full).status().unwrap();

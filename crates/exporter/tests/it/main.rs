@@ -8,15 +8,15 @@ mod support;
 
 /// Users, passwords, and those who guess them.
 mod auth;
-/// One method, called by an operator.
+/// `call`.
 mod call;
-/// Each collector on the captures of each version.
+/// Every collector, against the captures of every version.
 mod catalogue;
-/// The doctor.
+/// `check`.
 mod check;
-/// What is generated from the tables is up to date.
+/// Generated documentation is up to date.
 mod docs;
-/// Captures through the program: what is served is what it was.
+/// The exposition of every capture, against golden files.
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
@@ -28,15 +28,19 @@ mod layers;
 mod life;
 /// Clients that are slow, many, or greedy.
 mod limits;
-/// What the values of one module or another mean.
+/// The meaning of values of particular modules.
 mod meanings;
+/// The generated page of all metrics.
+mod metrics_page;
 /// Shared runs against a model of them.
 mod model;
 /// One exposition, printed or in a file.
 mod once;
-/// Pages of others.
+/// Options from variables and files.
+mod options;
+/// External metrics pages.
 mod pages;
-/// The names, types and labels that the users of the Go exporter know.
+/// The names, types and labels of the Go exporter's families.
 mod peer;
 /// Other Kamailios, by their address.
 mod probe;
@@ -48,7 +52,7 @@ mod properties;
 mod push;
 /// The web configuration changes under a running exporter.
 mod reload;
-/// A capture as a page of samples, and as the index has it.
+/// Helpers: a capture as an exposition, and as the index describes it.
 mod replay;
 /// The oldest Rust that this is built with.
 mod rust_version;
@@ -56,9 +60,9 @@ mod rust_version;
 mod scrape;
 /// Sockets of other kinds, and of systemd.
 mod sockets;
-/// The statistics against the list of all that Kamailio has, and against the captures.
+/// The statistics, against the list of all statistics of Kamailio and against the captures.
 mod statistics;
-/// The tables themselves.
+/// Invariants of the collectors' tables.
 mod tables;
 /// Encryption, and certificates of clients.
 mod tls;

@@ -60,10 +60,10 @@ fn a_custom_page_is_joined_to_ours() {
 fn a_custom_page_that_cannot_be_had_fails_alone() {
     let large = "x 1\n".repeat(2 << 20);
     for (answer, reason) in [
-        (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the answer is 404 Not Found"),
-        (b"garbage\r\n\r\n", "cannot get"),
+        (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the response is 404 Not Found"),
+        (b"garbage\r\n\r\n", "cannot fetch"),
         (&ok("good 1\n<html>\n"), "1 lines of the page make no sense, the first of them: <html>"),
-        (&ok(&large), "it has more than 4194304 bytes"),
+        (&ok(&large), "the response has more than 4194304 bytes"),
     ] {
         let fake = Fake::start();
         let exporter =
@@ -86,7 +86,7 @@ fn a_custom_page_has_the_deadline_of_the_scrape() {
     let page = exporter.page();
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!((samples(&page)["kamailio_up"], success(&page)), (1.0, 0.0));
-    exporter.wait_for_log("it did not come in time");
+    exporter.wait_for_log("no response before the deadline");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn why_a_custom_page_failed_is_logged_without_kamailio_too() {
         assert_eq!((samples(&page)["kamailio_up"], success(&page)), (0.0, 0.0));
     }
     exporter.wait_for_log("scrape failed");
-    exporter.wait_for_log("the answer is 404 Not Found");
+    exporter.wait_for_log("the response is 404 Not Found");
     assert_eq!(exporter.log().matches("collector failed").count(), 1, "{}", exporter.log());
 }
 
@@ -123,7 +123,7 @@ fn rtpengines_page_has_a_path_of_its_own() {
     let answer = exporter.get("/rtpengine");
     assert_eq!(answer.status, 502);
     assert!(
-        answer.text().contains("cannot get http://127.0.0.1:1/: Connection refused"),
+        answer.text().contains("cannot fetch http://127.0.0.1:1/: Connection refused"),
         "{}",
         answer.text()
     );
@@ -159,7 +159,9 @@ fn dispatcher_sets_have_the_names_that_they_are_given() {
         "-u",
         &fake.unix(),
         "--collector.dispatcher.mapping",
-        "0:carriers,1:media servers",
+        "0:carriers",
+        "--collector.dispatcher.mapping",
+        "1:media servers",
     ]);
     let page = samples(&exporter.page());
     assert_eq!(page["kamailio_dispatcher_set_info{name=\"carriers\",setid=\"0\"}"], 1.0);

@@ -51,8 +51,8 @@ fn the_group_is_replaced_again_and_again() {
         assert!(samples.contains_key("kamailio_tm_stats_current"));
         assert!(!samples.keys().any(|name| name.starts_with("process_")), "they are the gateway's own");
     }
-    process.wait_for_log("the gateway takes pushes");
-    assert_eq!(process.log().matches("takes pushes").count(), 1, "{}", process.log());
+    process.wait_for_log("first push succeeded");
+    assert_eq!(process.log().matches("first push succeeded").count(), 1, "{}", process.log());
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_kamailio_that_is_down_is_pushed_as_such() {
     // The scrape of the next one may have been under way.
     let samples = samples(&gateway.request(before + 2).body);
     assert_eq!(samples["kamailio_up"], 0.0);
-    assert!(!samples.contains_key("kamailio_tm_stats_current"), "its old series would live on");
+    assert!(!samples.contains_key("kamailio_tm_stats_current"), "series of the last push would remain");
 }
 
 #[test]
@@ -83,11 +83,11 @@ fn a_gateway_that_is_down_is_logged_once_and_gets_the_latest_when_it_is_back() {
     let process = push(&gateway.url(), &["-u", &fake.unix()]);
     gateway.request(2);
     gateway.answer("200 OK", "");
-    process.wait_for_log("the gateway takes pushes again");
+    process.wait_for_log("push succeeded after failures");
     let log = process.log();
-    assert_eq!(log.matches("push failed, trying again").count(), 1, "{log}");
-    assert_eq!(log.matches("takes pushes").count(), 1, "{log}");
-    assert!(log.contains("the answer is 503 Service Unavailable\""), "{log}");
+    assert_eq!(log.matches("push failed, will retry").count(), 1, "{log}");
+    assert_eq!(log.matches("succeeded").count(), 1, "{log}");
+    assert!(log.contains("the response is 503 Service Unavailable\""), "{log}");
     let scrapes = gateway.requests().into_iter().map(|r| samples(&r.body)["kamailio_exporter_total_scrapes"]);
     assert!(
         scrapes.clone().zip(1..).all(|(count, number)| count == f64::from(number)),
@@ -102,26 +102,26 @@ fn what_the_gateway_says_is_in_the_log() {
     for (answer, sentence) in [
         (
             "HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nnot\nconsistent \r\n",
-            "the answer is 400 Bad Request: not\\nconsistent\"",
+            "the response is 400 Bad Request: not\\nconsistent\"",
         ),
         (
             "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
-            "the answer is 401 Unauthorized; see --basic-auth.username",
+            "the response is 401 Unauthorized; check --basic-auth.username",
         ),
         (
             "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!",
-            "the answer is 404 Not Found: no!; is --gateway the address of a Pushgateway",
+            "the response is 404 Not Found: no!; check that --gateway is the URL of a Pushgateway",
         ),
         (
             "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://else/x\r\nContent-Length: 0\r\n\r\n",
-            "the answer is 308 Permanent Redirect to \\\"https://else/x\\\"; redirects are not followed",
+            "the response is 308 Permanent Redirect to \\\"https://else/x\\\"; redirects are not followed",
         ),
         (
             "HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\nbroken off",
-            "the answer is 400 Bad Request: broken off\"",
+            "the response is 400 Bad Request: broken off\"",
         ),
         ("garbage\r\n\r\n", "invalid HTTP"),
-        (&large, &format!("the answer is 500 Internal Server Error: {}\"", "x".repeat(400))),
+        (&large, &format!("the response is 500 Internal Server Error: {}\"", "x".repeat(400))),
     ] {
         let gateway = Gateway::start();
         gateway.answer_raw(answer);
@@ -152,7 +152,7 @@ fn at_a_clean_stop_the_group_is_deleted_if_asked() {
         let gateway = Gateway::start();
         let mut process = push(&gateway.url(), &[&NOBODY[..], arguments].concat());
         let pushed = gateway.request(1);
-        process.wait_for_log("the gateway takes pushes");
+        process.wait_for_log("first push succeeded");
         gateway.answer("202 Accepted", "");
         process.signal(signal);
         assert_eq!(process.wait(), Some(0), "{}", process.log());
@@ -181,7 +181,7 @@ fn a_stop_with_a_gateway_that_hangs_is_bounded() {
     process.signal("TERM");
     assert_eq!(process.wait(), Some(1));
     process.wait_for_log("cannot DELETE");
-    process.wait_for_log("it took more than 3 s");
+    process.wait_for_log("no response within 3 s");
     let methods: Vec<_> = gateway.requests().into_iter().map(|request| request.method).collect();
     assert_eq!(methods, ["PUT", "DELETE"], "the push under way first, and one attempt");
 }
@@ -225,8 +225,8 @@ fn a_stop_in_the_middle_of_a_scrape_does_not_wait_for_it() {
 
 #[test]
 fn a_password_is_read_for_each_push_and_never_shown() {
-    let (gateway, folder) = (Gateway::start(), Folder::new());
-    let file = folder.write("password", " first-secret\n");
+    let (gateway, directory) = (Gateway::start(), Folder::new());
+    let file = directory.write("password", " first-secret\n");
     let mut process = push(
         &gateway.url(),
         &[
@@ -244,11 +244,11 @@ fn a_password_is_read_for_each_push_and_never_shown() {
         .concat(),
     );
     assert_eq!(gateway.request(1).headers["authorization"], basic("me", "first-secret"));
-    folder.replace("password", "second-secret");
+    directory.replace("password", "second-secret");
     let before = gateway.requests().len();
     assert_eq!(gateway.request(before + 2).headers["authorization"], basic("me", "second-secret"));
     gateway.answer("401 Unauthorized", "");
-    process.wait_for_log("the answer is 401");
+    process.wait_for_log("the response is 401");
     process.signal("TERM");
     assert_eq!(process.wait(), Some(1));
     let last = gateway.requests().pop().unwrap();
@@ -260,12 +260,12 @@ fn a_password_is_read_for_each_push_and_never_shown() {
     assert!(!log.contains("secret") && !log.contains("Basic ") && !log.contains("plain text"), "{log}");
 }
 
-/// A server's side of TLS, with these files of the folder; with an authority, for clients that it has signed.
-fn tls(folder: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
+/// A server's side of TLS, with these files of the directory; with an authority, for clients that it has signed.
+fn tls(directory: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let certificate =
-        |name: &str| CertificateDer::from_pem_file(folder.path(&format!("{name}.pem"))).unwrap();
+        |name: &str| CertificateDer::from_pem_file(directory.path(&format!("{name}.pem"))).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(certificate("ca")).unwrap();
     let builder = if clients {
@@ -274,16 +274,16 @@ fn tls(folder: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig>> 
     } else {
         builder.unwrap().with_no_client_auth()
     };
-    let key = PrivateKeyDer::from_pem_file(folder.path(&format!("{name}.key"))).unwrap();
+    let key = PrivateKeyDer::from_pem_file(directory.path(&format!("{name}.key"))).unwrap();
     Some(Arc::new(builder.with_single_cert(vec![certificate(name)], key).unwrap()))
 }
 
 #[test]
 fn over_tls_the_gateway_is_who_it_says() {
-    let folder = Folder::new();
-    folder.client("client", &["me"]);
-    folder.self_signed("self", &["localhost"]);
-    let path = |name: &str| folder.path(name).display().to_string();
+    let directory = Folder::new();
+    directory.client("client", &["me"]);
+    directory.self_signed("self", &["localhost"]);
+    let path = |name: &str| directory.path(name).display().to_string();
     let (ca, own, pem, key) = (path("ca.pem"), path("self.pem"), path("client.pem"), path("client.key"));
     let identity = ["--tls.ca-file", &ca, "--tls.cert-file", &pem, "--tls.key-file", &key];
     for (address, name, clients, arguments, complaint) in [
@@ -291,12 +291,12 @@ fn over_tls_the_gateway_is_who_it_says() {
         ("127.0.0.1:0", "self", false, &["--tls.ca-file", &own], None),
         ("127.0.0.1:0", "server", true, &identity, None),
         ("127.0.0.1:0", "server", true, &["--tls.ca-file", &ca], Some("CertificateRequired")),
-        ("127.0.0.1:0", "server", false, &[], Some("not signed by an authority that is trusted here")),
-        ("127.0.0.1:0", "self", false, &["--tls.ca-file", &ca], Some("no TLS with the server")),
+        ("127.0.0.1:0", "server", false, &[], Some("not signed by a trusted authority")),
+        ("127.0.0.1:0", "self", false, &["--tls.ca-file", &ca], Some("TLS handshake failed")),
         ("127.0.0.2:0", "server", false, &["--tls.ca-file", &ca], Some("certificate not valid for name")),
         ("127.0.0.2:0", "self", false, &["--tls.ca-file", &own], Some("certificate not valid for name")),
     ] {
-        let gateway = Gateway::start_on(address, tls(&folder, name, clients));
+        let gateway = Gateway::start_on(address, tls(&directory, name, clients));
         let process = push(&format!("https://{}", gateway.address()), &[&NOBODY[..], arguments].concat());
         match complaint {
             None => assert_eq!(gateway.request(1).method, "PUT"),
@@ -312,19 +312,19 @@ fn over_tls_the_gateway_is_who_it_says() {
 fn a_gateway_without_tls_is_told_apart() {
     let gateway = Gateway::start();
     let process = push(&format!("https://{}", gateway.address()), &NOBODY);
-    process.wait_for_log("no TLS with the server");
+    process.wait_for_log("TLS handshake failed");
 }
 
 #[test]
 fn systemd_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let systemd = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let systemd = UnixDatagram::bind(directory.path().join("notify")).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let gateway = Gateway::start();
     let mut child = command()
         .args(["push", "--gateway", &gateway.url()])
         .args(NOBODY)
-        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .env("NOTIFY_SOCKET", directory.path().join("notify"))
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
@@ -341,13 +341,13 @@ fn systemd_is_told() {
 
 #[test]
 fn what_cannot_work_is_one_sentence_without_passwords() {
-    let folder = Folder::new();
+    let directory = Folder::new();
     let (password, ca, large) = (
-        folder.write("password", "secret"),
-        folder.write("ca", "secret"),
-        folder.write("large", &"secret".repeat(1000)),
+        directory.write("password", "secret"),
+        directory.write("ca", "secret"),
+        directory.write("large", &"secret".repeat(1000)),
     );
-    let key = folder.path("server.key").display().to_string();
+    let key = directory.path("server.key").display().to_string();
     let http = ["--gateway", "http://h"];
     let https = ["--gateway", "https://h"];
     for (gateway, arguments, part) in [
@@ -368,7 +368,7 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
         (&http, &["--job="], "--job must not be empty"),
         (&http, &["--grouping", "job=x"], "--grouping \"job=x\": use --job to set this label"),
         (&http, &["--grouping", "x"], "--grouping \"x\" must have the form NAME=VALUE"),
-        (&http, &["--grouping", "a-b=x"], "--grouping: \"a-b\" is not the name of a label"),
+        (&http, &["--grouping", "a-b=x"], "--grouping: \"a-b\" is not a label name"),
         (
             &http,
             &["--basic-auth.username", "me"],
@@ -392,7 +392,7 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
         (
             &http,
             &["--basic-auth.username", "me", "--basic-auth.password-file", &large],
-            "more than 4096 bytes",
+            "larger than 4096 bytes",
         ),
         (&http, &["--tls.ca-file", &ca], "starts with https://"),
         (&https, &["--tls.ca-file", &ca], "there is no certificate in "),
@@ -400,7 +400,7 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
         (&https, &["--tls.key-file", &key], "--tls.cert-file and --tls.key-file must be set together"),
         (
             &https,
-            &["--tls.cert-file", &folder.path("ca.pem").display().to_string(), "--tls.key-file", &key],
+            &["--tls.cert-file", &directory.path("ca.pem").display().to_string(), "--tls.key-file", &key],
             "cannot be used together",
         ),
     ] {

@@ -230,8 +230,8 @@ fn a_real_kamailio_says_the_same_to_both() {
         let arguments: Vec<Vec<String>> = match collector.call {
             Call::Once(arguments) => vec![arguments.iter().map(|argument| format!("s:{argument}")).collect()],
             Call::Each(arguments) => arguments.iter().map(|argument| vec![format!("s:{argument}")]).collect(),
-            Call::EachGroup | Call::EveryGroup => vec![vec!["s:core:".to_owned()]],
-            Call::EachProfile => vec![vec!["s:calls".to_owned()]],
+            Call::NamedGroups | Call::AllGroups => vec![vec!["s:core:".to_owned()]],
+            Call::NamedProfiles => vec![vec!["s:calls".to_owned()]],
             Call::EachOf(_) => vec![vec!["s:none".to_owned()]],
             Call::EachNumberOf(_) => vec![vec!["1".to_owned()]],
             Call::Page => continue,

@@ -1,4 +1,4 @@
-//! The doctor, at a real Kamailio.
+//! `check`, against a real Kamailio.
 
 use crate::support::run;
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ fn in_state<'j>(report: &'j Json, state: &str) -> Vec<&'j str> {
 }
 
 #[test]
-fn a_kamailio_with_many_modules_is_well() {
+fn a_kamailio_with_many_modules_has_no_problems() {
     let kamailio = Kamailio::many_modules();
     let (report, code) = check(&kamailio, &["-m", "all"]);
     let none = Json::Array(Vec::new());
@@ -38,7 +38,7 @@ fn a_kamailio_with_many_modules_is_well() {
 
 /// 1,024 destinations are all that fit into a struct of 8 KiB, and what is counted here says so.
 #[test]
-fn the_limits_of_ctl_are_where_it_says() {
+fn reply_sizes_are_those_of_the_limits_of_ctl() {
     for (destinations, bytes, code) in [(500, 4_000, 0), (1_024, 8_192, 1)] {
         let kamailio = Kamailio::builder().destinations(destinations).start();
         let (report, found) = check(&kamailio, &["-m", "dispatcher.list"]);

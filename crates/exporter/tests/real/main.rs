@@ -24,6 +24,8 @@ mod kamcmd;
 mod kind;
 /// What operators do to a Kamailio, and what happens to it by itself.
 mod life;
+/// Values that Kamailio reports in a misleading way.
+mod meanings;
 /// One exposition, for node_exporter.
 mod once;
 /// Every value that `kamcmd` prints is served.

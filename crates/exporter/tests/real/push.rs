@@ -14,7 +14,7 @@ fn prometheus_gets_from_the_gateway_what_is_pushed() {
     let gateway = Service::pushgateway();
     let group = ["--instance", "sip/1", "--grouping", "site=Nový Jičín, 1", "--grouping", "none="];
     let mut process = push(&gateway, &kamailio, &[&group[..], &["-m", "all", "--delete-on-exit"]].concat());
-    process.wait_for_log("the gateway takes pushes");
+    process.wait_for_log("first push succeeded");
     let prometheus =
         Prometheus::start_with(&[&gateway.address()], Duration::from_secs(1), "honor_labels: true");
     let query = |promql: &str| {

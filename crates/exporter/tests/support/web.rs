@@ -1,4 +1,4 @@
-//! What a test of the web side needs: certificates, web configuration files, curl.
+//! Certificates, web configuration files, and curl, for tests of the server.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
 
-/// A folder with `ca.pem`, `server.pem` and `server.key`, and what a test adds to it.
+/// A directory with `ca.pem`, `server.pem` and `server.key`, and further files of a test.
 pub(crate) struct Folder {
     folder: tempfile::TempDir,
     authority: Issuer<'static, KeyPair>,
@@ -39,7 +39,7 @@ impl Folder {
         params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.authority).unwrap();
-        // The key first: a server that looks in between sees that they do not belong together.
+        // The key first: a server that reads in between sees that key and certificate do not match.
         self.replace(&format!("{name}.key"), &key.serialize_pem());
         self.replace(&format!("{name}.pem"), &certificate.pem());
     }
@@ -48,7 +48,7 @@ impl Folder {
         self.certificate(name, names, ExtendedKeyUsagePurpose::ClientAuth);
     }
 
-    /// A certificate that signs itself and is an authority, as `openssl req -x509` makes them.
+    /// Writes a self-signed certificate that is an authority, as `openssl req -x509` does.
     pub(crate) fn self_signed(&self, name: &str, names: &[&str]) {
         let mut params = params(names);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -65,24 +65,24 @@ impl Folder {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Writes a file in place: for a moment it is empty.
+    /// Writes a file in place, so that it is empty for a moment.
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.path(name), text).unwrap();
         self.path(name).display().to_string()
     }
 
-    /// Writes a file beside it and moves it there.
+    /// Writes a file under another name, and renames it.
     pub(crate) fn replace(&self, name: &str, text: &str) {
         self.write("new", text);
         std::fs::rename(self.path("new"), self.path(name)).unwrap();
     }
 
-    /// `web.yml` with TLS and these further lines of the TLS section, and then these of the file.
+    /// Writes `web.yml` with TLS, further lines of the TLS section, and further lines of the file.
     pub(crate) fn tls(&self, section: &str, rest: &str) -> String {
         self.write("web.yml", &self.tls_text(section, rest))
     }
 
-    /// Its text.
+    /// Returns the text of that file.
     pub(crate) fn tls_text(&self, section: &str, rest: &str) -> String {
         let section: String = section.lines().map(|line| format!("  {line}\n")).collect();
         format!("tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n{section}{rest}")
@@ -96,7 +96,7 @@ impl Folder {
         TlsClient(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
     }
 
-    /// SingleFlight curl in this folder: its exit code, the status, and what it says.
+    /// Runs curl in this directory.
     pub(crate) fn curl(&self, arguments: &[&str]) -> Curl {
         let output = Command::new("curl")
             .current_dir(self.folder.path())
@@ -118,10 +118,10 @@ impl Folder {
     }
 }
 
-/// What curl got.
+/// The result of curl.
 #[derive(Debug)]
 pub(crate) struct Curl {
-    /// 0 if there was an answer, 35 if there was no TLS, 56 if the connection broke.
+    /// Exit code: 0 for a response, 35 if the TLS handshake failed, 56 if the connection failed.
     pub(crate) exit: i32,
     pub(crate) status: u16,
     pub(crate) version: String,
@@ -134,7 +134,7 @@ pub(crate) fn hash(password: &str) -> String {
     bcrypt::hash(password, 4).unwrap()
 }
 
-/// The header with which a user shows who he is.
+/// Returns the header with the credentials of a user.
 pub(crate) fn basic(user: &str, password: &str) -> String {
     use base64::Engine as _;
     format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("{user}:{password}")))
@@ -156,14 +156,14 @@ fn params(names: &[&str]) -> CertificateParams {
     params
 }
 
-/// A client that trusts a folder's authority.
+/// A TLS client that trusts the authority of a directory.
 pub(crate) struct TlsClient(Arc<ClientConfig>);
 
-/// A connection of one.
+/// A connection of a TLS client.
 pub(crate) struct TlsConnection(StreamOwned<ClientConnection, TcpStream>);
 
 impl TlsClient {
-    /// One that speaks HTTP/2.
+    /// A TLS client that speaks HTTP/2.
     pub(crate) fn of_http2(self) -> Self {
         let mut config = Arc::unwrap_or_clone(self.0);
         config.alpn_protocols = vec![b"h2".to_vec()];
@@ -180,12 +180,12 @@ impl TlsClient {
 }
 
 impl TlsConnection {
-    /// Whether the server has looked at everything anew, once there was an answer.
+    /// Returns whether the handshake was a full one, after a response.
     pub(crate) fn is_full_handshake(&self) -> bool {
         self.0.conn.handshake_kind() == Some(HandshakeKind::Full)
     }
 
-    /// Sends bytes, and returns the flags of the next frame of HTTP/2 that has this type; none at the end.
+    /// Sends bytes, and returns the flags of the next HTTP/2 frame of a type; `None` at the end of the connection.
     pub(crate) fn frame(&mut self, bytes: &[u8], wanted: u8) -> Option<u8> {
         self.0.write_all(bytes).ok()?;
         loop {
@@ -200,7 +200,7 @@ impl TlsConnection {
         }
     }
 
-    /// The status of an answer that fits into one read.
+    /// Returns the status of a response that fits into one read.
     pub(crate) fn get(&mut self, path: &str, authorization: &str) -> u16 {
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
         self.0.write_all(head.as_bytes()).unwrap();

@@ -1,5 +1,4 @@
-//! One exposition, for what runs by the clock: to standard output, or into a file for node_exporter's textfile
-//! collector.
+//! Writes one exposition, to standard output or into a file for node_exporter's textfile collector.
 
 mod replace;
 
@@ -15,26 +14,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What to write, and where.
+/// What to write, and where to.
 #[derive(Debug)]
 pub(crate) struct Once {
-    /// What Kamailio is asked for.
+    /// The settings for the scrape.
     pub settings: Settings,
-    /// How it is written.
+    /// The format of the exposition.
     pub format: Format,
-    /// The file to replace, instead of standard output.
+    /// The file to replace; `None` is standard output.
     pub output: Option<PathBuf>,
 }
 
-/// The metrics as they are now.
+/// The result of one scrape.
 pub(crate) struct Exposition {
     pub(crate) content: Vec<u8>,
-    /// Whether Kamailio answered.
+    /// Whether Kamailio responded.
     pub(crate) answered: bool,
 }
 
 impl Once {
-    /// Scrapes and writes; tells whether Kamailio answered, and if not, why is in the log. The error is a sentence.
+    /// Scrapes and writes. Returns whether Kamailio responded; the log has the reason if it did not. The error is a
+    /// human-readable message.
     pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
         let instance = Instance::new(target, Arc::new(self.settings));
         let exposition = expose(&instance, timeout, self.format).await;
@@ -50,7 +50,7 @@ impl Once {
     }
 }
 
-/// What a scrape serves, less the metrics of this process: where they would end up there are those of another.
+/// Scrapes once. The metrics of this process are left out, because the exposition is merged with that of another process.
 pub(crate) async fn expose(instance: &Arc<Instance>, timeout: Duration, format: Format) -> Exposition {
     let scrape = instance.scrape(instance.selection().clone(), Instant::now() + timeout).await;
     instance.counters().count_request(&scrape);

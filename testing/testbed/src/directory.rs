@@ -6,23 +6,23 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A temporary folder, removed on drop, and also if this process is killed.
+/// A temporary directory that is removed on drop, and also if this process is killed.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub(crate) struct Directory {
     path: PathBuf,
     keeper: Child,
 }
 
-impl Folder {
+impl Directory {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
-        // Short: the path of a unix socket may have no more than 107 bytes.
+        // The path of a unix socket has at most 107 bytes.
         let name = format!("testbed-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = env::temp_dir().join(name);
         fs::create_dir(&path).unwrap_or_else(|e| panic!("cannot create {}: {e}", path.display()));
         let keeper = Command::new("sh")
-            .args(["-c", KEEPER, "testbed-folder"])
+            .args(["-c", KEEPER, "testbed-directory"])
             .arg(&path)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -38,7 +38,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for Directory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
         let _ = self.keeper.kill();
@@ -46,6 +46,6 @@ impl Drop for Folder {
     }
 }
 
-/// Its standard input ends when this process does. The processes that write into the folder are killed at
-/// the same moment, and are given a second to be gone.
+/// Waits for the end of its standard input, which is the end of this process. The processes that write into the directory
+/// are killed at the same time, and get a second to exit.
 const KEEPER: &str = r#"read -r _; sleep 1; rm -rf -- "$1""#;

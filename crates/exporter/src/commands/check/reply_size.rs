@@ -1,43 +1,42 @@
-//! How much of ctl's buffers a reply takes.
+//! How much of the buffers of module ctl a reply occupies.
 
 use kamailio_binrpc::{Members, Value};
 
-/// The bytes of a reply in the buffers that Kamailio builds it in: one for each struct, and one for the rest
-/// (`ctl/binrpc_run.c`). A struct takes two bytes, and its name's, of the buffer of what it is in.
+/// The bytes of a reply in the buffers in which Kamailio builds it: one for each struct, and one for the rest
+/// (`ctl/binrpc_run.c`). In the buffer of its parent, a struct occupies two bytes and those of its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Room {
-    /// Of the records themselves.
+pub(super) struct ReplySize {
+    /// Bytes of the records, without the content of structs.
     pub(super) body: usize,
-    /// Of the struct that has the most.
-    pub(super) fullest_struct: usize,
+    /// Bytes of the largest struct.
+    pub(super) largest_struct: usize,
 }
 
-impl Room {
-    /// What these records take.
+impl ReplySize {
+    /// Measures the records of a reply.
     pub(super) fn of(records: Members<'_>) -> Self {
-        let mut room = Self::default();
-        room.body = room.members(records);
-        room
+        let mut size = Self::default();
+        size.body = size.members(records);
+        size
     }
 
-    /// What would have to be set for the reply not to be near the default limits; `None` if it is not. A limit that a
-    /// reply is above was raised by the operator, nobody knows how far.
-    pub(super) fn near_limit(self) -> Option<String> {
+    /// Returns advice if the reply is close to a default limit. A reply above the default shows that the operator raised
+    /// the limit, to a value that Kamailio does not report.
+    pub(super) fn warning(self) -> Option<String> {
         let near = |bytes, limit| (limit * NEAR_PERCENT / 100..=limit).contains(&bytes);
         let advice = |bytes, what, limit: usize, parameter| {
             format!(
-                "{what} {bytes} bytes, and ctl has room for {limit} unless it was given more. Beyond that the call is a \
-                 fault, or rows are missing without a word: set modparam(\"ctl\", \"{parameter}\", {}), in KiB",
+                "{what} has {bytes} bytes, and the default limit of module ctl is {limit}. Beyond the limit the method \
+                 fails, or rows are missing without an error: set modparam(\"ctl\", \"{parameter}\", {}), in KiB",
                 2 * limit / 1024
             )
         };
-        if near(self.fullest_struct, STRUCT_LIMIT) {
-            let what = "the fullest struct of the reply has";
-            return Some(advice(self.fullest_struct, what, STRUCT_LIMIT, "binrpc_struct_max_body_size"));
+        if near(self.largest_struct, STRUCT_LIMIT) {
+            let what = "the largest struct of the reply";
+            return Some(advice(self.largest_struct, what, STRUCT_LIMIT, "binrpc_struct_max_body_size"));
         }
-        near(self.body, BODY_LIMIT).then(|| {
-            advice(self.body, "the reply without its structs has", BODY_LIMIT, "binrpc_max_body_size")
-        })
+        near(self.body, BODY_LIMIT)
+            .then(|| advice(self.body, "the reply without its structs", BODY_LIMIT, "binrpc_max_body_size"))
     }
 
     fn members(&mut self, members: Members<'_>) -> usize {
@@ -55,14 +54,14 @@ impl Room {
             Value::Str(bytes) | Value::Bytes(bytes) => text(bytes),
             Value::Struct(inside) | Value::Array(inside) => {
                 let inside = self.members(inside);
-                self.fullest_struct = self.fullest_struct.max(inside);
+                self.largest_struct = self.largest_struct.max(inside);
                 2
             }
         }
     }
 }
 
-/// A string or a name: a mark, the bytes of the length if it does not fit into the mark, the text, a NUL.
+/// The bytes of a string or name: a type byte, the length unless it fits into the type byte, the text, a NUL.
 fn text(text: &[u8]) -> usize {
     let len = text.len() + 1;
     1 + if len < 8 { 0 } else { significant(len as u64) } + len
@@ -72,11 +71,11 @@ fn significant(number: u64) -> usize {
     8 - number.leading_zeros() as usize / 8
 }
 
-/// `binrpc_struct_max_body_size`, in bytes: 8 KiB unless it was set.
+/// The default of `binrpc_struct_max_body_size`, in bytes.
 const STRUCT_LIMIT: usize = 8 * 1024;
-/// `binrpc_max_body_size`, in bytes: 32 KiB unless it was set.
+/// The default of `binrpc_max_body_size`, in bytes.
 const BODY_LIMIT: usize = 32 * 1024;
-/// From this part of a limit on a reply is near it.
+/// A reply is close to a limit from this share of it on.
 const NEAR_PERCENT: usize = 80;
 
 #[cfg(test)]
@@ -85,18 +84,18 @@ mod tests {
     use kamailio_binrpc::wire::{self, Kind, Nodes};
     use kamailio_binrpc::{Arg, Cookie};
 
-    fn room(records: &[Arg<'_>]) -> (Room, usize) {
+    fn measure(records: &[Arg<'_>]) -> (ReplySize, usize) {
         let mut packet = Vec::new();
         wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
         let header = wire::header(&packet).unwrap().unwrap();
         let mut nodes = Nodes::new();
         let body = &packet[header.header_len..];
         nodes.decode(body).unwrap();
-        (Room::of(nodes.members(body)), body.len())
+        (ReplySize::of(nodes.members(body)), body.len())
     }
 
     #[test]
-    fn what_is_written_is_counted() {
+    fn the_size_is_that_of_the_encoded_reply() {
         let long = "x".repeat(300);
         for record in [
             Arg::Int(0),
@@ -109,33 +108,33 @@ mod tests {
             Arg::Str(b"1234567"),
             Arg::Str(long.as_bytes()),
         ] {
-            let (room, len) = room(&[record, record]);
-            assert_eq!(room, Room { body: len, fullest_struct: 0 });
+            let (size, len) = measure(&[record, record]);
+            assert_eq!(size, ReplySize { body: len, largest_struct: 0 });
         }
         let inner = [(Some("AVERAGE_"), Arg::Double(2.5)), (None, Arg::Int(5))];
         let outer = [(Some("DEST"), Arg::Struct(&inner)), (Some("DEST"), Arg::Struct(&inner))];
-        let (room, len) = room(&[Arg::Struct(&outer)]);
-        assert_eq!(room, Room { body: 2, fullest_struct: 16 });
+        let (size, len) = measure(&[Arg::Struct(&outer)]);
+        assert_eq!(size, ReplySize { body: 2, largest_struct: 16 });
         assert_eq!(len, 2 + 16 + 2 * 16);
     }
 
-    /// 1,024 destinations of 8 bytes are the most that a set can have.
+    /// A dispatcher set holds 1,024 destinations of 8 bytes at most.
     #[test]
-    fn near_a_limit_it_says_what_to_set() {
-        let room = |body, fullest_struct| Room { body, fullest_struct };
-        for calm in [room(0, 0), room(26_213, 6_552), room(32_769, 8_193), room(1_000_000, 500_000)] {
-            assert_eq!(calm.near_limit(), None, "{calm:?}");
+    fn a_reply_close_to_a_limit_gives_advice() {
+        let size = |body, largest_struct| ReplySize { body, largest_struct };
+        for other in [size(0, 0), size(26_213, 6_552), size(32_769, 8_193), size(1_000_000, 500_000)] {
+            assert_eq!(other.warning(), None, "{other:?}");
         }
-        let advice = room(2, 1_024 * 8).near_limit().unwrap();
+        let advice = size(2, 1_024 * 8).warning().unwrap();
         assert!(
             advice.contains("8192 bytes") && advice.contains("\"binrpc_struct_max_body_size\", 16)"),
             "{advice}"
         );
-        let advice = room(26_214, 0).near_limit().unwrap();
+        let advice = size(26_214, 0).warning().unwrap();
         assert!(
             advice.contains("26214 bytes") && advice.contains("\"binrpc_max_body_size\", 64)"),
             "{advice}"
         );
-        assert!(room(0, 6_553).near_limit().is_some());
+        assert!(size(0, 6_553).warning().is_some());
     }
 }
