@@ -130,14 +130,13 @@ impl Wanted<'_> {
 
     /// Whether a field reads this value alone, and has a sample for its row.
     fn has_own_field(&self) -> bool {
-        let mut fields = self
-            .collector
-            .tables
-            .iter()
-            .flat_map(|table| table.fields.iter().chain(table.extra_fields).map(move |field| (table, field)));
+        let mut fields =
+            self.collector.tables.iter().flat_map(|table| {
+                table.fields.iter().chain(table.extra_fields).map(move |field| (table, field))
+            });
         !self.leaf.is_text
             && fields.any(|(table, field)| {
-                matches!(field.key, Key::At(_))
+                matches!(field.key, Key::At(key) if self.leaf.path.last().map(String::as_str) == key.last().copied())
                     && self.is_read_by(table, field)
                     && self.samples(field.family.name).any(|sample| self.is_row(table, field, sample))
             })
@@ -150,7 +149,12 @@ impl Wanted<'_> {
                 && path.iter().zip(table.rows).all(|(name, row)| name == row || *row == "*")
         };
         match field.key {
-            Key::At(key) => path.strip_suffix(key).is_some_and(row) || self.leaf.is_text && key.is_empty(),
+            Key::At([]) => row(&path) || self.leaf.is_text,
+            // The value, or the struct that it is in.
+            Key::At(key) => {
+                let outer = path.split_last().and_then(|(_, outer)| outer.strip_suffix(key));
+                path.strip_suffix(key).is_some_and(row) || outer.is_some_and(row)
+            }
             Key::Matching(select) => {
                 path.split_last().is_some_and(|(last, path)| row(path) && select(last.as_bytes()).is_some())
             }
