@@ -30,16 +30,16 @@ pub mod internals {
     pub use crate::collectors::{ALL, UPTIME};
     pub use crate::commands::call::json;
     pub use crate::instance::self_metrics::Counters;
-    pub use crate::instance::single_flight::{Run, SingleFlight};
-    pub use crate::instance::{Instance, Settings};
+    pub use crate::instance::single_flight::{Flight, SingleFlight};
+    pub use crate::instance::{Deadline, Instance, Settings};
     pub use crate::outbound::allow_list::AllowList;
     pub use crate::outbound::http::Url;
-    pub use crate::scrape::capabilities::{Capabilities, Question};
-    pub use crate::scrape::extraction::{Answered, Findings, extract};
-    pub use crate::scrape::memory_budget::Share;
+    pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
+    pub use crate::scrape::extraction::{CallContext, extract};
+    pub use crate::scrape::memory_budget::Reservation;
     pub use crate::scrape::plan::Plan;
     pub use crate::scrape::selection::Selection;
-    pub use crate::scrape::{Known, Outcome, Scrape, join_page};
+    pub use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, merge_page};
     pub use crate::site::{Options as SiteOptions, Paths, Site};
     pub use crate::support::build_info;
 }

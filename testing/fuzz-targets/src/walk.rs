@@ -4,8 +4,8 @@ use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::internals::{
-    ALL, Answered, Call, Capabilities, Counters, Findings, Known, Outcome, Plan, Scrape, Selection, Share,
-    catalogue, join_page,
+    ALL, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Omissions, Plan, Preparation,
+    Reservation, Scrape, Selection, catalogue, merge_page,
 };
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Bodies, Format};
@@ -22,13 +22,15 @@ pub fn walk(input: &[u8]) {
     let limit = [3, 40, 10_000, 1_000_000][usize::from(mode >> 6)];
     let mut served = Served {
         scrape: Scrape {
-            share: Share::default(),
+            reservation: Reservation::default(),
             bodies: Bodies::default(),
             samples: Samples::of_a_scrape(limit),
-            outcomes: Vec::new(),
+            results: Vec::new(),
             answered: true,
             error: None,
-            known: Known::default(),
+            cut_short: false,
+            struct_overflow: false,
+            preparation: Preparation::default(),
             up_since: None,
         },
         capabilities: Capabilities::default(),
@@ -77,32 +79,32 @@ impl Served {
             return;
         }
         let arguments = ["core:".to_owned(), "value".to_owned()];
-        let answered = Answered {
+        let answered = CallContext {
             collector: ALL[place],
             families: catalogue().collector(place),
             arguments: &arguments,
             capabilities: &self.capabilities,
-            more: self.more,
+            extra_fields: self.more,
         };
-        let findings =
+        let omissions =
             kamailio_exporter::internals::extract(answered, nodes.members(body), &mut self.scrape.samples);
-        assert_eq!(findings.unreadable == 0, findings.first_unreadable.is_none());
-        self.found(place, findings, None);
+        assert_eq!(omissions.unreadable == 0, omissions.first_unreadable.is_none());
+        self.found(place, omissions, None);
     }
 
     fn page(&mut self, page: &[u8]) {
-        let (findings, failure) = join_page(page, &mut self.scrape.samples);
+        let (omissions, failure) = merge_page(page, &mut self.scrape.samples);
         let place = ALL.iter().position(|collector| collector.call == Call::Page);
-        self.found(place.expect("a collector of pages"), findings, failure);
+        self.found(place.expect("a collector of pages"), omissions, failure);
     }
 
-    fn found(&mut self, collector: usize, findings: Findings, failure: Option<String>) {
-        if self.scrape.outcomes.iter().all(|outcome| outcome.collector != collector) {
-            self.scrape.outcomes.push(Outcome {
+    fn found(&mut self, collector: usize, omissions: Omissions, failure: Option<String>) {
+        if self.scrape.results.iter().all(|outcome| outcome.collector != collector) {
+            self.scrape.results.push(CollectorResult {
                 collector,
                 failure,
                 duration: Duration::from_millis(1),
-                findings,
+                omissions,
             });
         }
     }
@@ -132,18 +134,19 @@ impl Served {
 fn capabilities(input: &mut Input<'_>) -> Capabilities {
     static SELECTION: LazyLock<Selection> =
         LazyLock::new(|| Selection::parse("all").expect("all is a selection"));
-    let mut capabilities = Capabilities::default();
+    let mut discovery = Discovery::default();
     let mut nodes = Nodes::new();
     for _ in 0..4 {
-        let questions = capabilities.questions(&SELECTION);
-        for question in &questions {
+        let queries = discovery.queries(&SELECTION);
+        for query in &queries {
             let body = replies::texts(input);
             if nodes.decode(&body).is_ok() {
-                capabilities.take(question, nodes.members(&body));
+                discovery.record(query, nodes.members(&body));
             }
         }
     }
 
+    let capabilities = discovery.finish();
     let plan = Plan::new(&SELECTION, &capabilities);
     let calls: HashSet<_> = plan.calls.iter().map(|call| (call.method, &call.args)).collect();
     assert_eq!(calls.len(), plan.calls.len(), "a call is made twice");

@@ -1,7 +1,7 @@
 //! Recorded replies, and the stages from a reply to a response: decode, extract, encode, gzip.
 
 use kamailio_binrpc::wire::{self, Nodes};
-use kamailio_exporter::internals::{ALL, Answered, Capabilities, catalogue, extract};
+use kamailio_exporter::internals::{ALL, CallContext, Capabilities, catalogue, extract};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Format, gzip};
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(crate) struct Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Decode,
-    Walk,
+    Extractor,
     Encode,
     Gzip,
     /// The first three stages together.
@@ -52,7 +52,7 @@ impl Reply {
             if matches!(stage, Stage::Decode | Stage::Whole) {
                 nodes.decode(&self.body).expect("a body");
             }
-            if matches!(stage, Stage::Walk | Stage::Whole) {
+            if matches!(stage, Stage::Extractor | Stage::Whole) {
                 samples = self.walk(&nodes);
             }
             if matches!(stage, Stage::Encode | Stage::Whole) {
@@ -67,12 +67,12 @@ impl Reply {
     }
 
     fn walk(&self, nodes: &Nodes) -> Samples {
-        let call = Answered {
+        let call = CallContext {
             collector: ALL[self.collector],
             families: catalogue().collector(self.collector),
             arguments: &[],
             capabilities: &self.capabilities,
-            more: true,
+            extra_fields: true,
         };
         let mut samples = Samples::of_a_scrape(usize::MAX);
         extract(call, nodes.members(&self.body), &mut samples);
@@ -81,7 +81,7 @@ impl Reply {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 5] = [Self::Decode, Self::Walk, Self::Encode, Self::Gzip, Self::Whole];
+    pub(crate) const ALL: [Self; 5] = [Self::Decode, Self::Extractor, Self::Encode, Self::Gzip, Self::Whole];
 }
 
 /// Returns the body of a recorded reply.

@@ -13,6 +13,7 @@ pub static FAMILIES: &[Family] = &[
     UNREADABLE_VALUES,
     DUPLICATE_ROWS,
     DROPPED_SAMPLES,
+    KAMAILIO_START_TIME,
     SET_INFO,
     WEB_CONFIG_SUCCESS,
     WEB_CONFIG_TIME,
@@ -64,8 +65,7 @@ pub(crate) const COLLECTOR_SUCCESS: Family =
 pub(crate) const COLLECTOR_DURATION: Family = family(
     Kind::Gauge,
     "kamailio_scrape_collector_duration_seconds",
-    "Seconds from the previous reply, or from the start of the scrape, until the collector's replies were \
-             read.",
+    "Seconds that the scrape waited for the collector's replies; 0 for replies that arrived together with the one before.",
 );
 /// `kamailio_exporter_unreadable_values`.
 pub(crate) const UNREADABLE_VALUES: Family = family(
@@ -84,6 +84,12 @@ pub(crate) const DROPPED_SAMPLES: Family = family(
     Kind::Counter,
     "kamailio_exporter_dropped_samples",
     "Samples dropped because their family reached --collector.max-series or the scrape reached 9 MiB.",
+);
+/// `kamailio_start_time_seconds`.
+pub(crate) const KAMAILIO_START_TIME: Family = family(
+    Kind::Gauge,
+    "kamailio_start_time_seconds",
+    "Unix time at which Kamailio was started, in seconds; changes only when Kamailio restarts.",
 );
 /// `kamailio_dispatcher_set_info`.
 pub(crate) const SET_INFO: Family = family(

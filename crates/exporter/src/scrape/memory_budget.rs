@@ -1,119 +1,123 @@
-//! Memory for the scrapes that are under way at the same time.
+//! A limit on the memory of all scrapes that run at the same time.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The memory that scrapes have together, beyond the little that each may always have. One may have as much of it as it
-/// leaves to the others, so that those that take what they can get leave something to those that need less.
+/// The memory that all scrapes share, beyond the small amount that each may use without a reservation. A scrape may
+/// reserve at most half of what is free, so that large scrapes always leave memory to small ones.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
-    left: Mutex<usize>,
+    free: Mutex<usize>,
 }
 
-/// What one scrape has of it, given back when it is dropped.
+/// The memory that one scrape has reserved. Dropping it frees the memory.
 #[derive(Debug, Default)]
-pub struct Share {
-    /// None for one that is alone in the program.
+pub struct Reservation {
+    /// `None` without a limit.
     budget: Option<Arc<MemoryBudget>>,
-    taken: usize,
+    reserved: usize,
 }
 
 impl MemoryBudget {
-    /// One of which nothing is taken.
+    /// Creates a budget without reservations.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { left: Mutex::new(TOGETHER) })
+        Arc::new(Self { free: Mutex::new(TOTAL) })
     }
 
-    /// A share, of nothing yet.
-    pub(crate) fn share(self: &Arc<Self>) -> Share {
-        Share { budget: Some(self.clone()), taken: 0 }
+    /// A reservation, of nothing yet.
+    pub(crate) fn reservation(self: &Arc<Self>) -> Reservation {
+        Reservation { budget: Some(self.clone()), reserved: 0 }
     }
 
     /// No code that holds the lock can panic.
-    fn left(&self) -> MutexGuard<'_, usize> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Share {
-    /// The scrape has so many bytes now: more or fewer than before.
+impl Reservation {
+    /// Changes the reservation to `bytes`, which may be more or fewer than before.
     ///
     /// # Errors
-    /// A sentence. The share is as it was.
-    pub fn set(&mut self, bytes: usize) -> io::Result<()> {
+    /// A human-readable message. The reservation is unchanged.
+    pub fn resize(&mut self, bytes: usize) -> io::Result<()> {
         let Some(budget) = &self.budget else { return Ok(()) };
-        let wanted = bytes.saturating_sub(ALWAYS);
-        if wanted == self.taken {
+        let wanted = bytes.saturating_sub(UNRESERVED);
+        if wanted == self.reserved {
             return Ok(());
         }
-        let mut left = budget.left();
-        let others = (*left + self.taken).saturating_sub(wanted);
-        if wanted > self.taken && wanted > others {
-            let left = *left;
-            let sentence = format!(
-                "it takes {bytes} bytes of memory, and all scrapes under way have {TOGETHER} bytes, of which {left} are \
-                 left: one may have as many as it leaves to the others"
+        let mut free = budget.free();
+        let remaining = (*free + self.reserved).saturating_sub(wanted);
+        if wanted > self.reserved && wanted > remaining {
+            let free = *free;
+            let message = format!(
+                "the scrape needs {bytes} bytes of memory; all scrapes share {TOTAL} bytes, of which {free} are free, and \
+                 one may take at most half of that"
             );
-            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, sentence));
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
         }
-        (*left, self.taken) = (others, wanted);
+        (*free, self.reserved) = (remaining, wanted);
         Ok(())
     }
 }
 
-impl Drop for Share {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(budget) = &self.budget {
-            *budget.left() += self.taken;
+            *budget.free() += self.reserved;
         }
     }
 }
 
-/// Of all scrapes, in bytes. One that is alone may have half of it: a reply of the largest size (8 MiB), the most values
+/// Bytes of all reservations. A scrape that is alone may have half: a reply of the largest size (8 MiB), the most values
 /// (6 MiB), and some samples.
-const TOGETHER: usize = 32 << 20;
-/// Of each without asking: twice as much as a Kamailio without long lists needs, so that none of these fails for others.
-const ALWAYS: usize = 128 << 10;
+const TOTAL: usize = 32 << 20;
+/// Bytes of each scrape without a reservation: twice what a Kamailio without long lists needs, so that its scrapes never
+/// fail because of other scrapes.
+const UNRESERVED: usize = 128 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn one_may_have_as_much_as_it_leaves_to_the_others() {
+    fn a_scrape_may_reserve_half_of_what_is_free() {
         let budget = MemoryBudget::new();
-        let mut greedy: Vec<_> = (0..4).map(|_| budget.share()).collect();
-        for (share, part) in greedy.iter_mut().zip([2, 4, 8, 16]) {
-            let most = TOGETHER / part;
-            let sentence = share.set(ALWAYS + most + 1).unwrap_err().to_string();
-            assert!(sentence.starts_with(&format!("it takes {} bytes", ALWAYS + most + 1)), "{sentence}");
-            share.set(ALWAYS + most).unwrap();
+        let mut greedy: Vec<_> = (0..4).map(|_| budget.reservation()).collect();
+        for (reservation, part) in greedy.iter_mut().zip([2, 4, 8, 16]) {
+            let most = TOTAL / part;
+            let message = reservation.resize(UNRESERVED + most + 1).unwrap_err().to_string();
+            assert!(
+                message.starts_with(&format!("the scrape needs {} bytes", UNRESERVED + most + 1)),
+                "{message}"
+            );
+            reservation.resize(UNRESERVED + most).unwrap();
         }
-        let mut modest = budget.share();
-        modest.set(ALWAYS).unwrap();
-        modest.set(ALWAYS + TOGETHER / 32).unwrap();
-        assert_eq!(*budget.left(), TOGETHER / 32);
+        let mut modest = budget.reservation();
+        modest.resize(UNRESERVED).unwrap();
+        modest.resize(UNRESERVED + TOTAL / 32).unwrap();
+        assert_eq!(*budget.free(), TOTAL / 32);
         greedy.clear();
-        modest.set(ALWAYS + TOGETHER / 2).unwrap();
+        modest.resize(UNRESERVED + TOTAL / 2).unwrap();
         drop(modest);
-        assert_eq!(*budget.left(), TOGETHER);
+        assert_eq!(*budget.free(), TOTAL);
     }
 
     #[test]
-    fn less_is_always_possible_and_so_is_a_little() {
+    fn shrinking_and_small_scrapes_never_fail() {
         let budget = MemoryBudget::new();
-        let mut shares: Vec<_> = (0..60).map(|_| budget.share()).collect();
-        for share in &mut shares {
+        let mut reservations: Vec<_> = (0..60).map(|_| budget.reservation()).collect();
+        for reservation in &mut reservations {
             for step in (0..24).rev() {
-                while share.set(ALWAYS + share.taken + (1 << step)).is_ok() {}
+                while reservation.resize(UNRESERVED + reservation.reserved + (1 << step)).is_ok() {}
             }
         }
-        let mut modest = budget.share();
-        modest.set(ALWAYS).unwrap();
-        for share in &mut shares {
-            share.set(ALWAYS + share.taken / 2).unwrap();
+        let mut modest = budget.reservation();
+        modest.resize(UNRESERVED).unwrap();
+        for reservation in &mut reservations {
+            reservation.resize(UNRESERVED + reservation.reserved / 2).unwrap();
         }
-        drop((shares, modest));
-        assert_eq!(*budget.left(), TOGETHER);
+        drop((reservations, modest));
+        assert_eq!(*budget.free(), TOTAL);
     }
 }

@@ -351,7 +351,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         methods: "auto,-stats",
-        cases: &[case(STREAMS, EVERYTHING, "a family has more samples than its limit")],
+        cases: &[case(STREAMS, EVERYTHING, "samples over the limit dropped")],
         shows: &["kamailio_exporter_dropped_samples_total{collector=\"stats.fetch\"} 190000"],
         ..Fault::NEW
     },
@@ -405,11 +405,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         how: |fake| {
             fake.answer("dispatcher.list", Kind::Reply, &destinations([&vec![0xff; 1 << 20][..], b"sip:b"]));
         },
-        cases: &[case(
-            STREAMS,
-            EVERYTHING,
-            "more samples than its limit, or all of them have more than 9 MiB",
-        )],
+        cases: &[case(STREAMS, EVERYTHING, "samples over the limit dropped")],
         shows: &["kamailio_dispatcher_list_target{setid=\"1\",uri=\"sip:b\",flags=\"AP\"} 1"],
         ..Fault::NEW
     },
@@ -427,11 +423,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         methods: "auto,-stats",
-        cases: &[case(
-            STREAMS,
-            EVERYTHING,
-            "more samples than its limit, or all of them have more than 9 MiB",
-        )],
+        cases: &[case(STREAMS, EVERYTHING, "samples over the limit dropped")],
         ..Fault::NEW
     },
     Fault {
@@ -447,7 +439,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             Served::Without(&["stats.fetch"]),
-            "5 of its values could not be read, the first of them for kamailio_stats_fetch_value",
+            "5 values could not be read, the first of them for kamailio_stats_fetch_value",
         )],
         shows: &[
             "kamailio_stats_fetch_value{group=\"script\",name=\"f\"} -5",
@@ -465,7 +457,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             BUT_TM,
-            "2 of its values could not be read, the first of them for kamailio_tm_stats_current",
+            "2 values could not be read, the first of them for kamailio_tm_stats_current",
         )],
         shows: &[
             "kamailio_tm_stats_total_total 7",
@@ -476,7 +468,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "sends an int in place of a struct",
         how: |fake| fake.answer("tm.stats", Kind::Reply, &body(&[Arg::Int(7)])),
-        cases: &[case(ALL, BUT_TM, "1 of its values could not be read")],
+        cases: &[case(ALL, BUT_TM, "1 values could not be read")],
         shows: &["kamailio_exporter_unreadable_values_total{collector=\"tm.stats\"} 1"],
         hides: &["kamailio_tm_stats_"],
         ..Fault::NEW
@@ -494,7 +486,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         how: |fake| {
             fake.answer("sl.stats", Kind::Reply, &of_struct(&[("200", Arg::Int(3)), ("200", Arg::Int(4))]));
         },
-        cases: &[case(ALL, EVERYTHING, "rows with the labels of an earlier one are left out")],
+        cases: &[case(ALL, EVERYTHING, "duplicate samples dropped")],
         shows: &[
             "kamailio_sl_stats_codes_total{code=\"200\"} 3",
             "kamailio_exporter_duplicate_rows_total{collector=\"sl.stats\"} 1",
@@ -547,7 +539,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         until_restart: true,
-        cases: &[case(STREAMS, EVERYTHING, "Kamailio has more names than the exporter takes")],
+        cases: &[case(STREAMS, EVERYTHING, "capabilities truncated")],
         ..Fault::NEW
     },
     Fault {
@@ -559,7 +551,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         until_restart: true,
-        cases: &[case(STREAMS, EVERYTHING, "Kamailio has more names than the exporter takes")],
+        cases: &[case(STREAMS, EVERYTHING, "capabilities truncated")],
         ..Fault::NEW
     },
     Fault {

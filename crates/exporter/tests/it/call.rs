@@ -90,7 +90,7 @@ fn a_missing_reply_is_explained_in_one_line_with_exit_code_2() {
         &["core.uptime"],
         &[
             "kamailio_exporter: error: cannot connect to unix:/nonexistent/ctl: ",
-            "There is no folder /nonexistent",
+            "There is no directory /nonexistent",
         ],
     );
     let long = "x".repeat(70_000);

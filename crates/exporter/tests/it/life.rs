@@ -219,7 +219,7 @@ fn a_kamailio_that_is_not_there_is_explained_once() {
         assert!(page.contains("\nkamailio_up 0\n"), "{page}");
         assert!(!page.contains("kamailio_tm_"), "{page}");
     }
-    exporter.wait_for_log("There is no folder /nonexistent: is Kamailio running");
+    exporter.wait_for_log("There is no directory /nonexistent: is Kamailio running");
     assert_eq!(exporter.log().matches("scrape failed").count(), 1);
 }
 

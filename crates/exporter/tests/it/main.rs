@@ -20,7 +20,7 @@ mod docs;
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
-/// The page for people, and where it is.
+/// The landing page, and its path.
 mod landing;
 /// Which directory of the program may use which.
 mod layers;
@@ -38,7 +38,7 @@ mod model;
 mod once;
 /// Options from variables and files.
 mod options;
-/// External metrics pages.
+/// External metrics pages, and rtpengine's.
 mod pages;
 /// The names, types and labels of the Go exporter's families.
 mod peer;
@@ -56,8 +56,14 @@ mod reload;
 mod replay;
 /// The oldest Rust that this is built with.
 mod rust_version;
-/// One scrape, and what can go wrong in it.
+/// One scrape, and its failures.
 mod scrape;
+/// What the log says about scrapes.
+mod scrape_log;
+/// What is known of a server from scrape to scrape.
+mod server;
+/// Requests that share a scrape, and their deadlines.
+mod sharing;
 /// Sockets of other kinds, and of systemd.
 mod sockets;
 /// The statistics, against the list of all statistics of Kamailio and against the captures.

@@ -67,7 +67,7 @@ fn an_unreachable_kamailio_is_up_0_and_exit_code_1() {
     let file = directory.path().join("kamailio.prom");
     let (page, code, log) = once(&NOBODY);
     assert_eq!((code, samples(&page)["kamailio_up"]), (Some(1), 0.0));
-    assert!(log.contains("There is no folder /nonexistent"), "{log}");
+    assert!(log.contains("There is no directory /nonexistent"), "{log}");
 
     let output = file.to_str().unwrap();
     let (page, code, log) = once(&[&NOBODY[..], &["-o", output]].concat());

@@ -86,7 +86,7 @@ fn a_gateway_that_is_down_is_logged_once_and_gets_the_latest_when_it_is_back() {
     process.wait_for_log("push succeeded after failures");
     let log = process.log();
     assert_eq!(log.matches("push failed, will retry").count(), 1, "{log}");
-    assert_eq!(log.matches("succeeded").count(), 1, "{log}");
+    assert_eq!(log.matches("push succeeded").count(), 1, "{log}");
     assert!(log.contains("the response is 503 Service Unavailable\""), "{log}");
     let scrapes = gateway.requests().into_iter().map(|r| samples(&r.body)["kamailio_exporter_total_scrapes"]);
     assert!(

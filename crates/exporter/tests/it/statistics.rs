@@ -1,7 +1,7 @@
 use kamailio_binrpc::wire::{self, Arg, Nodes};
 use kamailio_exporter::internals::{
-    ALL, Answered, Capabilities, Collector, CollectorFamilies, Field, Findings, Key, LabelValue, catalogue,
-    extract,
+    ALL, CallContext, Capabilities, Collector, CollectorFamilies, Field, Key, LabelValue, Omissions,
+    catalogue, extract,
 };
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Kind, Number};
@@ -60,24 +60,25 @@ fn collector() -> (&'static Collector, &'static CollectorFamilies) {
     (ALL[place], catalogue().collector(place))
 }
 
-fn walked(body: &[u8]) -> (Samples, Findings, usize) {
+fn walked(body: &[u8]) -> (Samples, Omissions, usize) {
     let mut nodes = Nodes::new();
     nodes.decode(body).unwrap();
     let records = nodes.members(body);
     let (collector, families) = collector();
     let mut samples = Samples::new(1000);
     let capabilities = Capabilities::default();
-    let answered = Answered { collector, families, arguments: &[], capabilities: &capabilities, more: true };
-    let findings = extract(answered, records, &mut samples);
+    let answered =
+        CallContext { collector, families, arguments: &[], capabilities: &capabilities, extra_fields: true };
+    let omissions = extract(answered, records, &mut samples);
     let statistics = records.iter().filter_map(|record| record.value.members()).flatten().count();
-    (samples, findings, statistics)
+    (samples, omissions, statistics)
 }
 
-/// Returns the samples of a reply with these statistics, by series.
-fn served(statistics: &[(&str, &str)]) -> (BTreeMap<String, Number>, Findings) {
-    let (samples, findings, count) = walked(&reply(statistics));
+/// The samples that a reply with these statistics gives: series and value.
+fn served(statistics: &[(&str, &str)]) -> (BTreeMap<String, Number>, Omissions) {
+    let (samples, omissions, count) = walked(&reply(statistics));
     assert_eq!(count, statistics.len());
-    (series(&samples), findings)
+    (series(&samples), omissions)
 }
 
 fn series(samples: &Samples) -> BTreeMap<String, Number> {
@@ -153,8 +154,8 @@ fn every_statistic_becomes_a_sample_and_no_two_the_same() {
     let rows = rows();
     let values: Vec<String> = (1..=rows.len()).map(|number| (number * 1000).to_string()).collect();
     let statistics: Vec<_> = rows.iter().zip(&values).map(|(row, value)| (&*row.name, &**value)).collect();
-    let (series, findings) = served(&statistics);
-    assert_eq!(findings, Findings::default());
+    let (series, omissions) = served(&statistics);
+    assert_eq!(omissions, Omissions::default());
     assert_eq!(series.len(), rows.len() - LEFT_OUT.len());
     let unknown: Vec<_> = series.keys().filter(|series| series.starts_with("kamailio_statistic")).collect();
     assert_eq!(
@@ -170,8 +171,8 @@ fn every_statistic_becomes_a_sample_and_no_two_the_same() {
 fn statistics_left_out_give_no_sample() {
     for name in LEFT_OUT {
         assert_eq!(fields_named(name).len(), 1, "{name}");
-        let (series, findings) = served(&[(name, "7")]);
-        assert_eq!((series.len(), findings), (0, Findings::default()), "{name}");
+        let (series, omissions) = served(&[(name, "7")]);
+        assert_eq!((series.len(), omissions), (0, Omissions::default()), "{name}");
     }
 }
 
@@ -261,8 +262,8 @@ fn units_are_seconds_and_ratios() {
             Number::Signed(5),
         ),
     ] {
-        let (served, findings) = served(&[(name, value)]);
-        assert_eq!(findings, Findings::default(), "{name}");
+        let (served, omissions) = served(&[(name, value)]);
+        assert_eq!(omissions, Omissions::default(), "{name}");
         assert_eq!(served, BTreeMap::from([(series.to_owned(), expected)]), "{name}");
     }
 }
@@ -270,8 +271,8 @@ fn units_are_seconds_and_ratios() {
 #[test]
 fn a_counter_below_zero_is_unreadable() {
     for name in ["core.rcv_requests", "cdp.replies_response_time"] {
-        let (series, findings) = served(&[(name, "18446744073709551611")]);
-        assert_eq!((series.len(), findings.unreadable), (0, 1), "{name}");
+        let (series, omissions) = served(&[(name, "18446744073709551611")]);
+        assert_eq!((series.len(), omissions.unreadable), (0, 1), "{name}");
     }
 }
 
@@ -288,7 +289,7 @@ fn an_average_of_nothing_is_left_out() {
         let expected = expected.map(|(series, value)| (series.to_owned(), Number::Float(value)));
         assert_eq!(
             (served, findings),
-            (expected.into_iter().collect(), Findings::default()),
+            (expected.into_iter().collect(), Omissions::default()),
             "{name} {value}"
         );
     }
@@ -300,7 +301,7 @@ fn a_script_total_below_zero_is_no_counter() {
         let (samples, findings, _) = walked(&reply(&[("script.active_total", value)]));
         let family = &samples.external.families()[0];
         assert_eq!((family.name.as_str(), family.kind), ("kamailio_script_active_total", kind), "{value}");
-        assert_eq!(findings, Findings::default());
+        assert_eq!(findings, Omissions::default());
     }
 }
 
@@ -324,8 +325,8 @@ fn every_captured_statistic_is_served() {
             let names: Vec<_> =
                 members.map(|member| String::from_utf8(member.name.unwrap().to_vec()).unwrap()).collect();
             assert!(names.len() >= at_least, "{version} {name}: {}", names.len());
-            let (samples, findings, statistics) = walked(&body);
-            assert_eq!(findings, Findings::default(), "{version} {name}");
+            let (samples, omissions, statistics) = walked(&body);
+            assert_eq!(omissions, Omissions::default(), "{version} {name}");
             let left_out = names.iter().filter(|name| left_out(name)).count();
             let self_named: usize =
                 samples.external.families().iter().map(|family| family.samples.len()).sum();

@@ -1,6 +1,6 @@
 use crate::replay::{VERSIONS, records};
 use kamailio_exporter::internals::{
-    ALL, Call, Collector, Cost, Key, NameMatcher, Question, Table, UPTIME, catalogue,
+    ALL, Call, CapabilityQuery, Collector, Cost, Key, NameMatcher, Table, UPTIME, catalogue,
 };
 use prometheus_exposition::{Family, Kind};
 use std::collections::BTreeSet;
@@ -122,12 +122,17 @@ fn called() -> BTreeSet<&'static str> {
         Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing.method),
         _ => None,
     });
-    let (groups, name) = (Question::Statistics(String::new()), String::new());
-    let questions = [Question::Methods, Question::Groups, groups, Question::Help(name.clone(), name)];
+    let (groups, name) = (CapabilityQuery::Statistics(String::new()), String::new());
+    let queries = [
+        CapabilityQuery::Methods,
+        CapabilityQuery::Groups,
+        groups,
+        CapabilityQuery::Help(name.clone(), name),
+    ];
     let called = ALL.iter().flat_map(|collector| {
         collector.preferred_calls.iter().filter_map(|call| call.split(' ').next()).chain([collector.method])
     });
-    called.chain(listings).chain(questions.iter().map(Question::method)).collect()
+    called.chain(listings).chain(queries.iter().map(CapabilityQuery::method)).collect()
 }
 
 #[test]

@@ -76,5 +76,8 @@ fn one_that_does_not_answer_is_exit_code_2() {
     let (report, code) = check(&kamailio, &[]);
     assert_eq!(code, Some(2));
     let problem = report["problems"][0].as_str().unwrap();
-    assert!(problem.contains("but nobody listens: Kamailio is not running, or was killed."), "{problem}");
+    assert!(
+        problem.contains("but no process listens on it: Kamailio is not running, or was killed."),
+        "{problem}"
+    );
 }

@@ -95,10 +95,11 @@ fn chromium_shows_the_landing_page() {
     let folder = Folder::new();
     let file = folder.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "--web.config.file", &file]);
+    exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
     let url = format!("http://a:b@{}/", exporter.address());
     for (width, screenshot) in [(1200, "landing-wide.png"), (500, "landing-phone.png")] {
         let (document, complaints) = chromium(&url, width, screenshot);
-        assert!(document.contains("<p class=\"ok\">Kamailio answers.</p>"), "{document}");
+        assert!(document.contains("<p class=\"ok\">Kamailio answered "), "{document}");
         assert!(document.contains("<td>tm.stats</td><td>ok</td>"), "{document}");
         // A style that the policy forbids, or anything that is missing, is a line on the console.
         let complaints: String = complaints.lines().filter(|line| !line.contains("favicon.ico")).collect();

@@ -7,10 +7,10 @@ use super::text;
 use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::instance::Settings;
-use crate::scrape::diagnosis::{self, State};
+use crate::scrape::diagnosis::{self, State, Summary};
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::plan::{Plan, PlannedCall};
-use crate::scrape::{self, Job, Known, Scrape};
+use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Error, Members, Target, Value};
 use std::io::ErrorKind;
@@ -26,16 +26,16 @@ pub(super) async fn examine(
     progress: impl Fn(usize, usize),
 ) -> Report {
     let start = Instant::now();
-    let job = Job {
+    let request = ScrapeRequest {
         allow: None,
         target,
         configured: &settings.selection,
         selection: &settings.selection,
-        limit: settings.max_series,
+        max_series: settings.max_series,
         deadline: start + timeout,
         budget: &MemoryBudget::new(),
     };
-    let scrape = scrape::run(job, Known::default()).await;
+    let scrape = scrape::run(request, Preparation::default()).await;
     let external: usize = scrape.samples.external.families().iter().map(|family| family.samples.len()).sum();
     let mut report = Report {
         target: target.to_string(),
@@ -56,7 +56,7 @@ pub(super) async fn examine(
         report.problems.insert(0, unreachable(target, scrape.error.as_ref()));
     }
     let mut measured = Vec::new();
-    if let Some(capabilities) = scrape.known.capabilities.as_ref().filter(|_| scrape.answered) {
+    if let Some(capabilities) = scrape.preparation.capabilities.as_ref().filter(|_| scrape.answered) {
         let plan = Plan::new(&settings.selection, capabilities);
         let mut server = Server::default();
         if let Err(error) = measure(target, timeout, plan, &mut server, &mut measured, progress).await {
@@ -64,8 +64,9 @@ pub(super) async fn examine(
         }
         report.kamailio = Some(server);
     }
+    let summary = Summary::of(&scrape, target);
     for (index, collector) in ALL.iter().enumerate() {
-        let (state, reason) = diagnosis::condition(index, &settings.selection, &scrape);
+        let (state, reason) = summary.state(index, &settings.selection);
         let calls =
             measured.iter().filter(|(call, _)| call.readers.iter().any(|reader| reader.collector == index));
         let calls = calls.map(|(_, measured)| measured.clone()).collect();
@@ -183,9 +184,9 @@ impl Report {
     }
 
     fn findings(&mut self, scrape: &Scrape, settings: &Settings) {
-        for outcome in &scrape.outcomes {
+        for outcome in &scrape.results {
             let name = ALL[outcome.collector].name;
-            let (duplicates, over_limit) = (outcome.findings.duplicates, outcome.findings.over_limit);
+            let (duplicates, over_limit) = (outcome.omissions.duplicates, outcome.omissions.over_limit);
             if duplicates > 0 {
                 self.warnings.push(format!(
                     "{name}: {} dropped, because earlier samples have the same labels.",

@@ -4,7 +4,7 @@ mod replace;
 
 use crate::collectors::catalogue::catalogue;
 use crate::instance::self_metrics::{Program, samples_of};
-use crate::instance::{Instance, Settings};
+use crate::instance::{Deadline, Instance, Settings};
 use anyhow::Context as _;
 use kamailio_binrpc::Target;
 use prometheus_exposition::Format;
@@ -12,7 +12,7 @@ use replace::replace;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What to write, and where to.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Once {
 
 /// Scrapes once. The metrics of this process are left out, because the exposition is merged with that of another process.
 pub(crate) async fn expose(instance: &Arc<Instance>, timeout: Duration, format: Format) -> Exposition {
-    let scrape = instance.scrape(instance.selection().clone(), Instant::now() + timeout).await;
+    let scrape = instance.scrape(instance.selection().clone(), Deadline::after(timeout)).await;
     instance.counters().count_request(&scrape);
     let program = Program { process: false, web_config: None };
     let parts = [&scrape.samples, &instance.counters().samples(&scrape), &samples_of(program)];
