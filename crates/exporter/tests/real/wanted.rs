@@ -149,11 +149,12 @@ impl Wanted<'_> {
                 && path.iter().zip(table.rows).all(|(name, row)| name == row || *row == "*")
         };
         match field.key {
-            Key::At([]) => row(&path) || self.leaf.is_text,
-            // The value, or the struct that it is in.
             Key::At(key) => {
-                let outer = path.split_last().and_then(|(_, outer)| outer.strip_suffix(key));
-                path.strip_suffix(key).is_some_and(row) || outer.is_some_and(row)
+                // The field can read a struct as a whole.
+                let parent = path.split_last().and_then(|(_, path)| path.strip_suffix(key));
+                path.strip_suffix(key).is_some_and(row)
+                    || !key.is_empty() && parent.is_some_and(row)
+                    || self.leaf.is_text && key.is_empty()
             }
             Key::Matching(select) => {
                 path.split_last().is_some_and(|(last, path)| row(path) && select(last.as_bytes()).is_some())
