@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) version: String,
     /// The collectors compared, each with the names of its values.
     pub(crate) collectors: BTreeMap<&'static str, BTreeSet<String>>,
-    /// The families on the page, by their names in the text format.
+    /// The families on the page by their names in the text format.
     pub(crate) families: BTreeSet<String>,
     pub(crate) served: usize,
     pub(crate) labels: usize,
@@ -30,11 +30,15 @@ pub(crate) struct Tally {
     pub(crate) used: BTreeSet<(&'static str, usize)>,
 }
 
-/// The names of the families on a page in the text format.
+/// The names of the families on a page in the text format, without those that depend on how fast the machine is.
 fn families(text: &str) -> impl Iterator<Item = String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    types.filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
+    let names = types.filter_map(|line| Some(line.split_once(' ')?.0.to_owned()));
+    names.filter(|name| !name.starts_with(LATENCY))
 }
+
+/// The families that are served only if a reply to a probe took a millisecond.
+const LATENCY: &str = "kamailio_dispatcher_destination_latency_";
 
 const PROFILES: [&str; 2] = ["calls", "caller:caller"];
 
