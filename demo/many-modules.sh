@@ -17,12 +17,12 @@ fill() {
 # One process and no waiting for the disk: this is a database for a test. The files are Debian's.
 db=$dir/kamailio.db
 if ! [ -e "$db" ]; then
-	schema=/usr/share/kamailio/db_sqlite
+	schema=${KAMAILIO_SHARE:-/usr/share/kamailio}/db_sqlite
 	{
 		echo "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; BEGIN;"
 		cat "$schema/standard-create.sql"
 		for tables in address acc lcr domain group permissions registrar usrloc msilo auth_db pdt dialog dispatcher \
-			dialplan siptrace drouting userblocklist htable carrierroute presence rls uac mtree sca imc \
+			dialplan siptrace drouting htable carrierroute presence rls uac mtree sca imc \
 			rtpengine secfilter pipelimit matrix; do
 			[ ! -e "$schema/$tables-create.sql" ] || cat "$schema/$tables-create.sql"
 		done

@@ -19,6 +19,5 @@ insert into uacreg(l_uuid,l_username,l_domain,r_username,r_domain,realm,auth_use
 	('here','alice','localhost','alice','localhost','localhost','alice','unused','sip:@ADDRESS@:25060',60),
 	('nowhere','bob','localhost','bob','localhost','localhost','bob','unused','sip:@NOBODY@',60);
 insert into dialplan(dpid,pr,match_op,match_exp,match_len,subst_exp,repl_exp,attrs) values (1,0,1,'^0(.*)$',0,'^0(.*)$','+44\1','x');
-insert into globalblocklist(prefix,allowlist,description) values ('777',0,'x');
 insert into imc_rooms(name,domain,flag) values ('room1','localhost',0);
 insert into matrix(first,second,res) values (1,2,3);

@@ -44,6 +44,7 @@ main() {
 	[ "${1:-}" = demo ] || install_parser
 	[ "${1:-}" = demo ] || install_components
 	[ "${1:-}" = demo ] || install_deny
+	[ "${1:-}" = demo ] || scripts/kamailios.sh
 }
 
 want() {

@@ -1,7 +1,7 @@
 use std::{fmt::Write as _, fs};
 
 use crate::{
-    Kamailio,
+    Kamailio, Release,
     address::Address,
     directory::Directory,
     kamailio::Launch,
@@ -17,6 +17,7 @@ pub struct Builder {
     defines: Vec<String>,
     destinations: Option<u16>,
     memory: Option<u32>,
+    release: Option<Release>,
 }
 
 impl Builder {
@@ -57,11 +58,14 @@ impl Builder {
         Self { demo: MANY_MODULES, ..self }
     }
 
+    /// Starts the Kamailio of a release in place of the one on the PATH.
+    pub fn release(self, release: Release) -> Self {
+        Self { release: Some(release), ..self }
+    }
+
     /// Starts Kamailio, and returns when it is ready.
     #[must_use]
     pub fn start(self) -> Kamailio {
-        find("kamailio");
-        find("kamcmd");
         let address = Address::claim();
         let directory = Directory::new();
         let launch = self.prepare(&address, &directory);
@@ -80,8 +84,12 @@ impl Builder {
             }
             write(directory, "destinations", &list);
         }
+        let program = |name| self.release.map_or_else(|| find(name), |release| release.program(name));
+        program("kamailio");
         Launch {
             script: demo.with_extension("sh"),
+            kamcmd: program("kamcmd"),
+            environment: self.release.map(Release::environment).unwrap_or_default(),
             defines: self.defines,
             memory: self.memory.map(|mib| mib.to_string()),
             list: self.destinations.map(|_| directory.path().join("destinations")),
@@ -98,6 +106,7 @@ impl Default for Builder {
             defines: Vec::new(),
             destinations: None,
             memory: None,
+            release: None,
         }
     }
 }

@@ -30,6 +30,10 @@ pub struct Kamailio {
 pub(crate) struct Launch {
     /// The script, whose arguments are the directory, the address and options of Kamailio.
     pub(crate) script: PathBuf,
+    /// The kamcmd of the same Kamailio.
+    pub(crate) kamcmd: PathBuf,
+    /// Environment variables that select the Kamailio that the script starts.
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
     pub(crate) defines: Vec<String>,
     /// Shared memory in MiB; `None` is the default of the script.
     pub(crate) memory: Option<String>,
@@ -113,7 +117,7 @@ impl Kamailio {
         self.group.as_ref().map(Group::processes).unwrap_or_default()
     }
 
-    /// Returns the output of kamcmd for a method and its arguments, over the unix stream socket. A fault is printed as
+    /// Returns the output of this version's own kamcmd for a method and its arguments, over the unix stream socket. A fault is printed as
     /// "error: 500 - …".
     #[must_use]
     pub fn kamcmd(&self, args: &[&str]) -> String {
@@ -267,6 +271,7 @@ impl Kamailio {
         }
         let config = dir.join("kamailio.cfg");
         let mut envs = vec![("KAMAILIO_CFG", config.as_os_str())];
+        envs.extend(self.launch.environment.iter().map(|(name, value)| (*name, value.as_os_str())));
         if let Some(list) = &self.launch.list {
             envs.push(("DISPATCHER_LIST", list.as_os_str()));
         }
@@ -303,7 +308,9 @@ impl Kamailio {
     fn ask(&self, uri: &str, args: &[&str]) -> Result<String, String> {
         // kamcmd has no timeout, and a suspended Kamailio never responds.
         let mut command = Command::new(find("timeout"));
-        command.args([OsString::from("10"), find("kamcmd").into(), "-s".into(), uri.into()]).args(args);
+        command
+            .args([OsString::from("10"), self.launch.kamcmd.clone().into(), "-s".into(), uri.into()])
+            .args(args);
         let output = command.output().map_err(|e| format!("cannot run kamcmd: {e}"))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() || text.starts_with("error: ") {

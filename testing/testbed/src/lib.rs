@@ -23,6 +23,7 @@ mod kamailio;
 mod phones;
 mod program;
 mod prometheus;
+mod release;
 mod service;
 mod sipp;
 
@@ -32,5 +33,6 @@ pub use judge::{openmetrics_strict_parse, promtool_check_config, promtool_check_
 pub use kamailio::Kamailio;
 pub use phones::Phones;
 pub use prometheus::Prometheus;
+pub use release::Release;
 pub use service::Service;
 pub use sipp::Traffic;

@@ -1,8 +1,8 @@
-use std::{fmt::Write as _, fs, time::Duration};
+use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use serde_json::Value;
 
-use crate::service::Service;
+use crate::{Release, program::find, service::Service};
 
 /// A running Prometheus server, killed and removed on drop.
 #[derive(Debug)]
@@ -21,12 +21,22 @@ impl Prometheus {
     /// Like [`start`](Self::start), with further options of the job in YAML's flow style: `scheme: https, basic_auth: {…}`.
     #[must_use]
     pub fn start_with(targets: &[&str], interval: Duration, options: &str) -> Self {
+        Self::run(&find(PROGRAM), targets, interval, options)
+    }
+
+    /// Like [`start_with`](Self::start_with), with the server of a release.
+    #[must_use]
+    pub fn of(release: Release, targets: &[&str], interval: Duration, options: &str) -> Self {
+        Self::run(&release.program(PROGRAM), targets, interval, options)
+    }
+
+    fn run(program: &Path, targets: &[&str], interval: Duration, options: &str) -> Self {
         let ms = interval.as_millis();
         let config = format!(
             "global: {{scrape_interval: {ms}ms, scrape_timeout: {ms}ms}}\n\
              scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}], {options}}}]\n"
         );
-        let service = Service::start("prometheus", "/-/ready", |directory| {
+        let service = Service::start(program, "/-/ready", |directory| {
             let file = directory.join("prometheus.yml");
             fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
             vec![
@@ -62,3 +72,5 @@ impl Prometheus {
         self.service.log()
     }
 }
+
+const PROGRAM: &str = "prometheus";

@@ -3,7 +3,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -16,14 +16,14 @@ pub struct Service {
     group: Group,
     directory: Directory,
     address: Address,
-    program: &'static str,
+    program: PathBuf,
 }
 
 impl Service {
     /// Starts a node_exporter with only the textfile collector, which reads the `*.prom` files of a directory.
     #[must_use]
     pub fn node_exporter(textfiles: &Path) -> Self {
-        Self::start("prometheus-node-exporter", "/", |_| {
+        Self::start(&find("prometheus-node-exporter"), "/", |_| {
             vec![
                 "--collector.disable-defaults".to_owned(),
                 "--collector.textfile".to_owned(),
@@ -36,21 +36,17 @@ impl Service {
     #[must_use]
     pub fn pushgateway() -> Self {
         // Debian's default is one file for all instances on a machine.
-        Self::start("prometheus-pushgateway", "/-/ready", |_| vec!["--persistence.file=".to_owned()])
+        Self::start(&find("prometheus-pushgateway"), "/-/ready", |_| vec!["--persistence.file=".to_owned()])
     }
 
     /// Starts a program with its listen address and these arguments, and returns when it responds to `path` with status 200.
-    pub(crate) fn start(
-        program: &'static str,
-        path: &str,
-        arguments: impl FnOnce(&Path) -> Vec<String>,
-    ) -> Self {
+    pub(crate) fn start(program: &Path, path: &str, arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let (address, directory) = (Address::claim(), Directory::new());
         let mut arguments = arguments(directory.path());
         arguments.push(format!("--web.listen-address={}:{PORT}", address.ip));
         let arguments = arguments.iter().map(OsStr::new);
-        let group = Group::spawn(&find(program), arguments, &[], &directory.path().join("log"));
-        let service = Self { group, directory, address, program };
+        let group = Group::spawn(program, arguments, &[], &directory.path().join("log"));
+        let service = Self { group, directory, address, program: program.to_owned() };
         service.wait_until_ready(path);
         service
     }
@@ -75,8 +71,9 @@ impl Service {
 
     /// Returns the body of the response to a request for `path`.
     pub(crate) fn get(&self, path: &str) -> String {
-        let answer =
-            self.fetch(path).unwrap_or_else(|e| panic!("{} does not answer {path}: {e}", self.program));
+        let answer = self
+            .fetch(path)
+            .unwrap_or_else(|e| panic!("{} does not answer {path}: {e}", self.program.display()));
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         body.to_owned()
     }
@@ -84,7 +81,7 @@ impl Service {
     fn wait_until_ready(&self, path: &str) {
         let deadline = Instant::now() + START_TIMEOUT;
         while !self.fetch(path).is_ok_and(|answer| answer.starts_with("HTTP/1.0 200")) {
-            let Self { program, .. } = self;
+            let program = self.program.display();
             assert!(self.group.is_running(), "{program} did not start. It logged:\n{}", self.log());
             assert!(Instant::now() < deadline, "{program} does not answer. It logged:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::{Kamailio, Prometheus, Service, openmetrics_strict_parse, promtool_check_metrics};
+use testbed::{Kamailio, Prometheus, Release, Service, openmetrics_strict_parse, promtool_check_metrics};
 
 #[test]
 fn kamcmd_answers_over_each_transport() {
@@ -19,6 +19,18 @@ fn kamcmd_answers_over_each_transport() {
         assert!(kamailio.kamcmd_over(&uri, &["core.version"]).starts_with("kamailio "), "{uri}");
     }
     assert!(kamailio.kamcmd(&["no.such.method"]).starts_with("error: 500 - "));
+}
+
+#[test]
+fn each_release_has_its_own_kamailio_and_kamcmd() {
+    let versions = ["kamailio 5.4.", "kamailio 5.6.", "kamailio 6.0.", "kamailio 6.1."];
+    for (release, version) in Release::ALL.into_iter().zip(versions) {
+        if release.is_available() {
+            let kamailio = Kamailio::builder().release(release).start();
+            let found = kamailio.kamcmd(&["core.version"]);
+            assert!(found.starts_with(version), "{release:?}: {found}");
+        }
+    }
 }
 
 #[test]

@@ -117,10 +117,10 @@ impl Double {
         self.milli
     }
 
-    /// Returns the number, or `None` for `i64::MIN` thousandths: Kamailio's cast turns infinity, NaN and any number too
-    /// large for the wire into this one.
+    /// Returns the number, or `None` for `i64::MIN` thousandths and for 2³¹: Kamailio's cast turns infinity, NaN and any
+    /// number too large for the wire into the first, and up to Kamailio 5.4, where the cast is to `int`, into the second.
     pub fn as_f64(self) -> Option<f64> {
-        (self.milli != i64::MIN).then(|| self.milli as f64 / 1000.0)
+        (!NO_VALUE.contains(&self.milli)).then(|| self.milli as f64 / 1000.0)
     }
 
     /// The number, if it has a value and no fraction.
@@ -128,6 +128,10 @@ impl Double {
         (self.milli % 1000 == 0).then_some(self.milli / 1000)
     }
 }
+
+/// `i64::MIN`, and `i32::MIN` as its four bytes are read. The latter may also be a true 2147483.648, which no field of
+/// Kamailio is known to reach.
+const NO_VALUE: [i64; 2] = [i64::MIN, 1 << 31];
 
 /// The number, or `Double(no value)`.
 impl fmt::Debug for Double {

@@ -174,6 +174,10 @@ fn the_lowest_double_means_no_value() {
         (value.as_f64(), matches!(value, Value::Double(double) if double.milli() == i64::MIN))
     });
     assert_eq!(negative, (None, true));
+    // Up to Kamailio 5.4 the cast is to an int.
+    let double = |bytes: &'static [u8]| decoded(bytes, |records| records.first().and_then(Value::as_f64));
+    assert_eq!(double(b"\x42\x80\0\0\0"), None);
+    assert_eq!(double(b"\x42\x80\0\0\x01"), Some(2_147_483.649));
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn the_metrics_in_the_migration_guide_exist() {
 }
 
 /// The pages that people write, by their path from the root of the repository.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -70,6 +70,7 @@ const PAGES: [&str; 13] = [
     "docs/architecture.md",
     "docs/binrpc.md",
     "docs/command-line.md",
+    "docs/compatibility.md",
     "docs/metrics.md",
     "docs/migrating.md",
     "docs/operations.md",

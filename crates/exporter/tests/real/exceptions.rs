@@ -17,6 +17,8 @@ pub(crate) struct ReadAs {
     pub(crate) family: &'static str,
     /// A label that the sample must have.
     pub(crate) label: Option<(&'static str, &'static str)>,
+    /// A member that the row of the value must have or lack, because the meaning of the value depends on the version.
+    pub(crate) member: Option<(&'static str, bool)>,
     pub(crate) value: fn(f64) -> f64,
 }
 
@@ -35,7 +37,17 @@ const fn read_as(
     label: Option<(&'static str, &'static str)>,
     value: fn(f64) -> f64,
 ) -> ReadAs {
-    ReadAs { collector, leaf, family, label, value }
+    ReadAs { collector, leaf, family, label, member: None, value }
+}
+
+impl ReadAs {
+    const fn with(self, member: &'static str) -> Self {
+        Self { member: Some((member, true)), ..self }
+    }
+
+    const fn without(self, member: &'static str) -> Self {
+        Self { member: Some((member, false)), ..self }
+    }
 }
 
 fn is(yes: bool) -> f64 {
@@ -48,6 +60,13 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
     unset("dispatcher.list", "STD", "a destination that has not answered yet"),
     unset("dispatcher.list", "EST", "a destination that has not answered yet"),
     unset("dispatcher.list", "MAX", "a destination that has not answered yet"),
+    left_out("dispatcher.list", "IDX", "the index of the destination in its set"),
+    left_out("dispatcher.oclist", "flags", "the state, which dispatcher.list serves"),
+    left_out("dispatcher.oclist", "priority", "served by dispatcher.list"),
+    left_out("dispatcher.oclist", "ocidx", "the position in a shuffled list"),
+    unset("dispatcher.oclist", "ocseq", "a destination without an update of its rate"),
+    unset("dispatcher.oclist", "octime_sec", "a destination without an update of its rate"),
+    unset("dispatcher.oclist", "octime_usec", "a destination without an update of its rate"),
     left_out("dispatcher.info", "*", "the texts of the reply of dispatcher.list"),
     left_out("dmq.list_nodes", "last_notification", "always 0: Kamailio never sets it"),
     left_out("stats", "imc.active_rooms", "Kamailio never updates it"),
@@ -81,6 +100,13 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
     unset("cdp.list_peers", "Last used", "a peer never used"),
     left_out("core.tcp_list", "*", "only the number of connections is served"),
     left_out("tls.list", "*", "only the number of connections is served"),
+    left_out("ptimer.list", "type", "configuration"),
+    left_out("ptimer.list", "worker", "the index of the worker"),
+    left_out("ptimer.list", "pid", "a process ID, which changes with each restart"),
+    left_out("ptimer.list", "ntasks", "of one worker: the timer's, unless the script sets another number"),
+    left_out("ptimer.list", "nslices", "of one worker: the timer's, unless the script sets another number"),
+    left_out("ptimer.list", "slice", "the current slice of the worker, which cycles"),
+    left_out("ptimer.list", "paused", "not yet served"),
     left_out("core.psa", "pid", "a process ID, which changes with each restart"),
     left_out("dbcl.list_connections", "flags", "configuration"),
     left_out("dbcl.list_connections", "ticks", "ticks of Kamailio's own clock"),
@@ -93,7 +119,14 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
 ];
 
 pub(crate) const READ_AS: &[ReadAs] = &[
-    read_as("rtpengine.show", "disabled", "kamailio_rtpengine_node_up", None, |disabled| is(disabled == 0.0)),
+    // Up to 5.8, `disabled` is 1 for a node that does not answer. Since 6.0, `active` is 0 for such a node.
+    read_as("rtpengine.show", "disabled", "kamailio_rtpengine_node_up", None, |disabled| is(disabled == 0.0))
+        .without("active"),
+    read_as("rtpengine.show", "active", "kamailio_rtpengine_node_up", None, |active| is(active != 0.0)),
+    read_as("rtpengine.show", "disabled", "kamailio_rtpengine_node_disabled", None, |disabled| {
+        is(disabled != 0.0)
+    })
+    .with("active"),
     read_as("rtpproxy.list", "disabled", "kamailio_rtpproxy_node_up", None, |disabled| is(disabled == 0.0)),
     read_as("keepalive.list", "state", "kamailio_keepalive_destination_up", None, |state| is(state == 1.0)),
     read_as(
@@ -139,10 +172,6 @@ pub(crate) const COUNTED: &[(&str, &str)] = &[
 /// Collectors whose methods none of the test servers has.
 pub(crate) const NOT_COMPARED: &[(&str, &str)] = &[
     ("custom", "not a method; pages.rs tests it"),
-    ("dispatcher.oclist", "since Kamailio 6.0"),
-    ("dlgs.stats", "Debian does not package module dlgs"),
-    ("peerstate.stats", "since Kamailio 6.1"),
-    ("ptimer.list", "since Kamailio 6.1"),
     ("udp.proxy.stats", "after Kamailio 6.1"),
     ("ulscscf.status", "its module needs ims_dialog, which conflicts with dialog"),
     ("sctp.info", "needs a kernel with SCTP"),

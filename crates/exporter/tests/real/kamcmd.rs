@@ -133,9 +133,12 @@ fn number(text: &str) -> Option<f64> {
     }
     match text.parse::<u64>() {
         Ok(number) => Some(number.cast_signed() as f64),
-        Err(_) => text.parse().ok(),
+        Err(_) => text.parse().ok().filter(|number| !NO_VALUE.contains(number)),
     }
 }
+
+/// How kamcmd prints a double that is not a number or too large: from 64 bits, and up to 5.4 from 32.
+const NO_VALUE: [f64; 2] = [-9_223_372_036_854_775.808, -2_147_483.648];
 
 #[test]
 fn a_reply_is_read_as_the_tree_that_it_was() {
@@ -147,6 +150,11 @@ fn a_reply_is_read_as_the_tree_that_it_was() {
     assert_eq!(summary, expected.map(|(path, value)| (path.to_owned(), value)));
     let row = |leaf: usize, text: &str| leaves[leaf].row.iter().any(|(_, value)| value == text);
     assert!(row(1, "sip:a") && !row(1, "sip:b") && row(2, "sip:b") && row(2, "1"));
+}
+
+#[test]
+fn a_double_that_is_no_number_is_no_leaf() {
+    assert_eq!(leaves(&records("{\n\tAVG: -2147483.648000\n\tSTD: -2147483.647000\n}\n")).len(), 1);
 }
 
 #[test]

@@ -17,7 +17,10 @@ fn idle_open_files(exporter: &Exporter) -> usize {
 
 #[test]
 fn kamailio_is_killed_and_restarted_under_it() {
-    let mut kamailio = Kamailio::start();
+    killed_and_restarted(Kamailio::start());
+}
+
+pub(crate) fn killed_and_restarted(mut kamailio: Kamailio) {
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
     assert_eq!(up(&exporter), 1.0);
     let open_files = idle_open_files(&exporter);
@@ -91,7 +94,10 @@ fn structs_of_any_size_have_room_for_the_statistics() {
 
 #[test]
 fn three_hundred_scrapes_leave_no_connection_behind() {
-    let kamailio = Kamailio::start();
+    three_hundred_scrapes(&Kamailio::start());
+}
+
+pub(crate) fn three_hundred_scrapes(kamailio: &Kamailio) {
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
     exporter.page();
     let open_files = idle_open_files(&exporter);

@@ -10,6 +10,8 @@ mod support;
 mod call;
 /// `check`.
 mod check;
+/// docs/compatibility.md.
+mod compatibility;
 /// What is served in another way than kamcmd prints it, or not at all.
 mod exceptions;
 /// On a network: Prometheus with TLS and a password, and a browser.
@@ -36,6 +38,8 @@ mod probe;
 mod prometheus;
 /// `push`, with a Pushgateway and Prometheus.
 mod push;
+/// The Kamailio of each release of Debian.
+mod releases;
 /// Labels, transports, and what is not loaded.
 mod served;
 /// Looks for a value on a page.

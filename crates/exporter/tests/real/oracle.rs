@@ -1,11 +1,11 @@
-use crate::exceptions::{COUNTED, LEFT_OUT, LeftOut, NOT_COMPARED, READ_AS};
+use crate::exceptions::COUNTED;
 use crate::kamcmd::{Leaf, Node, leaves, records};
 use crate::support::{Exporter, samples};
 use crate::wanted::{Page, Wanted, page};
 use kamailio_exporter::internals::{ALL, Call, Collector, Listing};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
-use testbed::Kamailio;
+use testbed::{Kamailio, Release};
 
 /// What kamcmd printed for one call of a collector.
 struct Printed {
@@ -17,65 +17,77 @@ struct Printed {
 /// What a comparison has found so far.
 #[derive(Default)]
 pub(crate) struct Tally {
-    pub(crate) collectors: BTreeSet<&'static str>,
+    /// Of Kamailio, without its last part: "5.6".
+    pub(crate) version: String,
+    /// The collectors compared, each with the names of its values.
+    pub(crate) collectors: BTreeMap<&'static str, BTreeSet<String>>,
+    /// The families on the page by their names in the text format.
+    pub(crate) families: BTreeSet<String>,
     pub(crate) served: usize,
     pub(crate) labels: usize,
     pub(crate) left_out: usize,
-    /// The places in the list of exceptions that were of use.
+    /// The entries of the lists of exceptions that were needed, by list and index.
     pub(crate) used: BTreeSet<(&'static str, usize)>,
 }
 
+/// The names of the families on a page in the text format, without those that depend on how fast the machine is.
+fn families(text: &str) -> impl Iterator<Item = String> {
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names = types.filter_map(|line| Some(line.split_once(' ')?.0.to_owned()));
+    names.filter(|name| !name.starts_with(LATENCY))
+}
+
+/// The families that are served only if a reply to a probe took a millisecond.
+const LATENCY: &str = "kamailio_dispatcher_destination_latency_";
+
 const PROFILES: [&str; 2] = ["calls", "caller:caller"];
 
-#[test]
-fn every_number_that_kamcmd_prints_is_served() {
-    let many = Kamailio::many_modules();
+/// Compares the Kamailio of a release with its own kamcmd: with few modules, with many, and with those that do not go
+/// together with others.
+pub(crate) fn compare_release(release: Release) -> Tally {
+    let builder = || Kamailio::builder().release(release);
+    let mut tally = Tally::default();
+
+    let few = builder().start();
+    tally.version = series(&few.kamcmd(&["core.version"]));
+    few.traffic();
+    compare(&few, &mut tally);
+    drop(few);
+
+    let many = builder().many_modules().start();
     let _phones = many.phones();
     many.traffic();
     let _calls = many.calls(3);
-    let mut tally = Tally::default();
-    compare(&many, &[], &mut tally);
+    compare(&many, &mut tally);
 
-    // Modules that are in the way of others.
-    let others =
-        Kamailio::builder().module("rtpproxy").module("sipcapture").module("pdb").config(OTHERS).start();
+    let others = builder().config(OTHERS).start();
     // No traffic: sipcapture takes every message for itself.
-    compare(&others, &[], &mut tally);
+    compare(&others, &mut tally);
 
-    for LeftOut { collector, leaf, reason, .. } in LEFT_OUT {
-        println!("{collector}: {leaf} is left out: {reason}");
-    }
-    for (collector, reason) in NOT_COMPARED {
-        println!("{collector} is not compared: {reason}");
-    }
     println!(
-        "{} collectors: {} values are served, {} of them as labels, {} are left out",
+        "Kamailio of {}: {} collectors, {} values are served, {} of them as labels, {} are left out",
+        release.name(),
         tally.collectors.len(),
         tally.served + tally.labels,
         tally.labels,
         tally.left_out
     );
-    let not_compared: Vec<_> =
-        ALL.iter().map(|collector| collector.name).filter(|name| !tally.collectors.contains(name)).collect();
-    let listed: Vec<_> = NOT_COMPARED.iter().map(|(name, _)| *name).collect();
-    assert_eq!(not_compared, listed, "neither Kamailio has them, against the list");
     assert!(tally.served > 800, "only {} values", tally.served);
-    let idle = |list: &'static str, names: Vec<(&'static str, &'static str)>| {
-        let idle = names.into_iter().enumerate().filter(|(place, _)| !tally.used.contains(&(list, *place)));
-        let idle: Vec<_> = idle.map(|(_, entry)| entry).collect();
-        assert!(idle.is_empty(), "{list} has entries that nothing needs: {idle:?}");
-    };
-    idle("LEFT_OUT", LEFT_OUT.iter().map(|entry| (entry.collector, entry.leaf)).collect());
-    idle("READ_AS", READ_AS.iter().map(|entry| (entry.collector, entry.leaf)).collect());
+    tally
+}
+
+/// "6.1" of "kamailio 6.1.5 (x86_64/Linux)": a release with corrections has the same values.
+fn series(version: &str) -> String {
+    let number = version.split(' ').nth(1).and_then(|number| number.rsplit_once('.'));
+    number.unwrap_or_else(|| panic!("not a version: {version}")).0.to_owned()
 }
 
 /// Takes the page between two of kamcmd's answers; where these differ, any value in between will do. What does not
 /// agree is compared again: values move while they are looked at, and in both directions.
-fn compare(kamailio: &Kamailio, arguments: &[&str], tally: &mut Tally) {
+fn compare(kamailio: &Kamailio, tally: &mut Tally) {
     let uri = kamailio.unix();
     let mut all = vec!["-u", &uri, "-m", "all", "--kamailio.stats-groups", "all"];
     all.extend(PROFILES.iter().flat_map(|profile| ["--collector.dialog.profiles", profile]));
-    all.extend(arguments);
     let exporter = Exporter::start(&all);
     let methods: HashSet<String> =
         kamailio.kamcmd(&["system.listMethods"]).lines().map(str::to_owned).collect();
@@ -88,13 +100,14 @@ fn compare(kamailio: &Kamailio, arguments: &[&str], tally: &mut Tally) {
         let text = exporter.page();
         assert_healthy(&text, &exporter);
         let page = page(&text);
+        tally.families.extend(families(&text));
         let after: Vec<_> = rest.iter().map(|collector| ask(collector)).collect();
         mismatches.clear();
         let mut again = Vec::new();
         for (collector, (before, after)) in rest.iter().zip(before.iter().zip(&after)) {
             let mut found = Tally::default();
             match check(collector, before, after, &page, &mut found) {
-                Ok(()) => tally.add(collector, found),
+                Ok(()) => tally.add(collector, before, found),
                 Err(errors) => {
                     mismatches.extend(errors);
                     again.push(*collector);
@@ -215,8 +228,9 @@ fn check(
 }
 
 impl Tally {
-    fn add(&mut self, collector: &'static Collector, found: Self) {
-        self.collectors.insert(collector.name);
+    fn add(&mut self, collector: &'static Collector, printed: &[Printed], found: Self) {
+        let names = printed.iter().flat_map(|printed| &printed.leaves).map(|leaf| leaf.path.join("."));
+        self.collectors.entry(collector.name).or_default().extend(names);
         self.served += found.served;
         self.labels += found.labels;
         self.left_out += found.left_out;
@@ -228,10 +242,17 @@ impl Tally {
 const ROUNDS: usize = 20;
 
 const OTHERS: &str = r#"
+loadmodule "rtpproxy.so"
+# Its mod_init writes past the end of an allocation. In this order 5.6 does not notice; the others' allocators end
+# Kamailio for it.
+#!ifdef KAMAILIO_5_6
+loadmodule "sipcapture.so"
+modparam("sipcapture", "insert_retries", 1)
+modparam("sipcapture", "insert_retry_timeout", 1)
+#!endif
+loadmodule "pdb.so"
 modparam("rtpproxy", "rtpproxy_sock", "udp:127.0.0.1:9")
 modparam("rtpproxy", "rtpproxy_tout", 1)
 modparam("rtpproxy", "rtpproxy_retr", 1)
-modparam("sipcapture", "insert_retries", 1)
-modparam("sipcapture", "insert_retry_timeout", 1)
 modparam("pdb", "server", "127.0.0.1:9")
 "#;

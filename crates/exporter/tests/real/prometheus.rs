@@ -1,13 +1,53 @@
 use crate::support::{Exporter, eventually};
+use serde_json::Value as Json;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::time::Duration;
-use testbed::{Kamailio, Prometheus, openmetrics_strict_parse, promtool_check_metrics};
+use testbed::{Kamailio, Prometheus, Release, openmetrics_strict_parse, promtool_check_metrics};
 
 #[test]
 fn a_prometheus_server_scrapes_it() {
+    scrapes(Prometheus::start, "underscores");
+}
+
+#[test]
+fn a_prometheus_server_of_the_next_generation_scrapes_it() {
+    if Release::Sid.is_available() {
+        scrapes(|targets, interval| Prometheus::of(Release::Sid, targets, interval, ""), "allow-utf-8");
+    }
+}
+
+#[test]
+fn a_prometheus_server_chooses_the_escaping_of_names() {
+    if !Release::Sid.is_available() {
+        return;
+    }
+    let kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix()]);
+    for scheme in ["underscores", "values"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let targets = [exporter.address(), &listener.local_addr().unwrap().to_string()];
+        let options = format!("metric_name_validation_scheme: legacy, metric_name_escaping_scheme: {scheme}");
+        let prometheus = Prometheus::of(Release::Sid, &targets, Duration::from_secs(1), &options);
+        assert_negotiates(&exporter, &request_headers(&listener), scheme);
+        // Neither scheme changes a name of letters, digits and underscores.
+        eventually(|| match prometheus.query("kamailio_up")[0]["value"][1].as_str() {
+            Some("1") => Ok(()),
+            other => Err(format!("{scheme}: kamailio_up is {other:?}\n{}", prometheus.log())),
+        });
+    }
+}
+
+fn scrapes(start: impl Fn(&[&str], Duration) -> Prometheus, escaping: &str) {
     let kamailio = Kamailio::start();
     let _traffic = kamailio.background_traffic();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    let prometheus = Prometheus::start(&[exporter.address()], Duration::from_secs(1));
+    // In the place of a second exporter, it sees what this server asks for.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let recorder = listener.local_addr().unwrap().to_string();
+    let prometheus = start(&[exporter.address(), &recorder], Duration::from_secs(1));
+    assert_negotiates(&exporter, &request_headers(&listener), escaping);
+    drop(listener);
     let query = |promql: &str| {
         eventually(|| match prometheus.query(promql)[0]["value"][1].as_str() {
             Some(value) => Ok(value.parse::<f64>().unwrap()),
@@ -16,8 +56,9 @@ fn a_prometheus_server_scrapes_it() {
     };
     let scrapes = "count_over_time(kamailio_up[1m])";
     eventually(|| if query(scrapes) >= 5.0 { Ok(()) } else { Err("less than 5 scrapes".to_owned()) });
+    let up = format!("min_over_time(up{{instance=\"{}\"}}[1m])", exporter.address());
     for (promql, expected) in [
-        ("min_over_time(up[1m])", 1.0),
+        (up.as_str(), 1.0),
         ("min_over_time(kamailio_up[1m])", 1.0),
         ("kamailio_exporter_failed_scrapes", 0.0),
         ("sum(kamailio_scrape_collector_success == 0) or vector(0)", 0.0),
@@ -29,14 +70,46 @@ fn a_prometheus_server_scrapes_it() {
     assert!(query("kamailio_core_uptime_uptime_total") > 0.0);
     assert!(query("sum(rate(kamailio_tm_stats_codes_total[1m]))") > 0.0, "there is traffic");
     assert!(query("process_resident_memory_bytes") > 1e6);
-    let target = &prometheus.get("/api/v1/targets")["activeTargets"][0];
+    let targets = prometheus.get("/api/v1/targets");
+    let mut targets = targets["activeTargets"].as_array().unwrap().iter();
+    let target = targets.find(|target| target["labels"]["instance"] == exporter.address()).unwrap();
     assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()), "{target}");
-    let kind =
-        &prometheus.get("/api/v1/metadata?metric=kamailio_tm_stats_codes")["kamailio_tm_stats_codes"][0];
-    assert_eq!(
-        kind["type"], "counter",
-        "Prometheus asks for OpenMetrics, whose counters are named without _total"
-    );
+    assert_metadata(&exporter, &prometheus.get("/api/v1/metadata"));
+}
+
+/// The headers of the next request, which is not answered.
+fn request_headers(listener: &TcpListener) -> Vec<(String, String)> {
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let lines = BufReader::new(stream).lines().map(Result::unwrap).skip(1);
+    let headers = lines.take_while(|line| !line.is_empty());
+    headers.map(|line| line.split_once(": ").map(|(n, v)| (n.to_owned(), v.to_owned())).unwrap()).collect()
+}
+
+/// The server's own Accept header gets OpenMetrics, whose names need no escaping.
+fn assert_negotiates(exporter: &Exporter, headers: &[(String, String)], escaping: &str) {
+    let (_, accept) = headers.iter().find(|(name, _)| name == "Accept").unwrap();
+    let answer = exporter.request("GET", "/metrics", &[("Accept", accept)]);
+    let expected = format!("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping={escaping}");
+    assert_eq!(answer.headers["content-type"], expected, "{accept}");
+    openmetrics_strict_parse(&answer.text()).unwrap();
+}
+
+/// The type and the help of each family are those of the page.
+fn assert_metadata(exporter: &Exporter, metadata: &Json) {
+    let openmetrics = [("Accept", "application/openmetrics-text;version=1.0.0")];
+    let page = exporter.request("GET", "/metrics", &openmetrics).text();
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let mut families = 0;
+    for (family, kind) in types {
+        let help = page
+            .lines()
+            .find_map(|line| line.strip_prefix("# HELP ")?.strip_prefix(family)?.strip_prefix(' '));
+        let found = &metadata[family][0];
+        assert_eq!((found["type"].as_str(), found["help"].as_str()), (Some(kind), help), "{family}: {found}");
+        families += 1;
+    }
+    assert!(families > 100, "only {families} families");
 }
 
 /// The names that the peer's dashboards know and promtool does not like.

@@ -40,7 +40,10 @@ fn what_is_not_a_number_is_served_as_labels() {
 
 #[test]
 fn every_transport_brings_the_same_families() {
-    let kamailio = Kamailio::start();
+    every_transport(&Kamailio::start());
+}
+
+pub(crate) fn every_transport(kamailio: &Kamailio) {
     let families = |uri: &str| {
         let exporter = Exporter::start(&["-u", uri]);
         let page = exporter.page();

@@ -34,12 +34,17 @@ impl Wanted<'_> {
             .iter()
             .position(|entry| excepted((entry.collector, entry.leaf)) && (unset || !entry.only_zero));
         if let Some(place) = left_out {
-            found.used.insert(("LEFT_OUT", place));
+            // An entry for a value that has a field of its own is no longer needed.
+            if LEFT_OUT[place].only_zero || !self.has_own_field() {
+                found.used.insert(("LEFT_OUT", place));
+            }
             found.left_out += 1;
             return Ok(());
         }
+        let has_member = |member| self.leaf.row.iter().any(|(name, _)| name == member);
         let mut read_as = (0..READ_AS.len())
             .filter(|place| excepted((READ_AS[*place].collector, READ_AS[*place].leaf)))
+            .filter(|place| READ_AS[*place].member.is_none_or(|(member, has)| has_member(member) == has))
             .peekable();
         if read_as.peek().is_some() {
             return read_as.try_for_each(|place| {
@@ -123,6 +128,20 @@ impl Wanted<'_> {
         }
     }
 
+    /// Whether a field reads this value alone, and has a sample for its row.
+    fn has_own_field(&self) -> bool {
+        let mut fields =
+            self.collector.tables.iter().flat_map(|table| {
+                table.fields.iter().chain(table.extra_fields).map(move |field| (table, field))
+            });
+        !self.leaf.is_text
+            && fields.any(|(table, field)| {
+                matches!(field.key, Key::At(key) if self.leaf.path.last().map(String::as_str) == key.last().copied())
+                    && self.is_read_by(table, field)
+                    && self.samples(field.family.name).any(|sample| self.is_row(table, field, sample))
+            })
+    }
+
     fn is_read_by(&self, table: &Table, field: &Field) -> bool {
         let path: Vec<&str> = self.leaf.path.iter().map(String::as_str).collect();
         let row = |path: &[&str]| {
@@ -189,9 +208,13 @@ impl Wanted<'_> {
         }
         let last = self.last();
         let (group, name) = last.split_once('.').unwrap_or(("", last));
-        [last, group, name].contains(&value)
+        // Names of structs are served in lower case.
+        let is_named = |(name, text): &(String, String)| {
+            text == value || name.is_empty() && text.eq_ignore_ascii_case(value)
+        };
+        [last, group, name].iter().any(|name| name.eq_ignore_ascii_case(value))
             || self.arguments.iter().any(|argument| argument == value)
-            || self.leaf.row.iter().any(|(_, text)| text == value)
+            || self.leaf.row.iter().any(is_named)
             || self.leaf.is_text
                 && value.split('-').all(|word| self.leaf.row.iter().any(|(_, text)| text == word))
             || self.is_part_of_name(value)

@@ -1,0 +1,111 @@
+//! The Kamailio of each release of Debian does what the machine's own does.
+
+use crate::oracle::{Tally, compare_release};
+use crate::support::{Exporter, run};
+use crate::wanted::page;
+use crate::{life, served};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+use testbed::{Kamailio, Release};
+
+/// What the comparison with kamcmd found, which two tests need; none if the release is not available.
+pub(crate) fn compared(release: Release) -> Option<&'static Tally> {
+    static TALLIES: [OnceLock<Tally>; 4] = [const { OnceLock::new() }; 4];
+    release.is_available().then(|| TALLIES[release as usize].get_or_init(|| compare_release(release)))
+}
+
+fn start(release: Release) -> Option<Kamailio> {
+    release.is_available().then(|| Kamailio::builder().release(release).start())
+}
+
+fn life_and_transports(release: Release) {
+    if let Some(kamailio) = start(release) {
+        served::every_transport(&kamailio);
+        life::three_hundred_scrapes(&kamailio);
+        life::killed_and_restarted(kamailio);
+    }
+}
+
+/// The Go exporter's families, by type and names of labels, are those of 5.6, which are compared with its list elsewhere.
+fn drop_in_families(release: Release) {
+    let families = |kamailio: &Kamailio| {
+        kamailio.traffic();
+        let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", DROP_IN]);
+        let text = exporter.page();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(str::to_owned);
+        let labels = page(&text).into_iter().map(|(family, samples)| {
+            let names = samples.into_iter().flat_map(|sample| sample.labels).map(|(name, _)| name);
+            format!("{family} {:?}", names.collect::<BTreeSet<_>>())
+        });
+        types.chain(labels).collect::<BTreeSet<_>>()
+    };
+    if let (Some(kamailio), Some(bookworm)) = (start(release), start(Release::Bookworm)) {
+        assert_eq!(families(&kamailio), families(&bookworm));
+    }
+}
+
+fn once_and_check(release: Release) {
+    if !release.is_available() {
+        return;
+    }
+    let builder = || Kamailio::builder().release(release);
+    for kamailio in [builder().start(), builder().many_modules().start()] {
+        for command in ["once", "check"] {
+            let output = run(&[command, "-u", &kamailio.unix(), "-m", "all"]);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{command}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+}
+
+const DROP_IN: &str = "tm.stats,sl.stats,core.shmmem,core.uptime,core.tcp_info,dispatcher.list,tls.info,dlg.stats_active,\
+                       dmq.list_nodes,stats.fetch";
+
+macro_rules! on_each_release {
+    ($($module:ident: $release:ident),+) => {$(
+        mod $module {
+            use testbed::Release::$release;
+
+            #[test]
+            fn every_number_that_kamcmd_prints_is_served() {
+                super::compared($release);
+            }
+
+            #[test]
+            fn every_transport_a_restart_and_three_hundred_scrapes() {
+                super::life_and_transports($release);
+            }
+
+            #[test]
+            fn the_go_exporters_families_are_served() {
+                super::drop_in_families($release);
+            }
+
+            #[test]
+            fn once_and_check_succeed() {
+                super::once_and_check($release);
+            }
+        }
+    )+};
+}
+
+on_each_release!(bullseye: Bullseye, trixie: Trixie, sid: Sid);
+
+/// The machine's own in most cases, which the other tests of this program run on.
+mod bookworm {
+    use testbed::Release::Bookworm;
+
+    #[test]
+    fn every_number_that_kamcmd_prints_is_served() {
+        super::compared(Bookworm);
+    }
+
+    #[test]
+    fn once_and_check_succeed() {
+        super::once_and_check(Bookworm);
+    }
+}
