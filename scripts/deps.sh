@@ -31,6 +31,7 @@ main() {
 		want rtpengine rtpengine-daemon
 		want prometheus prometheus
 		want promtool prometheus
+		want jsonnet jsonnet
 		want prometheus-pushgateway prometheus-pushgateway
 		want prometheus-node-exporter prometheus-node-exporter
 		want c++ g++

@@ -16,6 +16,7 @@ main() {
 	step "faults" cargo test --release -p kamailio_exporter --test faults -- --show-output
 	step "doctest" cargo test --workspace --all-features --doc
 	step "doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+	step "mixin" scripts/mixin.sh check
 	# Licences, sources and duplicate versions of the dependencies.
 	step "deny" env PATH="$PWD/.run/cargo/bin:$PATH" cargo deny --locked check licenses sources bans
 	# What was found before is replayed by the tests; this looks for what was not.

@@ -1,0 +1,58 @@
+#!/bin/sh
+# usage: mixin.sh build | check
+#
+# build: generates mixin/alerts.yaml and mixin/rules.yaml from their sources.
+# check: verifies that they are fresh, and that promtool accepts the rules and passes their tests.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+dir=
+
+main() {
+	trap '[ -z "$dir" ] || rm -rf "$dir"' EXIT
+	trap 'exit 1' HUP INT TERM
+	case ${1:-} in
+	build) generate mixin ;;
+	check) check ;;
+	*) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+	esac
+}
+
+# generate DIR: everything that is generated, into DIR.
+generate() {
+	yaml prometheusAlerts >"$1/alerts.yaml"
+	yaml prometheusRules >"$1/rules.yaml"
+}
+
+yaml() {
+	echo "# Generated from mixin/*.libsonnet by scripts/mixin.sh build."
+	jsonnet -S -e "std.manifestYamlDoc((import 'mixin/mixin.libsonnet').$1, indent_array_in_object=true, quote_keys=false)"
+}
+
+check() {
+	dir=$(mktemp -d)
+	generate "$dir"
+	for generated in alerts.yaml rules.yaml; do
+		if ! diff -r "mixin/$generated" "$dir/$generated"; then
+			echo "mixin: mixin/$generated is stale: scripts/mixin.sh build" >&2
+			exit 1
+		fi
+	done
+	jsonnetfmt --test mixin/*.libsonnet mixin/tests/*.jsonnet mixin/tests/*.libsonnet
+	promtool check rules mixin/alerts.yaml mixin/rules.yaml
+	test_rules
+}
+
+# promtool takes the rules' files relative to the test's file.
+test_rules() {
+	cp mixin/alerts.yaml mixin/rules.yaml "$dir"
+	for table in mixin/tests/*.jsonnet; do
+		jsonnet -m "$dir" "$table" >"$dir/tests"
+		while read -r test; do
+			promtool test rules "$test"
+		done <"$dir/tests"
+	done
+}
+
+main "$@"
