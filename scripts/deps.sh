@@ -11,6 +11,9 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # Kept in step with requirements of the tests: a newer parser may be stricter.
 prometheus_client=prometheus_client==0.26.0
 venv=.run/venv
+# The dashboards are built with the first, for Grafana 10.1 and later; the second reads their queries.
+mixin_packages='grafana-foundation-sdk==1769699998!10.1.0 promql-parser==0.11.0'
+mixin_venv=.run/mixin
 cargo_deny=0.20.2
 
 main() {
@@ -43,6 +46,7 @@ main() {
 	fi
 	[ -z "$missing" ] || install_packages
 	[ "${1:-}" = demo ] || install_parser
+	[ "${1:-}" = demo ] || install_mixin
 	[ "${1:-}" = demo ] || install_components
 	[ "${1:-}" = demo ] || install_deny
 }
@@ -121,19 +125,28 @@ install_packages() {
 	done
 }
 
-# The OpenMetrics parser, in a virtual environment inside this folder.
+# The OpenMetrics parser.
 install_parser() {
-	if [ "$(cat "$venv/installed" 2>/dev/null)" = "$prometheus_client" ] && "$venv/bin/python" -c ''; then
+	install_python "$venv" "$prometheus_client"
+}
+
+install_mixin() {
+	install_python "$mixin_venv" "$mixin_packages"
+}
+
+# install_python VENV PACKAGES: in a virtual environment inside this folder.
+install_python() {
+	if [ "$(cat "$1/installed" 2>/dev/null)" = "$2" ] && "$1/bin/python" -c ''; then
 		return
 	fi
-	echo "deps: installing $prometheus_client in $venv"
+	echo "deps: installing $2 in $1"
 	python=python3
 	has_venv $python || python=/usr/bin/python3
-	rm -rf "$venv"
-	$python -m venv "$venv"
-	"$venv/bin/python" -m pip install -q --disable-pip-version-check "$prometheus_client"
-	"$venv/bin/python" -c 'import prometheus_client.openmetrics.parser'
-	echo "$prometheus_client" >"$venv/installed"
+	rm -rf "$1"
+	$python -m venv "$1"
+	# shellcheck disable=SC2086 # a list of words
+	"$1/bin/python" -m pip install -q --disable-pip-version-check $2
+	echo "$2" >"$1/installed"
 }
 
 # A minimal Rust toolchain lacks them.

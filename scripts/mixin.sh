@@ -1,12 +1,14 @@
 #!/bin/sh
 # usage: mixin.sh build | check
 #
-# build: generates mixin/alerts.yaml and mixin/rules.yaml from their sources.
-# check: verifies that they are fresh, and that promtool accepts the rules and passes their tests.
+# build: generates mixin/alerts.yaml, mixin/rules.yaml and mixin/dashboards/ from their sources.
+# check: verifies that they are fresh, that promtool accepts the rules and passes their tests, and that every metric and
+#        label in rules, dashboards and docs exists.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+python=.run/mixin/bin/python
 dir=
 
 main() {
@@ -15,12 +17,14 @@ main() {
 	case ${1:-} in
 	build) generate mixin ;;
 	check) check ;;
-	*) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+	*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 	esac
 }
 
 # generate DIR: everything that is generated, into DIR.
 generate() {
+	mkdir -p "$1/dashboards"
+	$python -B mixin/grafana/build.py "$1/dashboards"
 	yaml prometheusAlerts >"$1/alerts.yaml"
 	yaml prometheusRules >"$1/rules.yaml"
 }
@@ -33,7 +37,7 @@ yaml() {
 check() {
 	dir=$(mktemp -d)
 	generate "$dir"
-	for generated in alerts.yaml rules.yaml; do
+	for generated in alerts.yaml rules.yaml dashboards; do
 		if ! diff -r "mixin/$generated" "$dir/$generated"; then
 			echo "mixin: mixin/$generated is stale: scripts/mixin.sh build" >&2
 			exit 1
@@ -42,6 +46,8 @@ check() {
 	jsonnetfmt --test mixin/*.libsonnet mixin/tests/*.jsonnet mixin/tests/*.libsonnet
 	promtool check rules mixin/alerts.yaml mixin/rules.yaml
 	test_rules
+	$python -B mixin/tests/dashboards.py
+	$python -B mixin/tests/names.py
 }
 
 # promtool takes the rules' files relative to the test's file.
