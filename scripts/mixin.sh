@@ -46,6 +46,7 @@ check() {
 	jsonnetfmt --test mixin/*.libsonnet mixin/tests/*.jsonnet mixin/tests/*.libsonnet
 	promtool check rules mixin/alerts.yaml mixin/rules.yaml
 	test_rules
+	$python -B mixin/tests/docs.py
 	$python -B mixin/tests/dashboards.py
 	$python -B mixin/tests/names.py
 }
