@@ -17,7 +17,7 @@ pub struct Kamailio {
     // Dropped in this order: first who sends, then Kamailio, then its folder and address.
     callee: OnceLock<Group>,
     group: Option<Group>,
-    _media_proxy: Option<Group>,
+    media_proxy: Option<Group>,
     launch: Launch,
     folder: Folder,
     address: Address,
@@ -56,9 +56,9 @@ impl Kamailio {
     }
 
     pub(crate) fn launch(address: Address, folder: Folder, launch: Launch) -> Self {
-        let _media_proxy = launch.media_proxy.then(|| rtpengine(address.ip, folder.path()));
+        let media_proxy = launch.media_proxy.then(|| rtpengine(address.ip, folder.path()));
         let callee = OnceLock::new();
-        let mut kamailio = Self { callee, group: None, _media_proxy, launch, folder, address };
+        let mut kamailio = Self { callee, group: None, media_proxy, launch, folder, address };
         kamailio.run();
         kamailio
     }
@@ -225,6 +225,21 @@ impl Kamailio {
     /// Starts the callee, who answers calls and the dispatcher's pings. Traffic does it by itself.
     pub fn callee(&self) {
         self.callee.get_or_init(|| sipp::callee(self.address.ip, self.folder.path()));
+    }
+
+    /// Stops the callee, so that calls and pings are not answered until [`callee`](Self::callee) starts it again.
+    pub fn stop_callee(&mut self) {
+        self.callee.take();
+    }
+
+    /// Stops rtpengine. Kamailio notices when it next uses or pings it.
+    pub fn stop_media_proxy(&mut self) {
+        self.media_proxy = None;
+    }
+
+    /// Starts rtpengine again.
+    pub fn start_media_proxy(&mut self) {
+        self.media_proxy = Some(rtpengine(self.address.ip, self.folder.path()));
     }
 
     fn dialogs(&self) -> u32 {

@@ -14,6 +14,7 @@
 //! behind either. What goes wrong is a panic with a sentence: a missing program is never a skipped test.
 
 mod address;
+mod alertmanager;
 mod builder;
 mod exposition;
 mod folder;
@@ -26,6 +27,7 @@ mod prometheus;
 mod service;
 mod sipp;
 
+pub use alertmanager::Alertmanager;
 pub use builder::Builder;
 pub use exposition::{Syntax, check_exposition};
 pub use judge::{openmetrics_strict_parse, promtool_check_config, promtool_check_metrics};

@@ -26,6 +26,12 @@ impl Prometheus {
             "global: {{scrape_interval: {ms}ms, scrape_timeout: {ms}ms}}\n\
              scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}], {options}}}]\n"
         );
+        Self::start_with_config(&config)
+    }
+
+    /// Starts a server with this configuration file, and returns when it is ready.
+    #[must_use]
+    pub fn start_with_config(config: &str) -> Self {
         let service = Service::start("prometheus", "/-/ready", |folder| {
             let file = folder.join("prometheus.yml");
             fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
