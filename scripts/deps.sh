@@ -34,6 +34,7 @@ main() {
 		want rtpengine rtpengine-daemon
 		want prometheus prometheus
 		want promtool prometheus
+		want prometheus-alertmanager prometheus-alertmanager
 		want jsonnet jsonnet
 		want prometheus-pushgateway prometheus-pushgateway
 		want prometheus-node-exporter prometheus-node-exporter
@@ -105,7 +106,7 @@ install_packages() {
 	# The packages come with services that would take ports: they are neither started now nor at boot. A
 	# service that was there before is left as it is.
 	services=
-	for service in kamailio prometheus prometheus-pushgateway prometheus-node-exporter; do
+	for service in kamailio prometheus prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter; do
 		command -v "$service" >/dev/null || services="$services $service"
 	done
 	command -v rtpengine >/dev/null || services="$services rtpengine-daemon"
