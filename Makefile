@@ -2,10 +2,12 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions
+.PHONY: help run demo mixin test deps bench bench-fleet soak kindness fuzz bench-instructions
 
 help:
 	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
+	@echo "make demo   the same, scraped by a Prometheus with the rules of mixin/ and an Alertmanager"
+	@echo "make mixin  generates the alerts, rules and dashboards of mixin/ from their sources"
 	@echo "make test   all checks and tests; installs what they need"
 	@echo "make bench  what a scrape costs, beside the floor; PEERS=\"name=/path\" beside other exporters too"
 	@echo "make fuzz   each fuzz target for FUZZ_SECONDS (60), side by side"
@@ -17,6 +19,13 @@ help:
 
 run:
 	@LISTEN='$(LISTEN)' exec scripts/run.sh
+
+demo:
+	@LISTEN='$(LISTEN)' exec scripts/run.sh monitoring
+
+mixin:
+	@scripts/deps.sh
+	@exec scripts/mixin.sh build
 
 test:
 	@exec scripts/test.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
-# usage: deps.sh [demo]
+# usage: deps.sh [demo | monitoring]
 #
 # Installs what the tests need from the distribution's packages (apt) and from PyPI; with "demo", only what
-# "make run" needs. What is there is left alone, and then this takes no time and no rights.
+# "make run" needs, and with "monitoring", only what "make demo" needs. What is there is left alone, and then this takes no time and no rights.
 set -eu
 cd "$(dirname "$0")/.."
 # Debian's daemons are in /usr/sbin, which is not on everybody's PATH.
@@ -28,13 +28,17 @@ main() {
 	want openssl openssl
 	want sipp sip-tester
 	want_tls
-	if [ "${1:-}" != demo ]; then
+	case ${1:-} in
+	"" | monitoring)
+		want prometheus prometheus
+		want prometheus-alertmanager prometheus-alertmanager
+		;;
+	esac
+	if [ -z "${1:-}" ]; then
 		want_modules
 		want sqlite3 sqlite3
 		want rtpengine rtpengine-daemon
-		want prometheus prometheus
 		want promtool prometheus
-		want prometheus-alertmanager prometheus-alertmanager
 		want jsonnet jsonnet
 		want prometheus-pushgateway prometheus-pushgateway
 		want prometheus-node-exporter prometheus-node-exporter
@@ -46,10 +50,12 @@ main() {
 		want_python
 	fi
 	[ -z "$missing" ] || install_packages
-	[ "${1:-}" = demo ] || install_parser
-	[ "${1:-}" = demo ] || install_mixin
-	[ "${1:-}" = demo ] || install_components
-	[ "${1:-}" = demo ] || install_deny
+	if [ -z "${1:-}" ]; then
+		install_parser
+		install_mixin
+		install_components
+		install_deny
+	fi
 }
 
 want() {

@@ -2,8 +2,8 @@
 # usage: mixin.sh build | check
 #
 # build: generates mixin/alerts.yaml, mixin/rules.yaml and mixin/dashboards/ from their sources.
-# check: verifies that they are fresh, that promtool accepts the rules and passes their tests, and that every metric and
-#        label in rules, dashboards and docs exists.
+# check: verifies that they are fresh, that promtool accepts the rules and passes their tests, that every metric and label
+#        in rules, dashboards and docs exists, and that Prometheus and Alertmanager accept the files of deploy/compose/.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -46,6 +46,7 @@ check() {
 	jsonnetfmt --test mixin/*.libsonnet mixin/tests/*.jsonnet mixin/tests/*.libsonnet
 	promtool check rules mixin/alerts.yaml mixin/rules.yaml
 	test_rules
+	check_compose
 	$python -B mixin/tests/docs.py
 	$python -B mixin/tests/dashboards.py
 	$python -B mixin/tests/names.py
@@ -60,6 +61,13 @@ test_rules() {
 			promtool test rules "$test"
 		done <"$dir/tests"
 	done
+}
+
+# The rules are beside the configuration there, as they are in the container.
+check_compose() {
+	cp deploy/compose/prometheus.yml "$dir"
+	promtool check config "$dir/prometheus.yml"
+	amtool check-config deploy/compose/alertmanager.yml
 }
 
 main "$@"
