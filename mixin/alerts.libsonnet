@@ -6,6 +6,7 @@ local lib = import 'lib.libsonnet';
     groups+: [
       {
         name: group.name,
+        [if std.objectHas(group, 'interval') then 'interval']: group.interval,
         rules: [
           {
             alert: alert.name,
@@ -274,6 +275,13 @@ local lib = import 'lib.libsonnet';
             0 < instance_setid:kamailio_dispatcher_destinations_active:ratio{%(selector)s} < %(setActiveRatio)g
           |||,
         ),
+      ],
+    },
+    {
+      // They read much of each destination, which with tens of thousands of destinations is too costly every few seconds.
+      name: 'kamailio-dispatcher-slow',
+      interval: '1m',
+      alerts: [
         alert(
           'KamailioDispatcherLatencyHigh',
           'warning',
@@ -282,7 +290,8 @@ local lib = import 'lib.libsonnet';
           'Destination {{ $labels.uri }} of set {{ $labels.setid }} on {{ $labels.instance }} takes {{ $value | humanizeDuration }} to answer probes.',
           |||
             kamailio_dispatcher_destination_latency_estimate_seconds{%(selector)s} > %(latencySeconds)g
-            and kamailio_dispatcher_destination_up{%(selector)s} == 1
+            unless kamailio_dispatcher_destination_inactive{%(selector)s} == 1
+            unless kamailio_dispatcher_destination_disabled{%(selector)s} == 1
           |||,
         ),
         alert(

@@ -10,16 +10,12 @@ LATENCY = (
     " (ds_ping_interval and ds_ping_latency_stats)."
 )
 
-# One number for each destination: 1 active, 2 tried again, 3 inactive, 4 switched off.
+# One number for each destination: 2 active, 1 tried again (which counts as up), 0 inactive, -1 switched off.
 STATE = (
-    "kamailio_dispatcher_destination_active{$S}"
-    " + 2 * kamailio_dispatcher_destination_trying{$S}"
-    " + 3 * kamailio_dispatcher_destination_inactive{$S}"
-    " + 4 * kamailio_dispatcher_destination_disabled{$S}"
+    "kamailio_dispatcher_destination_up{$S} + kamailio_dispatcher_destination_active{$S}"
+    " - kamailio_dispatcher_destination_disabled{$S}"
 )
-STATES = values(
-    _1=("active", "green"), _2=("trying", "yellow"), _3=("inactive", "red"), _4=("switched off", "blue")
-)
+STATES = values({2: ("active", "green"), 1: ("trying", "yellow"), 0: ("inactive", "red"), -1: ("switched off", "blue")})
 
 KEYS = ("cluster", "job", "instance", "setid", "uri", "duid")
 DESTINATION = "{{setid}} {{uri}} {{duid}}"
@@ -87,7 +83,7 @@ def over_time():
             [
                 (
                     "instance_setid:kamailio_dispatcher_destinations_active:ratio{$S}",
-                    "{{instance}} set {{setid}}",
+                    "set {{setid}}",
                 )
             ],
             "Destinations of each set that are active, without those switched off.",
@@ -99,7 +95,7 @@ def over_time():
         panels.timeseries(
             "Latency, the ten slowest",
             "s",
-            [("topk(10, kamailio_dispatcher_destination_latency_estimate_seconds{$S})", "{{instance}} " + DESTINATION)],
+            [("topk(10, kamailio_dispatcher_destination_latency_estimate_seconds{$S})", DESTINATION)],
             "Time until a probe is answered: a mean in which the last probes count most.",
             empty=LATENCY,
             steps=high(CONFIG["latencySeconds"]),
@@ -111,7 +107,7 @@ def over_time():
             [
                 (
                     "topk(10, rate(kamailio_dispatcher_destination_timeouts_total{$S}[$__rate_interval]))",
-                    "{{instance}} " + DESTINATION,
+                    DESTINATION,
                 )
             ],
             "Probes that were not answered in time.",
@@ -121,7 +117,7 @@ def over_time():
         panels.timeseries(
             "Dialogs, the ten busiest",
             "short",
-            [("topk(10, kamailio_dispatcher_destination_dialog_load{$S})", "{{instance}} " + DESTINATION)],
+            [("topk(10, kamailio_dispatcher_destination_dialog_load{$S})", DESTINATION)],
             "Calls under way with each destination. Only sets that distribute by load (algorithm 10) count them.",
             empty=DISPATCHER,
             span=12,
@@ -129,7 +125,7 @@ def over_time():
         panels.timeseries(
             "Weights",
             "short",
-            [("topk(10, kamailio_dispatcher_destination_weight{$S})", "{{instance}} " + DESTINATION)],
+            [("topk(10, kamailio_dispatcher_destination_weight{$S})", DESTINATION)],
             "Weight of each destination.",
             empty=DISPATCHER,
             span=12,
@@ -137,7 +133,7 @@ def over_time():
         panels.timeseries(
             "State changes in an hour, the ten most",
             "short",
-            [("topk(10, changes(kamailio_dispatcher_destination_up{$S}[1h]))", "{{instance}} " + DESTINATION)],
+            [("topk(10, changes(kamailio_dispatcher_destination_up{$S}[1h]))", DESTINATION)],
             "How often a destination went up or down.",
             empty=DISPATCHER,
             steps=high(CONFIG["flapsPerHour"]),
@@ -152,6 +148,8 @@ def board():
         "Kamailio dispatcher",
         "Each dispatcher set and destination over time: state, latency, weight and load.",
         metric="kamailio_dispatcher_sets",
+        # The destinations of a whole fleet would be tens of thousands of lines.
+        one_instance=True,
         variables=[
             (
                 "setid",
@@ -166,8 +164,8 @@ def board():
     board.with_panel(
         panels.state_timeline(
             "Destinations",
-            [(f"max by ({', '.join(KEYS)}) ({STATE})", "{{instance}} " + DESTINATION)],
-            "State of each destination over time. With many destinations, choose an instance and a set above.",
+            [(f"max by ({', '.join(KEYS)}) ({STATE})", DESTINATION)],
+            "State of each destination over time. With many destinations, choose a set above.",
             mappings=STATES,
             empty=DISPATCHER,
         )

@@ -57,16 +57,16 @@ def _thresholds(steps):
     return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def values(**meanings):
-    """Value mappings: _1=("up", "green")."""
+def values(meanings):
+    """Value mappings: {1: ("up", "green")}."""
     options = {
-        name.removeprefix("_"): models.ValueMappingResult(text=text, color=color, index=index)
-        for index, (name, (text, color)) in enumerate(meanings.items())
+        str(value): models.ValueMappingResult(text=text, color=color, index=index)
+        for index, (value, (text, color)) in enumerate(meanings.items())
     }
     return [models.ValueMap(options=options)]
 
 
-UP = values(_1=("up", "green"), _0=("down", "red"))
+UP = values({1: ("up", "green"), 0: ("down", "red")})
 
 
 # Panels.
@@ -116,7 +116,8 @@ class Panels:
     def state_timeline(self, title, queries, description, *, mappings, empty=ALWAYS, span=24, height=10):
         """The states of things over time, a row for each."""
         panel = timeline_builder.Panel().mappings(mappings).show_value(common_models.VisibilityMode.NEVER)
-        panel.merge_values(True).fill_opacity(80).row_height(0.8)
+        # A row for each of hundreds of destinations: a coarser step is as legible, and far cheaper.
+        panel.merge_values(True).fill_opacity(80).row_height(0.8).max_data_points(300)
         return self._finish(panel, title, "short", queries, description, empty, span, height)
 
     def table(self, title, columns, description, *, keys, names, link, labels=(), empty=ALWAYS, height=12):

@@ -284,7 +284,12 @@ local cases = [
     severity: 'warning',
     series: [
       s('kamailio_dispatcher_destination_latency_estimate_seconds', '0.1x9 0.75x19 0.1x50', '0.1x100', target),
-      s('kamailio_dispatcher_destination_up', '1x100', '1x100', target),
+      s('kamailio_dispatcher_destination_inactive', '0x100', '0x100', target),
+      s('kamailio_dispatcher_destination_disabled', '0x100', '0x100', target),
+      // What has failed or was switched off keeps the last estimate.
+      s('kamailio_dispatcher_destination_latency_estimate_seconds', '0.9x100', '0.9x100', other),
+      s('kamailio_dispatcher_destination_inactive', '0x100', '0x100', other),
+      s('kamailio_dispatcher_destination_disabled', '1x100', '1x100', other),
     ],
     begins: 10,
     lasts: 5,

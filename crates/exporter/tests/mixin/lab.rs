@@ -147,7 +147,7 @@ fn duration(text: &str) -> Option<(u64, &str)> {
     Some((number * unit, &text[digits + 1..]))
 }
 
-const BEFORE_DURATIONS: [&str; 3] = ["[", "offset ", "for: \""];
+const BEFORE_DURATIONS: [&str; 4] = ["[", "offset ", "for: \"", "interval: \""];
 const SPEED: u64 = 60;
 
 /// What all alerts have.
