@@ -2,10 +2,12 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions mutants
+.PHONY: help run demo mixin test deps bench bench-fleet soak kindness fuzz bench-instructions mutants
 
 help:
 	@echo "make run    run the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
+	@echo "make demo   the same, with a Prometheus that loads the rules of mixin/, and an Alertmanager"
+	@echo "make mixin  generate the alerts, rules and dashboards of mixin/ from their sources"
 	@echo "make test   install missing programs, and run all checks and tests"
 	@echo "make bench  measure the cost of a scrape, and that of other exporters: PEERS=\"name=/path\""
 	@echo "make fuzz   run all fuzz targets in parallel for FUZZ_SECONDS (60)"
@@ -18,6 +20,13 @@ help:
 
 run:
 	@LISTEN='$(LISTEN)' exec scripts/run.sh
+
+demo:
+	@LISTEN='$(LISTEN)' exec scripts/run.sh monitoring
+
+mixin:
+	@scripts/deps.sh
+	@exec scripts/mixin.sh build
 
 test:
 	@exec scripts/test.sh

