@@ -1,4 +1,4 @@
-use kamailio_exporter::internals::{build_info, catalogue, command};
+use kamailio_exporter::internals::{ALL, build_info, catalogue, command};
 use std::path::PathBuf;
 
 /// Compares a file with its expected content, or rewrites it with `BLESS=1 cargo test`.
@@ -121,6 +121,33 @@ fn links_and_paths_in_the_documentation_exist() {
         }
     }
     assert!(checked > 60, "found only {checked} links and paths");
+}
+
+#[test]
+fn the_number_of_collectors_is_the_same_everywhere() {
+    let (all, more) = (ALL.len(), ALL.len() - GO_EXPORTER);
+    for (page, text) in [
+        ("README.md", format!("**Complete**: {all} collectors")),
+        ("README.md", format!("the same {GO_EXPORTER}, and {more} more")),
+        ("CHANGELOG.md", format!("collectors: {more} more")),
+    ] {
+        assert!(read(page).contains(&text), "{page} lacks {text:?}");
+    }
+}
+
+/// The number of methods that the Go exporter has.
+const GO_EXPORTER: usize = 10;
+
+#[test]
+fn the_example_of_a_collector_is_a_real_one() {
+    let guide = read("CONTRIBUTING.md");
+    let (_, rest) = guide.split_once("```rust").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let file = read("crates/exporter/src/collectors/htable.rs");
+    let lines = example.lines().map(str::trim).filter(|line| !line.is_empty());
+    for line in lines {
+        assert!(file.contains(line), "htable.rs lacks the line {line:?} of CONTRIBUTING.md");
+    }
 }
 
 /// The anchor of a heading, as GitHub builds it.
