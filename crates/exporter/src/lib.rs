@@ -33,6 +33,7 @@ pub mod internals {
     pub use crate::instance::{Instance, Settings};
     pub use crate::outbound::allow_list::AllowList;
     pub use crate::outbound::http::Url;
+    pub use crate::scrape::bodies::Bodies;
     pub use crate::scrape::capabilities::{Capabilities, Question};
     pub use crate::scrape::extraction::{Answered, Findings, extract};
     pub use crate::scrape::memory_budget::Share;

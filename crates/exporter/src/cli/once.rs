@@ -29,13 +29,12 @@ pub(super) fn command() -> Command {
 
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Once, String> {
     let format = match text(matches, "format") {
-        "text" => Format::DEFAULT,
+        "text" => Format::TEXT,
         "openmetrics" => Format::OPENMETRICS,
         other => return Err(format!("unrecognized format {other}; there are text and openmetrics")),
     };
     let output = Some(text(matches, "output")).filter(|file| !file.is_empty()).map(PathBuf::from);
-    if format != Format::DEFAULT
-        && output.as_ref().is_some_and(|file| file.extension() == Some("prom".as_ref()))
+    if format != Format::TEXT && output.as_ref().is_some_and(|file| file.extension() == Some("prom".as_ref()))
     {
         return Err(
             "node_exporter reads the text format alone in a .prom file; leave out --format, or give \

@@ -13,6 +13,7 @@ use crate::outbound::allow_list::AllowList;
 use crate::scrape::capabilities::Capabilities;
 use crate::scrape::diagnosis;
 use crate::scrape::memory_budget::MemoryBudget;
+use crate::scrape::page::{self, FetchedPage};
 use crate::scrape::selection::{Selection, names};
 use crate::scrape::{self, Job, Known, Outcome, Scrape};
 use exporter_toolkit::rate_limit::TokenBucket;
@@ -42,6 +43,8 @@ pub struct Instance {
     settings: Arc<Settings>,
     counters: Counters,
     runs: SingleFlight<Arc<Selection>, Arc<Scrape>>,
+    /// The external metrics page, which all selections share.
+    pages: SingleFlight<(), Arc<FetchedPage>>,
     budget: Arc<MemoryBudget>,
     memory: Mutex<Memory>,
     /// Of lines in the log, which who asks can cause.
@@ -105,6 +108,7 @@ impl Instance {
             settings,
             counters: Counters::default(),
             runs: SingleFlight::default(),
+            pages: SingleFlight::default(),
             budget,
             memory: Mutex::default(),
             lines,
@@ -135,14 +139,20 @@ impl Instance {
     async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Instant) -> Arc<Scrape> {
         let same = lock(&self.memory).same.clone();
         let known = same.as_ref().map(|same| same.of(&selection)).unwrap_or_default();
+        let limit = self.settings.max_series;
+        let page = selection.page().map(|(_, url)| {
+            let url = url.clone();
+            self.pages.join((), deadline, || page::fetch(url, limit, deadline))
+        });
         let job = Job {
             target: &self.target,
             allow: self.allow.as_deref(),
             configured: &self.settings.selection,
             selection: &selection,
-            limit: self.settings.max_series,
+            limit,
             deadline,
             budget: &self.budget,
+            page: page.as_ref(),
         };
         let mut scrape = scrape::run(job, known).await;
         if same.is_some_and(|same| scrape.up_since.is_some() && same.up_since != scrape.up_since) {

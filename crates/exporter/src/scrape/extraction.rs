@@ -7,8 +7,7 @@ use hashbrown::HashMap;
 use kamailio_binrpc::{Members, Value};
 use prometheus_exposition::Labels;
 use prometheus_exposition::Samples;
-use prometheus_exposition::external::ExternalSample;
-use prometheus_exposition::{FamilyId, Kind, Number, Pushed};
+use prometheus_exposition::{ExternalKind, FamilyId, Kind, Number, Pushed};
 
 /// What was wrong in a reply that could be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -231,8 +230,8 @@ impl<'r> Walk<'_, 'r> {
                         "" => format!("The statistic {name}."),
                         help => help.to_owned(),
                     };
-                    let sample = ExternalSample { suffix: "", labels: Vec::new(), value };
-                    self.findings.count(self.samples.push_external(&family, kind, &help, sample));
+                    let kind = ExternalKind::parse(kind).unwrap_or_default();
+                    self.findings.count(self.samples.push_external(&family, kind, &help, value));
                 }
                 Ok(None) => {}
                 Err(_) => self.unreadable(field),

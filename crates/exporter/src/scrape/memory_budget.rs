@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// leaves to the others, so that those that take what they can get leave something to those that need less.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
+    total: usize,
     left: Mutex<usize>,
+    /// Whether each must leave as much as it takes.
+    is_fair: bool,
 }
 
 /// What one scrape has of it, given back when it is dropped.
@@ -21,7 +24,12 @@ pub struct Share {
 impl MemoryBudget {
     /// One of which nothing is taken.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { left: Mutex::new(TOGETHER) })
+        Arc::new(Self { total: TOGETHER, left: Mutex::new(TOGETHER), is_fair: true })
+    }
+
+    /// The one for external metrics pages, parsed and written: the first may take all of it.
+    pub(crate) fn of_pages() -> Arc<Self> {
+        Arc::new(Self { total: PAGES, left: Mutex::new(PAGES), is_fair: false })
     }
 
     /// A share, of nothing yet.
@@ -47,12 +55,15 @@ impl Share {
             return Ok(());
         }
         let mut left = budget.left();
-        let others = (*left + self.taken).saturating_sub(wanted);
-        if wanted > self.taken && wanted > others {
-            let left = *left;
+        let others = (*left + self.taken).checked_sub(wanted);
+        let is_enough = others.is_some_and(|others| !budget.is_fair || wanted <= others);
+        let others = others.unwrap_or_default();
+        if wanted > self.taken && !is_enough {
+            let (left, total) = (*left, budget.total);
+            let rule = if budget.is_fair { ": one may have as many as it leaves to the others" } else { "" };
             let sentence = format!(
-                "it takes {bytes} bytes of memory, and all scrapes under way have {TOGETHER} bytes, of which {left} are \
-                 left: one may have as many as it leaves to the others"
+                "it takes {bytes} bytes of memory, and all scrapes under way have {total} bytes, of which {left} are \
+                 left{rule}"
             );
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, sentence));
         }
@@ -72,6 +83,9 @@ impl Drop for Share {
 /// Of all scrapes, in bytes. One that is alone may have half of it: a reply of the largest size (8 MiB), the most values
 /// (6 MiB), and some samples.
 const TOGETHER: usize = 32 << 20;
+/// Of all external metrics pages and what is written of them, in bytes: a page of the largest size takes half of it, and
+/// its exposition less than the other half.
+const PAGES: usize = 16 << 20;
 /// Of each without asking: twice as much as a Kamailio without long lists needs, so that none of these fails for others.
 const ALWAYS: usize = 128 << 10;
 

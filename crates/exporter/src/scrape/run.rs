@@ -3,19 +3,16 @@
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::{ALL, UPTIME};
 use crate::outbound::allow_list::AllowList;
-use crate::outbound::http::Url;
+use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::{Capabilities, Question};
 use crate::scrape::extraction::{Answered, Findings, extract};
 use crate::scrape::memory_budget::{MemoryBudget, Share};
+use crate::scrape::page::{self, FetchedPage, PageRun};
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
 use crate::scrape::selection::Selection;
-use bytes::Bytes;
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply, Target};
-use prometheus_exposition::Bodies;
-use prometheus_exposition::Pushed;
 use prometheus_exposition::Samples;
-use prometheus_exposition::external;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +34,8 @@ pub struct Scrape {
     pub bodies: Bodies,
     /// The memory that it has of what there is for all.
     pub share: Share,
+    /// The external metrics page, and the memory for its exposition.
+    pub page: Option<(Arc<FetchedPage>, Share)>,
 }
 
 /// What scrapes have learned of a server.
@@ -86,13 +85,15 @@ pub(crate) struct Job<'a> {
     pub deadline: Instant,
     /// The memory that there is for this scrape and others.
     pub budget: &'a Arc<MemoryBudget>,
+    /// The external metrics page, if the selection has it.
+    pub page: Option<&'a PageRun>,
 }
 
 /// Scrapes a Kamailio. A server of which nothing is `known` is asked first what it has.
 pub(crate) async fn run(job: Job<'_>, known: Known) -> Scrape {
     let mut run = Run {
         scrape: Scrape {
-            samples: Samples::of_a_scrape(job.limit),
+            samples: Samples::for_scrape(job.limit),
             outcomes: Vec::new(),
             answered: false,
             error: None,
@@ -100,55 +101,26 @@ pub(crate) async fn run(job: Job<'_>, known: Known) -> Scrape {
             up_since: None,
             bodies: Bodies::default(),
             share: job.budget.share(),
+            page: None,
         },
         mark: Instant::now(),
     };
     // What others serve does not depend on Kamailio's answer, so both are asked at once.
-    let (exchanged, page) = tokio::join!(run.exchange(job), fetch(job.selection.page(), job.deadline));
+    let page = async {
+        let (collector, _) = job.selection.page()?;
+        Some((collector, job.page?.clone().await))
+    };
+    let (exchanged, page) = tokio::join!(run.exchange(job), page);
     // Less than with the connection, whose memory has been given back: if there is not even so much, it keeps what it has.
     let _ = run.scrape.share.set(run.scrape.samples.memory());
     if let Err(error) = exchanged {
         run.fail_rest(job.selection, &error);
         run.scrape.error = Some(error);
     }
-    if let Some(page) = page {
-        run.take_page(page);
+    if let Some((collector, page)) = page {
+        run.take_page(collector, page);
     }
     run.scrape
-}
-
-/// Joins somebody else's page to our samples; where it has a family of ours, ours is kept. If there are lines that make no
-/// sense, a sentence says so.
-pub fn join_page(page: &[u8], samples: &mut Samples) -> (Findings, Option<String>) {
-    let (families, unreadable, first) = external::parse(&String::from_utf8_lossy(page));
-    let mut findings = Findings { unreadable, ..Findings::default() };
-    for family in families {
-        let ours = external::sample_names(&family.name, family.kind).any(|name| catalogue().has(&name));
-        for sample in family.samples {
-            findings.count(if ours {
-                Pushed::Duplicate
-            } else {
-                samples.push_external(&family.name, family.kind, &family.help, sample)
-            });
-        }
-    }
-    let failure =
-        first.map(|line| format!("{unreadable} lines of the page make no sense, the first of them: {line}"));
-    (findings, failure)
-}
-
-/// A page that was asked for.
-struct Fetched {
-    collector: usize,
-    duration: Duration,
-    content: Result<Bytes, String>,
-}
-
-async fn fetch(page: Option<(usize, &Url)>, deadline: Instant) -> Option<Fetched> {
-    let (collector, url) = page?;
-    let start = Instant::now();
-    let content = url.get(deadline).await.map(|page| page.content);
-    Some(Fetched { collector, duration: start.elapsed(), content })
 }
 
 struct Run {
@@ -319,16 +291,17 @@ impl Run {
         (findings, failure)
     }
 
-    fn take_page(&mut self, page: Fetched) {
-        let mut outcome = Outcome { duration: page.duration, ..Outcome::new(page.collector) };
-        match page.content {
-            Ok(content) => {
-                let (findings, failure) = join_page(&content, &mut self.scrape.samples);
-                (outcome.findings, outcome.failure) = (findings, failure);
+    fn take_page(&mut self, collector: usize, page: Arc<FetchedPage>) {
+        let mut outcome = Outcome { duration: page.duration, ..Outcome::new(collector) };
+        let content = page.content.as_ref().map_err(String::clone);
+        match content.and_then(|content| Ok((content, page::exposition_share(content)?))) {
+            Ok((content, share)) => {
+                (outcome.findings, outcome.failure) = page::join(content, &mut self.scrape.samples);
+                self.scrape.page = Some((page, share));
             }
             Err(error) => outcome.fail(error),
         }
-        if let Some(known) = self.scrape.outcomes.iter_mut().find(|known| known.collector == page.collector) {
+        if let Some(known) = self.scrape.outcomes.iter_mut().find(|known| known.collector == collector) {
             *known = outcome;
         }
     }

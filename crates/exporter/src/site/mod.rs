@@ -8,7 +8,9 @@ pub(crate) use probe::{PATH as PROBE_PATH, Probes};
 use crate::collectors::catalogue::catalogue;
 use crate::instance::Instance;
 use crate::instance::self_metrics::{self, Program};
-use crate::outbound::http::Url;
+use crate::instance::single_flight::SingleFlight;
+use crate::outbound::http::{Page, Url};
+use crate::scrape::bodies::Body;
 use bytes::Bytes;
 use exporter_toolkit::{Request, Response, Service, WebConfig, text, with_body};
 use hyper::header::{
@@ -16,7 +18,8 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 use prometheus_exposition::Samples;
-use prometheus_exposition::{Body, Format, accepts_gzip};
+use prometheus_exposition::{Format, GzipEncoder, Writer, accepts_gzip};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -58,6 +61,8 @@ pub struct Site {
     web_config: Arc<WebConfig>,
     max_requests: usize,
     permits: Semaphore,
+    /// rtpengine's page, which requests at the same time share.
+    rtpengine_runs: SingleFlight<(), Result<Page, String>>,
     /// Whether the log has said so.
     rtpengine_failed: AtomicBool,
 }
@@ -67,8 +72,16 @@ impl Site {
     pub fn new(instance: Arc<Instance>, web_config: Arc<WebConfig>, options: Options) -> Self {
         let max_requests = options.max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let permits = Semaphore::new(max_requests);
-        let rtpengine_failed = AtomicBool::new(false);
-        Self { instance, probes: None, options, web_config, max_requests, permits, rtpengine_failed }
+        Self {
+            instance,
+            probes: None,
+            options,
+            web_config,
+            max_requests,
+            permits,
+            rtpengine_runs: SingleFlight::default(),
+            rtpengine_failed: AtomicBool::new(false),
+        }
     }
 
     /// The same, with a page for other targets.
@@ -128,7 +141,7 @@ impl Site {
         program: Option<Program>,
     ) -> Response {
         let headers = request.headers();
-        let format = header(headers, &ACCEPT).map_or(Format::DEFAULT, Format::negotiate);
+        let format = header(headers, &ACCEPT).map_or(Format::TEXT, Format::negotiate);
         if request.method() == Method::HEAD {
             return with_body(StatusCode::OK, &format.content_type(), Bytes::new());
         }
@@ -165,12 +178,20 @@ impl Site {
         let counters = instance.counters();
         counters.count_request(&scrape);
         let gzip = header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
-        let written = scrape.bodies.get(format, gzip, || {
+        let write = async {
             let told = told.unwrap_or_else(|| about(program));
-            let page =
-                format.write(catalogue().families(), &[&scrape.samples, &counters.samples(&scrape), &told]);
-            if gzip { Body::compressed(page) } else { Body::plain(page) }
-        });
+            let own = counters.samples(&scrape);
+            let parts = [&scrape.samples, &own, &told];
+            let writer = || Writer::new(format, catalogue().families(), &parts);
+            if gzip {
+                match compressed(writer()).await {
+                    Ok(content) => return Body { content: content.into(), gzip },
+                    Err(error) => tracing::error!(%error, "failed to compress, sending uncompressed"),
+                }
+            }
+            Body { content: written(writer()).await.into(), gzip: false }
+        };
+        let written = scrape.bodies.get(format, gzip, write).await;
         let mut answer = with_body(StatusCode::OK, &format.content_type(), written.content);
         if written.gzip {
             answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -209,7 +230,8 @@ impl Site {
             Ok(deadline) => deadline,
             Err(sentence) => return text(StatusCode::BAD_REQUEST, sentence + "\n"),
         };
-        let page = url.get(deadline).await;
+        let fetch = |url: Url| async move { url.get(deadline).await };
+        let page = self.rtpengine_runs.join((), deadline, || fetch(url.clone())).await;
         let failed_before = self.rtpengine_failed.swap(page.is_err(), Ordering::Relaxed);
         match page {
             Ok(page) => {
@@ -271,6 +293,33 @@ impl Service for Site {
     }
 }
 
+/// Writes an exposition piece by piece; other tasks run between the pieces of a large one.
+async fn written(mut writer: Writer<'_>) -> Vec<u8> {
+    // In one allocation: a large exposition that grows is in memory twice while it moves.
+    let mut content = Vec::with_capacity(writer.written_len());
+    while writer.write_next(&mut content) {
+        tokio::task::yield_now().await;
+    }
+    content
+}
+
+/// The same, compressed.
+async fn compressed(mut writer: Writer<'_>) -> io::Result<Vec<u8>> {
+    let (mut encoder, mut content, mut has_more) = (GzipEncoder::new(), Vec::new(), true);
+    while has_more {
+        content.clear();
+        has_more = writer.write_next(&mut content);
+        let mut pieces = content.chunks(COMPRESSED_AT_ONCE).peekable();
+        while let Some(piece) = pieces.next() {
+            encoder.write(piece)?;
+            if has_more || pieces.peek().is_some() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    encoder.finish()
+}
+
 /// The samples about the program, if it is to be told about.
 fn about(program: Option<Program>) -> Samples {
     program.map_or_else(|| Samples::new(0), self_metrics::samples_of)
@@ -298,6 +347,8 @@ fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 
 /// What a page is that does not say what it is.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Bytes that are compressed at once: 2 ms in a release build.
+const COMPRESSED_AT_ONCE: usize = 256 << 10;
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 /// What blackbox_exporter keeps back as well; of a timeout under a second half is kept.
 const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);

@@ -58,11 +58,11 @@ fn a_custom_page_is_joined_to_ours() {
 
 #[test]
 fn a_custom_page_that_cannot_be_had_fails_alone() {
-    let large = "x 1\n".repeat(2 << 20);
+    let large = format!("# {}\n", "x".repeat(1000)).repeat(8 << 10);
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the answer is 404 Not Found"),
         (b"garbage\r\n\r\n", "cannot get"),
-        (&ok("good 1\n<html>\n"), "1 lines of the page make no sense, the first of them: <html>"),
+        (&ok("good 1\n<html>\n"), "1 lines of the page were left out, the first of them (no value): <html>"),
         (&ok(&large), "it has more than 4194304 bytes"),
     ] {
         let fake = Fake::start();

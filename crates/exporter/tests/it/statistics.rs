@@ -79,7 +79,7 @@ fn series(samples: &Samples) -> BTreeMap<String, Number> {
     let families = catalogue().families().iter().enumerate();
     let series = families.flat_map(|(id, announced)| {
         samples.family(id).map(move |(labels, number)| {
-            (format!("{}{}", announced.sample_name, String::from_utf8_lossy(labels)), number)
+            (format!("{}{}", announced.sample_name(), String::from_utf8_lossy(labels)), number)
         })
     });
     series.collect()
@@ -281,8 +281,7 @@ fn the_captures_are_served_without_a_loss() {
             let (samples, findings, statistics) = walked(&body);
             assert_eq!(findings, Findings::default(), "{version} {name}");
             let left_out = names.iter().filter(|name| left_out(name)).count();
-            let self_named: usize =
-                samples.external.families().iter().map(|family| family.samples.len()).sum();
+            let self_named = samples.external_len();
             assert_eq!(samples.len() + self_named, statistics - left_out, "{version} {name}");
             let own = |name: &&String| !name.starts_with("script.") && !name.starts_with("vals.");
             let known = names.iter().filter(own).count() - left_out;

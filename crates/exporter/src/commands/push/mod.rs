@@ -108,7 +108,7 @@ fn random() -> u64 {
 }
 
 /// What every version of the Pushgateway reads.
-const FORMAT: Format = Format::DEFAULT;
+const FORMAT: Format = Format::TEXT;
 /// For a push that is under way at the end: with the time for the deletion, less than the ten seconds that containers
 /// have to stop in.
 const LAST_PUSH: Duration = Duration::from_secs(3);
