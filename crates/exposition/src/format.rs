@@ -149,6 +149,8 @@ mod tests {
             ("text/plain;q=0.3,application/openmetrics-text;version=1.0.0;q=0.5", openmetrics),
             ("application/openmetrics-text;version=1.0.0;q=0.2, */*;q=0.8", text),
             ("application/openmetrics-text;version=1.0.0;q=0", text),
+            ("text/plain;q=0.5,application/openmetrics-text;version=1.0.0;q=0.5", text),
+            ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.5", openmetrics),
             // Prometheus 2.42
             (
                 "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
@@ -165,6 +167,12 @@ mod tests {
         ] {
             assert_eq!(Format::negotiate(accept).content_type(), content_type, "{accept}");
         }
+    }
+
+    #[test]
+    fn the_text_format_is_the_default() {
+        assert!(Format::default().is_text() && Format::TEXT.is_text() && !Format::OPENMETRICS.is_text());
+        assert_eq!(Format::negotiate("text/plain"), Format::default());
     }
 
     #[test]

@@ -179,3 +179,53 @@ impl Format {
 const TYPICAL_LEN: usize = 32 * 1024;
 /// Bytes of a piece: 0.2 ms in a release build.
 const PIECE: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Family, Kind, PageParser};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_large_page_is_written_in_pieces() {
+        const OWN: Family = Family { name: "own", kind: Kind::Gauge, help: "Own." };
+        let mut families = Families::default();
+        let own = families.add(&OWN);
+        let mut parser = PageParser::new(100_000, &families);
+        // One family of many samples, and many families of one.
+        for number in 0..15_000 {
+            parser.parse(format!("one_family{{label=\"{number}\"}} 1\nfamily_{number}_total 1\n").as_bytes());
+        }
+        let (mut samples, mut more) = (Samples::new(10), Samples::new(10));
+        samples.join_page(Arc::new(parser.finish()));
+        for (value, part) in [&mut samples, &mut more].into_iter().enumerate() {
+            let labels = part.labels([("part", value.to_string())]);
+            part.push(own, labels, (value as u64).into());
+        }
+        let parts = [&samples, &more];
+        for format in [Format::TEXT, Format::OPENMETRICS] {
+            let whole = format.write(&families, &parts);
+            let mut writer = Writer::new(format, &families, &parts);
+            let announced = writer.written_len();
+            let (mut out, mut pieces, mut has_more) = (Vec::new(), 0, true);
+            while has_more {
+                let before = out.len();
+                has_more = writer.write_next(&mut out);
+                pieces += 1;
+                assert!(out.len() - before < PIECE + 200, "{} bytes", out.len() - before);
+                assert!(!has_more || out.len() - before >= PIECE, "{} bytes", out.len() - before);
+            }
+            assert!(out == whole);
+            assert_eq!(pieces, whole.len() / PIECE + 1);
+            assert!((whole.len()..5 * whole.len() / 2).contains(&announced), "{announced}");
+            let text = String::from_utf8(whole).unwrap();
+            assert!(
+                text.starts_with("# HELP own Own.\n# TYPE own gauge\nown{part=\"0\"} 0\nown{part=\"1\"} 1\n")
+            );
+            let samples = text.lines().filter(|line| !line.starts_with('#')).count();
+            assert_eq!(samples, 30_002);
+            let ends = text.ends_with("\n# EOF\n");
+            assert_eq!(ends, !format.is_text());
+        }
+    }
+}

@@ -157,6 +157,7 @@ impl ExternalFamilies {
             self.is_closed = true;
             return None;
         }
+        self.written_len += HEAD + 2 * name.len();
         let name = self.text(name);
         let index = self.families.len();
         reserve(&mut self.families, 1);
@@ -186,6 +187,7 @@ impl ExternalFamilies {
         // OpenMetrics escapes quotes as well, which doubles what is written at most.
         let fits = self.take(2 * help.len());
         if fits {
+            self.written_len += 2 * help.len();
             self.families[family].help = self.text(help);
         }
         fits
@@ -342,10 +344,10 @@ impl ExternalFamilies {
         self.find(name).filter(is_open).or_else(split)
     }
 
-    /// Takes bytes of the room, which are written at most once; false if there are not as many.
+    /// Takes bytes of the room; false if there are not as many.
     fn take(&mut self, bytes: usize) -> bool {
         let Some(room) = self.room.checked_sub(bytes) else { return false };
-        (self.room, self.written_len) = (room, self.written_len + bytes);
+        self.room = room;
         true
     }
 
@@ -377,6 +379,8 @@ const GROWTH: usize = 8;
 const MIN_GROWTH: usize = 16;
 /// Bytes of a family besides its texts: its record, its entry in the table, and the words of its `HELP` and `TYPE` lines.
 const FAMILY: usize = 80;
+/// Bytes of the `HELP` and `TYPE` lines of a family besides its texts.
+const HEAD: usize = 30;
 /// Bytes of a sample besides its text: its record, and its entry in the table, of which a third is empty.
 const SAMPLE: usize = 24;
 /// Bytes of a label besides its name and its value: `,=""`.

@@ -188,6 +188,11 @@ fn sizes_are_counted() {
     let mut samples = Samples::for_scrape(9);
     assert!(samples.is_empty() && samples.written_len() == 0);
     let empty = samples.memory();
+    assert!(empty >= TYPICAL / SAMPLES_PER_LABELS * size_of::<(u64, Labels)>(), "{empty}");
+    assert_eq!(Samples::new(9).memory(), 0);
+    assert!(samples.samples.capacity() >= TYPICAL && samples.chain_of.capacity() >= TYPICAL);
+    let chains = samples.chains.capacity();
+    assert!((TYPICAL / SAMPLES_PER_FAMILY..TYPICAL / 2).contains(&chains), "{chains}");
     let labels = samples.labels([("a", "x")]);
     samples.push(7, labels, 1u64.into());
     samples.push(3, labels, 0.5.into());
