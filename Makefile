@@ -1,19 +1,20 @@
-# The two commands are "make run" and "make test"; everything they do is in scripts/.
+# "make run" and "make test" run the scripts in scripts/.
 
 LISTEN ?= :9494
 
-.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions
+.PHONY: help run test deps bench bench-fleet soak kindness fuzz bench-instructions mutants
 
 help:
-	@echo "make run    the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
-	@echo "make test   all checks and tests; installs what they need"
-	@echo "make bench  what a scrape costs, beside the floor; PEERS=\"name=/path\" beside other exporters too"
-	@echo "make fuzz   each fuzz target for FUZZ_SECONDS (60), side by side"
-	@echo "make soak   200,000 scrapes (SCRAPES) with random faults (SEED): whether anything grows"
-	@echo "make kindness  what a scrape each second costs a busy Kamailio in calls"
-	@echo "make bench-fleet  what probing a thousand Kamailios costs, in two minutes (SECONDS=120)"
-	@echo "make bench-instructions  what a reply costs, counted and compared with bench/instructions.txt; REFRESH=1 writes that"
-	@echo "make deps   installs what the tests need, and nothing if it is there"
+	@echo "make run    run the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
+	@echo "make test   install missing programs, and run all checks and tests"
+	@echo "make bench  measure the cost of a scrape, and that of other exporters: PEERS=\"name=/path\""
+	@echo "make fuzz   run all fuzz targets in parallel for FUZZ_SECONDS (60)"
+	@echo "make mutants  list the changes to the code that no test notices: SUBJECTS=\"CRATE PATH\""
+	@echo "make soak   look for growth over SCRAPES (200,000) with random faults (SEED)"
+	@echo "make kindness  measure how many calls a scrape per second costs a busy Kamailio"
+	@echo "make bench-fleet  measure probes of a thousand Kamailios for two minutes (SECONDS=120)"
+	@echo "make bench-instructions  count instructions and compare with bench/instructions.txt; REFRESH=1 rewrites it"
+	@echo "make deps   install the programs that the tests need, unless they are installed"
 
 run:
 	@LISTEN='$(LISTEN)' exec scripts/run.sh
@@ -49,3 +50,6 @@ bench-fleet:
 bench-instructions:
 	@cargo build --quiet --release --package bench
 	@exec target/release/bench instructions
+
+mutants:
+	@exec scripts/mutants.sh $(SUBJECTS)

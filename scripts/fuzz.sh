@@ -1,10 +1,9 @@
 #!/bin/sh
 # usage: fuzz.sh [TARGET...]
 #
-# Builds the fuzz targets and runs them side by side, all of them or those that are named, FUZZ_SECONDS each. An input
-# that breaks something is left in fuzz/artifacts/TARGET, and the exit code is 1: keep it in fuzz/regressions/TARGET, under a
-# name that says what it is, where the tests replay it. The stable toolchain is enough; what is needed beside it is a C++
-# compiler, for libFuzzer.
+# Builds the fuzz targets, and runs the named targets or all of them in parallel for FUZZ_SECONDS. Failing inputs are written
+# to fuzz/artifacts/TARGET, and the exit code is 1. Move such an input to fuzz/regressions/TARGET under a descriptive name:
+# the tests replay the files there. Needs the stable toolchain, and a C++ compiler for libFuzzer.
 set -eu
 cd "$(dirname "$0")/../fuzz"
 
@@ -14,7 +13,7 @@ release=${CARGO_TARGET_DIR:-target}/$host/release
 
 main() {
 	if ! command -v c++ >/dev/null; then
-		echo "fuzz: there is no C++ compiler (c++), and libFuzzer is C++: install g++" >&2
+		echo "fuzz: libFuzzer needs a C++ compiler (c++): install g++" >&2
 		exit 2
 	fi
 	[ $# -gt 0 ] || set -- decode session walk page http web_config
@@ -36,24 +35,24 @@ main() {
 		for target in $failed; do
 			grep -m 1 -A 2 'panicked at\|ERROR: libFuzzer' "artifacts/$target.log" >&2 || tail -n 5 "artifacts/$target.log" >&2
 		done
-		echo "fuzz: FAILED:$failed; the inputs are in fuzz/artifacts, the logs are fuzz/artifacts/TARGET.log" >&2
+		echo "fuzz: FAILED:$failed; inputs are in fuzz/artifacts, logs in fuzz/artifacts/TARGET.log" >&2
 		exit 1
 	fi
 }
 
-# With the counters and tables that libFuzzer is guided by (LLVM's SanitizerCoverage). There is no unsafe code here that a
-# sanitizer would watch, and those would need a nightly toolchain.
+# Adds the counters and tables that guide libFuzzer (LLVM's SanitizerCoverage). Sanitizers would need a nightly toolchain,
+# and there is no unsafe code for them to check.
 build() {
 	flags="--cfg fuzzing -Cpasses=sancov-module"
 	for option in level=4 inline-8bit-counters pc-table trace-compares; do
 		flags="$flags -Cllvm-args=-sanitizer-coverage-$option"
 	done
-	# The versions that are shipped, and libFuzzer's own beside them.
+	# Use the versions of the shipped program.
 	cp ../Cargo.lock Cargo.lock
 	RUSTFLAGS=$flags cargo build --quiet --release --target "$host"
 }
 
-# The limits on an input: what a target can take 1,000 times a second. On memory: far less than what would be noticed.
+# Limits the size of inputs to what a target processes 1,000 times per second, and the memory.
 run() {
 	case $1 in
 	http) limits="-max_len=1024" ;;
@@ -66,7 +65,7 @@ run() {
 		-artifact_prefix="artifacts/$1/" $limits "corpus/$1" "regressions/$1"
 }
 
-# One line: executions, and the coverage of the last line of progress.
+# Prints the number of executions, and the coverage of the last line of progress.
 summary() {
 	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "artifacts/$1.log")
 	progress=$(grep -o 'cov: .* corp: [^ ]*' "artifacts/$1.log" | tail -n 1)

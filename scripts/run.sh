@@ -1,6 +1,6 @@
 #!/bin/sh
-# The exporter on a Kamailio with SIP traffic, to look at: runs until Ctrl-C or SIGTERM and leaves nothing
-# behind. LISTEN is the address of the exporter.
+# Runs the exporter on a Kamailio with SIP traffic until Ctrl-C or SIGTERM, and then removes all processes and files. LISTEN
+# is the listen address of the exporter.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -10,7 +10,7 @@ groups=
 dir=
 
 main() {
-	scripts/deps.sh demo || echo "run: not everything could be installed, going on with what is there" >&2
+	scripts/deps.sh demo || echo "run: failed to install everything, continuing without it" >&2
 	cargo build --release --package kamailio_exporter
 
 	trap clean_up EXIT
@@ -27,13 +27,13 @@ main() {
 	watch
 }
 
-# On a loopback address of its own, so that no other SIP server is in the way.
+# Starts Kamailio on a loopback address of its own, so that another SIP server does not conflict.
 start_kamailio() {
 	address=127.$(($$ / 62500 % 200 + 20)).$(($$ / 250 % 250 + 1)).$(($$ % 250 + 1))
 	start kamailio demo/kamailio.sh "$dir" "$address"
 	await "Kamailio" kamailio answers
 	if ! command -v sipp >/dev/null; then
-		echo "run: there is no sipp, so there is no SIP traffic" >&2
+		echo "run: sipp is not installed, so there is no SIP traffic" >&2
 		return
 	fi
 	traffic "callee.xml -p 25070"
@@ -51,7 +51,7 @@ answers() {
 	[ -S "$dir/ctl" ] && timeout 5 kamcmd -s "unix:$dir/ctl" core.uptime >/dev/null 2>&1
 }
 
-# One sipp, from demo/, for ever. Kamailio's workers may swap two messages: a call survives that.
+# Starts sipp with a scenario of demo/. Kamailio's workers can reorder messages, so calls must tolerate that.
 traffic() {
 	# shellcheck disable=SC2086 # a list of words
 	start sipp sipp -sf demo/$1 -i "$address" -mi "$address" -ci "$address" \
@@ -59,8 +59,8 @@ traffic() {
 }
 
 start_fake() {
-	echo "run: there is no Kamailio and no package of it could be installed." >&2
-	echo "run: using the fake one, which replays what a real Kamailio 5.6.3 answered: the numbers stand still" >&2
+	echo "run: Kamailio is not installed, and installing it failed." >&2
+	echo "run: using a fake, which replays recorded replies of Kamailio 5.6.3: the values do not change" >&2
 	cargo build --package fake-kamailio
 	start kamailio cargo run --quiet --package fake-kamailio -- \
 		--captures captures --version 5.6.3 --listen "unix:$dir/ctl"
@@ -68,7 +68,7 @@ start_fake() {
 }
 
 start_exporter() {
-	# What to ask when all addresses are listened on.
+	# The URL if the exporter listens on all addresses.
 	case $listen in
 	:* | 0.0.0.0:* | "[::]:"*) url=http://localhost:${listen##*:} ;;
 	*) url=http://$listen ;;
@@ -88,7 +88,7 @@ start_exporter() {
 }
 
 show() {
-	# A few seconds of traffic, for numbers that are not all zero.
+	# Wait for some traffic, so that not all values are zero.
 	pause 3
 	curl -fsS -m 5 "$url/metrics" >"$dir/page" || true
 	echo
@@ -97,12 +97,12 @@ show() {
 		"$dir/page" | head -n 25 | sed 's/^/  /'
 	echo
 	echo "Open  $url          the exporter"
-	echo "      $url/metrics  what Prometheus reads"
+	echo "      $url/metrics  the metrics"
 	echo "ctl   unix:$dir/ctl  (for kamcmd -s)"
-	echo "Ctrl-C ends everything."
+	echo "Press Ctrl-C to stop."
 }
 
-# Until a signal comes or the exporter ends by itself.
+# Waits for a signal or for the end of the exporter.
 watch() {
 	code=0
 	wait "$exporter" || code=$?
@@ -110,14 +110,14 @@ watch() {
 	exit 1
 }
 
-# start NAME COMMAND...: in the background, with its log in $dir/NAME.log.
+# start NAME COMMAND...: runs a command in the background, with its log in $dir/NAME.log.
 start() {
 	log=$dir/$1.log
 	shift
 	spawn "$@" >>"$log" 2>&1
 }
 
-# In the background and in a process group of its own, where there is setsid: Ctrl-C is for this script alone.
+# Runs a command in the background, if possible in a process group of its own, so that Ctrl-C reaches this script only.
 spawn() {
 	if command -v setsid >/dev/null; then
 		setsid "$@" </dev/null &
@@ -127,7 +127,7 @@ spawn() {
 	groups="$groups $!"
 }
 
-# await WHAT NAME COMMAND...: until the command succeeds; NAME is that of the log to show if it does not.
+# await WHAT NAME COMMAND...: waits until the command succeeds. NAME is the name of the log to print if it does not.
 await() {
 	what=$1
 	log=$dir/$2.log
@@ -136,7 +136,7 @@ await() {
 	until "$@"; do
 		tries=$((tries + 1))
 		if [ $tries -gt 100 ]; then
-			echo "run: $what does not answer; it logged:" >&2
+			echo "run: $what does not respond; its log:" >&2
 			cat "$log" >&2
 			exit 1
 		fi
@@ -144,7 +144,7 @@ await() {
 	done
 }
 
-# Seconds, in parts short enough for a signal not to wait.
+# pause SECONDS: sleeps in short steps, so that signals are handled quickly.
 pause() {
 	tries=0
 	while [ $tries -lt $(($1 * 10)) ]; do
@@ -167,7 +167,7 @@ clean_up() {
 		wait "$group" 2>/dev/null || true
 	done
 	kill -s KILL $killer 2>/dev/null || true
-	# What a program has left of its group.
+	# Processes that a program has left in its group.
 	signal_all KILL
 	[ -z "$dir" ] || rm -rf "$dir"
 	exit $code

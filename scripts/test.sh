@@ -1,5 +1,5 @@
 #!/bin/sh
-# All checks and tests, one after the other, up to the first that fails.
+# Runs all checks and tests in turn, and stops at the first failure.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,21 +8,21 @@ main() {
 	step "deps" scripts/deps.sh
 	step "fmt" cargo fmt --all --check
 	step "clippy" cargo clippy --workspace --all-targets --all-features -- -D warnings
-	# The library without its optional dependencies, which the line above turns on.
+	# The library without its optional features, which the previous step enables.
 	step "clippy, library alone" cargo clippy -p kamailio-binrpc --all-targets -- -D warnings
-	# Unit, property, integration and golden tests, and those with a real Kamailio and Prometheus.
-	# All test programs but the faults, which are tried on the program as users run it: it is the one whose memory counts.
-	step "test" cargo test --workspace --all-features --lib --bins --examples --test '[!f]*'
+	# Clippy selects the test targets that "cargo test" runs by default.
+	step "clippy, faults" cargo clippy -p kamailio_exporter --test faults --all-features -- -D warnings
+	# Every test but the faults, which are "test = false": they run on the optimised program, because its memory counts.
+	step "test" cargo test --workspace --all-features
 	step "faults" cargo test --release -p kamailio_exporter --test faults -- --show-output
-	step "doctest" cargo test --workspace --all-features --doc
 	step "doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
-	# Licences, sources and duplicate versions of the dependencies.
+	# Checks licences, sources and duplicate versions of dependencies.
 	step "deny" env PATH="$PWD/.run/cargo/bin:$PATH" cargo deny --locked check licenses sources bans
-	# What was found before is replayed by the tests; this looks for what was not.
+	# The tests replay earlier findings; this step searches for new ones.
 	if command -v c++ >/dev/null; then
 		step "fuzz" env FUZZ_SECONDS="${FUZZ_SECONDS:-20}" scripts/fuzz.sh
 	else
-		echo "== fuzz: not run, there is no C++ compiler (c++) to compile libFuzzer with"
+		echo "== fuzz: skipped, because libFuzzer needs a C++ compiler (c++)"
 	fi
 	echo "== all passed, $(($(date +%s) - begin)) s"
 }

@@ -1,8 +1,8 @@
-//! Processes on processors of their own.
+//! Pins processes to processors.
 
 use std::process::{Command, Stdio};
 
-/// Two processors that this process may run on, as far from each other as they can be: neighbours may be one core.
+/// Returns two processors for this process, as far apart as possible, because neighbours can share a core.
 ///
 /// # Panics
 /// If there is only one.
@@ -16,7 +16,7 @@ pub fn two() -> [usize; 2] {
     [first, last]
 }
 
-/// Keeps a process, and what it will start, on a processor.
+/// Pins a process, and its future children, to a processor.
 ///
 /// # Panics
 /// If that is not possible.
@@ -27,7 +27,7 @@ pub fn pin(pid: u32, core: usize) {
     assert!(status.success(), "cannot keep process {pid} on processor {core}");
 }
 
-/// Seconds that a processor had nothing to do since the machine was started.
+/// Returns the idle time of a processor since boot, in seconds.
 pub fn idle(core: usize) -> f64 {
     let stat = std::fs::read_to_string("/proc/stat").expect("Linux tells");
     let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{core} "))).expect("a processor");

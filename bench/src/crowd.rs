@@ -1,33 +1,33 @@
-//! Fifty requests at once, beside one alone.
+//! Compares fifty concurrent requests with single requests.
 //!
-//! One thread sends all of them and then reads all answers, so that there is no client to be scheduled but one, and what
-//! is measured is the exporter. A request takes until its answer has been read, behind those of the requests before it.
+//! One thread sends all requests and then reads all responses, so that the scheduling of clients is not measured. The time
+//! of a request includes reading the responses before it.
 //!
-//! To send fifty takes longer than a run of RPCs, and those that come after its end need another one. So how many runs
-//! fifty take is also counted when all are there before the exporter sees the first: it is stopped meanwhile.
+//! Sending fifty requests takes longer than a run of RPCs, and requests after the end of a run need another one. So the
+//! number of runs is also counted with all requests sent while the exporter is stopped.
 
 use bench::http::Http;
 use bench::percentile;
 use bench::process::{Exporter, writes};
 use std::time::Instant;
 
-/// The clients of an exporter, and what they saw, a value for each round.
+/// The clients of an exporter, and their results, one for each round.
 pub(crate) struct Crowd<'a> {
     exporter: &'a Exporter,
     ctl: u32,
     clients: Vec<Http>,
-    /// The p99 of a request alone, in seconds.
+    /// The p99 of single requests, in seconds.
     pub(crate) alone: Vec<f64>,
-    /// The p99 of requests at once, in seconds.
+    /// The p99 of concurrent requests, in seconds.
     pub(crate) at_once: Vec<f64>,
-    /// How many runs of RPCs those took, by what ctl wrote: the mean.
+    /// Mean number of runs of RPCs, by the writes of ctl.
     pub(crate) runs: Vec<f64>,
-    /// How many they took when all were there together.
+    /// Number of runs with all requests sent before the exporter continues.
     pub(crate) runs_together: Vec<f64>,
 }
 
 impl<'a> Crowd<'a> {
-    /// The clients of an exporter of the Kamailio with this ctl process.
+    /// Creates the clients of an exporter, whose Kamailio has this ctl process.
     pub(crate) fn new(exporter: &'a Exporter, ctl: u32) -> Self {
         let connect = |_| Http::connect(&exporter.address, "").expect("it listens");
         Self {
@@ -41,7 +41,7 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    /// Asks some times alone, some times at once, and once together.
+    /// Makes single requests, concurrent requests, and one batch for a stopped exporter.
     pub(crate) fn round(&mut self) {
         let before = writes(self.ctl);
         self.alone.push(p99(&mut self.clients[..1], ALONE));
@@ -65,7 +65,7 @@ fn p99(clients: &mut [Http], times: usize) -> f64 {
     percentile(&mut seconds, 99)
 }
 
-/// A request of each; how long they took.
+/// Makes one request with each client. Returns the durations.
 fn ask(clients: &mut [Http]) -> Vec<f64> {
     let sent: Vec<_> = clients
         .iter_mut()
@@ -83,6 +83,6 @@ fn ask(clients: &mut [Http]) -> Vec<f64> {
 }
 
 const CLIENTS: usize = 50;
-/// In each round: as many seconds, roughly, as those at once.
+/// Single requests in each round, which take about as long as the concurrent ones.
 const ALONE: usize = 200;
 const AT_ONCE: usize = 20;

@@ -1,11 +1,11 @@
-//! What a scrape costs at least: connect, write all requests at once, read until all replies are in, close.
+//! The minimal cost of a scrape: connect, write all requests, read all replies, close.
 
 use kamailio_binrpc::wire::{self, Arg, Cookie};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-/// The floor of a scrape of some calls. Nothing is decoded, and nothing allocated but once.
+/// Minimal scrapes of some calls, without decoding, and without allocations after the first scrape.
 pub(crate) struct Floor {
     socket: PathBuf,
     requests: Vec<u8>,
@@ -14,7 +14,7 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// The floor of these calls, each a method and its arguments.
+    /// Creates minimal scrapes of these calls, each a method and its arguments.
     pub(crate) fn new(socket: PathBuf, calls: &[&[&str]]) -> Self {
         let mut requests = Vec::new();
         for (cookie, call) in (1..).zip(calls) {
@@ -24,7 +24,7 @@ impl Floor {
         Self { socket, requests, replies: calls.len(), input: vec![0; 1 << 20] }
     }
 
-    /// One scrape; the bytes of its replies.
+    /// Makes one scrape. Returns the size of the replies in bytes.
     pub(crate) fn scrape(&mut self) -> usize {
         let mut stream = UnixStream::connect(&self.socket).expect("Kamailio is there");
         stream.write_all(&self.requests).expect("Kamailio reads");

@@ -1,13 +1,13 @@
-//! A keep-alive HTTP client that does no more than a benchmark needs.
+//! A minimal HTTP client with keep-alive, for benchmarks.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// A connection that asks for one page after the other.
+/// A connection for one request after the other.
 #[derive(Debug)]
 pub struct Http {
     stream: TcpStream,
-    /// What follows the path in each request.
+    /// The part of each request after the path.
     rest: String,
     input: Vec<u8>,
 }
@@ -16,7 +16,7 @@ impl Http {
     /// Connects; `headers` are lines that end in CR LF.
     ///
     /// # Errors
-    /// If nobody listens.
+    /// If connecting fails.
     pub fn connect(address: &str, headers: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -24,24 +24,24 @@ impl Http {
         Ok(Self { stream, rest, input: vec![0; 4 << 20] })
     }
 
-    /// The metrics; the bytes of their body.
+    /// Requests the metrics. Returns the size of the body in bytes.
     pub fn get(&mut self) -> usize {
         self.get_page("/metrics")
     }
 
-    /// Another page; the bytes of its body.
+    /// Requests another page. Returns the size of the body in bytes.
     pub fn get_page(&mut self, path: &str) -> usize {
         self.send(path);
         self.receive()
     }
 
-    /// Asks for a page.
+    /// Sends a request.
     pub fn send(&mut self, path: &str) {
         let request = format!("GET {path}{}", self.rest);
         self.stream.write_all(request.as_bytes()).expect("the exporter reads");
     }
 
-    /// Waits for the page that was asked for; the bytes of its body.
+    /// Reads the response. Returns the size of the body in bytes.
     pub fn receive(&mut self) -> usize {
         let mut end = 0;
         let head = loop {
@@ -76,6 +76,6 @@ impl Http {
     }
 }
 
-/// What Prometheus asks for.
+/// The request headers of Prometheus.
 pub const AS_PROMETHEUS: &str = "Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
      version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\nAccept-Encoding: gzip\r\n";

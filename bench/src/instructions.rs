@@ -1,14 +1,13 @@
-//! Instructions and allocations, which stay the same however busy the machine is: `make bench-instructions`.
+//! Counts instructions and allocations, which do not depend on the load of the machine: `make bench-instructions`.
 //!
-//! This program runs itself under valgrind, once for some replies and once for more; the difference is what a reply
-//! costs. The counts depend on the compiler and on what the processor can do, so the file that they are compared with
-//! says what they were made with.
+//! This program runs itself under valgrind, once with few replies and once with more; the difference is the cost of a reply.
+//! The counts depend on the compiler and on the processor, so the reference file states both.
 
 use crate::support::{Reply, Stage};
 use std::collections::HashMap;
 use std::process::Command;
 
-/// Prints the counts beside those in the file; with `refresh` the file is written anew.
+/// Prints the counts next to those of the reference file. `refresh` rewrites the file.
 pub(crate) fn measure(refresh: bool) {
     let known = std::fs::read_to_string(FILE).unwrap_or_default();
     let known: HashMap<&str, f64> = known
@@ -31,7 +30,7 @@ pub(crate) fn measure(refresh: bool) {
     }
 }
 
-/// What the program does under valgrind.
+/// The part that runs under valgrind.
 pub(crate) fn repeat(arguments: &[String]) {
     let mut numbers = arguments.iter().map(|number| number.parse::<usize>().expect("a number"));
     let mut next = || numbers.next().expect("reply, stage and times");
@@ -39,7 +38,7 @@ pub(crate) fn repeat(arguments: &[String]) {
     Reply::all()[reply].run(Stage::ALL[stage], times);
 }
 
-/// Prints a count, and gives its line of the file.
+/// Prints a count, and returns its line for the file.
 fn compared(what: &str, count: f64, known: &HashMap<&str, f64>) -> String {
     let change = known.get(what).map(|known| (count / known - 1.0) * 100.0);
     let verdict = match change {
@@ -71,7 +70,7 @@ fn allocations(arguments: &[String]) -> f64 {
     )
 }
 
-/// The number behind these words in what valgrind says.
+/// Returns the number after these words in the output of valgrind.
 fn valgrind(tool: &[&str], arguments: &[String], words: &str) -> f64 {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new("valgrind").args(tool).arg(program).args(arguments).output();
@@ -98,5 +97,5 @@ fn header() -> String {
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
 /// In per cent.
 const LIMIT: f64 = 5.0;
-/// Of replies, in each of the longer runs: enough for the difference to be exact, few enough to be quick.
+/// Replies of a longer run: enough for an exact difference, few enough for a short run.
 const BYTES: usize = 200_000;

@@ -1,7 +1,7 @@
-//! What a scrape costs, beside the floor and beside other exporters: `make bench`.
+//! Measures the cost of a scrape, next to the minimal cost and to other exporters: `make bench`.
 //!
-//! Everything is measured on one Kamailio with SIP traffic, in turns, so that what the machine does meanwhile hits all
-//! alike. It measures and does not judge: the goals stand beside the figures.
+//! All contestants scrape one Kamailio with SIP traffic in turn, so that other load on the machine affects all of them. The
+//! program reports figures next to their goals, and does not fail.
 
 mod crowd;
 mod floor;
@@ -28,7 +28,7 @@ struct Contestant {
 }
 
 fn main() {
-    // A client that fails must not leave the others waiting for it.
+    // A failed client must end the program.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("bench: {panic}");
         std::process::exit(1);
@@ -74,7 +74,7 @@ fn main() {
     pipeline::measure();
 }
 
-/// p50 and CPU of a scrape, of the floor, of us and of the others in turns; and what it costs Kamailio.
+/// Measures p50 and processor time of a scrape, for the minimal scrape and all exporters, and the cost to Kamailio.
 fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant], rounds: usize) {
     let ctl = ctl_process(kamailio);
     let mut floors: [Vec<f64>; 3] = Default::default();
@@ -119,7 +119,7 @@ fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant
     }
 }
 
-/// The median of some starts: the first one reads the program from the disk.
+/// Returns the median of several starts: the first one reads the program from disk.
 fn first_answer(contestant: &Contestant, uri: &str) -> f64 {
     let start = |_| Exporter::start(&contestant.binary, uri, METHODS, "all").first_answer.as_secs_f64();
     percentile(&mut (0..STARTS).map(start).collect::<Vec<_>>(), 50)
@@ -144,7 +144,7 @@ fn resources(contestants: &[Contestant], uri: &str) {
     row("start to first answer, ms", start, "<= 5");
 }
 
-/// Fifty requests at once, beside one alone: medians of rounds in turns.
+/// Compares fifty concurrent requests with single ones, by medians over rounds.
 fn concurrency(contestants: &[Contestant], ctl: u32) {
     let mut crowds: Vec<_> =
         contestants.iter().map(|contestant| Crowd::new(&contestant.exporter, ctl)).collect();
@@ -161,7 +161,7 @@ fn concurrency(contestants: &[Contestant], ctl: u32) {
     line("runs for 50 that are there together", "1", 2, |crowd| median(&mut crowd.runs_together));
 }
 
-/// The processor time of a scrape of a thousand destinations.
+/// Measures the processor time of a scrape of a thousand destinations.
 fn large_list(contestants: &[Contestant]) {
     let fake = fake_kamailio::Fake::start();
     fake.answer_with("dispatcher.list.1000dest");
@@ -176,7 +176,7 @@ fn large_list(contestants: &[Contestant]) {
     row("CPU, 1,000 destinations, us a scrape", costs, "<= 1000");
 }
 
-/// Scrapes for a while: the median of the time of one, and what one costs either process.
+/// Scrapes repeatedly. Returns the median duration, and the processor time of both processes for each scrape.
 fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> [f64; 3] {
     (0..20).for_each(|_| scrape());
     let before = (cpu(process), cpu(ctl));
@@ -204,7 +204,7 @@ fn row(what: &str, values: impl Iterator<Item = String>, goal: &str) {
     println!("{what:<38}{values}{goal:>10}");
 }
 
-/// Rounds of fifty requests at once.
+/// Rounds of fifty concurrent requests.
 const CROWDS: usize = 25;
 const STARTS: usize = 21;
 const ROUND: Duration = Duration::from_secs(2);

@@ -1,9 +1,9 @@
-//! Decode, map and encode of a reply, on one core, without the program around it.
+//! Decodes, maps and encodes a reply on one core, without the rest of the program.
 
 use crate::support::{Reply, Stage};
 use std::time::{Duration, Instant};
 
-/// Prints how many bytes of exposition a second of one core gives, and how the time grows with the reply.
+/// Prints the bytes of exposition per second on one core, and how the duration grows with the reply.
 pub(crate) fn measure() {
     let mut destinations = Vec::new();
     for reply in Reply::all() {
@@ -29,6 +29,6 @@ pub(crate) fn measure() {
     println!("ten times the destinations: {} times the time{:>29}", ratios.join(" and "), "10");
 }
 
-/// Between two looks at the clock. What comes before the first counts, too, and is one more.
+/// Repetitions between two readings of the clock.
 const TIMES: usize = 50;
 const ROUND: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! An exporter's process, and what processes cost.
+//! The process of an exporter, and the resources of processes.
 
 use crate::http::Http;
 use std::io::{Read, Write};
@@ -13,16 +13,16 @@ pub struct Exporter {
     child: Child,
     /// `host:port`.
     pub address: String,
-    /// From its start to its first answer.
+    /// Time from the start to the first response.
     pub first_answer: Duration,
 }
 
 impl Exporter {
-    /// Starts a binary that has the peer's flags.
+    /// Starts a binary with the flags that all exporters share.
     pub fn start(binary: &str, uri: &str, methods: &str, groups: &str) -> Self {
         let mut command = Command::new(binary);
         command.args(["-u", uri, "-m", methods, "--kamailio.stats-groups", groups]);
-        // Ours answers 40 at once unless it is told otherwise; the others have no limit, and no such flag.
+        // Only our exporter has a limit of concurrent requests, and this flag.
         Self::run(command.env("KAMAILIO_EXPORTER_WEB_MAX_REQUESTS", "0"))
     }
 
@@ -48,19 +48,19 @@ impl Exporter {
         }
     }
 
-    /// Its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal, such as "STOP".
+    /// Sends a signal, such as "STOP".
     pub fn signal(&self, name: &str) {
         let script = format!("kill -s {name} {}", self.pid());
         let status = Command::new("sh").args(["-c", &script]).status();
         assert!(status.is_ok_and(|status| status.success()), "cannot {script}");
     }
 
-    /// A connection of its own that these bytes were sent on. It may have been closed before all of them were.
+    /// Opens a connection and sends these bytes. The exporter can close the connection before it has received all of them.
     pub fn send(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time");
@@ -68,7 +68,7 @@ impl Exporter {
         stream
     }
 
-    /// The answer to a request for the metrics, headers and body, on a connection of its own.
+    /// Requests the metrics over a new connection. Returns the response with its headers.
     pub fn get(&self) -> String {
         let mut stream = self.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         let mut answer = String::new();
@@ -79,7 +79,7 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone.
+        // The process can have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -99,7 +99,7 @@ pub fn ctl_process(kamailio: &Kamailio) -> u32 {
     panic!("no ctl handler among the processes: {processes}");
 }
 
-/// Seconds of processor time that a process has used: nanoseconds of its main thread and its other threads.
+/// Returns the processor time of a process in seconds, with the resolution of nanoseconds.
 pub fn cpu(pid: u32) -> f64 {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
     let nanoseconds = threads.flatten().filter_map(|thread| {
@@ -109,14 +109,14 @@ pub fn cpu(pid: u32) -> f64 {
     nanoseconds.sum::<f64>() / 1e9
 }
 
-/// How often a process has written, to files and, not with `send`, to sockets: ctl writes a reply at a time.
+/// Returns the number of write calls of a process. Module ctl makes one call for each reply.
 pub fn writes(pid: u32) -> f64 {
     let io = std::fs::read_to_string(format!("/proc/{pid}/io")).expect("a process of this user");
     let line = io.lines().find_map(|line| line.strip_prefix("syscw: ")).expect("its writes");
     line.parse().expect("a number")
 }
 
-/// The most memory that a process has had, in MiB.
+/// Returns the peak of the resident memory of a process, in MiB.
 pub fn peak_memory(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak memory");

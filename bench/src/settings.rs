@@ -1,8 +1,8 @@
-//! What the environment says of a measurement.
+//! Settings from the environment.
 
 use std::env;
 
-/// A number such as ROUNDS, if it is set.
+/// Returns the number in a variable, such as ROUNDS, or the default.
 ///
 /// # Panics
 /// If it is not a number.
@@ -11,7 +11,7 @@ pub fn number(name: &str) -> Option<usize> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value:?}")))
 }
 
-/// The exporter that is measured: EXPORTER, or the one that was built.
+/// Returns the exporter to measure: EXPORTER, or the one of the release build.
 pub fn exporter() -> String {
     env::var("EXPORTER").unwrap_or_else(|_| "target/release/kamailio_exporter".to_owned())
 }

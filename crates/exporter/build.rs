@@ -1,11 +1,11 @@
-//! Tells the program which commit, compiler and machine it was built with and for.
+//! Passes commit, compiler and platform to the build.
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    // Packages are built from an archive without git: then the packager says it, or it stays unknown.
+    // Packages are built from an archive without git; the packager can set the variable instead.
     let revision =
         std::env::var("KAMAILIO_EXPORTER_REVISION").ok().or_else(|| output("git", &["rev-parse", "HEAD"]));
     let branch = std::env::var("KAMAILIO_EXPORTER_BRANCH")
@@ -24,8 +24,8 @@ fn main() {
     println!("cargo::rerun-if-env-changed=KAMAILIO_EXPORTER_BRANCH");
     println!("cargo::rerun-if-changed=build.rs");
     for file in ["HEAD", "logs/HEAD"] {
-        // A file that is not there counts as changed, and everything would be compiled each time. In a worktree it is
-        // not in .git, which is a file there.
+        // A missing file counts as changed, and would recompile everything each time. In a worktree, .git is a file, and the
+        // file is elsewhere.
         let path = output("git", &["rev-parse", "--git-path", file]);
         if let Some(path) = path.filter(|path| Path::new(path).exists()) {
             println!("cargo::rerun-if-changed={path}");

@@ -1,7 +1,7 @@
-//! What it costs to probe a thousand Kamailios with one exporter: `make bench-fleet`.
+//! Measures the cost of probing a thousand Kamailios with one exporter: `make bench-fleet`.
 //!
-//! Every target is probed every 15 s, spread evenly, as Prometheus does it. A tenth of them accept the connection and
-//! never answer, a twentieth refuse it, the others replay captures; half of each kind are unix sockets, half TCP.
+//! Every target is probed every 15 s, evenly distributed, as Prometheus does. A tenth of the targets hang, a twentieth refuse
+//! the connection, and the others replay captures; half of each kind are unix sockets, half TCP.
 
 use bench::http::{AS_PROMETHEUS, Http};
 use bench::process::{Exporter, cpu, peak_memory};
@@ -14,19 +14,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 fn main() {
-    // A client that fails must not leave the others going on.
+    // A failed client must end the program.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("fleet: {panic}");
-        let _ = std::fs::remove_dir_all(folder());
+        let _ = std::fs::remove_dir_all(directory());
         std::process::exit(1);
     }));
     let (targets, seconds) =
         (settings::number("TARGETS").unwrap_or(1000), settings::number("SECONDS").unwrap_or(120));
     let fleet = Fleet::start(targets);
     let first = &fleet.targets[HUNG + 1].1.to_string();
-    let rules = format!("unix:{}/*,tcp:{NETWORK}.0.0/16:{PORT}", fleet.folder.display());
-    // More clients than the requests that are answered at once unless it is told otherwise.
-    let flags = ["-u", first, "--probe.allow", &rules, "--web.max-requests", "0"];
+    let (sockets, ports) =
+        (format!("unix:{}/*", fleet.directory.display()), format!("tcp:{NETWORK}.0.0/16:{PORT}"));
+    // There are more clients than the default limit of concurrent requests.
+    let flags = ["-u", first, "--probe.allow", &sockets, "--probe.allow", &ports, "--web.max-requests", "0"];
     let exporter = Exporter::start_with(&settings::exporter(), &flags);
     let (files, before, start) = (open_files(exporter.pid()), cpu(exporter.pid()), Instant::now());
     let memory = peak_memory(exporter.pid());
@@ -68,24 +69,24 @@ enum Kind {
 /// The Kamailios, removed on drop.
 struct Fleet {
     targets: Vec<(Kind, Target)>,
-    folder: PathBuf,
+    directory: PathBuf,
     _healthy: Fake,
     _hung: Fake,
 }
 
 impl Fleet {
     fn start(count: usize) -> Self {
-        let folder = folder();
-        std::fs::create_dir(&folder).expect("a folder");
+        let directory = directory();
+        std::fs::create_dir(&directory).expect("a new directory");
         let target = |number: usize| {
             let kind = match number % GROUP {
                 0 => Kind::Refusing,
                 1..=HUNG => Kind::Hung,
                 _ => Kind::Healthy,
             };
-            // Of each kind, in turns.
+            // One of each kind in turn.
             let uri = if (number / GROUP + number).is_multiple_of(2) {
-                format!("unix:{}/{number}", folder.display())
+                format!("unix:{}/{number}", directory.display())
             } else {
                 format!("tcp:{NETWORK}.{}.{}:{PORT}", number / 250, number % 250 + 1)
             };
@@ -98,20 +99,20 @@ impl Fleet {
         };
         let (healthy, hung) = (listen(Kind::Healthy), listen(Kind::Hung));
         hung.silent(true);
-        Self { targets, folder, _healthy: healthy, _hung: hung }
+        Self { targets, directory, _healthy: healthy, _hung: hung }
     }
 }
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
-/// What came of all probes.
+/// The results of all probes.
 #[derive(Default)]
 struct Probed {
-    /// Seconds from when a probe was due until its answer was there.
+    /// Seconds from the scheduled time of a probe to its response.
     healthy: Vec<f64>,
     empty: usize,
     others: usize,
@@ -131,7 +132,7 @@ fn probe(fleet: &Fleet, address: &str, start: Instant, time: Duration) -> Probed
                     }
                     std::thread::sleep((start + due).saturating_duration_since(Instant::now()));
                     let (kind, target) = &fleet.targets[number % fleet.targets.len()];
-                    // Connections are kept, and the one that was used last is used next.
+                    // Connections are kept alive; the most recently used one is used next.
                     let kept = idle.lock().expect("no panic").pop();
                     let mut http =
                         kept.unwrap_or_else(|| Http::connect(address, &headers).expect("it listens"));
@@ -153,8 +154,8 @@ fn probe(fleet: &Fleet, address: &str, start: Instant, time: Duration) -> Probed
     probed.into_inner().expect("no panic")
 }
 
-/// For the sockets.
-fn folder() -> PathBuf {
+/// The directory for the sockets.
+fn directory() -> PathBuf {
     std::env::temp_dir().join(format!("fleet-{}", std::process::id()))
 }
 
@@ -162,7 +163,7 @@ fn open_files(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count()
 }
 
-/// How many are open once the connections that were closed are gone, but not more than five seconds later.
+/// Returns the number of descriptors after closed connections are gone, or after five seconds.
 fn settled(pid: u32, before: usize) -> usize {
     let end = Instant::now() + Duration::from_secs(5);
     while open_files(pid) > before && Instant::now() < end {
@@ -175,14 +176,14 @@ fn row(what: &str, value: f64, goal: &str) {
     println!("{what:<42}{value:>10.1}{goal:>12}");
 }
 
-/// Prometheus' scrape_interval in most places.
+/// A common scrape_interval of Prometheus.
 const INTERVAL: Duration = Duration::from_secs(15);
-/// In each group one target refuses and the next ones hang: a twentieth and a tenth.
+/// In each group, one target refuses connections and the next two hang.
 const GROUP: usize = 20;
 const HUNG: usize = 2;
-/// More than there are hung probes at a time.
+/// More than the number of hung probes at a time.
 const CLIENTS: usize = 128;
-/// Less than the metrics of a Kamailio, compressed; more than the answer without them.
+/// Smaller than the compressed metrics of a Kamailio, larger than a response without them.
 const LEAST: usize = 3000;
 const NETWORK: &str = "127.20";
 const PORT: u16 = 20490;

@@ -1,9 +1,8 @@
-//! What a scrape each second costs a Kamailio that is at its limit: `make kindness`.
+//! Measures what one scrape per second costs a Kamailio at its capacity limit: `make kindness`.
 //!
-//! Kamailio has a core to itself, and all that it gets is as many calls as it can take: it is what makes them wait. sipp
-//! and the exporter have another core. Calls that were completed are counted for some seconds with the scrapes and for
-//! some without, in turns; ROUNDS is how many pairs of them. What ctl works is taken from the calls, so its processor
-//! time says what the ratio should be, much more exactly than the calls do.
+//! Kamailio has a core of its own, and gets as many calls as it can handle. sipp and the exporter have another core.
+//! Completed calls are counted for some seconds with scrapes and for some without, in turn; ROUNDS is the number of such
+//! pairs. The calls lose what ctl works, so its processor time predicts the ratio, with less noise than the calls.
 
 use bench::process::{Exporter, cpu, ctl_process};
 use bench::{cores, median, settings};
@@ -16,7 +15,7 @@ fn main() {
     let rounds = settings::number("ROUNDS").unwrap_or(20).max(LEAST_ROUNDS);
     let [core, others] = cores::two();
     cores::pin(std::process::id(), others);
-    // Without what it does by itself.
+    // Without background work.
     let kamailio = Kamailio::builder().without("ping").without("dmq").memory(MEMORY).config(CONFIG).start();
     kamailio.processes().into_iter().for_each(|pid| cores::pin(pid, core));
     let exporter = Exporter::start_with(&settings::exporter(), &["-u", &kamailio.unix()]);
@@ -25,7 +24,7 @@ fn main() {
     let start = Sip::of(&bench.kamailio);
     let pairs: Vec<[Counts; 2]> = (0..rounds)
         .map(|round| {
-            // Who goes first changes, so that no trend favours either.
+            // The order alternates, so that a trend favours neither.
             let first = round % 2 == 0;
             let mut pair = [bench.turn(first), bench.turn(!first)];
             if first {
@@ -37,31 +36,31 @@ fn main() {
     let end = Sip::of(&bench.kamailio);
     report(&pairs);
     let (requests, new) = (end.requests - start.requests, end.transactions - start.transactions);
-    // The one is counted a little after the other.
+    // The counters are not read at the same instant.
     println!("requests that came more than once: {:.0} of {requests:.0}", (requests - new).max(0.0));
 }
 
 struct Bench {
     core: usize,
     ctl: u32,
-    // Dropped in this order: first who calls.
+    // Dropped in this order: the callers first.
     load: Traffic,
     exporter: Exporter,
     kamailio: Kamailio,
 }
 
-/// What is counted; seconds are those of a processor.
+/// Counters; seconds are processor time.
 struct Counts {
     calls: f64,
     kamailio: f64,
-    /// Of Kamailio's core.
+    /// Seconds of Kamailio's core.
     idle: f64,
     ctl: f64,
     sipp: f64,
 }
 
 impl Bench {
-    /// What there was a second.
+    /// Returns the rates per second.
     fn turn(&self, scraped: bool) -> Counts {
         let (start, before) = (Instant::now(), self.counts());
         for second in 1..=TURN.as_secs() {
@@ -129,7 +128,7 @@ fn report(pairs: &[[Counts; 2]]) {
     }
 }
 
-/// The median of the pairs' ratios, between what it is with 95% (binomial), and how much the pairs differ.
+/// Prints the median of the ratios, its confidence interval of 95% (binomial), and the spread of the ratios.
 fn ratio(what: &str, pairs: &[[Counts; 2]], of: fn(&Counts) -> f64) {
     let mut ratios: Vec<_> = pairs.iter().map(|[without, with]| of(with) / of(without)).collect();
     let (half, last, count) = (median(&mut ratios), ratios.len() - 1, ratios.len() as f64);
@@ -143,10 +142,10 @@ fn ratio(what: &str, pairs: &[[Counts; 2]], of: fn(&Counts) -> f64) {
     );
 }
 
-/// What Kamailio has counted, asked for at once and so of nearly the same moment.
+/// Kamailio's counters, read with pipelined calls and so at nearly the same instant.
 struct Sip {
     completed: f64,
-    /// INVITE and BYE, and the transactions that were created for them.
+    /// INVITE and BYE requests, and their transactions.
     requests: f64,
     transactions: f64,
 }
@@ -156,8 +155,8 @@ impl Sip {
         let target = kamailio.unix().parse().expect("a target");
         let mut client = Client::connect(&target, Instant::now() + ANSWER).expect("Kamailio is there");
         let requests = ["core:rcv_requests_invite", "core:rcv_requests_bye"];
-        client.send("tm.stats", &[]).expect("a short request");
-        client.send("stats.fetch", &requests.map(Arg::from)).expect("a short request");
+        client.queue("tm.stats", &[]).expect("a short request");
+        client.queue("stats.fetch", &requests.map(Arg::from)).expect("a short request");
         let mut values = |names: [&str; 2]| {
             let reply = client.receive().expect("Kamailio answers").expect("a reply to each");
             let record = reply.records().expect("no fault").first().expect("a record");
@@ -165,30 +164,29 @@ impl Sip {
         };
         let [successes, transactions] = values(["2xx", "total"]);
         let [invites, byes] = values(requests);
-        // A call is two transactions with a 2xx, INVITE and BYE.
+        // A call has two transactions with 2xx: INVITE and BYE.
         Self { completed: successes / 2.0, requests: invites + byes, transactions }
     }
 }
 
-/// Statistics are strings.
+/// Parses a statistic, which is a string.
 fn number(value: Option<Value<'_>>) -> f64 {
-    let text = value.and_then(Value::bytes).map(String::from_utf8_lossy);
-    let number = text.map_or_else(|| value.and_then(Value::unsigned), |text| text.parse().ok());
+    let text = value.and_then(Value::as_bytes).map(String::from_utf8_lossy);
+    let number = text.map_or_else(|| value.and_then(Value::as_u64), |text| text.parse().ok());
     number.expect("a number") as f64
 }
 
-/// A second of transactions is kept, and not five: they need less memory, which is less of what differs.
+/// Keeps ended transactions for one second instead of five, to reduce the memory in use and the noise.
 const CONFIG: &str = "debug=-1\nchildren=1\nmodparam(\"tm\", \"wt_timer\", 1000)";
-/// MiB, of which a few thousand calls a second take a hundred.
+/// MiB. A few thousand calls per second need a hundred.
 const MEMORY: u32 = 512;
-/// Enough for Kamailio to have one to work on at any time, though sipp starts new ones only each 10 ms; few enough for
-/// the buffers of its socket.
+/// Enough to keep Kamailio busy although sipp starts calls every 10 ms only; few enough for the buffers of its socket.
 const CALLS: u32 = 120;
-/// The least and the most of six are on either side of the median with 97%, of five with 94%.
+/// Minimum and maximum of six values enclose the median with a probability of 97%, those of five with 94%.
 const LEAST_ROUNDS: usize = 6;
 /// Whole seconds.
 const TURN: Duration = Duration::from_secs(3);
-/// It may take a busy Kamailio.
+/// The time that a busy Kamailio may take to respond.
 const ANSWER: Duration = Duration::from_secs(10);
-/// What Kamailio has of its core.
+/// Kamailio's share of its core.
 const AT_THE_LIMIT: f64 = 0.95;

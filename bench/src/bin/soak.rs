@@ -1,6 +1,6 @@
-//! Whether anything grows: `make soak`. Two exporters are scraped again and again, one on a real Kamailio with SIP traffic
-//! and one on a fake, with random faults of Kamailio and of clients mixed in. SCRAPES is how many, SEED what they are
-//! drawn from.
+//! Looks for growth of memory, files and threads: `make soak`. Two exporters are scraped repeatedly, one of a real Kamailio
+//! with SIP traffic and one of a fake, with random faults of Kamailio and of clients. SCRAPES is the number of scrapes, SEED
+//! that of the random faults.
 
 use bench::process::Exporter;
 use bench::settings;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     report_head();
     let mut states = Vec::new();
     for number in 1..=scrapes {
-        // An allocator keeps the most that was needed once: the start is behind some of each fault.
+        // Allocators keep their peak, so the first measurement follows some faults of each kind.
         if number == (scrapes / 10).max(1) {
             states.push(report("start", &exporters));
         }
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     if flat { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A scrape that something is wrong with; the next one is right again.
+/// Makes a scrape with a fault; the next scrape must succeed.
 fn with_fault(fault: u64, fake: &Fake, exporter: &Exporter) {
     match fault {
         0 => fake.silent(true),
@@ -97,7 +97,7 @@ fn with_fault(fault: u64, fake: &Fake, exporter: &Exporter) {
     expect(exporter, true);
 }
 
-/// A body of so many statistics.
+/// Encodes a body of a number of statistics.
 fn statistics(count: usize) -> Vec<u8> {
     let names: Vec<_> = (0..count).map(|number| format!("script.statistic{number}")).collect();
     let members: Vec<_> = names.iter().map(|name| (Some(name.as_str()), Arg::from("7"))).collect();
@@ -113,7 +113,7 @@ fn expect(exporter: &Exporter, up: bool) {
     assert!(answer.starts_with("HTTP/1.1 200 ") && is_up == up, "kamailio_up is not {up}: {answer}");
 }
 
-/// The answer to a request for the metrics; if too many are under way, to a later one.
+/// Requests the metrics, again if there are too many concurrent requests.
 fn get(exporter: &Exporter) -> String {
     loop {
         let answer = exporter.get();
@@ -123,7 +123,7 @@ fn get(exporter: &Exporter) -> String {
     }
 }
 
-/// Waits until a Kamailio that was started answers in time.
+/// Waits until a started Kamailio responds in time.
 fn settle(exporter: &Exporter) {
     let end = Instant::now() + Duration::from_secs(30);
     while !get(exporter).contains("\nkamailio_up 1\n") {
@@ -132,7 +132,7 @@ fn settle(exporter: &Exporter) {
     }
 }
 
-/// What a process has.
+/// The resources of a process.
 struct State {
     resident: u64,
     anonymous: u64,
@@ -159,7 +159,7 @@ fn report_head() {
     );
 }
 
-/// Prints the states when nobody asks.
+/// Prints the resources of both processes when idle.
 fn report(when: &str, exporters: &[Exporter; 2]) -> Vec<State> {
     thread::sleep(Duration::from_millis(500));
     let states = exporters.iter().zip(["fake", "real"]).map(|(exporter, on)| {
@@ -171,7 +171,7 @@ fn report(when: &str, exporters: &[Exporter; 2]) -> Vec<State> {
     states.collect()
 }
 
-/// xorshift64*: the same from the same seed.
+/// xorshift64*, which is reproducible from its seed.
 struct Random(u64);
 
 impl Random {
@@ -183,7 +183,7 @@ impl Random {
     }
 }
 
-/// How many faults there are.
+/// Number of faults.
 const FAULTS: u64 = 17;
-/// KiB of anonymous memory that an allocator may find no use for.
+/// Tolerated growth of anonymous memory in KiB, for fragmentation.
 const GROWTH: u64 = 1024;

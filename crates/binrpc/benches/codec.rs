@@ -52,9 +52,9 @@ fn rate(bytes: usize, time: Duration) -> f64 {
 
 fn walk(members: Members<'_>) -> u64 {
     members.iter().fold(0, |sum, member| {
-        let bytes = member.value.bytes().map_or(0, <[u8]>::len) as u64;
+        let bytes = member.value.as_bytes().map_or(0, <[u8]>::len) as u64;
         let inner = member.value.members().map_or(0, walk);
-        sum + member.name.map_or(0, <[u8]>::len) as u64 + bytes + inner + member.value.unsigned().unwrap_or(0)
+        sum + member.name.map_or(0, <[u8]>::len) as u64 + bytes + inner + member.value.as_u64().unwrap_or(0)
     })
 }
 

@@ -44,8 +44,8 @@ fn print(members: Members<'_>, depth: usize) {
         let indent = "  ".repeat(depth);
         let name = member.name.map(|name| format!("{}: ", String::from_utf8_lossy(name))).unwrap_or_default();
         match member.value {
-            Value::Int(int) => println!("{indent}{name}{}", int.signed()),
-            Value::Double(double) => match double.value() {
+            Value::Int(int) => println!("{indent}{name}{}", int.as_i64()),
+            Value::Double(double) => match double.as_f64() {
                 Some(number) => println!("{indent}{name}{number:.3}"),
                 None => println!("{indent}{name}no value"),
             },

@@ -1,123 +1,197 @@
 //! The blocking client, on std alone.
 
+mod socket;
+
 use crate::error::Error;
-use crate::session::{Answer, Reply, Session};
-use crate::target::{Endpoint, Target};
+use crate::reply::Reply;
+use crate::session::{Outcome, Session};
+use crate::target::{Resolved, Target};
+use crate::timeout::{Limit, Timeout};
 use crate::transport;
 use crate::wire::{Arg, Cookie};
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
-use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use socket::Socket;
+use std::io;
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
 
-/// A connection to Kamailio whose methods wait until the deadline.
+/// A connection to Kamailio whose methods block.
 ///
-/// ```no_run
-/// use kamailio_binrpc::{Client, Value};
-/// use std::time::{Duration, Instant};
+/// ```
+/// use kamailio_binrpc::{Client, Target, Value};
+/// use std::time::Duration;
 ///
-/// let target = "unix:/var/run/kamailio/kamailio_ctl".parse()?;
-/// let mut client = Client::connect(&target, Instant::now() + Duration::from_secs(2))?;
-/// let reply = client.call("core.uptime", &[])?;
-/// let uptime = reply.records()?.first().and_then(|record| record.get("uptime")).and_then(Value::unsigned);
+/// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/stand_in.rs")); }
+/// # fn target() -> Result<Target, kamailio_binrpc::ParseTargetError> {
+/// let target: Target = "unix:/var/run/kamailio/kamailio_ctl".parse()?;
+/// # Ok(target) }
+/// # target()?;
+/// # let target = support::stand_in();
+/// let mut client = Client::connect(&target, Duration::from_secs(2))?;
+///
+/// // One call.
+/// let reply = client.call("core.version", &[])?;
+/// let version = reply.records()?.first().and_then(Value::as_str);
+/// assert_eq!(version, Some("kamailio 5.6.3 (x86_64/linux)"));
+///
+/// // Many calls in one write. The replies arrive in the order of the calls.
+/// let cookies = [client.queue("core.version", &[])?, client.queue("core.version", &[])?];
+/// for cookie in cookies {
+///     assert_eq!(client.receive()?.map(|reply| reply.cookie()), Some(cookie));
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Dropping the client closes the connection.
 #[derive(Debug)]
 pub struct Client {
     socket: Socket,
     session: Session,
-    deadline: Instant,
-    /// The peer takes no more requests. What it has answered can still be read.
+    timeout: Timeout,
+    /// The peer accepts no more requests. Replies that were sent before can still be read.
     deaf: bool,
+    /// No call will be queued any more.
+    finishing: bool,
 }
 
 impl Client {
-    /// Connects. The deadline is for this, name resolution included, and for all that follows.
+    /// Looks up the target's host and connects.
     ///
-    /// Neither resolving a name nor connecting to a unix socket can be given a time limit in std, so it is done on a
-    /// thread, which is left to itself if the deadline passes.
+    /// A [`Duration`](std::time::Duration) limits this call and each later one, an [`Instant`](std::time::Instant) is a
+    /// deadline for all of them: see [`Timeout`].
+    ///
+    /// std has no timeouts for looking up a name or for connecting to a unix socket. Both happen on a thread, which is left
+    /// behind if the time is over.
     ///
     /// # Errors
-    /// [`Error::Io`], of the kind that the system gives: no such file, permission denied, connection refused; timed out
-    /// at the deadline.
-    pub fn connect(target: &Target, deadline: Instant) -> Result<Self, Error> {
+    /// [`Error::Io`] of the kind that the system reports, such as not found, permission denied or connection refused, or
+    /// [`io::ErrorKind::TimedOut`].
+    pub fn connect(target: &Target, timeout: impl Into<Timeout>) -> Result<Self, Error> {
+        let lookup = target.clone();
+        Self::open(target, timeout.into(), move || lookup.resolve())
+    }
+
+    /// Connects to addresses that were looked up before, for callers that decide which addresses to connect to. Errors name
+    /// `target`.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_resolved(
+        target: &Target,
+        resolved: &Resolved,
+        timeout: impl Into<Timeout>,
+    ) -> Result<Self, Error> {
+        let resolved = resolved.clone();
+        Self::open(target, timeout.into(), move || Ok(resolved))
+    }
+
+    fn open(
+        target: &Target,
+        timeout: Timeout,
+        resolve: impl FnOnce() -> io::Result<Resolved> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let limit = timeout.begin();
         let (sender, receiver) = mpsc::sync_channel(1);
-        let wanted = target.clone();
         thread::Builder::new().name("connect".to_owned()).spawn(move || {
-            // Nobody listens after the deadline.
-            let _ = sender.send(Socket::open(&wanted, deadline));
+            let socket = resolve().and_then(|resolved| Socket::open(&resolved, limit.end));
+            // After the timeout, no thread receives the socket.
+            let _ = sender.send(socket);
         })?;
-        let socket = match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                return Err(transport::connected_too_late(target).into());
-            }
-            Ok(Err(error)) => return Err(transport::no_connection(target, &error).into()),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                return Err(transport::connected_too_late(target).into());
-            }
+        let socket = match receiver.recv_timeout(limit.left()) {
+            Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
+            Ok(Ok(socket)) if !limit.left().is_zero() => socket,
+            _ => return Err(transport::connected_too_late(target, limit).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
-        Ok(Self { socket, session, deadline, deaf: false })
+        Ok(Self { socket, session, timeout, deaf: false, finishing: false })
     }
 
-    /// Changes the deadline.
-    pub fn set_deadline(&mut self, deadline: Instant) {
-        self.deadline = deadline;
+    /// Changes the timeout.
+    pub fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
+        self.timeout = timeout.into();
     }
 
-    /// Calls a method and waits for its reply. Replies to calls [sent](Self::send) before are passed over.
+    /// Makes a call and waits for its reply. Replies to calls [queued](Self::queue) before are discarded.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`receive`](Self::receive). A fault is not one: [`Reply::records`] has it.
+    /// As [`queue`](Self::queue) and [`receive`](Self::receive). A fault is not an error of the connection:
+    /// [`Reply::records`] returns it.
     pub fn call(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Reply<'_>, Error> {
-        let cookie = self.send(method, args)?;
+        let cookie = self.queue(method, args)?;
+        let limit = self.timeout.begin();
         loop {
-            match self.next()? {
-                Some(answer) if answer.cookie == cookie => return Ok(self.session.reply(answer)),
+            match self.next(limit, unlimited)? {
+                Some(outcome) if outcome.cookie == cookie => return Ok(self.session.reply(outcome)),
                 Some(_) => {}
                 None => return Err(Error::NoReply),
             }
         }
     }
 
-    /// Queues a call. Nothing is written until [`receive`](Self::receive), so that many calls are one write.
+    /// Queues a call. Nothing is written before [`receive`](Self::receive), so that many calls are one write.
     ///
     /// # Errors
-    /// [`Error::Encode`]: nothing was queued.
-    pub fn send(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
-        self.session.send(method, args)
+    /// [`Error::Encode`] if the call cannot be encoded. Nothing is queued then.
+    pub fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
+        self.session.queue(method, args)
     }
 
-    /// The next reply, in the order of the calls. None: all are answered.
+    /// Waits for the next reply, in the order of the calls. Returns `None` after the last one.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that did not come. What
-    /// came before has been returned before.
+    /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding. Replies
+    /// received before the loss have been returned.
     pub fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
-        let answer = self.next()?;
-        Ok(answer.map(|answer| self.session.reply(answer)))
+        self.receive_within(unlimited)
     }
 
-    fn next(&mut self) -> Result<Option<Answer>, Error> {
+    /// Waits for the next reply as [`receive`](Self::receive) does, within a budget of memory. For programs with many
+    /// connections, whose replies together may be too large.
+    ///
+    /// Before each wait, `reserve` is called with the [number of bytes](Session::memory) that the connection holds. An error
+    /// from `reserve` is returned, and no more is read.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive), and those of `reserve` as [`Error::Io`].
+    pub fn receive_within(
+        &mut self,
+        reserve: impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<Option<Reply<'_>>, Error> {
+        let outcome = self.next(self.timeout.begin(), reserve)?;
+        Ok(outcome.map(|outcome| self.session.reply(outcome)))
+    }
+
+    /// Declares that no more calls will be queued. A stream is shut down as soon as the last reply has arrived, before the
+    /// caller has received the reply: Kamailio can release the connection while the caller is still working. A call queued
+    /// later may fail.
+    pub fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    fn next(
+        &mut self,
+        limit: Limit,
+        mut reserve: impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<Option<Outcome>, Error> {
         loop {
-            if let Some(answer) = self.session.advance()? {
-                return Ok(Some(answer));
+            if let Some(outcome) = self.session.advance()? {
+                return Ok(Some(outcome));
             }
             if self.session.awaiting() == 0 {
                 return Ok(None);
             }
-            self.exchange()?;
+            reserve(self.session.memory())?;
+            self.exchange(limit)?;
+            if self.finishing && self.session.has_all_replies() {
+                self.socket.shut_down();
+            }
         }
     }
 
-    /// Writes something or reads something.
-    fn exchange(&mut self) -> io::Result<()> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    /// Writes or reads once.
+    fn exchange(&mut self, limit: Limit) -> io::Result<()> {
+        let left = limit.left();
         if left.is_zero() {
-            return Err(transport::timed_out(&self.session));
+            return Err(transport::timed_out(&self.session, limit));
         }
         if !self.deaf && !self.session.outgoing().is_empty() {
             match self.socket.write(self.session.outgoing(), left) {
@@ -127,7 +201,7 @@ impl Client {
                 }
                 Err(error) if transport::is_closed(&error) && self.socket.is_stream() => self.deaf = true,
                 Err(error) if is_pause(&error) => return Ok(()),
-                Err(error) => return Err(transport::lost(&self.session, &error)),
+                Err(error) => return Err(transport::lost(&self.session, error)),
             }
         }
         match self.socket.read(self.session.spare(), left) {
@@ -137,91 +211,17 @@ impl Client {
                 Ok(())
             }
             Err(error) if is_pause(&error) => Ok(()),
-            Err(error) => Err(transport::lost(&self.session, &error)),
+            Err(error) => Err(transport::lost(&self.session, error)),
         }
     }
 }
 
-#[derive(Debug)]
-enum Socket {
-    Unix(UnixStream),
-    UnixDatagram(UnixDatagram),
-    Tcp(TcpStream),
-    Udp(UdpSocket),
+/// The budget of callers without one.
+fn unlimited(_: usize) -> io::Result<()> {
+    Ok(())
 }
 
-impl Socket {
-    fn open(target: &Target, deadline: Instant) -> io::Result<Self> {
-        match target {
-            Target::Unix(path) => UnixStream::connect(path).map(Self::Unix),
-            Target::UnixDatagram(path) => {
-                let socket = transport::unix_datagram()?;
-                socket.connect(path)?;
-                Ok(Self::UnixDatagram(socket))
-            }
-            Target::Tcp(endpoint) => {
-                let stream = first_of(endpoint, deadline, TcpStream::connect_timeout)?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
-            }
-            Target::Udp(endpoint) => first_of(endpoint, deadline, |peer, _| {
-                let socket = UdpSocket::bind(transport::any_port(peer))?;
-                socket.connect(peer)?;
-                Ok(Self::Udp(socket))
-            }),
-        }
-    }
-
-    fn is_stream(&self) -> bool {
-        matches!(self, Self::Unix(_) | Self::Tcp(_))
-    }
-
-    fn write(&mut self, bytes: &[u8], wait: Duration) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.set_write_timeout(Some(wait)).and_then(|()| stream.write(bytes)),
-            Self::UnixDatagram(socket) => {
-                socket.set_write_timeout(Some(wait)).and_then(|()| socket.send(bytes))
-            }
-            Self::Tcp(stream) => stream.set_write_timeout(Some(wait)).and_then(|()| stream.write(bytes)),
-            Self::Udp(socket) => socket.set_write_timeout(Some(wait)).and_then(|()| socket.send(bytes)),
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8], wait: Duration) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.set_read_timeout(Some(wait)).and_then(|()| stream.read(buffer)),
-            Self::UnixDatagram(socket) => {
-                socket.set_read_timeout(Some(wait)).and_then(|()| socket.recv(buffer))
-            }
-            Self::Tcp(stream) => stream.set_read_timeout(Some(wait)).and_then(|()| stream.read(buffer)),
-            Self::Udp(socket) => socket.set_read_timeout(Some(wait)).and_then(|()| socket.recv(buffer)),
-        }
-    }
-}
-
-/// Connects to the first address of the host that can be; each has its share of the time that is left.
-fn first_of<S>(
-    endpoint: &Endpoint,
-    deadline: Instant,
-    connect: impl Fn(&SocketAddr, Duration) -> io::Result<S>,
-) -> io::Result<S> {
-    let addresses = (endpoint.host(), endpoint.port()).to_socket_addrs()?;
-    let addresses: Vec<_> = addresses.filter(|address| endpoint.accepts(address)).collect();
-    let mut failed = transport::no_address(endpoint);
-    for (address, others) in addresses.iter().zip((0..addresses.len() as u32).rev()) {
-        let left = deadline.saturating_duration_since(Instant::now()) / (others + 1);
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        match connect(address, left) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
-}
-
-/// Nothing happened in the time that was given, or a signal did.
+/// Whether the system gave up waiting, after the time or because of a signal.
 fn is_pause(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)

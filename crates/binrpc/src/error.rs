@@ -1,33 +1,67 @@
-//! What can go wrong. Each error is a sentence with the numbers in it.
+//! Errors. Every message is human-readable and contains the numbers involved.
 
-use crate::wire::{MAX_BODY, MAX_DEPTH, MAX_REQUEST, MAX_VALUES};
+mod decode;
+mod encode;
+
+pub use decode::DecodeError;
+pub(crate) use decode::Flaw;
+pub use encode::EncodeError;
+pub(crate) use encode::Misfit;
+
 use std::{fmt, io};
 
-/// Why there are no records.
+/// Why a call has no records.
+///
+/// The message includes the message of the cause. [`source`](std::error::Error::source) returns the cause itself, so that
+/// for instance the code of the operating system is not lost.
+///
+/// ```
+/// use kamailio_binrpc::{Client, Error};
+/// use std::error::Error as _;
+/// use std::{io, time::Duration};
+///
+/// let target = "unix:/nonexistent/kamailio_ctl".parse()?;
+/// let error = Client::connect(&target, Duration::from_secs(2)).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "cannot connect to unix:/nonexistent/kamailio_ctl: No such file or directory (os error 2)"
+/// );
+/// let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+/// assert_eq!(cause.and_then(io::Error::raw_os_error), Some(2));
+/// assert!(matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::NotFound));
+/// # Ok::<(), kamailio_binrpc::ParseTargetError>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The socket: not connected, lost, or silent until the deadline. The connection is of no more use.
+    /// The socket failed: connecting failed, the connection was lost, or Kamailio did not reply in time
+    /// ([`io::ErrorKind::TimedOut`]). The connection is unusable.
     Io(io::Error),
-    /// The bytes of a reply make no sense.
+    /// The bytes of a reply are malformed.
     Decode(DecodeError),
-    /// The call cannot be written.
+    /// The call cannot be encoded.
     Encode(EncodeError),
-    /// Kamailio answered that it will not or cannot do it (packet type 3). The connection goes on.
+    /// Kamailio refused the call (packet type 3). The connection remains usable.
     Fault {
-        /// The code: 500 for an unknown method, 400 for bad arguments, others by method. 0 if the fault has none.
+        /// The code: 500 for an unknown method, 400 for bad arguments, others depending on the method. 0 if the fault has
+        /// no code.
         code: i32,
-        /// The reason, made valid UTF-8, at most 255 bytes of it. Its wording changes between versions of Kamailio.
+        /// The reason, converted to UTF-8 and cut to 255 bytes. The wording changes between versions of Kamailio.
         reason: String,
     },
-    /// Kamailio answered a later call, and calls are answered in order: this one will not be.
+    /// Kamailio replied to a later call. Because Kamailio replies in order, this call will get no reply.
     NoReply,
+    /// The records do not fit the type that was asked for.
+    #[cfg(feature = "serde")]
+    Deserialize(crate::de::DeserializeError),
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => error.source(),
+            // An error with a message of our own has its cause inside.
+            Self::Io(error) if error.get_ref().is_some() => error.source(),
+            Self::Io(error) => Some(error),
             _ => None,
         }
     }
@@ -41,6 +75,8 @@ impl fmt::Display for Error {
             Self::Encode(error) => error.fmt(f),
             Self::Fault { code, reason } => write!(f, "Kamailio answered with fault {code}: {reason}"),
             Self::NoReply => f.write_str("Kamailio skipped this call and answered a later one"),
+            #[cfg(feature = "serde")]
+            Self::Deserialize(error) => error.fmt(f),
         }
     }
 }
@@ -63,106 +99,24 @@ impl From<EncodeError> for Error {
     }
 }
 
-/// Bytes that are not BINRPC, or more of it than the limits allow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecodeError(pub(crate) Flaw);
-
-/// `at` is the offset of the value's mark in the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    NotBinrpc { first: u8 },
-    Version { version: u8 },
-    PacketType { kind: u8 },
-    Request,
-    BodyOverLimit { len: u64 },
-    ValuesOverLimit,
-    DepthOverLimit { at: usize },
-    Truncated { what: &'static str, at: usize, len: u64, left: usize },
-    TruncatedLength { what: &'static str, at: usize },
-    Oversized { what: &'static str, at: usize, len: u64 },
-    ReservedMark { mark: u8, at: usize },
-    UnknownType { kind: u8, at: usize },
-    NameOutsideStruct { at: usize },
-    NameWithoutValue { at: usize },
-    EndWithoutStart { what: &'static str, at: usize },
-    EndOfOther { what: &'static str, at: usize },
-    Unterminated { open: usize },
-}
-
-impl std::error::Error for DecodeError {}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Flaw::NotBinrpc { first } => write!(
-                f,
-                "the first byte of a packet is {first:#04x} and not 0xa1: this is not BINRPC, or the stream is out of step"
-            ),
-            Flaw::Version { version } => {
-                write!(f, "BINRPC version {version} is not supported, only version 1 is")
-            }
-            Flaw::PacketType { kind } => write!(f, "packet type {kind} is neither reply (1) nor fault (3)"),
-            Flaw::Request => f.write_str("a request came where only replies can: this is not a server"),
-            Flaw::BodyOverLimit { len } => {
-                write!(f, "reply body of {len} bytes is over the limit of {MAX_BODY}")
-            }
-            Flaw::ValuesOverLimit => write!(f, "reply body has more values than the limit of {MAX_VALUES}"),
-            Flaw::DepthOverLimit { at } => {
-                write!(f, "struct at offset {at} is nested deeper than the limit of {MAX_DEPTH}")
-            }
-            Flaw::Truncated { what, at, len, left } => {
-                write!(f, "{what} at offset {at} has {len} bytes where only {left} are left")
-            }
-            Flaw::TruncatedLength { what, at } => {
-                write!(f, "body ends inside the length of the {what} at offset {at}")
-            }
-            Flaw::Oversized { what, at, len } => {
-                write!(f, "{what} at offset {at} has {len} bytes, which is over the limit of 8")
-            }
-            Flaw::ReservedMark { mark, at } => {
-                write!(f, "the mark {mark:#04x} at offset {at} has no meaning")
-            }
-            Flaw::UnknownType { kind, at } => write!(f, "value at offset {at} is of the unknown type {kind}"),
-            Flaw::NameOutsideStruct { at } => write!(f, "name at offset {at} is not inside a struct"),
-            Flaw::NameWithoutValue { at } => write!(f, "name is followed by no value at offset {at}"),
-            Flaw::EndWithoutStart { what, at } => write!(f, "{what} ends at offset {at} and has not begun"),
-            Flaw::EndOfOther { what, at } => write!(f, "{what} ends at offset {at} inside of something else"),
-            Flaw::Unterminated { open } => write!(f, "body ends with {open} structs or arrays still open"),
-        }
+#[cfg(feature = "serde")]
+impl From<crate::de::DeserializeError> for Error {
+    fn from(error: crate::de::DeserializeError) -> Self {
+        Self::Deserialize(error)
     }
 }
 
-/// A call that cannot be written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EncodeError(pub(crate) Misfit);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Misfit {
-    RequestOverLimit { len: usize },
-    ReplyOverLimit { len: usize },
-    DepthOverLimit,
-    MethodWithNul,
-    DoubleOutOfRange { double: f64 },
-}
-
-impl std::error::Error for EncodeError {}
-
-impl fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Misfit::RequestOverLimit { len } => {
-                write!(f, "request of {len} bytes is over Kamailio's limit of {MAX_REQUEST}")
-            }
-            Misfit::ReplyOverLimit { len } => {
-                write!(f, "reply body of {len} bytes is over the limit of {MAX_BODY}")
-            }
-            Misfit::DepthOverLimit => write!(f, "arguments are nested deeper than the limit of {MAX_DEPTH}"),
-            Misfit::MethodWithNul => {
-                f.write_str("method has a NUL in its name, where Kamailio would stop reading it")
-            }
-            Misfit::DoubleOutOfRange { double } => {
-                write!(f, "double {double} is not a number between -9223372036854775 and 9223372036854775")
-            }
-        }
+    #[test]
+    fn an_error_of_the_system_is_its_own_source() {
+        let error = Error::from(io::Error::from_raw_os_error(2));
+        let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.and_then(io::Error::raw_os_error), Some(2));
+        assert!(Error::from(io::Error::other("a message alone")).source().is_none());
+        assert!(Error::NoReply.source().is_none());
     }
 }

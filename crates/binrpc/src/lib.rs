@@ -1,45 +1,54 @@
-//! BINRPC is how programs ask the SIP server [Kamailio](https://www.kamailio.org) for its state: its module `ctl` opens
-//! a control socket, `kamcmd` is its own client, and this crate is one for Rust.
+//! A client for BINRPC, the control protocol of the SIP server [Kamailio](https://www.kamailio.org). Kamailio's module `ctl`
+//! opens control sockets; Kamailio's own client is `kamcmd`, and this crate is one for Rust.
 //!
-//! A call is a method's name and arguments, a reply is a list of values. All that is known about the protocol is in
-//! [`Session`], which touches no socket; the clients around it only write and read.
+//! A call consists of a method name and arguments. A reply is a list of values, its records.
 //!
 //! ```
-//! use kamailio_binrpc::{Session, Value};
+//! use kamailio_binrpc::{Client, Target, Value};
+//! use std::time::Duration;
 //!
-//! let mut session = Session::stream();
-//! let cookie = session.send("core.shmmem", &["k".into()])?;
-//! let written = session.outgoing().len();
-//! session.sent(written);
-//!
-//! // What a driver would read from the socket: the reply of a Kamailio 5.6.3.
-//! session.receive(&[0xa1, 0x13, 0x4b]);
-//! session.receive(&cookie.0.to_be_bytes());
-//! assert!(session.poll()?.is_none(), "more bytes are needed");
-//! session.receive(b"\x03etotal\x000\x04\x00\x00Ufree\x000\x03\xbe|Uused\x00 0O\x95\x0areal_used\x00 A\x83");
-//! session.receive(b"\x95\x09max_used\x00 A\x83\x95\x0afragments\x00\x10\x01\x83");
-//!
-//! let reply = session.poll()?.expect("the reply is complete");
-//! assert_eq!(reply.cookie(), cookie);
-//! let memory = reply.records()?.first().expect("one record");
-//! assert_eq!(memory.get("total").and_then(Value::unsigned), Some(262_144));
-//! # Ok::<(), kamailio_binrpc::Error>(())
+//! # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/stand_in.rs")); }
+//! # fn target() -> Result<Target, kamailio_binrpc::ParseTargetError> {
+//! let target: Target = "unix:/var/run/kamailio/kamailio_ctl".parse()?;
+//! # Ok(target) }
+//! # target()?;
+//! # let target = support::stand_in();
+//! let mut client = Client::connect(&target, Duration::from_secs(2))?;
+//! let reply = client.call("core.version", &[])?;
+//! let version = reply.records()?.first().and_then(Value::as_str);
+//! assert_eq!(version, Some("kamailio 5.6.3 (x86_64/linux)"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Contents
-//! * [`Target`]: where Kamailio listens, from a URI such as `unix:/var/run/kamailio/kamailio_ctl`.
-//! * [`Client`]: the blocking client, on std. `kamailio_binrpc::tokio::Client`, with the feature `tokio`: the async one.
-//!   Both know the four transports of `ctl`, and one deadline for everything.
-//! * [`Session`]: calls into bytes, bytes into replies. Many calls go out at once, replies are told by their [`Cookie`].
-//! * [`Reply`], [`Members`], [`Value`]: what Kamailio answered, decoded in one pass and without an allocation per value.
-//! * [`Arg`]: what it is asked with.
-//! * [`wire`]: packets and values as bytes, and the limits on both.
-//! * [`Error`]: why there is no answer, in sentences.
+//! * [`Target`]: where Kamailio listens, parsed from a URI such as `unix:/var/run/kamailio/kamailio_ctl`.
+//! * [`Client`]: the blocking client, on std alone. `kamailio_binrpc::tokio::Client`, with the feature `tokio`, is the async
+//!   one. Both support the four kinds of sockets of `ctl`, pipelining, and [timeouts](Timeout) that include name resolution.
+//! * [`Reply`], [`Members`], [`Value`]: the records of a reply, decoded in one pass and without an allocation per value.
+//!   [`OwnedValue`] outlives the reply.
+//! * `from_reply`, with the feature `serde`: replies as your own types with `#[derive(Deserialize)]`.
+//! * [`Arg`]: the arguments of a call.
+//! * [`Error`]: why a call has no records, as human-readable messages.
+//! * [`Session`]: the protocol without sockets, for drivers of your own.
+//! * [`wire`]: packets and values as bytes, and the limits of both.
+//!
+//! # Features
+//! * `tokio`: the async client.
+//! * `serde`: `Deserialize` from replies, `Serialize` for values.
 
 mod client;
+#[cfg(feature = "serde")]
+mod de;
+mod decimal;
 mod error;
+#[cfg(feature = "serde")]
+mod named;
+mod reply;
+#[cfg(feature = "serde")]
+mod ser;
 mod session;
 mod target;
+mod timeout;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transport;
@@ -47,12 +56,16 @@ mod value;
 pub mod wire;
 
 pub use client::Client;
+#[cfg(feature = "serde")]
+pub use de::{DeserializeError, from_records, from_reply, from_value};
 pub use error::{DecodeError, EncodeError, Error};
-pub use session::{Reply, Session};
-pub use target::{Endpoint, Family, ParseTargetError, Target};
-pub use value::{Double, Int, Iter, Member, Members, Value};
+pub use reply::Reply;
+pub use session::Session;
+pub use target::{Endpoint, Family, ParseTargetError, Resolved, Target};
+pub use timeout::Timeout;
+pub use value::{Double, Int, Iter, Member, Members, OwnedMembers, OwnedValue, Value};
 pub use wire::{Arg, Cookie};
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "serde"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

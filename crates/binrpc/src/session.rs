@@ -1,33 +1,62 @@
-//! Calls and replies of one connection, without the connection: cookies, framing, pipelining.
+//! The state of a connection without the connection: cookies, framing, pipelining.
 
 use crate::error::{DecodeError, Error, Flaw};
-use crate::value::{Members, Value};
+use crate::reply::{self, Reply};
 use crate::wire::{self, Arg, Cookie, Kind, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, Nodes};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 
-/// The state of a connection. It turns calls into bytes to write and bytes that were read into replies, and leaves
-/// writing and reading to its driver.
+/// The protocol state of a connection. A session turns calls into bytes and received bytes into replies, and performs no
+/// I/O: a driver such as [`Client`](crate::Client) writes and reads for the session.
 ///
-/// A driver repeats three steps: [`poll`](Self::poll) until there is no reply; write what is
-/// [`outgoing`](Self::outgoing); read into [`spare`](Self::spare). It must read whenever there is something to be read,
-/// for Kamailio waits only 10 ms for it. Each call has exactly one reply, unless the connection is lost first.
+/// A driver repeats three steps: [`poll`](Self::poll) until no reply is left; write [`outgoing`](Self::outgoing) and report
+/// how much was [`sent`](Self::sent); read into [`spare`](Self::spare) and report how much was [`filled`](Self::filled).
+/// A driver must read whenever the socket is readable, even while writing, because Kamailio drops the rest of a reply that
+/// is not read within 10 ms. Each call yields exactly one reply, unless the connection is lost first.
+///
+/// ```
+/// use kamailio_binrpc::Session;
+/// use std::io::{self, Read, Write};
+///
+/// /// Makes one call over any stream that blocks, and returns the packet of the reply.
+/// fn call(stream: &mut (impl Read + Write), method: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+///     let mut session = Session::stream();
+///     session.queue(method, &[])?;
+///     loop {
+///         if let Some(reply) = session.poll()? {
+///             return Ok(reply.packet().to_vec());
+///         }
+///         let written = session.outgoing().len();
+///         stream.write_all(session.outgoing())?;
+///         session.sent(written);
+///         let read = stream.read(session.spare())?;
+///         if read == 0 {
+///             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+///         }
+///         session.filled(read);
+///     }
+/// }
+/// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/stand_in.rs")); }
+/// # let kamailio_binrpc::Target::Tcp(endpoint) = support::stand_in() else { unreachable!() };
+/// # let mut stream = std::net::TcpStream::connect((endpoint.host(), endpoint.port())).unwrap();
+/// # assert_eq!(call(&mut stream, "core.version").unwrap()[0], 0xa1);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session {
     next: u32,
-    calls_at_once: usize,
-    /// Packets; invariant: `written <= released <= out.len()`.
+    max_in_flight: usize,
+    /// Requests. Invariant: `written <= released <= out.len()`.
     out: Vec<u8>,
     written: usize,
-    /// Up to here the window lets them go.
+    /// The window is open for the requests before this index.
     released: usize,
     queued: VecDeque<Call>,
-    /// Kamailio answers in this order.
+    /// Kamailio replies in this order.
     in_flight: VecDeque<Call>,
     in_flight_bytes: usize,
     calls: usize,
-    /// Invariant: `input_start <= input_end <= input.len()`; the bytes between are not consumed, the rest is memory.
+    /// Invariant: `input_start <= input_end <= input.len()`. The bytes between both are unread, all others are spare.
     input: Vec<u8>,
     input_start: usize,
     input_end: usize,
@@ -41,22 +70,22 @@ struct Call {
 }
 
 impl Session {
-    /// A session over a stream socket: several calls go out before the first is answered, up to
-    /// [`MAX_IN_FLIGHT`] of them and [`MAX_IN_FLIGHT_BYTES`]. A request of more bytes than that goes alone.
+    /// Creates a session over a stream socket. Up to [`MAX_IN_FLIGHT`] calls and [`MAX_IN_FLIGHT_BYTES`] bytes of requests
+    /// await their replies at the same time; a larger request is sent alone.
     pub fn stream() -> Self {
         Self::new(MAX_IN_FLIGHT)
     }
 
-    /// A session over a datagram socket: one call at a time, and [`outgoing`](Self::outgoing) is one datagram. A reply
-    /// is many of them, of which only the first says so.
+    /// Creates a session over a datagram socket. Calls are sent one at a time, and [`outgoing`](Self::outgoing) is one
+    /// datagram. A reply is several datagrams, of which only the first has a header.
     pub fn datagram() -> Self {
         Self::new(1)
     }
 
-    fn new(calls_at_once: usize) -> Self {
+    fn new(max_in_flight: usize) -> Self {
         Self {
             next: RandomState::new().build_hasher().finish() as u32,
-            calls_at_once,
+            max_in_flight,
             out: Vec::new(),
             written: 0,
             released: 0,
@@ -71,11 +100,11 @@ impl Session {
         }
     }
 
-    /// Queues a call. Its reply will have the cookie that is returned.
+    /// Queues a call, and returns the cookie that the reply will have.
     ///
     /// # Errors
-    /// [`Error::Encode`]: nothing was queued.
-    pub fn send(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
+    /// [`Error::Encode`] if the call cannot be encoded. Nothing is queued then.
+    pub fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
         self.out.drain(..self.written);
         self.released -= self.written;
         self.written = 0;
@@ -89,18 +118,18 @@ impl Session {
         Ok(cookie)
     }
 
-    /// The bytes that may be written now.
+    /// Returns the bytes to write now.
     pub fn outgoing(&self) -> &[u8] {
         self.out.get(self.written..self.released).unwrap_or_default()
     }
 
-    /// The driver has written the first `n` bytes of [`outgoing`](Self::outgoing).
+    /// Records that the driver has written the first `n` bytes of [`outgoing`](Self::outgoing).
     pub fn sent(&mut self, n: usize) {
         self.written = self.written.saturating_add(n).min(self.released);
     }
 
-    /// Takes bytes that have arrived.
-    pub fn receive(&mut self, bytes: &[u8]) {
+    /// Adds received bytes. [`spare`](Self::spare) and [`filled`](Self::filled) save this copy.
+    pub fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
             let spare = self.spare();
@@ -111,12 +140,13 @@ impl Session {
         }
     }
 
-    /// Where a driver may read to, without a copy. Any datagram fits; a stream has the less, the less has come.
+    /// Returns memory that a driver may read into, never empty. Any datagram fits. The memory for a stream grows with the
+    /// bytes received.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.input_start == self.input_end {
             (self.input_start, self.input_end) = (0, 0);
         }
-        let (least, step) = match self.calls_at_once {
+        let (least, step) = match self.max_in_flight {
             1 => (READ_SIZE, READ_SIZE),
             _ => (FIRST_READ / 4, self.input.len().clamp(FIRST_READ, READ_SIZE)),
         };
@@ -124,37 +154,42 @@ impl Session {
             self.input.copy_within(self.input_start..self.input_end, 0);
             (self.input_start, self.input_end) = (0, self.input_end - self.input_start);
         }
-        // By bytes that came, never by a length that was declared.
+        // The memory grows by the bytes that were received, never by a length that the peer declares.
         if self.input.len() - self.input_end < least {
             self.input.resize(self.input_end + step, 0);
         }
         self.input.get_mut(self.input_end..).unwrap_or_default()
     }
 
-    /// The driver has read `n` bytes into [`spare`](Self::spare).
+    /// Records that the driver has read `n` bytes into the beginning of [`spare`](Self::spare).
     pub fn filled(&mut self, n: usize) {
         self.input_end = self.input_end.saturating_add(n).min(self.input.len());
     }
 
-    /// The next reply. None: more bytes are needed, or nothing is awaited.
+    /// Returns the next reply, or `None` if more bytes are needed or no call awaits a reply.
     ///
     /// # Errors
-    /// The stream is out of step, or is not BINRPC: it has to be closed. From then on every call gives this error.
+    /// The peer does not speak BINRPC, or the stream is out of step. The connection must be closed: every later call
+    /// returns the same error.
     pub fn poll(&mut self) -> Result<Option<Reply<'_>>, DecodeError> {
-        let answer = self.advance()?;
-        Ok(answer.map(|answer| self.reply(answer)))
+        let outcome = self.advance()?;
+        Ok(outcome.map(|outcome| self.reply(outcome)))
     }
 
-    /// How many calls are not answered yet, sent or not.
+    /// Returns the number of calls whose reply [`poll`](Self::poll) has not returned yet, including calls that were not
+    /// sent yet.
     pub fn awaiting(&self) -> usize {
         self.queued.len() + self.in_flight.len()
     }
 
-    /// Whether the last reply that is awaited has arrived, though it may not have been [polled](Self::poll). A driver of
-    /// which no more is wanted may close the connection then.
-    pub fn is_complete(&self) -> bool {
-        let Some(last) = self.in_flight.back().filter(|_| self.queued.is_empty()) else { return false };
-        let mut unread = self.input.get(self.input_start..self.input_end).unwrap_or_default();
+    /// Returns whether the reply to every queued call has been received, including replies that [`poll`](Self::poll) has
+    /// not returned yet. A driver that will make no more calls may close the connection then.
+    pub fn has_all_replies(&self) -> bool {
+        let Some(last) = self.in_flight.back() else { return true };
+        if !self.queued.is_empty() {
+            return false;
+        }
+        let mut unread = self.unread();
         while let Ok(Some(header)) = wire::header(unread) {
             let Some(after) = unread.get(header.header_len + header.body_len..) else { return false };
             if header.cookie == last.cookie {
@@ -165,21 +200,23 @@ impl Session {
         false
     }
 
-    /// How many bytes of memory it has: by the bytes that came, and by the values that were in them.
+    /// Returns the number of bytes of memory that the session holds, for callers with a memory budget. The number grows with
+    /// the bytes received and the values decoded.
     pub fn memory(&self) -> usize {
         self.out.len() + self.input.len() + self.nodes.memory()
     }
 
-    /// How many calls there were.
+    /// The number of calls queued so far.
     pub(crate) fn calls(&self) -> usize {
         self.calls
     }
 
-    /// [`poll`](Self::poll) without borrowing. The answer is good until the next call of this or of `spare`.
+    /// [`poll`](Self::poll) without a borrow. The outcome is valid until the next call of this method or of `spare`.
     ///
-    /// A header that is refused is never passed, so that the error is found again each time.
-    pub(crate) fn advance(&mut self) -> Result<Option<Answer>, DecodeError> {
+    /// A header that is refused stays unread, so that the same error is found again.
+    pub(crate) fn advance(&mut self) -> Result<Option<Outcome>, DecodeError> {
         loop {
+            // Not the method, which would borrow `nodes` too.
             let unread = self.input.get(self.input_start..self.input_end).unwrap_or_default();
             let Some(header) = wire::header(unread)? else { return Ok(None) };
             if header.kind == Kind::Request {
@@ -189,39 +226,42 @@ impl Session {
             let Some(body) = unread.get(header.header_len..len) else { return Ok(None) };
             let awaited = self.in_flight.iter().position(|call| call.cookie == header.cookie);
             if let Some(1..) = awaited {
-                let skipped = self.answered();
-                return Ok(skipped.map(|cookie| Answer { cookie, packet: 0..0, content: Content::Skipped }));
+                let skipped = self.complete_first();
+                return Ok(skipped.map(|cookie| Outcome { cookie, packet: 0..0, content: Content::Skipped }));
             }
             let packet = self.input_start..self.input_start + len;
+            let content = awaited.map(|_| match self.nodes.decode(body) {
+                Ok(()) => Content::Body { fault: header.kind == Kind::Fault, header_len: header.header_len },
+                Err(error) => Content::Undecodable(error),
+            });
             self.input_start = packet.end;
-            // Else it is old, foreign, or Kamailio's 0 for a request that it could not read.
-            if awaited.is_some() {
-                let content = match self.nodes.decode(body) {
-                    Ok(()) => {
-                        Content::Body { fault: header.kind == Kind::Fault, header_len: header.header_len }
-                    }
-                    Err(error) => Content::Broken(error),
-                };
-                self.answered();
-                return Ok(Some(Answer { cookie: header.cookie, packet, content }));
+            // A packet that no call awaits is a late duplicate, or has the cookie 0: Kamailio could not read a request.
+            if let Some(content) = content {
+                self.complete_first();
+                return Ok(Some(Outcome { cookie: header.cookie, packet, content }));
             }
         }
     }
 
-    pub(crate) fn reply(&self, answer: Answer) -> Reply<'_> {
-        let packet = self.input.get(answer.packet).unwrap_or_default();
-        let content = match answer.content {
-            Content::Skipped => Records::Skipped,
-            Content::Broken(error) => Records::Broken(error),
+    pub(crate) fn reply(&self, outcome: Outcome) -> Reply<'_> {
+        let packet = self.input.get(outcome.packet).unwrap_or_default();
+        let content = match outcome.content {
+            Content::Skipped => reply::Content::Skipped,
+            Content::Undecodable(error) => reply::Content::Undecodable(error),
             Content::Body { fault, header_len } => {
                 let records = self.nodes.members(packet.get(header_len..).unwrap_or_default());
-                if fault { Records::Fault(records) } else { Records::Good(records) }
+                if fault { reply::Content::Fault(records) } else { reply::Content::Records(records) }
             }
         };
-        Reply { cookie: answer.cookie, packet, content }
+        Reply::new(outcome.cookie, packet, content)
     }
 
-    fn answered(&mut self) -> Option<Cookie> {
+    fn unread(&self) -> &[u8] {
+        self.input.get(self.input_start..self.input_end).unwrap_or_default()
+    }
+
+    /// Removes the oldest call in flight, and lets the next calls be sent.
+    fn complete_first(&mut self) -> Option<Cookie> {
         let call = self.in_flight.pop_front()?;
         self.in_flight_bytes -= call.len;
         self.release();
@@ -231,7 +271,7 @@ impl Session {
     fn release(&mut self) {
         while let Some(call) = self.queued.front().copied() {
             let alone = self.in_flight.is_empty();
-            let fits = self.in_flight.len() < self.calls_at_once
+            let fits = self.in_flight.len() < self.max_in_flight
                 && self.in_flight_bytes + call.len <= MAX_IN_FLIGHT_BYTES;
             if !(alone || fits) {
                 break;
@@ -244,9 +284,9 @@ impl Session {
     }
 }
 
-/// A reply by its place in the session.
+/// A reply, by its position in the session.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Outcome {
     pub(crate) cookie: Cookie,
     packet: Range<usize>,
     content: Content,
@@ -255,103 +295,87 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 enum Content {
     Body { fault: bool, header_len: usize },
-    Broken(DecodeError),
+    Undecodable(DecodeError),
     Skipped,
 }
 
-/// What became of one call.
-#[derive(Debug)]
-pub struct Reply<'a> {
-    cookie: Cookie,
-    packet: &'a [u8],
-    content: Records<'a>,
-}
-
-#[derive(Debug)]
-enum Records<'a> {
-    Good(Members<'a>),
-    Fault(Members<'a>),
-    Broken(DecodeError),
-    Skipped,
-}
-
-impl<'a> Reply<'a> {
-    /// The cookie of the call.
-    pub fn cookie(&self) -> Cookie {
-        self.cookie
-    }
-
-    /// The records. There may be none: a list without entries is an empty reply.
-    ///
-    /// # Errors
-    /// [`Error::Fault`] if Kamailio refused, which the type of the packet says and not the code; [`Error::NoReply`] if
-    /// it skipped the call; [`Error::Decode`] if the body makes no sense. The session goes on after each of them.
-    pub fn records(&self) -> Result<Members<'a>, Error> {
-        match &self.content {
-            Records::Good(records) => Ok(*records),
-            Records::Fault(records) => Err(fault(*records)),
-            Records::Broken(error) => Err(Error::Decode(error.clone())),
-            Records::Skipped => Err(Error::NoReply),
-        }
-    }
-
-    /// The bytes as they came, header included, datagrams put together. None if the call was skipped.
-    pub fn packet(&self) -> &'a [u8] {
-        self.packet
-    }
-}
-
-/// `ctl/binrpc_run.c`, `rpc_fault`: a code and a reason. Neither is taken for granted.
-fn fault(records: Members<'_>) -> Error {
-    let mut values = records.iter().map(|member| member.value);
-    let code = values.next().and_then(Value::signed).unwrap_or(0);
-    let reason = match values.next() {
-        Some(Value::Str(text) | Value::Bytes(text)) => {
-            String::from_utf8_lossy(text.get(..MAX_REASON).unwrap_or(text)).into_owned()
-        }
-        Some(Value::Int(int)) => int.signed().to_string(),
-        Some(Value::Double(double)) => double.value().map(|number| number.to_string()).unwrap_or_default(),
-        _ => String::new(),
-    };
-    Error::Fault { code: i32::try_from(code).unwrap_or(0), reason }
-}
-
-/// Any datagram fits, and 64 KiB of a stream are worth a system call.
+/// Bytes to read at once: any datagram fits, and 64 KiB of a stream are worth a system call.
 const READ_SIZE: usize = 64 << 10;
-/// Of a stream: the replies of most connections fit, and what is not needed need not be cleared.
+/// Bytes to read first from a stream. The replies of most connections fit, and memory that is not used is not zeroed.
 const FIRST_READ: usize = 16 << 10;
-/// Bytes of a fault's reason: all that Kamailio sends (`ctl/binrpc_run.c`, `MAX_FAULT_LEN`).
-const MAX_REASON: usize = 255;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn cookies_wrap_over_zero() {
+    fn cookies_wrap_around_zero() {
         let mut session = Session { next: u32::MAX - 1, ..Session::stream() };
-        let sent = [(); 4].map(|()| session.send("core.uptime", &[]).unwrap().0);
-        assert_eq!(sent, [u32::MAX - 1, u32::MAX, 1, 2]);
+        let queued = [(); 4].map(|()| session.queue("core.uptime", &[]).unwrap().0);
+        assert_eq!(queued, [u32::MAX - 1, u32::MAX, 1, 2]);
     }
 
     #[test]
-    fn memory_is_used_again() {
+    fn memory_is_reused() {
         let mut session = Session::stream();
         let zeros = [Arg::Int(0); 50_000];
-        // It is never empty: half of a reply always stays behind.
+        // The input is never empty, because half of a reply always stays behind.
         let mut rest = Vec::new();
-        for _ in 0..500 {
-            let cookie = session.send("core.uptime", &[]).unwrap();
+        for _ in 0..60 {
+            let cookie = session.queue("core.uptime", &[]).unwrap();
             session.sent(usize::MAX);
             let mut packet = Vec::new();
             wire::encode(Kind::Reply, cookie, &zeros, &mut packet).unwrap();
             let half = packet.split_off(packet.len() / 2);
-            session.receive(&rest);
-            session.receive(&packet);
+            session.feed(&rest);
+            session.feed(&packet);
             assert_eq!(session.poll().unwrap().is_some(), !rest.is_empty());
             rest = half;
         }
         assert!(session.input.len() <= 4 * READ_SIZE, "{} bytes", session.input.len());
         assert!(session.out.len() <= 100, "{} bytes", session.out.len());
+    }
+    #[test]
+    fn the_memory_of_a_stream_grows_when_little_is_spare() {
+        let mut session = Session::stream();
+        assert_eq!(session.spare().len(), FIRST_READ);
+        session.filled(FIRST_READ - FIRST_READ / 4);
+        assert_eq!(session.spare().len(), FIRST_READ / 4, "a quarter is enough");
+        session.filled(1);
+        assert_eq!(session.spare().len(), FIRST_READ);
+        assert_eq!(Session::datagram().spare().len(), READ_SIZE, "any datagram fits");
+    }
+
+    #[test]
+    fn the_memory_of_replies_that_were_polled_is_spare() {
+        let mut session = Session::stream();
+        let cookie = session.queue("core.uptime", &[]).unwrap();
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, cookie, &[Arg::Bytes(&[7; 1_000])], &mut packet).unwrap();
+        packet.resize(FIRST_READ - FIRST_READ / 4, 0xa1);
+        session.feed(&packet);
+        session.poll().unwrap().unwrap();
+        assert_eq!(session.spare().len(), FIRST_READ / 4, "a quarter is enough");
+        session.filled(1);
+        let unread = session.unread().len();
+        assert_eq!(session.spare().len(), FIRST_READ - unread, "moved to the beginning, and not grown");
+        assert_eq!(session.unread().len(), unread);
+    }
+
+    #[test]
+    fn memory_is_requests_input_and_table() {
+        let mut session = Session::stream();
+        assert_eq!(session.memory(), 0);
+        let cookie = session.queue("core.uptime", &[]).unwrap();
+        let requests = session.outgoing().len();
+        assert_eq!(session.memory(), requests);
+        let mut packet = Vec::new();
+        wire::encode(Kind::Reply, cookie, &[Arg::Int(7); 100], &mut packet).unwrap();
+        session.feed(&packet);
+        assert_eq!(session.memory(), requests + FIRST_READ);
+        session.poll().unwrap().unwrap();
+        let table = session.memory() - requests - FIRST_READ;
+        assert_eq!(table, session.nodes.memory());
+        assert!((100 * 24..100 * 100).contains(&table), "{table}");
     }
 }

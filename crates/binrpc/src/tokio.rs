@@ -1,153 +1,185 @@
 //! The async client, on tokio (feature `tokio`).
 
+mod socket;
+
 use crate::error::Error;
-use crate::session::{Answer, Reply, Session};
-use crate::target::{Endpoint, Target};
+use crate::reply::Reply;
+use crate::session::{Outcome, Session};
+use crate::target::{Endpoint, Resolved, Target};
+use crate::timeout::{Limit, Timeout};
 use crate::transport;
 use crate::wire::{Arg, Cookie};
 use ::tokio::io::{Interest, Ready};
-use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
-use ::tokio::time::{sleep, timeout_at};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
+use ::tokio::net::lookup_host;
+use ::tokio::time::timeout_at;
+use socket::Socket;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-/// A connection to Kamailio. Its methods are those of the blocking [`Client`](crate::Client).
+/// A connection to Kamailio whose methods are those of the blocking [`Client`](crate::Client).
 ///
-/// To drop a method's future loses nothing: the next call goes on where it was. To drop the client closes the
-/// connection.
+/// ```
+/// use kamailio_binrpc::{Target, Value, tokio::Client};
+/// use std::time::Duration;
+///
+/// async fn version(target: &Target) -> Result<Option<String>, kamailio_binrpc::Error> {
+///     let mut client = Client::connect(target, Duration::from_secs(2)).await?;
+///     let reply = client.call("core.version", &[]).await?;
+///     Ok(reply.records()?.first().and_then(Value::as_str).map(str::to_owned))
+/// }
+/// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/stand_in.rs")); }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # let version = runtime.block_on(version(&support::stand_in())).unwrap();
+/// # assert_eq!(version.as_deref(), Some("kamailio 5.6.3 (x86_64/linux)"));
+/// ```
+///
+/// Dropping the future of a method loses no reply: the next call continues where the future stopped. Dropping the client
+/// closes the connection.
 #[derive(Debug)]
 pub struct Client {
     socket: Socket,
     session: Session,
-    deadline: Instant,
-    /// The peer takes no more requests. What it has answered can still be read.
+    timeout: Timeout,
+    /// The peer accepts no more requests. Replies that were sent before can still be read.
     deaf: bool,
-    /// There will be no more calls.
-    ends: bool,
+    /// No call will be queued any more.
+    finishing: bool,
 }
 
 impl Client {
-    /// Connects. The deadline is for this, name resolution included, and for all that follows.
+    /// Looks up the target's host and connects.
+    ///
+    /// A [`Duration`](std::time::Duration) limits this call and each later one, an [`Instant`](std::time::Instant) is a
+    /// deadline for all of them: see [`Timeout`].
     ///
     /// # Errors
-    /// [`Error::Io`], of the kind that the system gives: no such file, permission denied, connection refused; timed out
-    /// at the deadline.
-    pub async fn connect(target: &Target, deadline: Instant) -> Result<Self, Error> {
-        let open = async { Socket::open(&Peer::of(target).await?, deadline).await };
-        Self::opened(target, deadline, open).await
+    /// [`Error::Io`] of the kind that the system reports, such as not found, permission denied or connection refused, or
+    /// [`io::ErrorKind::TimedOut`].
+    pub async fn connect(target: &Target, timeout: impl Into<Timeout>) -> Result<Self, Error> {
+        let timeout = timeout.into();
+        let limit = timeout.begin();
+        let open = async { Socket::open(&resolve(target).await?, limit.end).await };
+        Self::open(target, timeout, limit, open).await
     }
 
-    /// Connects to `peer`, which is where `target` was found to be, and looks nothing up. For callers that decide
-    /// which addresses they will talk to; errors name the target.
+    /// Connects to addresses that were looked up before, for callers that decide which addresses to connect to. Errors name
+    /// `target`.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub async fn connect_to(peer: &Peer, target: &Target, deadline: Instant) -> Result<Self, Error> {
-        Self::opened(target, deadline, Socket::open(peer, deadline)).await
+    pub async fn connect_resolved(
+        target: &Target,
+        resolved: &Resolved,
+        timeout: impl Into<Timeout>,
+    ) -> Result<Self, Error> {
+        let timeout = timeout.into();
+        let limit = timeout.begin();
+        Self::open(target, timeout, limit, Socket::open(resolved, limit.end)).await
     }
 
-    async fn opened(
+    async fn open(
         target: &Target,
-        deadline: Instant,
+        timeout: Timeout,
+        limit: Limit,
         open: impl Future<Output = io::Result<Socket>>,
     ) -> Result<Self, Error> {
-        let socket = match timeout_at(deadline.into(), open).await {
-            Ok(Ok(socket)) if Instant::now() < deadline => socket,
-            Ok(Err(error)) if error.kind() != io::ErrorKind::TimedOut => {
-                return Err(transport::no_connection(target, &error).into());
-            }
-            _ => return Err(transport::connected_too_late(target).into()),
+        let socket = match timeout_at(limit.end.into(), open).await {
+            Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
+            Ok(Ok(socket)) if !limit.left().is_zero() => socket,
+            _ => return Err(transport::connected_too_late(target, limit).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
-        Ok(Self { socket, session, deadline, deaf: false, ends: false })
+        Ok(Self { socket, session, timeout, deaf: false, finishing: false })
     }
 
-    /// Changes the deadline.
-    pub fn set_deadline(&mut self, deadline: Instant) {
-        self.deadline = deadline;
+    /// Changes the timeout.
+    pub fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
+        self.timeout = timeout.into();
     }
 
-    /// Says that there will be no more calls. A stream is shut down as soon as the last reply has arrived, before the
-    /// caller has received it: Kamailio wakes for that, and is done with it when the caller is.
-    pub fn end(&mut self) {
-        self.ends = true;
-    }
-
-    /// Calls a method and waits for its reply. Replies to calls [sent](Self::send) before are passed over.
+    /// Makes a call and waits for its reply. Replies to calls [queued](Self::queue) before are discarded.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`receive`](Self::receive). A fault is not one: [`Reply::records`] has it.
+    /// As [`queue`](Self::queue) and [`receive`](Self::receive). A fault is not an error of the connection:
+    /// [`Reply::records`] returns it.
     pub async fn call(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Reply<'_>, Error> {
-        let cookie = self.send(method, args)?;
+        let cookie = self.queue(method, args)?;
+        let limit = self.timeout.begin();
         loop {
-            match self.next(unwatched).await? {
-                Some(answer) if answer.cookie == cookie => return Ok(self.session.reply(answer)),
+            match self.next(limit, unlimited).await? {
+                Some(outcome) if outcome.cookie == cookie => return Ok(self.session.reply(outcome)),
                 Some(_) => {}
                 None => return Err(Error::NoReply),
             }
         }
     }
 
-    /// Queues a call. Nothing is written until [`receive`](Self::receive), so that many calls are one write.
+    /// Queues a call. Nothing is written before [`receive`](Self::receive), so that many calls are one write.
     ///
     /// # Errors
-    /// [`Error::Encode`]: nothing was queued.
-    pub fn send(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
-        self.session.send(method, args)
+    /// [`Error::Encode`] if the call cannot be encoded. Nothing is queued then.
+    pub fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
+        self.session.queue(method, args)
     }
 
-    /// The next reply, in the order of the calls. None: all are answered.
+    /// Waits for the next reply, in the order of the calls. Returns `None` after the last one.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that did not come. What
-    /// came before has been returned before.
+    /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding. Replies
+    /// received before the loss have been returned.
     pub async fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
-        self.receive_watched(unwatched).await
+        self.receive_within(unlimited).await
     }
 
-    /// [`receive`](Self::receive), for callers with many connections, whose replies together may take too much memory:
-    /// before it waits, `watch` is told how many bytes this one [has](Session::memory).
+    /// Waits for the next reply as [`receive`](Self::receive) does, within a budget of memory. For programs with many
+    /// connections, whose replies together may be too large.
+    ///
+    /// Before each wait, `reserve` is called with the [number of bytes](Session::memory) that the connection holds. An error
+    /// from `reserve` is returned, and no more is read.
     ///
     /// # Errors
-    /// As [`receive`](Self::receive), and that of `watch`.
-    pub async fn receive_watched(
+    /// As [`receive`](Self::receive), and those of `reserve` as [`Error::Io`].
+    pub async fn receive_within(
         &mut self,
-        watch: impl FnMut(usize) -> io::Result<()>,
+        reserve: impl FnMut(usize) -> io::Result<()>,
     ) -> Result<Option<Reply<'_>>, Error> {
-        let answer = self.next(watch).await?;
-        Ok(answer.map(|answer| self.session.reply(answer)))
+        let outcome = self.next(self.timeout.begin(), reserve).await?;
+        Ok(outcome.map(|outcome| self.session.reply(outcome)))
+    }
+
+    /// Declares that no more calls will be queued. A stream is shut down as soon as the last reply has arrived, before the
+    /// caller has received the reply: Kamailio can release the connection while the caller is still working. A call queued
+    /// later may fail.
+    pub fn finish(&mut self) {
+        self.finishing = true;
     }
 
     async fn next(
         &mut self,
-        mut watch: impl FnMut(usize) -> io::Result<()>,
-    ) -> Result<Option<Answer>, Error> {
+        limit: Limit,
+        mut reserve: impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<Option<Outcome>, Error> {
         loop {
-            if let Some(answer) = self.session.advance()? {
-                return Ok(Some(answer));
+            if let Some(outcome) = self.session.advance()? {
+                return Ok(Some(outcome));
             }
             if self.session.awaiting() == 0 {
                 return Ok(None);
             }
-            watch(self.session.memory())?;
-            // A peer that is always ready would never let the timeout be looked at.
-            if Instant::now() >= self.deadline {
-                return Err(transport::timed_out(&self.session).into());
+            reserve(self.session.memory())?;
+            // A peer that is always ready would keep the timeout below from being polled.
+            if limit.left().is_zero() {
+                return Err(transport::timed_out(&self.session, limit).into());
             }
             self.write(Socket::write_now)?;
             let writes = !self.deaf && !self.session.outgoing().is_empty();
             let interest = Interest::READABLE | Interest::ERROR;
             let interest = if writes { interest | Interest::WRITABLE } else { interest };
-            let Ok(ready) = timeout_at(self.deadline.into(), self.socket.ready(interest)).await else {
-                return Err(transport::timed_out(&self.session).into());
+            let Ok(ready) = timeout_at(limit.end.into(), self.socket.ready(interest)).await else {
+                return Err(transport::timed_out(&self.session, limit).into());
             };
             self.exchange(ready?)?;
-            if self.ends && self.session.is_complete() {
+            if self.finishing && self.session.has_all_replies() {
                 self.socket.shut_down();
             }
         }
@@ -161,12 +193,12 @@ impl Client {
             Ok(written) => self.session.sent(written),
             Err(error) if transport::is_closed(&error) && self.socket.is_stream() => self.deaf = true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(transport::lost(&self.session, &error)),
+            Err(error) => return Err(transport::lost(&self.session, error)),
         }
         Ok(())
     }
 
-    /// Writes and reads what can be without waiting.
+    /// Writes and reads as far as possible without waiting.
     fn exchange(&mut self, ready: Ready) -> io::Result<()> {
         if ready.is_writable() {
             self.write(Socket::try_write)?;
@@ -176,191 +208,31 @@ impl Client {
                 Ok(0) if self.socket.is_stream() => return Err(transport::closed(&self.session)),
                 Ok(read) => self.session.filled(read),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(transport::lost(&self.session, &error)),
+                Err(error) => return Err(transport::lost(&self.session, error)),
             }
         } else if ready.is_error()
             && let Some(error) = self.socket.take_error()?
         {
-            return Err(transport::lost(&self.session, &error));
+            return Err(transport::lost(&self.session, error));
         }
         Ok(())
     }
 }
 
-/// Where a target was found to be: a socket's file, or addresses that are tried in their order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// The file of a unix stream socket.
-    Unix(PathBuf),
-    /// The file of a unix datagram socket.
-    UnixDatagram(PathBuf),
-    /// TCP.
-    Tcp(Vec<SocketAddr>),
-    /// UDP.
-    Udp(Vec<SocketAddr>),
-}
-
-impl Peer {
-    async fn of(target: &Target) -> io::Result<Self> {
-        Ok(match target {
-            Target::Unix(path) => Self::Unix(path.clone()),
-            Target::UnixDatagram(path) => Self::UnixDatagram(path.clone()),
-            Target::Tcp(endpoint) => Self::Tcp(resolve(endpoint).await?),
-            Target::Udp(endpoint) => Self::Udp(resolve(endpoint).await?),
-        })
-    }
-}
-
-#[derive(Debug)]
-enum Socket {
-    Unix(UnixStream),
-    UnixDatagram(UnixDatagram),
-    Tcp(TcpStream),
-    Udp(UdpSocket),
-}
-
-impl Socket {
-    async fn open(peer: &Peer, deadline: Instant) -> io::Result<Self> {
-        match peer {
-            Peer::Unix(path) => {
-                // While Kamailio's backlog is full, it has to come again.
-                loop {
-                    match connect_unix(path) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN).await,
-                        connected => return connected.and_then(UnixStream::from_std).map(Self::Unix),
-                    }
-                }
-            }
-            Peer::UnixDatagram(path) => {
-                let socket = transport::unix_datagram()?;
-                socket.connect(path)?;
-                socket.set_nonblocking(true)?;
-                UnixDatagram::from_std(socket).map(Self::UnixDatagram)
-            }
-            Peer::Tcp(addresses) => {
-                let mut failed = no_address();
-                for (address, others) in addresses.iter().zip((0..addresses.len() as u32).rev()) {
-                    let share = deadline.saturating_duration_since(Instant::now()) / (others + 1);
-                    match timeout_at((Instant::now() + share).into(), TcpStream::connect(address)).await {
-                        Ok(Ok(stream)) => {
-                            stream.set_nodelay(true)?;
-                            return Ok(Self::Tcp(stream));
-                        }
-                        Ok(Err(error)) => failed = error,
-                        Err(_) => failed = io::ErrorKind::TimedOut.into(),
-                    }
-                }
-                Err(failed)
-            }
-            Peer::Udp(addresses) => {
-                let mut failed = no_address();
-                for address in addresses {
-                    let socket = UdpSocket::bind(transport::any_port(address)).await?;
-                    match socket.connect(address).await {
-                        Ok(()) => return Ok(Self::Udp(socket)),
-                        Err(error) => failed = error,
-                    }
-                }
-                Err(failed)
-            }
-        }
-    }
-
-    fn is_stream(&self) -> bool {
-        matches!(self, Self::Unix(_) | Self::Tcp(_))
-    }
-
-    async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        match self {
-            Self::Unix(stream) => stream.ready(interest).await,
-            Self::UnixDatagram(socket) => socket.ready(interest).await,
-            Self::Tcp(stream) => stream.ready(interest).await,
-            Self::Udp(socket) => socket.ready(interest).await,
-        }
-    }
-
-    /// Writes whether or not the runtime has been told that it can be: it nearly always can, and to be told takes longer.
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?)
-    }
-
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.try_write(bytes),
-            Self::UnixDatagram(socket) => socket.try_send(bytes),
-            Self::Tcp(stream) => stream.try_write(bytes),
-            Self::Udp(socket) => socket.try_send(bytes),
-        }
-    }
-
-    /// Reads what there is. A stream that left some of the buffer empty has no more, and a second read to be told so is
-    /// saved: it counts as not readable until the runtime hears of more.
-    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (room, mut read) = (buffer.len(), 0);
-        let receive = || {
-            (_, read) = rustix::net::recv(self, &mut *buffer, RecvFlags::empty())?;
-            let drained = self.is_stream() && 0 < read && read < room;
-            if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        };
-        let outcome = match self {
-            Self::Unix(stream) => stream.try_io(Interest::READABLE, receive),
-            Self::UnixDatagram(socket) => socket.try_io(Interest::READABLE, receive),
-            Self::Tcp(stream) => stream.try_io(Interest::READABLE, receive),
-            Self::Udp(socket) => socket.try_io(Interest::READABLE, receive),
-        };
-        if read > 0 { Ok(read) } else { outcome.map(|()| read) }
-    }
-
-    /// It is closed anyway, so that an error changes nothing.
-    fn shut_down(&self) {
-        if self.is_stream() {
-            let _ = rustix::net::shutdown(self, Shutdown::Both);
-        }
-    }
-
-    fn take_error(&self) -> io::Result<Option<io::Error>> {
-        match self {
-            Self::Unix(stream) => stream.take_error(),
-            Self::UnixDatagram(socket) => socket.take_error(),
-            Self::Tcp(stream) => stream.take_error(),
-            Self::Udp(socket) => socket.take_error(),
-        }
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Unix(stream) => stream.as_fd(),
-            Self::UnixDatagram(socket) => socket.as_fd(),
-            Self::Tcp(stream) => stream.as_fd(),
-            Self::Udp(socket) => socket.as_fd(),
-        }
-    }
-}
-
-/// Connects at once or not at all. The runtime's own function waits to be told that it is connected, and Kamailio, which
-/// is woken by a connection, looks for a request that is not there yet.
-fn connect_unix(path: &Path) -> io::Result<net::UnixStream> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(socket.into())
-}
-
-fn unwatched(_: usize) -> io::Result<()> {
+/// The budget of callers without one.
+fn unlimited(_: usize) -> io::Result<()> {
     Ok(())
 }
 
-async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
-    let addresses = lookup_host((endpoint.host(), endpoint.port())).await?;
-    let addresses: Vec<_> = addresses.filter(|address| endpoint.accepts(address)).collect();
-    if addresses.is_empty() { Err(transport::no_address(endpoint)) } else { Ok(addresses) }
+/// [`Target::resolve`] without blocking the runtime.
+async fn resolve(target: &Target) -> io::Result<Resolved> {
+    async fn lookup(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
+        endpoint.accepted(lookup_host((endpoint.host(), endpoint.port())).await?)
+    }
+    Ok(match target {
+        Target::Unix(path) => Resolved::Unix(path.clone()),
+        Target::UnixDatagram(path) => Resolved::UnixDatagram(path.clone()),
+        Target::Tcp(endpoint) => Resolved::Tcp(lookup(endpoint).await?),
+        Target::Udp(endpoint) => Resolved::Udp(lookup(endpoint).await?),
+    })
 }
-
-fn no_address() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "it has no address")
-}
-
-/// Between two attempts to connect.
-const AGAIN: Duration = Duration::from_millis(5);

@@ -1,12 +1,15 @@
-//! What both clients need: an address to be answered at, and how the loss of a connection is told.
+//! What both clients share: the socket that a reply can reach, the order of connection attempts, and the messages of errors.
 
 use crate::session::Session;
-use crate::target::{Endpoint, Target};
+use crate::target::Target;
+use crate::timeout::Limit;
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
-/// A unix datagram socket with an address of its own, without which there is no answer. It is one of Linux's abstract
-/// addresses: no file is made, and none is left behind.
+/// Opens a unix datagram socket with an address of its own, without which Kamailio could not reply. The address is one of
+/// Linux's abstract addresses, so that no file is created or left behind.
 #[cfg(target_os = "linux")]
 pub(crate) fn unix_datagram() -> io::Result<std::os::unix::net::UnixDatagram> {
     use std::hash::{BuildHasher, Hasher, RandomState};
@@ -18,7 +21,7 @@ pub(crate) fn unix_datagram() -> io::Result<std::os::unix::net::UnixDatagram> {
     net::UnixDatagram::bind_addr(&net::SocketAddr::from_abstract_name(name)?)
 }
 
-/// Only Linux has addresses without a file.
+/// Only Linux has abstract addresses.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn unix_datagram() -> io::Result<std::os::unix::net::UnixDatagram> {
     Err(io::Error::new(
@@ -27,7 +30,7 @@ pub(crate) fn unix_datagram() -> io::Result<std::os::unix::net::UnixDatagram> {
     ))
 }
 
-/// The local address of a UDP socket that is going to be connected to `peer`.
+/// The local address of a UDP socket that will be connected to `peer`.
 pub(crate) fn any_port(peer: &SocketAddr) -> SocketAddr {
     match peer {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -35,43 +38,131 @@ pub(crate) fn any_port(peer: &SocketAddr) -> SocketAddr {
     }
 }
 
-pub(crate) fn no_address(endpoint: &Endpoint) -> io::Error {
-    let host = endpoint.host();
-    io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address of the wanted IP version"))
+/// The addresses of a host, each with an equal share of the time that is left when its turn comes.
+pub(crate) struct Attempts<'a> {
+    addresses: &'a [SocketAddr],
+    end: Instant,
+    last: Option<io::Error>,
 }
 
-pub(crate) fn no_connection(target: &Target, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot connect to {target}: {error}"))
-}
+impl<'a> Attempts<'a> {
+    pub(crate) fn new(addresses: &'a [SocketAddr], end: Instant) -> Self {
+        Self { addresses, end, last: None }
+    }
 
-pub(crate) fn connected_too_late(target: &Target) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("the deadline passed while connecting to {target}"))
-}
+    /// The address to try next and the time for the attempt, or the error to report.
+    pub(crate) fn next(&mut self) -> io::Result<(&'a SocketAddr, Duration)> {
+        let Some((address, others)) = self.addresses.split_first() else {
+            let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+            return Err(self.last.take().unwrap_or_else(none));
+        };
+        let share = self.end.saturating_duration_since(Instant::now()) / (others.len() as u32 + 1);
+        if share.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.addresses = others;
+        Ok((address, share))
+    }
 
-pub(crate) fn timed_out(session: &Session) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("the deadline passed with {}", outstanding(session)))
-}
-
-/// A connection that is closed with requests unread is reset, and breaks the pipe of who goes on writing: it is all
-/// the same to the caller.
-pub(crate) fn lost(session: &Session, error: &io::Error) -> io::Error {
-    if is_closed(error) {
-        closed(session)
-    } else {
-        io::Error::new(error.kind(), format!("{error}, with {}", outstanding(session)))
+    pub(crate) fn failed(&mut self, error: io::Error) {
+        self.last = Some(error);
     }
 }
 
+/// A message in front of the error of the operating system, which is kept as the source.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    cause: Option<io::Error>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+fn failure(kind: io::ErrorKind, message: String, cause: Option<io::Error>) -> io::Error {
+    io::Error::new(kind, Failure { message, cause })
+}
+
+pub(crate) fn cannot_connect(target: &Target, limit: Limit, error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::TimedOut {
+        return connected_too_late(target, limit);
+    }
+    failure(error.kind(), format!("cannot connect to {target}: {error}"), Some(error))
+}
+
+pub(crate) fn connected_too_late(target: &Target, limit: Limit) -> io::Error {
+    failure(io::ErrorKind::TimedOut, format!("{limit} while connecting to {target}"), None)
+}
+
+pub(crate) fn timed_out(session: &Session, limit: Limit) -> io::Error {
+    failure(io::ErrorKind::TimedOut, format!("{limit} with {}", outstanding(session)), None)
+}
+
+/// Kamailio closes connections with requests unread. The system reports that as a reset, or as a broken pipe to a client
+/// that is still writing. Callers need not tell these cases apart.
+pub(crate) fn lost(session: &Session, error: io::Error) -> io::Error {
+    if is_closed(&error) {
+        return failure(io::ErrorKind::UnexpectedEof, closed_message(session), Some(error));
+    }
+    failure(error.kind(), format!("{error}, with {}", outstanding(session)), Some(error))
+}
+
 pub(crate) fn closed(session: &Session) -> io::Error {
-    let sentence = format!("Kamailio closed the connection with {}", outstanding(session));
-    io::Error::new(io::ErrorKind::UnexpectedEof, sentence)
+    failure(io::ErrorKind::UnexpectedEof, closed_message(session), None)
 }
 
 pub(crate) fn is_closed(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
+fn closed_message(session: &Session) -> String {
+    format!("Kamailio closed the connection with {}", outstanding(session))
+}
+
 fn outstanding(session: &Session) -> String {
     let (open, all) = (session.awaiting(), session.calls());
     format!("{open} of {all} {} outstanding", if all == 1 { "reply" } else { "replies" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_an_equal_share_of_the_time_left() {
+        let addresses = ["127.0.0.1:1", "127.0.0.2:1"].map(|address| address.parse().unwrap());
+        let mut attempts = Attempts::new(&addresses, Instant::now() + Duration::from_secs(100));
+        let (first, share) = attempts.next().unwrap();
+        assert_eq!(*first, addresses[0]);
+        assert!((40..=50).contains(&share.as_secs()), "{share:?}");
+        attempts.failed(io::ErrorKind::ConnectionRefused.into());
+        let (second, share) = attempts.next().unwrap();
+        assert_eq!(*second, addresses[1]);
+        assert!((90..=100).contains(&share.as_secs()), "{share:?}");
+        attempts.failed(io::ErrorKind::HostUnreachable.into());
+        assert_eq!(attempts.next().unwrap_err().kind(), io::ErrorKind::HostUnreachable);
+    }
+
+    #[test]
+    fn no_attempt_begins_after_the_end() {
+        let addresses = ["127.0.0.1:1".parse().unwrap()];
+        assert_eq!(
+            Attempts::new(&addresses, Instant::now()).next().unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
+        let none = Attempts::new(&[], Instant::now()).next().unwrap_err();
+        assert_eq!(
+            (none.kind(), none.to_string().as_str()),
+            (io::ErrorKind::NotFound, "the host has no address")
+        );
+    }
 }

@@ -1,28 +1,174 @@
-//! Decoded values: views into the body of a reply, and nothing that is allocated for them.
+//! Decoded values: views into the body of a reply that need no allocation of their own.
 
+mod members;
+mod node;
+mod number;
+mod owned;
+mod text;
+
+pub use members::{Iter, Member, Members};
+pub(crate) use node::{Node, Shape};
+pub(crate) use number::big_endian;
+pub use number::{Double, Int};
+pub use owned::{OwnedMembers, OwnedValue};
+
+use crate::decimal;
+use std::borrow::Cow;
 use std::fmt;
-use std::num::NonZeroU32;
 
-/// One decoded value. It borrows from the reply that it came in.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A decoded value, borrowed from the reply that contains it.
+///
+/// The accessors are named as those of `serde_json::Value`. A value of another type is `None`.
+///
+/// ```
+/// use kamailio_binrpc::{Int, Value};
+///
+/// let value = Value::Int(Int::from(-5));
+/// assert_eq!(value.as_i64(), Some(-5));
+/// assert_eq!(value.as_str(), None);
+/// assert_eq!(Value::Str(b"AP").as_str(), Some("AP"));
+/// ```
+///
+/// The enum is exhaustive: the types are those of Kamailio's `ctl/binrpc.h`, and have not changed since version 1 of the
+/// protocol.
+#[derive(Clone, Copy, PartialEq)]
 pub enum Value<'a> {
-    /// A whole number, whose sign the wire does not tell: see [`Int`].
+    /// A whole number. BINRPC does not transmit whether the number is signed: see [`Int`].
     Int(Int),
-    /// A fixed-point number, in thousandths.
+    /// A fixed-point number in thousandths.
     Double(Double),
-    /// A string without the NUL that ends it on the wire. Bytes, not UTF-8: Kamailio sends what SIP messages brought.
+    /// A string, without the NUL that terminates strings on the wire. The bytes need not be UTF-8: Kamailio copies them
+    /// from SIP messages and databases.
     Str(&'a [u8]),
-    /// Bytes. Kamailio knows the type and sends none.
+    /// Raw bytes. The type exists in the protocol, but no method of Kamailio uses it.
     Bytes(&'a [u8]),
-    /// Members with and without a name, in the order of the wire; names may repeat. Kamailio's arrays are structs
-    /// of nameless members.
+    /// Members with and without names, in the order of the wire. Names may repeat. What Kamailio's methods call an array
+    /// is a struct whose members have no names.
     Struct(Members<'a>),
-    /// An array of the wire's own type 4, which Kamailio defines, and which 5.6.3 and 6.2-dev do not send.
+    /// An array of the protocol's own array type, which Kamailio 5.6.3 and 6.2-dev define and never send.
     Array(Members<'a>),
 }
 
 impl<'a> Value<'a> {
-    /// What a struct or an array holds.
+    /// Returns the bytes of a string or of raw bytes.
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Str(bytes) | Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Returns the text of a string whose bytes are UTF-8.
+    pub fn as_str(self) -> Option<&'a str> {
+        str::from_utf8(self.as_bytes()?).ok()
+    }
+
+    /// Returns the text of a string, with U+FFFD in place of bytes that are not UTF-8. Only such text is allocated.
+    ///
+    /// ```
+    /// use kamailio_binrpc::Value;
+    ///
+    /// assert_eq!(Value::Str(b"M\xfcnchen").to_str_lossy().as_deref(), Some("M\u{fffd}nchen"));
+    /// ```
+    pub fn to_str_lossy(self) -> Option<Cow<'a, str>> {
+        self.as_bytes().map(String::from_utf8_lossy)
+    }
+
+    /// Returns an int, read as [unsigned](Int::as_u64).
+    pub fn as_u64(self) -> Option<u64> {
+        match self {
+            Self::Int(int) => Some(int.as_u64()),
+            _ => None,
+        }
+    }
+
+    /// Returns an int, read as [signed](Int::as_i64).
+    pub fn as_i64(self) -> Option<i64> {
+        match self {
+            Self::Int(int) => Some(int.as_i64()),
+            _ => None,
+        }
+    }
+
+    /// Returns a double, unless it means ["no value"](Double::as_f64), or an int, read as signed.
+    pub fn as_f64(self) -> Option<f64> {
+        match self {
+            Self::Double(double) => double.as_f64(),
+            Self::Int(int) => Some(int.as_i64() as f64),
+            _ => None,
+        }
+    }
+
+    /// Reads a number that is not negative: an int, a whole double, or decimal digits.
+    ///
+    /// The type of a number differs between methods and versions: `stats.fetch` sends digits, `core.shmmem` sends ints in
+    /// 5.6 and doubles in 6.2.
+    ///
+    /// ```
+    /// use kamailio_binrpc::{Double, Value};
+    ///
+    /// assert_eq!(Value::Str(b"42").parse_u64(), Some(42));
+    /// assert_eq!(Value::Double(Double::from_milli(42_000)).parse_u64(), Some(42));
+    /// assert_eq!(Value::Str(b"+42").parse_u64(), None);
+    /// ```
+    pub fn parse_u64(self) -> Option<u64> {
+        match self {
+            Self::Int(int) => Some(int.as_u64()),
+            Self::Double(double) => double.whole().and_then(|number| u64::try_from(number).ok()),
+            Self::Str(text) => decimal::unsigned(text),
+            _ => None,
+        }
+    }
+
+    /// Reads a number that may be negative: an int, a whole double, or decimal digits with or without a minus sign.
+    ///
+    /// Kamailio prints a negative statistic as an unsigned number of 64 bits (`kex/core_stats.c`, `rpc_fetch_add_stat`):
+    ///
+    /// ```
+    /// use kamailio_binrpc::Value;
+    ///
+    /// assert_eq!(Value::Str(b"18446744073709551611").parse_i64(), Some(-5));
+    /// ```
+    pub fn parse_i64(self) -> Option<i64> {
+        match self {
+            Self::Int(int) => Some(int.as_i64()),
+            Self::Double(double) => double.whole(),
+            Self::Str(text) => decimal::signed(text),
+            _ => None,
+        }
+    }
+
+    /// Reads any number: an int, a double that has a value, or a decimal number with or without a fraction.
+    ///
+    /// ```
+    /// use kamailio_binrpc::Value;
+    ///
+    /// assert_eq!(Value::Str(b"-1.5").parse_f64(), Some(-1.5));
+    /// assert_eq!(Value::Str(b"NaN").parse_f64(), None);
+    /// ```
+    pub fn parse_f64(self) -> Option<f64> {
+        match self {
+            Self::Str(text) => decimal::fraction(text),
+            _ => self.as_f64(),
+        }
+    }
+
+    /// Returns `None` for a string that is `<null string>`, and any other value unchanged.
+    ///
+    /// Kamailio prints a C null pointer so (`ctl/binrpc_run.c`, `rpc_struct_add`). BINRPC cannot tell the null pointer from
+    /// a string with the same text, so no other accessor interprets the text.
+    ///
+    /// ```
+    /// use kamailio_binrpc::Value;
+    ///
+    /// assert_eq!(Value::Str(b"<null string>").non_null().and_then(Value::as_str), None);
+    /// assert_eq!(Value::Str(b"udp:10.0.0.1:5060").non_null().and_then(Value::as_str), Some("udp:10.0.0.1:5060"));
+    /// ```
+    pub fn non_null(self) -> Option<Self> {
+        (self != Self::Str(NULL_STRING)).then_some(self)
+    }
+
+    /// Returns the members of a struct or the elements of an array.
     pub fn members(self) -> Option<Members<'a>> {
         match self {
             Self::Struct(members) | Self::Array(members) => Some(members),
@@ -30,7 +176,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The first member of that name, if this is a struct that has one.
+    /// Returns the first member with this name, if the value is a struct.
     pub fn get(self, name: &str) -> Option<Self> {
         match self {
             Self::Struct(members) => members.get(name),
@@ -38,9 +184,33 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value at the end of a path of member names; itself for an empty path.
-    // A value is larger than what functions return in registers. Where it went through memory, reading it waited for
-    // that: a tenth of the time that a list of destinations takes.
+    /// Returns every member with this name, in the order of the wire; none if the value is not a struct.
+    ///
+    /// See [`Members::get_all`] for an example.
+    pub fn get_all<'n>(self, name: &'n str) -> impl Iterator<Item = Self> + use<'a, 'n> {
+        let members = match self {
+            Self::Struct(members) => members,
+            _ => Members::default(),
+        };
+        members.get_all(name)
+    }
+
+    /// Follows a path of member names through nested structs. The empty path leads to the value itself.
+    ///
+    /// ```
+    /// # use kamailio_binrpc::wire::Nodes;
+    /// use kamailio_binrpc::Value;
+    ///
+    /// # let body = b"\x03\x95\x08LATENCY\0\x03\x45AVG\0\x12\x64\x83\x83";
+    /// # let mut nodes = Nodes::new();
+    /// # nodes.decode(body)?;
+    /// # let destination = nodes.members(body).first().unwrap();
+    /// let average = destination.path(&["LATENCY", "AVG"]).and_then(Value::as_f64);
+    /// assert_eq!(average, Some(0.1));
+    /// # Ok::<(), kamailio_binrpc::DecodeError>(())
+    /// ```
+    // A value is larger than what functions return in registers. Reading it back from memory stalled the CPU for a tenth of
+    // the time that a list of destinations takes.
     #[inline(always)]
     pub fn path(self, path: &[&str]) -> Option<Self> {
         let Some((last, structs)) = path.split_last() else { return Some(self) };
@@ -51,245 +221,25 @@ impl<'a> Value<'a> {
         members.get(last)
     }
 
-    /// The bytes of a string or of bytes.
-    pub fn bytes(self) -> Option<&'a [u8]> {
-        match self {
-            Self::Str(bytes) | Self::Bytes(bytes) => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// An int, read as [unsigned](Int::unsigned).
-    pub fn unsigned(self) -> Option<u64> {
-        match self {
-            Self::Int(int) => Some(int.unsigned()),
-            _ => None,
-        }
-    }
-
-    /// An int, read as [signed](Int::signed).
-    pub fn signed(self) -> Option<i64> {
-        match self {
-            Self::Int(int) => Some(int.signed()),
-            _ => None,
-        }
-    }
-
-    /// A double, unless it is ["no value"](Double::value).
-    pub fn double(self) -> Option<f64> {
-        match self {
-            Self::Double(double) => double.value(),
-            _ => None,
-        }
+    /// Copies the value, so that the copy outlives the reply.
+    pub fn into_owned(self) -> OwnedValue {
+        OwnedValue::new(self)
     }
 }
 
-/// A whole number of 0 to 8 bytes.
-///
-/// Kamailio writes a C `int` in the fewest bytes and casts unsigned counters into it (`ctl/binrpc.h`,
-/// `binrpc_write_int`), so 4 bytes are a negative number or one from 2³¹ up, and only who knows the field can say which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Int {
-    bits: u64,
-    size: u8,
-}
-
-impl Int {
-    /// The number, if the field is unsigned: a counter, a size.
-    pub fn unsigned(self) -> u64 {
-        self.bits
-    }
-
-    /// The number, if the field can be negative. Kamailio extends no sign, so it is one in 4 and in 8 bytes only.
-    pub fn signed(self) -> i64 {
-        match self.size {
-            4 => i64::from(self.bits as u32 as i32),
-            _ => self.bits as i64,
-        }
-    }
-
-    /// How many bytes it had on the wire, 0 to 8.
-    pub fn size(self) -> u8 {
-        self.size
-    }
-}
-
-/// A fixed-point number: thousandths in 0 to 8 bytes, signed in 8 (`ctl/binrpc.h`, `binrpc_add_double_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Double {
-    milli: i64,
-}
-
-impl Double {
-    /// The thousandths as they were sent.
-    pub fn milli(self) -> i64 {
-        self.milli
-    }
-
-    /// The number, or None for `i64::MIN` thousandths: that is what Kamailio's cast makes of a number that is too
-    /// large for the wire, of infinity and of NaN.
-    pub fn value(self) -> Option<f64> {
-        (self.milli != i64::MIN).then(|| self.milli as f64 / 1000.0)
-    }
-}
-
-/// The records of a reply, the members of a struct or the values of an array, in the order of the wire.
-#[derive(Clone, Copy, Default)]
-pub struct Members<'a> {
-    body: &'a [u8],
-    nodes: &'a [Node],
-}
-
-impl<'a> Members<'a> {
-    pub(crate) fn new(body: &'a [u8], nodes: &'a [Node]) -> Self {
-        Self { body, nodes }
-    }
-
-    /// All of them. To step over a struct costs no more than to step over an int.
-    pub fn iter(self) -> Iter<'a> {
-        Iter { rest: self }
-    }
-
-    /// The value of the first member of that name.
-    #[inline]
-    pub fn get(self, name: &str) -> Option<Value<'a>> {
-        self.find(name).map(|(node, inside)| node.value(self.body, inside))
-    }
-
-    /// What is in the first member of that name, if that is a struct.
-    #[inline]
-    fn inside(self, name: &str) -> Option<Self> {
-        let (node, inside) = self.find(name)?;
-        (node.shape == Shape::Struct).then_some(Self { body: self.body, nodes: inside })
-    }
-
-    /// The node of the first member of that name, and those inside it.
-    #[inline]
-    fn find(self, name: &str) -> Option<(&'a Node, &'a [Node])> {
-        let mut nodes = self.nodes;
-        // Of most members only the length of the name is looked at.
-        while let Some((node, after)) = nodes.split_first() {
-            let (inside, after) = after.split_at_checked(node.inside as usize)?;
-            if node.name_len as usize == name.len() && node.name(self.body) == Some(name.as_bytes()) {
-                return Some((node, inside));
-            }
-            nodes = after;
-        }
-        None
-    }
-
-    /// The first value, named or not.
-    pub fn first(self) -> Option<Value<'a>> {
-        self.iter().next().map(|member| member.value)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(self) -> bool {
-        self.nodes.is_empty()
-    }
-}
-
-impl<'a> IntoIterator for Members<'a> {
-    type Item = Member<'a>;
-    type IntoIter = Iter<'a>;
-
-    fn into_iter(self) -> Iter<'a> {
-        self.iter()
-    }
-}
-
-impl PartialEq for Members<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl fmt::Debug for Members<'_> {
+/// Strings are printed as text, in which bytes that are not UTF-8 are escaped: `Str("sip:127.0.0.1")`.
+impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(*self).finish()
-    }
-}
-
-/// The iterator of [`Members`].
-#[derive(Clone, Debug)]
-pub struct Iter<'a> {
-    rest: Members<'a>,
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = Member<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Member<'a>> {
-        let (node, after) = self.rest.nodes.split_first()?;
-        let (inside, after) = after.split_at_checked(node.inside as usize)?;
-        self.rest.nodes = after;
-        let name = node.name(self.rest.body);
-        Some(Member { name, value: node.value(self.rest.body, inside) })
-    }
-}
-
-/// A value and its name, if it has one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Member<'a> {
-    /// The name, without the NUL that ends it on the wire. None: a record, a value of an array, or one of those
-    /// nameless members that make a struct an array.
-    pub name: Option<&'a [u8]>,
-    /// The value.
-    pub value: Value<'a>,
-}
-
-/// A value in the flat table of a body: where its bytes are, and how many nodes of the table are inside it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
-    /// A name is behind its mark, so none begins at 0.
-    pub(crate) name_at: Option<NonZeroU32>,
-    pub(crate) name_len: u32,
-    pub(crate) at: u32,
-    pub(crate) len: u32,
-    /// 0 for all but structs and arrays; these are followed by what is in them.
-    pub(crate) inside: u32,
-    pub(crate) shape: Shape,
-}
-
-impl Node {
-    #[inline]
-    fn name<'a>(&self, body: &'a [u8]) -> Option<&'a [u8]> {
-        self.name_at.map(|at| slice(body, at.get(), self.name_len))
-    }
-
-    #[inline]
-    fn value<'a>(&self, body: &'a [u8], inside: &'a [Self]) -> Value<'a> {
-        let bytes = slice(body, self.at, self.len);
-        match self.shape {
-            Shape::Int => Value::Int(Int { bits: bits(bytes), size: bytes.len() as u8 }),
-            Shape::Double => Value::Double(Double { milli: bits(bytes) as i64 }),
-            Shape::Str => Value::Str(bytes),
-            Shape::Bytes => Value::Bytes(bytes),
-            Shape::Struct => Value::Struct(Members::new(body, inside)),
-            Shape::Array => Value::Array(Members::new(body, inside)),
+        match self {
+            Self::Int(int) => int.fmt(f),
+            Self::Double(double) => double.fmt(f),
+            Self::Str(bytes) => f.debug_tuple("Str").field(&text::Text(bytes)).finish(),
+            Self::Bytes(bytes) => f.debug_tuple("Bytes").field(&text::Text(bytes)).finish(),
+            Self::Struct(members) => f.debug_tuple("Struct").field(members).finish(),
+            Self::Array(members) => f.debug_tuple("Array").field(members).finish(),
         }
     }
 }
 
-/// What a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Int,
-    Double,
-    Str,
-    Bytes,
-    Struct,
-    Array,
-}
-
-#[inline]
-fn slice(body: &[u8], at: u32, len: u32) -> &[u8] {
-    let at = at as usize;
-    body.get(at..at + len as usize).unwrap_or_default()
-}
-
-/// Big endian. At most 8 bytes, which the decoder sees to.
-fn bits(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
-}
+/// Kamailio's text for a C null pointer.
+const NULL_STRING: &[u8] = b"<null string>";

@@ -1,29 +1,47 @@
-//! What stands before every page: the web configuration.
+//! Admission of requests as the web configuration demands: TLS, rate limit, users.
 
 use crate::authentication::{Authenticator, Verdict};
-use crate::peer::Peer;
+use crate::client_address::ClientAddress;
 use crate::rate_limit::TokenBucket;
 use crate::service::{Response, text};
 use crate::web_config::{Active, WebConfig};
+use crate::worker::Turn;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Lets requests through, or answers them itself.
+/// The client of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) address: ClientAddress,
+    /// Whether its network was served recently.
+    pub(crate) known: bool,
+    /// Whether it uses TLS.
+    pub(crate) secure: bool,
+}
+
+impl Client {
+    pub(crate) fn turn(&self) -> Turn {
+        Turn { network: self.address.network(), known: self.known }
+    }
+}
+
+/// Admits requests, or refuses them with a response.
 pub(crate) struct Admission {
     web_config: Arc<WebConfig>,
     authenticator: Authenticator,
-    /// Of lines in the log that clients cause.
-    lines: TokenBucket,
+    /// Limits the log lines that clients can trigger.
+    log_limit: TokenBucket,
 }
 
 impl Admission {
-    pub(crate) fn new(web_config: Arc<WebConfig>) -> anyhow::Result<Self> {
+    pub(crate) fn new(web_config: Arc<WebConfig>) -> io::Result<Self> {
         Ok(Self {
             web_config,
             authenticator: Authenticator::new()?,
-            lines: TokenBucket::new(Duration::from_secs(1), LINES_AT_ONCE),
+            log_limit: TokenBucket::new(Duration::from_secs(1), LOG_BURST),
         })
     }
 
@@ -31,20 +49,15 @@ impl Admission {
         &self.web_config
     }
 
-    /// The configuration that the request is answered with, or the answer to one that is not let through.
-    pub(crate) async fn admit(
-        &self,
-        headers: &HeaderMap,
-        client: Peer,
-        secure: bool,
-    ) -> Result<Arc<Active>, Response> {
+    /// Returns the configuration that applies to the request, or the response that refuses the request.
+    pub(crate) async fn admit(&self, headers: &HeaderMap, client: Client) -> Result<Arc<Active>, Response> {
         let active = self.web_config.current();
-        if active.tls.is_some() && !secure {
-            // The connection was there before TLS was.
-            let mut answer =
+        if active.tls.is_some() && !client.secure {
+            // The connection is older than the TLS configuration.
+            let mut refusal =
                 text(StatusCode::BAD_REQUEST, "Client sent an HTTP request to an HTTPS server.\n");
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            return Err(answer);
+            refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return Err(refusal);
         }
         if active.bucket.as_ref().is_some_and(|bucket| !bucket.take()) {
             return Err(text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n"));
@@ -53,33 +66,34 @@ impl Admission {
         if users.is_empty() {
             return Ok(active);
         }
-        let mut refusal = match self.authenticator.check(users, headers.get(AUTHORIZATION), &client).await {
-            Verdict::Allowed => return Ok(active),
-            Verdict::Refused => {
-                self.note(client, "authentication failed", "unknown user or wrong password");
-                let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
-                refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
-                refusal
-            }
-            Verdict::Busy => {
-                self.note(
-                    client,
-                    "authentication refused",
-                    "too many passwords, of this address or of all, are being checked",
-                );
-                let sentence = "Too many passwords are being checked, try again later.\n";
-                let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
-                refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                refusal
-            }
-        };
+        let mut refusal =
+            match self.authenticator.check(users, headers.get(AUTHORIZATION), client.turn()).await {
+                Verdict::Allowed => return Ok(active),
+                Verdict::Refused => {
+                    self.log(client.address, "authentication failed", "unknown user or wrong password");
+                    let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
+                    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                    refusal
+                }
+                Verdict::Busy => {
+                    self.log(
+                        client.address,
+                        "authentication refused",
+                        "too many passwords of this client or of all clients are being checked",
+                    );
+                    let message = "Too many passwords are being checked, try again later.\n";
+                    let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, message);
+                    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                    refusal
+                }
+            };
         add_headers(&active, &mut refusal);
         Err(refusal)
     }
 
-    /// Logs what a client did, as long as there are not too many of such lines.
-    pub(crate) fn note(&self, client: Peer, message: &str, error: &str) {
-        if self.lines.take() {
+    /// Logs a failure that a client has caused: as a warning, or at level debug beyond the limit.
+    pub(crate) fn log(&self, client: ClientAddress, message: &str, error: &str) {
+        if self.log_limit.take() {
             tracing::warn!(%client, error, "{message}");
         } else {
             tracing::debug!(%client, error, "{message}");
@@ -87,12 +101,13 @@ impl Admission {
     }
 }
 
-/// What the operator wants to be sent with every answer wins over what we send.
-pub(crate) fn add_headers(active: &Active, answer: &mut Response) {
+/// Adds the configured headers, which override those of the service.
+pub(crate) fn add_headers(active: &Active, response: &mut Response) {
     for (name, value) in &active.config.headers {
-        answer.headers_mut().insert(name, value.clone());
+        response.headers_mut().insert(name, value.clone());
     }
 }
 
-/// And one more each second: enough to see who it is, too few to fill a disk.
-const LINES_AT_ONCE: u32 = 20;
+/// The burst of log lines about clients, besides one more each second: enough to identify a client, too few to fill a
+/// disk.
+const LOG_BURST: u32 = 20;

@@ -1,6 +1,7 @@
-//! Basic authentication that tells nothing about users, and that nobody can stop for others.
+//! Basic authentication that reveals nothing about users and that no client can block for others.
 
-use crate::peer::Peer;
+use crate::sync::LockUnpoisoned as _;
+use crate::worker::{Turn, Worker};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt;
@@ -9,68 +10,73 @@ use hyper::header::HeaderValue;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
+use std::io;
+use std::sync::{Arc, Mutex};
 
-/// Checks names and passwords, and remembers what came out.
+/// Checks user names and passwords, and remembers the results.
 pub(crate) struct Authenticator {
     secret: hmac::Key,
-    hashing: Arc<Semaphore>,
+    worker: Worker,
     state: Arc<Mutex<State>>,
 }
 
-/// How a request fared.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A known user with the right password.
+    /// The user exists and the password is right.
     Allowed,
-    /// Nobody, or not the right password.
+    /// No credentials, an unknown user or a wrong password.
     Refused,
-    /// Its address has as many passwords being checked as it may have, or all together have.
+    /// Too many passwords of this network, or of all, are being checked.
     Busy,
 }
 
 #[derive(Default)]
 struct State {
-    /// Kept apart, so that any number of wrong answers displaces no right one.
-    right: Answers,
-    wrong: Answers,
-    /// Checks that are waited for; who asks the same joins.
-    running: HashMap<Digest, Shared<BoxFuture<'static, bool>>>,
-    by_address: HashMap<Option<IpAddr>, usize>,
+    /// Separate from `wrong`, so that any number of wrong passwords displaces no right one.
+    right: Remembered,
+    wrong: Remembered,
+    /// The running checks. A request with the same credentials joins.
+    running: HashMap<Digest, Check>,
 }
 
-/// The last so many, in the order in which they came.
-#[derive(Default)]
-struct Answers(std::collections::VecDeque<Digest>);
+/// A check that several requests can wait for: whether the password is right, or `None` if there are too many checks.
+type Check = Shared<BoxFuture<'static, Option<bool>>>;
 
-/// Of user, hash and password, with a key that only this process has.
+/// Whether the user is known, the hash to compare with, and the password.
+type Credentials<'h> = (bool, &'h String, Vec<u8>);
+
+/// The latest results, oldest first.
+#[derive(Default)]
+struct Remembered(std::collections::VecDeque<Digest>);
+
+/// The keyed hash of a user, password hash and password. Only this process has the key.
 type Digest = [u8; 32];
 
 impl Authenticator {
-    /// With a key of its own.
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    /// Generates a new key.
+    pub(crate) fn new() -> io::Result<Self> {
         let secret = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
-        Ok(Self { secret, hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)), state: Arc::default() })
+            .map_err(|_| io::Error::other("the system has no random numbers"))?;
+        let worker = Worker::new("passwords", CHECKS_PER_NETWORK, CHECKS, REST);
+        Ok(Self { secret, worker, state: Arc::default() })
     }
 
-    /// Checks an `Authorization` header against the hashes of `users`, of whom there is at least one.
+    /// Checks an `Authorization` header against the hashes of `users`, which is not empty.
     pub(crate) async fn check(
         &self,
         users: &BTreeMap<String, String>,
         header: Option<&HeaderValue>,
-        client: &Peer,
+        turn: Turn,
     ) -> Verdict {
         let Some((user, password)) = header.and_then(credentials) else { return Verdict::Refused };
-        // An unknown user is compared with the hash of a known one, always the same: so it takes as long as that one
-        // takes, whatever the cost of its hash, and then fails.
+        // The password of an unknown user is compared with the hash of a known one, always the same, so that the time of
+        // the check does not reveal which users exist. Then the check fails.
         let known = std::str::from_utf8(&user).ok().and_then(|user| users.get(user));
         let Some(hash) = known.or_else(|| self.decoy(users, &user)) else { return Verdict::Refused };
         let digest = self.digest(&[&user, hash.as_bytes(), &password]);
         let check = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock_unpoisoned();
             if state.right.0.contains(&digest) {
                 return Verdict::Allowed;
             }
@@ -79,51 +85,38 @@ impl Authenticator {
             }
             match state.running.get(&digest) {
                 Some(check) => check.clone(),
-                None => {
-                    match self.start(&mut state, digest, (known.is_some(), hash, password), client.network())
-                    {
-                        Some(check) => check,
-                        None => return Verdict::Busy,
-                    }
-                }
+                None => self.start(&mut state, digest, (known.is_some(), hash, password), turn),
             }
         };
-        if check.await { Verdict::Allowed } else { Verdict::Refused }
+        match check.await {
+            Some(true) => Verdict::Allowed,
+            Some(false) => Verdict::Refused,
+            None => Verdict::Busy,
+        }
     }
 
-    /// The check goes on whatever becomes of those that wait for it: closing a connection makes room for nothing.
+    /// Starts a check. It runs to its end even if every client that waits for it has gone, so that closing connections
+    /// does not raise the limit.
     fn start(
         &self,
         state: &mut State,
         digest: Digest,
-        (known, hash, password): (bool, &String, Vec<u8>),
-        address: Option<IpAddr>,
-    ) -> Option<Shared<BoxFuture<'static, bool>>> {
-        if state.running.len() >= CHECKS
-            || state.by_address.get(&address).is_some_and(|running| *running >= CHECKS_PER_ADDRESS)
-        {
-            return None;
-        }
-        *state.by_address.entry(address).or_default() += 1;
-        let (hash, hashing, shared) = (hash.clone(), self.hashing.clone(), self.state.clone());
+        (known, hash, password): Credentials<'_>,
+        turn: Turn,
+    ) -> Check {
+        let (hash, shared) = (hash.clone(), self.state.clone());
+        let verified = self.worker.run(turn, move || bcrypt::verify(password, &hash).unwrap_or(false));
         let task = tokio::spawn(async move {
-            let _turn = hashing.acquire_owned().await;
-            let verify = move || bcrypt::verify(password, &hash).unwrap_or(false);
-            let right = tokio::task::spawn_blocking(verify).await.unwrap_or(false) && known;
-            let mut state = lock(&shared);
-            if right { &mut state.right } else { &mut state.wrong }.add(digest);
+            let verified = verified.await;
+            let mut state = shared.lock_unpoisoned();
             state.running.remove(&digest);
-            if let Some(running) = state.by_address.get_mut(&address) {
-                *running -= 1;
-                if *running == 0 {
-                    state.by_address.remove(&address);
-                }
-            }
-            right
+            let right = verified.ok()? && known;
+            if right { &mut state.right } else { &mut state.wrong }.add(digest);
+            Some(right)
         });
-        let check = task.map(|right| right.unwrap_or(false)).boxed().shared();
+        let check = task.map(|right| right.ok().flatten()).boxed().shared();
         state.running.insert(digest, check.clone());
-        Some(check)
+        check
     }
 
     fn decoy<'u>(&self, users: &'u BTreeMap<String, String>, user: &[u8]) -> Option<&'u String> {
@@ -131,7 +124,7 @@ impl Authenticator {
         users.values().nth(number.checked_rem(users.len())?)
     }
 
-    /// With the length of each part, so that no two lists of parts are the same bytes (CVE-2022-46146).
+    /// Hashes the parts, each with its length, so that no two lists of parts are the same bytes (CVE-2022-46146).
     fn digest(&self, parts: &[&[u8]]) -> Digest {
         let mut context = hmac::Context::with_key(&self.secret);
         for part in parts {
@@ -144,7 +137,7 @@ impl Authenticator {
     }
 }
 
-impl Answers {
+impl Remembered {
     fn add(&mut self, digest: Digest) {
         if self.0.len() >= REMEMBERED {
             self.0.pop_front();
@@ -153,7 +146,7 @@ impl Answers {
     }
 }
 
-/// The user and the password of an `Authorization: Basic` header.
+/// Returns the user and the password of an `Authorization: Basic` header.
 fn credentials(header: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
     let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -166,24 +159,20 @@ fn credentials(header: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((user, password))
 }
 
-/// No code that holds the lock can panic and leave it half changed.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Hashes that are computed at the same time: more would take the processors from Kamailio.
-const HASHES_AT_ONCE: usize = 2;
-/// Passwords of one address that wait or are being checked. So a flood from one address delays others by that much work.
-const CHECKS_PER_ADDRESS: usize = 4;
-/// Passwords of all addresses. Who has a network of IPv6 has addresses without end, and a check goes on when its
-/// connection is closed. At a cost of 10 this many are half a minute's work.
+/// After a check, the thread rests for as long as the check has taken. Checks so take half of one core, and the monitored
+/// service keeps the rest.
+const REST: u32 = 1;
+/// Passwords of one network that wait.
+const CHECKS_PER_NETWORK: usize = 4;
+/// Passwords of all networks that wait.
 const CHECKS: usize = 1000;
-/// Right answers that are remembered, and as many wrong ones.
+/// The number of right passwords that are remembered, and of wrong ones.
 const REMEMBERED: usize = 100;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client_address::Network;
 
     fn basic(user: &str, password: &str) -> HeaderValue {
         let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
@@ -195,35 +184,35 @@ mod tests {
         BTreeMap::from([("alice".to_owned(), hash("alice123")), ("bob".to_owned(), hash("bob123"))])
     }
 
-    fn client(address: &str) -> Peer {
-        Peer::Ip(format!("{address}:1").parse().unwrap())
+    fn turn(network: u32) -> Turn {
+        Turn { network: Network::Vsock(network), known: false }
     }
 
     #[tokio::test]
-    async fn the_cache_is_bounded_and_wrong_answers_displace_no_right_one() {
+    async fn the_cache_is_bounded_and_wrong_passwords_displace_no_right_one() {
         let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
-        let client = client("127.0.0.1");
+        let client = turn(1);
         assert_eq!(
-            authenticator.check(&users, Some(&basic("alice", "alice123")), &client).await,
+            authenticator.check(&users, Some(&basic("alice", "alice123")), client).await,
             Verdict::Allowed
         );
         for number in 0..150 {
             let wrong = basic("alice", &number.to_string());
-            assert_eq!(authenticator.check(&users, Some(&wrong), &client).await, Verdict::Refused);
+            assert_eq!(authenticator.check(&users, Some(&wrong), client).await, Verdict::Refused);
         }
-        let state = lock(&authenticator.state);
+        let state = authenticator.state.lock_unpoisoned();
         assert_eq!((state.right.0.len(), state.wrong.0.len()), (1, REMEMBERED));
-        assert!(state.running.is_empty() && state.by_address.is_empty());
+        assert!(state.running.is_empty());
     }
 
     #[tokio::test]
-    async fn cve_2022_46146_the_parts_of_a_key_cannot_be_shifted() {
+    async fn cve_2022_46146_the_borders_between_the_parts_of_a_digest_count() {
         let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
-        let client = client("127.0.0.1");
+        let client = turn(1);
         let alice = &users["alice"];
-        // The attack: the answer for one user, hash and password is asked again with the borders elsewhere.
+        // The attack: a remembered user, hash and password with the borders between them elsewhere.
         assert_eq!(
-            authenticator.check(&users, Some(&basic("alice", "alice123")), &client).await,
+            authenticator.check(&users, Some(&basic("alice", "alice123")), client).await,
             Verdict::Allowed
         );
         for (user, password) in [
@@ -231,7 +220,7 @@ mod tests {
             ("alice", format!("{alice}alice123")),
             ("al", format!("ice{alice}alice123")),
         ] {
-            let verdict = authenticator.check(&users, Some(&basic(user, &password)), &client).await;
+            let verdict = authenticator.check(&users, Some(&basic(user, &password)), client).await;
             assert_eq!(verdict, Verdict::Refused, "{user} {password}");
         }
         let (one, other) = (authenticator.digest(&[b"ab", b"c"]), authenticator.digest(&[b"a", b"bc"]));
@@ -240,49 +229,70 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_question_is_asked_once() {
+    async fn requests_with_the_same_credentials_share_a_check() {
         let (authenticator, users) = (Authenticator::new().unwrap(), users(6));
-        let client = client("127.0.0.1");
+        let client = turn(1);
         let right = basic("bob", "bob123");
-        let checks = (0..300).map(|_| authenticator.check(&users, Some(&right), &client));
+        let checks = (0..300).map(|_| authenticator.check(&users, Some(&right), client));
         let verdicts = futures_util::future::join_all(checks).await;
         assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Allowed), "{verdicts:?}");
     }
 
     #[tokio::test]
-    async fn a_flood_from_one_address_does_not_keep_out_another() {
+    async fn a_flood_from_one_network_does_not_exclude_another() {
         let (authenticator, users) = (Authenticator::new().unwrap(), users(8));
         let wrong: Vec<_> = (0..100).map(|number| basic("alice", &number.to_string())).collect();
-        let (attacker, prometheus) = (client("192.0.2.1"), client("192.0.2.2"));
-        let flood = wrong.iter().map(|wrong| authenticator.check(&users, Some(wrong), &attacker));
+        let flood = wrong.iter().map(|wrong| authenticator.check(&users, Some(wrong), turn(1)));
         let right = basic("alice", "alice123");
         let (flood, verdict) = tokio::join!(
             futures_util::future::join_all(flood),
-            authenticator.check(&users, Some(&right), &prometheus)
+            authenticator.check(&users, Some(&right), turn(2))
         );
         assert_eq!(verdict, Verdict::Allowed);
         let refused = flood.iter().filter(|verdict| **verdict == Verdict::Refused).count();
-        assert_eq!((refused, flood.len() - refused), (CHECKS_PER_ADDRESS, 100 - CHECKS_PER_ADDRESS));
+        // One more can be running beside those that wait.
+        assert!((CHECKS_PER_NETWORK..=CHECKS_PER_NETWORK + 1).contains(&refused), "{refused}");
         assert!(flood.iter().all(|verdict| *verdict != Verdict::Allowed));
     }
 
     #[tokio::test]
-    async fn a_flood_from_any_number_of_addresses_is_bounded() {
+    async fn a_network_can_check_passwords_again_after_a_flood() {
         let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
-        let mut busy = 0;
-        for number in 0..CHECKS + 10 {
-            let client = client(&format!("10.0.{}.{}", number / 256, number % 256));
-            let wrong = basic("alice", &number.to_string());
-            let check = authenticator.check(&users, Some(&wrong), &client);
-            // The client closes its connection.
-            busy += usize::from(check.now_or_never() == Some(Verdict::Busy));
-            assert!(lock(&authenticator.state).running.len() <= CHECKS);
+        for round in 0..3 {
+            let wrong: Vec<_> = (0..50).map(|number| basic("alice", &format!("{round} {number}"))).collect();
+            let flood = wrong.iter().map(|wrong| authenticator.check(&users, Some(wrong), turn(1)));
+            let verdicts = futures_util::future::join_all(flood).await;
+            assert!(verdicts.contains(&Verdict::Busy), "no flood");
+            let later = basic("alice", &format!("later {round}"));
+            assert_eq!(authenticator.check(&users, Some(&later), turn(1)).await, Verdict::Refused);
         }
-        assert_eq!(busy, 10);
+        assert!(authenticator.state.lock_unpoisoned().running.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_any_number_of_networks_is_bounded_and_known_networks_come_first() {
+        let (authenticator, users) = (Authenticator::new().unwrap(), users(6));
+        let wrong: Vec<_> = (0..CHECKS + 50).map(|number| basic("alice", &number.to_string())).collect();
+        let mut flood: Vec<_> = (0u32..)
+            .zip(&wrong)
+            .map(|(number, wrong)| authenticator.check(&users, Some(wrong), turn(number)).boxed())
+            .collect();
+        let busy = flood.iter_mut().filter_map(|check| check.now_or_never()).count();
+        // Refusals arrive with the next turn of the runtime.
+        tokio::task::yield_now().await;
+        let running = authenticator.state.lock_unpoisoned().running.len();
+        assert!(busy == 0 && running <= CHECKS + 50, "{busy} {running}");
+        let right = basic("alice", "alice123");
+        let known = Turn { known: true, ..turn(5000) };
+        let start = std::time::Instant::now();
+        assert_eq!(authenticator.check(&users, Some(&right), known).await, Verdict::Allowed);
+        let waited = start.elapsed();
+        assert!(authenticator.state.lock_unpoisoned().running.len() > CHECKS / 2, "the flood was over");
+        assert!(waited < std::time::Duration::from_secs(2), "{waited:?}");
     }
 
     #[test]
-    fn a_header_is_read_as_other_servers_read_it() {
+    fn an_authorization_header_is_parsed_as_other_servers_do() {
         let read = |text: &'static str| credentials(&HeaderValue::from_static(text));
         assert_eq!(read("Basic YTpiOmM="), Some((b"a".to_vec(), b"b:c".to_vec())));
         assert_eq!(read("bASIC Og=="), Some((Vec::new(), Vec::new())));

@@ -1,9 +1,12 @@
-//! One connection: TLS or not, HTTP/1.1 or HTTP/2, and who sits there.
+//! One connection: TLS or not, HTTP/1.1 or HTTP/2.
 
-use crate::connection_pool::Seat;
-use crate::peer::Peer;
-use crate::server::Server;
+use crate::admission::Client;
+use crate::client_address::ClientAddress;
+use crate::connection_pool::Slot;
+use crate::fairness::Served;
+use crate::handler::Handler;
 use crate::service::{Response, Service};
+use crate::stream::{MonitoredStream, Stream};
 use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -12,73 +15,69 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use std::convert::Infallible;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 
-/// What a client talks over.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
-
-/// Answers requests until the client or its seat has had enough.
-pub(crate) async fn converse<S: Service>(
+/// Serves requests until the client closes the connection or the pool does.
+pub(crate) async fn serve<S: Service>(
     stream: Box<dyn Stream>,
-    client: Peer,
-    seat: Seat,
-    server: Arc<Server<S>>,
+    client: ClientAddress,
+    slot: Slot,
+    handler: Arc<Handler<S>>,
     graceful: Watcher,
 ) {
-    let seat = Arc::new(seat);
-    let stream = Heard { stream: Box::into_pin(stream), seat: Some(seat.clone()), first: None };
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(server.pool.timeouts().write));
-    let conversation = Conversation { client, seat: seat.clone(), server, secure: false };
+    let slot = Arc::new(slot);
+    let mut stream = TimeoutStream::new(MonitoredStream::new(stream, slot.clone()));
+    stream.set_write_timeout(Some(slot.timeouts().write));
+    let connection = Connection { client, slot: slot.clone(), handler, secure: false, verified: false };
     tokio::select! {
-        ended = conversation.hold(Box::pin(stream), graceful) => if let Err(error) = ended {
+        // An evicted connection does no more work.
+        biased;
+        reason = slot.closed() => tracing::debug!(%client, reason, "connection closed"),
+        ended = connection.serve(Box::pin(stream), graceful) => if let Err(error) = ended {
             tracing::debug!(%client, error, "connection ended");
         },
-        reason = seat.over() => tracing::debug!(%client, reason, "connection closed"),
     }
 }
 
-struct Conversation<S> {
-    client: Peer,
-    seat: Arc<Seat>,
-    server: Arc<Server<S>>,
+struct Connection<S> {
+    client: ClientAddress,
+    slot: Arc<Slot>,
+    handler: Arc<Handler<S>>,
     secure: bool,
+    /// Whether the client's certificate was verified.
+    verified: bool,
 }
 
-impl<S: Service> Conversation<S> {
-    async fn hold(
+impl<S: Service> Connection<S> {
+    async fn serve(
         mut self,
-        mut stream: Pin<Box<TimeoutStream<Heard>>>,
+        mut stream: Pin<Box<TimeoutStream<MonitoredStream>>>,
         graceful: Watcher,
     ) -> Result<(), String> {
-        let Some(tls) = self.server.admission.web_config().current().tls.clone() else {
+        let Some(tls) = self.handler.admission.web_config().current().tls.clone() else {
             return self.http1(stream, graceful).await;
         };
         let first = stream.as_mut().get_pin_mut().first_byte().await.map_err(|error| error.to_string())?;
         if first != TLS_HANDSHAKE {
-            self.server.admission.note(self.client, "TLS handshake failed", "the client speaks no TLS");
+            self.handler.admission.log(self.client, "TLS handshake failed", "the client does not use TLS");
             let _ = stream.write_all(PLAIN_ON_TLS).await;
             return Ok(());
         }
-        let mut stream = match TlsAcceptor::from(tls).accept(stream).await {
+        let turn = self.client().turn();
+        let mut stream = match self.handler.handshakes.accept(tls.config, stream, turn).await {
             Ok(stream) => stream,
             Err(error) => {
-                self.server.admission.note(self.client, "TLS handshake failed", &error.to_string());
+                self.handler.admission.log(self.client, "TLS handshake failed", &error.to_string());
                 return Ok(());
             }
         };
         self.secure = true;
+        self.verified = tls.verifies_clients && stream.get_ref().1.peer_certificates().is_some();
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            // Its frames for the connection as such would be taken for the beginning of a request.
-            stream.get_mut().0.as_mut().get_pin_mut().seat = None;
+            stream.get_mut().0.as_mut().get_pin_mut().stop_reporting();
             self.http2(stream, graceful).await
         } else {
             self.http1(stream, graceful).await
@@ -90,10 +89,10 @@ impl<S: Service> Conversation<S> {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         graceful: Watcher,
     ) -> Result<(), String> {
-        let max_header = self.server.max_header;
-        let conversation = Arc::new(self);
-        let service = service_fn(|request| conversation.clone().answer(request));
-        // The seat has the time limits.
+        let max_header = self.handler.max_header;
+        let connection = Arc::new(self);
+        let service = service_fn(|request| connection.clone().respond(request));
+        // The slot enforces the timeouts.
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
@@ -107,9 +106,9 @@ impl<S: Service> Conversation<S> {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         graceful: Watcher,
     ) -> Result<(), String> {
-        let max_header = u32::try_from(self.server.max_header).unwrap_or(u32::MAX);
-        let conversation = Arc::new(self);
-        let service = service_fn(move |request| conversation.clone().answer(request));
+        let max_header = u32::try_from(self.handler.max_header).unwrap_or(u32::MAX);
+        let connection = Arc::new(self);
+        let service = service_fn(move |request| connection.clone().respond(request));
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(max_header)
@@ -119,108 +118,53 @@ impl<S: Service> Conversation<S> {
         graceful.watch(connection).await.map_err(|error| error.to_string())
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
-        let mut under_way = UnderWay { seat: &self.seat, served: false };
-        self.seat.begins();
-        // The body is kept to the end: dropped earlier, it would be read for nothing.
+    fn client(&self) -> Client {
+        Client { address: self.client, known: self.slot.is_known(), secure: self.secure }
+    }
+
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
+        let mut in_progress = InProgress { slot: &self.slot, served: Served::No };
+        self.slot.request_begins();
+        // The body is kept until the response is ready: hyper would otherwise read the body to discard it.
         let (parts, _body) = request.into_parts();
         let request = Request::from_parts(parts, ());
-        let response = self.server.respond(request, self.client, self.secure).await;
-        under_way.served = response.status().is_success();
+        let response = match self.handler.admit(&request, self.client()).await {
+            Ok(active) => {
+                self.slot.request_admitted();
+                let authenticated = self.verified || !active.config.users.is_empty();
+                let response = self.handler.respond(request, &active).await;
+                if response.status().is_success() {
+                    in_progress.served =
+                        if authenticated { Served::Authenticated } else { Served::Anonymous };
+                }
+                response
+            }
+            Err(refusal) => refusal,
+        };
         let (head, body) = response.into_parts();
         let content = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-        Ok(Response::from_parts(head, Full::new(self.seat.holds(content))))
+        Ok(Response::from_parts(head, Full::new(self.slot.track(content))))
     }
 }
 
-/// A request that ends however it ends.
-struct UnderWay<'s> {
-    seat: &'s Seat,
-    served: bool,
+/// A request in progress, which ends even if it is cancelled.
+struct InProgress<'s> {
+    slot: &'s Slot,
+    served: Served,
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for InProgress<'_> {
     fn drop(&mut self) {
-        self.seat.ends(self.served);
-    }
-}
-
-/// Tells the seat when bytes come.
-struct Heard {
-    stream: Pin<Box<dyn Stream>>,
-    seat: Option<Arc<Seat>>,
-    /// Read ahead.
-    first: Option<u8>,
-}
-
-impl Heard {
-    async fn first_byte(self: Pin<&mut Self>) -> io::Result<u8> {
-        let this = self.get_mut();
-        let byte = tokio::io::AsyncReadExt::read_u8(&mut this.stream).await?;
-        this.first = Some(byte);
-        Ok(byte)
-    }
-}
-
-impl AsyncRead for Heard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if into.remaining() > 0
-            && let Some(first) = self.first.take()
-        {
-            into.put_slice(&[first]);
-            return Poll::Ready(Ok(()));
-        }
-        let before = into.filled().len();
-        ready!(self.stream.as_mut().poll_read(context, into))?;
-        if into.filled().len() > before
-            && let Some(seat) = &self.seat
-        {
-            seat.hears();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Heard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.slot.request_ends(self.served);
     }
 }
 
 /// The first byte of a TLS connection: a record of type handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
-/// What Go's server answers, too.
+/// The response that Go's server sends, too.
 const PLAIN_ON_TLS: &[u8] =
     b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-/// Requests at once on one connection of HTTP/2.
+/// Concurrent requests on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 32;
-/// Of an answer that a client of HTTP/2 does not take.
+/// Bytes of a response that HTTP/2 buffers for each stream.
 const STREAM_BUFFER: usize = 64 * 1024;

@@ -1,196 +1,221 @@
-//! ConnectionPool for connections: how many there may be, and which has to go when another comes.
+//! The limit on connections, and the life of each.
 
+use crate::client_address::Network;
+use crate::fairness::{Eviction, KnownNetworks, Served};
+use crate::sync::LockUnpoisoned as _;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The connections that there are. A new one takes the place of that which has waited longest for a request, first of
-/// those that were never served, so that no number of half-open ones keeps anybody out.
+/// The open connections. Beyond the limit, a new one evicts another ([`Eviction`]) or is refused.
 pub(crate) struct ConnectionPool {
     size: usize,
     timeouts: Timeouts,
-    places: Mutex<Places>,
-    left: Notify,
+    state: Mutex<State>,
+    freed: Notify,
 }
 
-/// How long a client may take.
+/// Limits on slow clients.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a TLS handshake and the head of the first request, and for the head of each later one.
+    /// For the TLS handshake with the headers of the first request, and for the headers of each later request. Default:
+    /// 10 s.
     pub header: Duration,
-    /// Without a request.
+    /// Between two requests. Default: 6 min, because Prometheus closes its idle connections after 5.
     pub idle: Duration,
-    /// To take some of an answer.
+    /// For a client to read more of a response. Default: 30 s.
     pub write: Duration,
 }
 
-/// A connection's place, until it is dropped.
-pub(crate) struct Seat {
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(6 * 60),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A connection's slot in the pool, until it is dropped.
+pub(crate) struct Slot {
     pool: Arc<ConnectionPool>,
     id: u64,
+    network: Network,
     changed: Arc<Notify>,
 }
 
-#[derive(Default)]
-struct Places {
-    next: u64,
-    taken: HashMap<u64, Place>,
-    /// The bytes of answers that clients have not taken.
-    untaken: usize,
-    /// Whether it was served, since when it has waited (as a number), and which it is: the first goes first.
-    waiting: BTreeSet<(bool, u64, u64)>,
+struct State {
+    last_id: u64,
+    /// The connections that are not evicted.
+    entries: HashMap<u64, Entry>,
+    /// All slots, including those of evicted connections whose sockets are not closed yet.
+    slots: usize,
+    eviction: Eviction,
+    known: KnownNetworks,
+    /// The bytes of responses that clients have not read.
+    unread: usize,
 }
 
-struct Place {
+struct Entry {
     phase: Phase,
-    served: bool,
+    /// The number of requests in progress, more than one with HTTP/2.
     requests: usize,
-    untaken: usize,
-    since: u64,
+    /// The best result of the requests since the connection was last idle.
+    served: Served,
+    unread: usize,
     changed: Arc<Notify>,
 }
 
 enum Phase {
-    /// The handshake, or a request's head, has begun.
-    Head(Instant),
-    /// The last answer is on its way.
+    /// The TLS handshake or a request's header has begun.
+    Header(Instant),
+    /// The last response is on its way or was read.
     Idle(Instant),
-    /// A request is answered.
+    /// A request is in progress.
     Busy,
 }
 
 impl ConnectionPool {
     pub(crate) fn new(size: usize, timeouts: Timeouts) -> Arc<Self> {
-        Arc::new(Self { size: size.max(1), timeouts, places: Mutex::default(), left: Notify::new() })
-    }
-
-    pub(crate) fn timeouts(&self) -> Timeouts {
-        self.timeouts
-    }
-
-    /// A place, at once unless every connection has a request under way.
-    pub(crate) async fn enter(self: &Arc<Self>) -> Seat {
-        loop {
-            if let Some(seat) = self.try_enter() {
-                return seat;
-            }
-            self.left.notified().await;
-        }
-    }
-
-    fn try_enter(self: &Arc<Self>) -> Option<Seat> {
-        let mut places = self.lock();
-        if places.taken.len() >= self.size {
-            let (.., longest) = *places.waiting.first()?;
-            places.remove(longest);
-        }
-        let id = places.number();
-        let changed = Arc::new(Notify::new());
-        let place = Place {
-            phase: Phase::Head(Instant::now()),
-            served: false,
-            requests: 0,
-            untaken: 0,
-            since: id,
-            changed: changed.clone(),
+        let size = size.max(1);
+        let eviction = Eviction::new(size);
+        let state = State {
+            last_id: 0,
+            entries: HashMap::new(),
+            slots: 0,
+            known: KnownNetworks::new(eviction.max_known_networks()),
+            eviction,
+            unread: 0,
         };
-        places.waiting.insert((false, id, id));
-        places.taken.insert(id, place);
-        Some(Seat { pool: self.clone(), id, changed })
+        Arc::new(Self { size, timeouts, state: Mutex::new(state), freed: Notify::new() })
     }
 
-    /// Ends the connections on which a request is not yet complete: no answer is lost.
-    pub(crate) fn dismiss(&self) {
-        let mut places = self.lock();
-        let heads = places.taken.iter().filter(|(_, place)| matches!(place.phase, Phase::Head(_)));
-        for id in heads.map(|(id, _)| *id).collect::<Vec<_>>() {
-            places.remove(id);
+    /// Returns a slot for a new connection, or `None` if the connection is refused. Waits for the sockets of evicted
+    /// connections to be closed, so that the number of descriptors has a limit too.
+    pub(crate) async fn enter(self: &Arc<Self>, network: Network) -> Option<Slot> {
+        while self.lock().slots >= self.size + MAX_CLOSING {
+            self.freed.notified().await;
+        }
+        let mut state = self.lock();
+        let known = state.known.contains(network, Instant::now().into_std());
+        if state.entries.len() >= self.size {
+            let victim = state.eviction.victim(network, known)?;
+            state.remove(victim);
+        }
+        state.last_id += 1;
+        state.slots += 1;
+        let (id, changed) = (state.last_id, Arc::new(Notify::new()));
+        let phase = Phase::Header(Instant::now());
+        state.entries.insert(
+            id,
+            Entry { phase, requests: 0, served: Served::No, unread: 0, changed: changed.clone() },
+        );
+        state.eviction.insert(id, network, known);
+        Some(Slot { pool: self.clone(), id, network, changed })
+    }
+
+    /// Closes the connections whose request is not complete. No response is lost.
+    pub(crate) fn close_incomplete(&self) {
+        let mut state = self.lock();
+        let incomplete = state.entries.iter().filter(|(_, entry)| matches!(entry.phase, Phase::Header(_)));
+        for id in incomplete.map(|(id, _)| *id).collect::<Vec<_>>() {
+            state.remove(id);
         }
     }
 
-    /// No code that holds the lock can panic and leave it half changed.
-    fn lock(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock_unpoisoned()
     }
 }
 
-impl Seat {
-    /// Bytes have come: of a request, if none is under way.
-    pub(crate) fn hears(&self) {
-        if let Some(place) = self.pool.lock().taken.get_mut(&self.id)
-            && matches!(place.phase, Phase::Idle(_))
+impl Slot {
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        self.pool.timeouts
+    }
+
+    /// Returns whether the client's network was served recently.
+    pub(crate) fn is_known(&self) -> bool {
+        self.pool.lock().known.contains(self.network, Instant::now().into_std())
+    }
+
+    /// Bytes have arrived: of a request header, if no request is in progress.
+    pub(crate) fn bytes_arrived(&self) {
+        if let Some(entry) = self.pool.lock().entries.get_mut(&self.id)
+            && matches!(entry.phase, Phase::Idle(_))
         {
-            place.phase = Phase::Head(Instant::now());
-            place.changed.notify_one();
+            entry.phase = Phase::Header(Instant::now());
+            entry.changed.notify_one();
         }
     }
 
-    /// A request is complete.
-    pub(crate) fn begins(&self) {
-        let mut places = self.pool.lock();
-        let Places { taken, waiting, .. } = &mut *places;
-        if let Some(place) = taken.get_mut(&self.id) {
-            place.requests += 1;
-            place.phase = Phase::Busy;
-            waiting.remove(&(place.served, place.since, self.id));
+    /// The header of a request is complete. The connection can still be evicted.
+    pub(crate) fn request_begins(&self) {
+        if let Some(entry) = self.pool.lock().entries.get_mut(&self.id) {
+            entry.requests += 1;
+            entry.phase = Phase::Busy;
         }
     }
 
-    /// An answer is ready; `served` if it is what a client with all rights gets.
-    pub(crate) fn ends(&self, served: bool) {
-        let mut places = self.pool.lock();
-        let since = places.number();
-        let Places { taken, waiting, .. } = &mut *places;
-        if let Some(place) = taken.get_mut(&self.id) {
-            place.requests = place.requests.saturating_sub(1);
-            place.served |= served;
-            if place.requests == 0 {
-                place.since = since;
-                place.phase = Phase::Idle(Instant::now());
-                waiting.insert((place.served, since, self.id));
-                place.changed.notify_one();
-                self.pool.left.notify_one();
-            }
+    /// The request is admitted.
+    pub(crate) fn request_admitted(&self) {
+        self.pool.lock().eviction.request_admitted(self.id);
+    }
+
+    /// The response is ready, or the request is cancelled.
+    pub(crate) fn request_ends(&self, served: Served) {
+        let mut state = self.pool.lock();
+        let now = Instant::now();
+        if served > Served::No {
+            state.known.record(self.network, now.into_std());
+        }
+        let Some(entry) = state.entries.get_mut(&self.id) else { return };
+        entry.requests = entry.requests.saturating_sub(1);
+        entry.served = entry.served.max(served);
+        if entry.requests == 0 {
+            let served = std::mem::replace(&mut entry.served, Served::No);
+            entry.phase = Phase::Idle(now);
+            entry.changed.notify_one();
+            let known = state.known.contains(self.network, now.into_std());
+            state.eviction.request_ended(self.id, served, known);
         }
     }
 
-    /// The answer's bytes, which count as untaken until they are dropped. If there are too many of all answers, those go
-    /// whose clients have had theirs for the longest time.
-    pub(crate) fn holds(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+    /// Counts the bytes of a response as unread until they are dropped. If there are too many of all responses, the
+    /// connections that have been reading theirs for the longest time are closed.
+    pub(crate) fn track(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         let len = bytes.len();
-        let mut places = self.pool.lock();
-        let Some(place) = places.taken.get_mut(&self.id) else { return Bytes::new() };
-        place.untaken += len;
-        places.untaken += len;
-        while places.untaken > MAX_UNTAKEN {
-            let holds = |id: &u64| places.taken.get(id).is_some_and(|place| place.untaken > 0);
-            let slowest = places
-                .waiting
-                .iter()
-                .map(|(.., id)| *id)
-                .filter(holds)
-                .min_by_key(|id| places.taken.get(id).map_or(u64::MAX, |place| place.since));
-            match slowest {
-                Some(slowest) if slowest != self.id => places.remove(slowest),
+        let mut state = self.pool.lock();
+        let Some(entry) = state.entries.get_mut(&self.id) else { return Bytes::new() };
+        entry.unread += len;
+        state.unread += len;
+        while state.unread > MAX_UNREAD {
+            let reading = state.entries.iter().filter_map(|(id, entry)| match entry.phase {
+                Phase::Header(since) | Phase::Idle(since) if entry.unread > 0 => Some((since, *id)),
+                _ => None,
+            });
+            match reading.min() {
+                Some((_, slowest)) if slowest != self.id => state.remove(slowest),
                 _ => break,
             }
         }
-        drop(places);
-        Bytes::from_owner(Held { bytes, seat: self.clone() })
+        drop(state);
+        Bytes::from_owner(Unread { bytes, slot: self.clone() })
     }
 
-    /// Returns when the connection has to end, with the reason.
-    pub(crate) async fn over(&self) -> &'static str {
+    /// Returns when the connection has to be closed, with the reason.
+    pub(crate) async fn closed(&self) -> &'static str {
         let Timeouts { header, idle, .. } = self.pool.timeouts;
         loop {
-            let (deadline, reason) = match self.pool.lock().taken.get(&self.id).map(|place| &place.phase) {
-                None => return "others need the place",
+            let (deadline, reason) = match self.pool.lock().entries.get(&self.id).map(|entry| &entry.phase) {
+                None => return "evicted: connection limit reached",
                 Some(Phase::Busy) => (None, ""),
-                Some(Phase::Head(since)) => (since.checked_add(header), "the request took too long"),
-                Some(Phase::Idle(since)) => (since.checked_add(idle), "no request came"),
+                Some(Phase::Header(since)) => (since.checked_add(header), "request timed out"),
+                Some(Phase::Idle(since)) => (since.checked_add(idle), "idle timeout"),
             };
             match deadline {
                 Some(deadline) if deadline <= Instant::now() => return reason,
@@ -206,144 +231,194 @@ impl Seat {
     }
 }
 
-/// Bytes of an answer.
-struct Held {
-    bytes: Bytes,
-    seat: Arc<Seat>,
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        state.remove(self.id);
+        state.slots -= 1;
+        self.pool.freed.notify_one();
+    }
 }
 
-impl AsRef<[u8]> for Held {
+/// The bytes of a response.
+struct Unread {
+    bytes: Bytes,
+    slot: Arc<Slot>,
+}
+
+impl AsRef<[u8]> for Unread {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Held {
+impl Drop for Unread {
     fn drop(&mut self) {
-        let mut places = self.seat.pool.lock();
-        if let Some(place) = places.taken.get_mut(&self.seat.id) {
-            place.untaken -= self.bytes.len();
-            places.untaken -= self.bytes.len();
+        let mut state = self.slot.pool.lock();
+        if let Some(entry) = state.entries.get_mut(&self.slot.id) {
+            entry.unread -= self.bytes.len();
+            state.unread -= self.bytes.len();
         }
     }
 }
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.pool.lock().remove(self.id);
-        self.pool.left.notify_one();
-    }
-}
-
-impl Places {
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
+impl State {
     fn remove(&mut self, id: u64) {
-        if let Some(place) = self.taken.remove(&id) {
-            self.waiting.remove(&(place.served, place.since, id));
-            self.untaken -= place.untaken;
-            place.changed.notify_one();
+        if let Some(entry) = self.entries.remove(&id) {
+            self.eviction.remove(id);
+            self.unread -= entry.unread;
+            entry.changed.notify_one();
         }
     }
 }
 
-/// Of answers, in bytes: enough for many that are taken at their client's pace, too few to fill the memory.
-const MAX_UNTAKEN: usize = 8 << 20;
+/// Evicted connections whose sockets are still open.
+const MAX_CLOSING: usize = 16;
+/// The bytes of responses that clients have not read: enough for many slow readers, too few to fill the memory.
+const MAX_UNREAD: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::FutureExt;
+    use futures_util::FutureExt as _;
 
-    const TIMEOUTS: Timeouts = Timeouts {
-        header: Duration::from_secs(10),
-        idle: Duration::from_secs(300),
-        write: Duration::from_secs(30),
-    };
+    fn pool(size: usize) -> Arc<ConnectionPool> {
+        ConnectionPool::new(size, Timeouts::default())
+    }
 
-    fn is_over(seat: &Seat) -> bool {
-        seat.over().now_or_never().is_some()
+    fn enter(pool: &Arc<ConnectionPool>, network: u32) -> Option<Slot> {
+        pool.enter(Network::Vsock(network)).now_or_never().expect("it waits")
+    }
+
+    fn is_closed(slot: &Slot) -> bool {
+        slot.closed().now_or_never().is_some()
+    }
+
+    fn serve(slot: &Slot, served: Served) {
+        slot.request_begins();
+        slot.request_admitted();
+        slot.request_ends(served);
     }
 
     #[tokio::test]
-    async fn who_was_never_served_goes_first_and_who_is_busy_never() {
-        let room = ConnectionPool::new(3, TIMEOUTS);
-        let served = room.enter().await;
-        served.begins();
-        served.ends(true);
-        let (old, new) = (room.enter().await, room.enter().await);
-        let fourth = room.enter().await;
-        assert_eq!([&served, &old, &new, &fourth].map(is_over), [false, true, false, false]);
-        for seat in [&new, &fourth] {
-            seat.begins();
+    async fn connections_that_were_never_served_are_evicted_first_and_busy_ones_never() {
+        let pool = pool(3);
+        let served = enter(&pool, 1).unwrap();
+        serve(&served, Served::Anonymous);
+        let (old, new) = (enter(&pool, 1).unwrap(), enter(&pool, 1).unwrap());
+        let fourth = enter(&pool, 1).unwrap();
+        assert_eq!([&served, &old, &new, &fourth].map(is_closed), [false, true, false, false]);
+        for slot in [&served, &new, &fourth] {
+            slot.request_begins();
+            slot.request_admitted();
         }
-        let fifth = room.enter().await;
-        assert_eq!([&served, &new, &fourth, &fifth].map(is_over), [true, false, false, false]);
-        fifth.begins();
-        assert!(room.enter().now_or_never().is_none(), "a busy connection went");
+        assert!(enter(&pool, 1).is_none(), "a busy connection was evicted by one of its own network");
+        served.request_ends(Served::No);
+        let fifth = enter(&pool, 1).unwrap();
+        assert_eq!([&served, &new, &fourth, &fifth].map(is_closed), [true, false, false, false]);
         drop(new);
-        assert!(room.enter().now_or_never().is_some());
+        assert!(enter(&pool, 1).is_some());
     }
 
     #[tokio::test]
-    async fn who_waits_outside_comes_in_when_an_answer_is_ready() {
-        let room = ConnectionPool::new(1, TIMEOUTS);
-        let busy = room.enter().await;
-        busy.begins();
-        let mut waits = std::pin::pin!(room.enter());
-        assert!((&mut waits).now_or_never().is_none());
-        busy.ends(true);
-        assert!((&mut waits).now_or_never().is_some() && is_over(&busy));
+    async fn a_password_check_does_not_protect_a_connection() {
+        let pool = pool(2);
+        let (checked, admitted) = (enter(&pool, 1).unwrap(), enter(&pool, 1).unwrap());
+        checked.request_begins();
+        admitted.request_begins();
+        admitted.request_admitted();
+        let _third = enter(&pool, 1).unwrap();
+        assert!(is_closed(&checked) && !is_closed(&admitted));
     }
 
     #[tokio::test]
-    async fn answers_that_nobody_takes_make_room_for_others() {
-        let room = ConnectionPool::new(20, TIMEOUTS);
-        let answer = |seat: &Arc<Seat>| {
-            seat.begins();
-            let held = seat.holds(Bytes::from(vec![0; 1 << 20]));
-            seat.ends(true);
-            held
-        };
-        let mut seats = Vec::new();
-        for _ in 0..10 {
-            let seat = Arc::new(room.enter().await);
-            let held = answer(&seat);
-            seats.push((seat, held));
+    async fn a_flood_from_one_network_evicts_only_its_own_connections() {
+        let pool = pool(4);
+        let slow = enter(&pool, 2).unwrap();
+        let mut flood = Vec::new();
+        for _ in 0..20 {
+            flood.extend(enter(&pool, 1));
+            flood.retain(|slot| !is_closed(slot));
         }
-        let over: Vec<_> = seats.iter().map(|(seat, _)| is_over(seat)).collect();
-        assert_eq!(over.iter().filter(|over| **over).count(), 2, "{over:?}");
-        assert!(over[0] && over[1], "{over:?}");
-        assert_eq!(room.lock().untaken, 8 << 20);
-        seats.clear();
-        let places = room.lock();
-        assert_eq!((places.untaken, places.taken.len()), (0, 0));
+        assert_eq!((is_closed(&slow), flood.len()), (false, 3));
+    }
+
+    #[tokio::test]
+    async fn an_authenticated_connection_survives_a_flood_from_many_networks() {
+        let pool = pool(8);
+        let known = enter(&pool, 0).unwrap();
+        serve(&known, Served::Authenticated);
+        let mut flood = Vec::new();
+        for network in 1..20 {
+            flood.push(enter(&pool, network));
+            flood.retain(|slot| slot.as_ref().is_some_and(|slot| !is_closed(slot)));
+        }
+        assert!(!is_closed(&known));
+        // A new connection of its network is protected as well, from before its first request.
+        drop(known);
+        let again = enter(&pool, 0).unwrap();
+        for network in 20..40 {
+            flood.push(enter(&pool, network));
+            flood.retain(|slot| slot.as_ref().is_some_and(|slot| !is_closed(slot)));
+        }
+        assert!(again.is_known() && !is_closed(&again));
+    }
+
+    #[tokio::test]
+    async fn sockets_that_are_still_open_count() {
+        let pool = pool(2);
+        let mut slots: Vec<_> = (0..2 + MAX_CLOSING as u32).filter_map(|_| enter(&pool, 1)).collect();
+        assert_eq!(slots.len(), 2 + MAX_CLOSING);
+        assert!(pool.enter(Network::Vsock(1)).now_or_never().is_none());
+        slots.remove(0);
+        assert!(pool.enter(Network::Vsock(1)).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn responses_that_are_not_read_are_dropped_for_others() {
+        let pool = pool(20);
+        let respond = |slot: &Arc<Slot>| {
+            slot.request_begins();
+            let bytes = slot.track(Bytes::from(vec![0; 1 << 20]));
+            slot.request_ends(Served::Anonymous);
+            bytes
+        };
+        let mut slots = Vec::new();
+        for _ in 0..10 {
+            let slot = Arc::new(enter(&pool, 1).unwrap());
+            let bytes = respond(&slot);
+            slots.push((slot, bytes));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let closed: Vec<_> = slots.iter().map(|(slot, _)| is_closed(slot)).collect();
+        assert_eq!(closed.iter().filter(|closed| **closed).count(), 2, "{closed:?}");
+        assert!(closed[0] && closed[1], "{closed:?}");
+        assert_eq!(pool.lock().unread, 8 << 20);
+        slots.clear();
+        let state = pool.lock();
+        assert_eq!((state.unread, state.entries.len(), state.slots), (0, 0, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_and_a_silence_have_their_times() {
-        let room = ConnectionPool::new(3, TIMEOUTS);
+    async fn a_header_and_an_idle_connection_have_timeouts() {
+        let pool = pool(3);
         let start = Instant::now();
-        let seat = room.enter().await;
-        assert_eq!(seat.over().await, "the request took too long");
+        let slot = enter(&pool, 1).unwrap();
+        assert_eq!(slot.closed().await, "request timed out");
         assert_eq!(start.elapsed().as_secs(), 10);
-        let seat = room.enter().await;
-        seat.begins();
-        assert!(tokio::time::timeout(Duration::from_secs(3600), seat.over()).await.is_err(), "it was busy");
-        seat.ends(true);
+        let slot = enter(&pool, 1).unwrap();
+        slot.request_begins();
+        assert!(tokio::time::timeout(Duration::from_secs(3600), slot.closed()).await.is_err(), "it was busy");
+        slot.request_ends(Served::Anonymous);
         let start = Instant::now();
-        assert_eq!(seat.over().await, "no request came");
-        assert_eq!(start.elapsed().as_secs(), 300);
-        let seat = room.enter().await;
-        seat.begins();
-        seat.ends(true);
+        assert_eq!(slot.closed().await, "idle timeout");
+        assert_eq!(start.elapsed().as_secs(), 360);
+        let slot = enter(&pool, 1).unwrap();
+        serve(&slot, Served::Anonymous);
         tokio::time::sleep(Duration::from_secs(200)).await;
-        seat.hears();
+        slot.bytes_arrived();
         let start = Instant::now();
-        assert_eq!(seat.over().await, "the request took too long");
+        assert_eq!(slot.closed().await, "request timed out");
         assert_eq!(start.elapsed().as_secs(), 10);
     }
 }

@@ -1,9 +1,24 @@
-//! Durations as Go writes them, with days and weeks: `500ms`, `1m30s`, `1.5h`, `1d`.
+//! Durations in Go's notation, extended by days and weeks: `500ms`, `1m30s`, `1.5h`, `1d`.
 
+use crate::Error;
 use std::time::Duration;
 
-/// Reads a duration that is longer than zero. The error is a sentence without the input.
-pub fn parse(text: &str) -> Result<Duration, String> {
+/// Parses a duration that is longer than zero and at most 366 days.
+///
+/// ```
+/// # use std::time::Duration;
+/// let duration = exporter_toolkit::duration::parse("1m30s")?;
+/// assert_eq!(duration, Duration::from_secs(90));
+/// # Ok::<(), exporter_toolkit::Error>(())
+/// ```
+///
+/// # Errors
+/// If the text is no duration or out of range. The message does not repeat the text.
+pub fn parse(text: &str) -> Result<Duration, Error> {
+    parse_text(text).map_err(Error::new)
+}
+
+fn parse_text(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut seconds = 0.0;
     if rest.is_empty() {
@@ -26,7 +41,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         rest = after;
     }
     match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if duration.is_zero() => Err("the duration has to be longer than zero".to_owned()),
+        Ok(duration) if duration.is_zero() => Err("the duration must be longer than zero".to_owned()),
         Ok(duration) if duration > LONGEST => Err("the duration is longer than a year".to_owned()),
         Ok(duration) => Ok(duration),
         Err(_) => Err("the duration is longer than a year".to_owned()),
@@ -34,7 +49,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 }
 
 const EXAMPLES: &str = "500ms, 5s or 1m30s";
-/// Beyond it, adding to the clock could overflow; and nobody waits that long.
+/// Longer durations could overflow when they are added to the clock.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 const UNITS: [(&str, f64); 9] = [
     ("ns", 1e-9),
@@ -53,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_and_its_users_write_them() {
+    fn durations_in_go_notation_are_parsed() {
         for (text, millis) in [
             ("5s", 5_000),
             ("500ms", 500),
@@ -64,12 +79,12 @@ mod tests {
             ("1500us", 1),
             (".5s", 500),
         ] {
-            assert_eq!(parse(text).map(|d| d.as_millis()), Ok(millis), "{text}");
+            assert_eq!(parse_text(text).map(|d| d.as_millis()), Ok(millis), "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_duration_is_refused_with_a_sentence() {
+    fn invalid_durations_are_refused_with_a_message() {
         for (text, error) in [
             ("", "a duration is missing; write for example 500ms, 5s or 1m30s"),
             ("5", "the unit is missing; write for example 500ms, 5s or 1m30s"),
@@ -78,10 +93,10 @@ mod tests {
             ("1.2.3s", "not a duration; write for example 500ms, 5s or 1m30s"),
             ("5 s", "\" s\" is not a unit of time; there are ns, us, ms, s, m, h, d and w"),
             ("1y", "\"y\" is not a unit of time; there are ns, us, ms, s, m, h, d and w"),
-            ("0s", "the duration has to be longer than zero"),
+            ("0s", "the duration must be longer than zero"),
             ("99999999999w", "the duration is longer than a year"),
         ] {
-            assert_eq!(parse(text), Err(error.to_owned()), "{text}");
+            assert_eq!(parse(text), Err(Error::new(error)), "{text}");
         }
     }
 }

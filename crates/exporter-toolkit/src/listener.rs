@@ -1,8 +1,8 @@
-//! Where connections come in.
+//! Listening sockets and their addresses.
 
-use crate::connection::Stream;
-use crate::peer::Peer;
-use anyhow::Context as _;
+use crate::Error;
+use crate::client_address::ClientAddress;
+use crate::stream::Stream;
 use listenfd::ListenFd;
 use std::fmt;
 use std::io;
@@ -14,32 +14,40 @@ use std::task::{Context, Poll};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio_vsock::{VMADDR_CID_ANY, VsockAddr, VsockListener};
 
-/// An address to listen on, as Go's programs take it.
+/// An address to listen on, in the notation of Prometheus' exporters.
+///
+/// ```
+/// # use exporter_toolkit::ListenAddress;
+/// let address: ListenAddress = "[::1]:9494".parse()?;
+/// assert_eq!(address, ListenAddress::Tcp { host: "::1".to_owned(), port: 9494 });
+/// # Ok::<(), exporter_toolkit::Error>(())
+/// ```
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
-    /// `host:port`, `[::1]:port`, or `:port` for every address there is.
+    /// `host:port`, `[::1]:port`, or `:port` for all addresses of the machine.
     Tcp {
-        /// A name or an address; empty is every address.
+        /// A host name or an IP address; empty for all addresses.
         host: String,
-        /// The port; 0 is one that is free.
+        /// The port; 0 for any free one.
         port: u16,
     },
-    /// `unix:/path`: processes on this machine.
+    /// `unix:/path`, for clients on this machine.
     Unix {
-        /// The socket's file.
+        /// The path of the socket.
         path: PathBuf,
     },
-    /// `vsock://:port`: from the host or a neighbouring virtual machine.
+    /// `vsock://:port`, for the host or other virtual machines.
     Vsock {
         /// The port.
         port: u32,
     },
 }
 
-/// A socket that is listened on.
+/// A listening socket.
 pub(crate) struct Listener {
     socket: Socket,
-    /// A file that is ours to remove.
+    /// The unix socket to remove at the end; `None` if somebody else created it.
     file: Option<PathBuf>,
 }
 
@@ -50,7 +58,7 @@ enum Socket {
 }
 
 impl ListenAddress {
-    /// `:port` is IPv6 and with it IPv4; a machine without IPv6 has only the other.
+    /// Listens on the address. `:port` means IPv6 with IPv4, or only IPv4 on a machine without IPv6.
     pub(crate) async fn bind(&self) -> io::Result<Listener> {
         let tcp = match self {
             Self::Vsock { port } => {
@@ -75,56 +83,59 @@ impl ListenAddress {
 }
 
 impl Listener {
-    /// The sockets that systemd hands over: TCP or unix.
-    pub(crate) fn from_systemd() -> anyhow::Result<Vec<Self>> {
+    /// Takes over the sockets that systemd hands over: TCP or unix.
+    pub(crate) fn from_systemd() -> io::Result<Vec<Self>> {
         let mut handed = ListenFd::from_env();
         let mut listeners = Vec::new();
-        for place in 0..handed.len() {
-            let socket = match handed.take_tcp_listener(place) {
+        for index in 0..handed.len() {
+            let socket = match handed.take_tcp_listener(index) {
                 Ok(Some(tcp)) => {
                     tcp.set_nonblocking(true)?;
                     Socket::Tcp(TcpListener::from_std(tcp)?)
                 }
                 _ => {
-                    let unix = handed.take_unix_listener(place).with_context(|| {
-                        format!("the socket {} from systemd is neither TCP nor a unix stream", place + 3)
+                    let unix = handed.take_unix_listener(index).ok().flatten().ok_or_else(|| {
+                        let descriptor = index + FIRST_DESCRIPTOR;
+                        io::Error::other(format!(
+                            "descriptor {descriptor} from systemd is neither a TCP nor a unix stream socket"
+                        ))
                     })?;
-                    let unix = unix.context("a socket from systemd is there twice")?;
                     unix.set_nonblocking(true)?;
                     Socket::Unix(UnixListener::from_std(unix)?)
                 }
             };
             listeners.push(Self { socket, file: None });
         }
-        anyhow::ensure!(
-            !listeners.is_empty(),
-            "no socket activation file descriptors found: --web.systemd-socket needs a .socket unit"
-        );
+        if listeners.is_empty() {
+            return Err(io::Error::other(
+                "no socket activation file descriptors found: --web.systemd-socket needs a .socket unit",
+            ));
+        }
         Ok(listeners)
     }
 
     pub(crate) fn poll_accept(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<(Box<dyn Stream>, Peer)>> {
+    ) -> Poll<io::Result<(Box<dyn Stream>, ClientAddress)>> {
         match &mut self.socket {
             Socket::Tcp(listener) => listener.poll_accept(context).map_ok(|(stream, address)| {
-                // Small answers leave at once; where that cannot be set they leave a little later.
+                // Small responses leave at once; if the option cannot be set, they leave a little later.
                 let _ = stream.set_nodelay(true);
-                (Box::new(stream) as Box<dyn Stream>, Peer::Ip(address))
+                (Box::new(stream) as Box<dyn Stream>, ClientAddress::Ip(address))
             }),
             Socket::Unix(listener) => listener
                 .poll_accept(context)
-                .map_ok(|(stream, _)| (Box::new(stream) as Box<dyn Stream>, Peer::Local)),
+                .map_ok(|(stream, _)| (Box::new(stream) as Box<dyn Stream>, ClientAddress::Local)),
             Socket::Vsock(listener) => listener.poll_accept(context).map_ok(|(stream, address)| {
-                (Box::new(stream) as Box<dyn Stream>, Peer::Vsock(address.cid()))
+                (Box::new(stream) as Box<dyn Stream>, ClientAddress::Vsock(address.cid()))
             }),
         }
     }
 }
 
 impl fmt::Display for Listener {
-    /// What it really listens on: the port may have been left to the system.
+    /// The actual address, whose port the system may have chosen.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.socket {
             Socket::Tcp(listener) => match listener.local_addr() {
@@ -152,29 +163,29 @@ impl Drop for Listener {
 }
 
 impl FromStr for ListenAddress {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = || {
+            Error::new(format!(
                 "--web.listen-address \"{text}\" is not [HOST]:PORT, for example :9494, 127.0.0.1:9494 or \
                  [::1]:9494, and not unix:/PATH or vsock://:PORT"
-            )
+            ))
         };
         if let Some(port) = text.strip_prefix("vsock://:") {
-            return Ok(Self::Vsock { port: number(port).ok_or_else(wrong)? });
+            return Ok(Self::Vsock { port: number(port).ok_or_else(invalid)? });
         }
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.starts_with('/') { Ok(Self::Unix { path: path.into() }) } else { Err(wrong()) };
+            return if path.starts_with('/') { Ok(Self::Unix { path: path.into() }) } else { Err(invalid()) };
         }
-        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let (host, port) = text.rsplit_once(':').ok_or_else(invalid)?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = bare.unwrap_or(host);
         if host.contains(['[', ']', '/']) || host.contains(':') && !(bare.is_some() && is_ipv6(host)) {
-            return Err(wrong());
+            return Err(invalid());
         }
-        Ok(Self::Tcp { host: host.to_owned(), port: number(port).ok_or_else(wrong)? })
+        Ok(Self::Tcp { host: host.to_owned(), port: number(port).ok_or_else(invalid)? })
     }
 }
 
@@ -183,7 +194,7 @@ impl fmt::Display for ListenAddress {
         match self {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            // Else its first two slashes would be taken for those of a URI.
+            // Otherwise the parser would drop the first two slashes, as those of a URI.
             Self::Unix { path } if path.as_os_str().as_encoded_bytes().starts_with(b"//") => {
                 write!(f, "unix://{}", path.display())
             }
@@ -193,7 +204,7 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Every address, also where the system would take IPv4 from IPv6 (`net.ipv6.bindv6only`).
+/// Listens on all addresses, even if the system separates IPv4 from IPv6 (`net.ipv6.bindv6only`).
 fn bind_all(port: u16) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v6()?;
     rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
@@ -202,19 +213,19 @@ fn bind_all(port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Digits and nothing else: no sign.
-fn number<T: FromStr>(text: &str) -> Option<T> {
+/// Parses a number in decimal digits only, without a sign, which `FromStr` would accept.
+pub(crate) fn number<T: FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-/// An address, perhaps with its zone: `fe80::1%eth0`.
+/// Returns whether this is an address, with or without a zone: `fe80::1%eth0`.
 fn is_ipv6(host: &str) -> bool {
     let (address, zone) = host.split_once('%').unwrap_or((host, "zone"));
     address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()
 }
 
-/// Removes the socket of a program that ended without doing so. One that is listened on stays, and so does any other
-/// file: then binding fails.
+/// Removes a socket that a killed program has left behind. A socket in use and any other file stay, so that binding
+/// fails.
 fn remove_stale(path: &Path) {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
     if is_socket
@@ -225,15 +236,17 @@ fn remove_stale(path: &Path) {
     }
 }
 
-/// What the runtime gives to the other sockets.
+/// The backlog that tokio gives to the other sockets.
 const BACKLOG: u32 = 1024;
+/// The number of the first descriptor that systemd hands over (sd_listen_fds(3)).
+const FIRST_DESCRIPTOR: usize = 3;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_go_reads_them() {
+    fn addresses_are_parsed_as_go_does() {
         for (text, host, port) in [
             (":9494", "", 9494),
             ("127.0.0.1:80", "127.0.0.1", 80),
@@ -241,7 +254,7 @@ mod tests {
             ("localhost:0", "localhost", 0),
         ] {
             let address = ListenAddress::Tcp { host: host.to_owned(), port };
-            assert_eq!(text.parse::<ListenAddress>(), Ok(address.clone()));
+            assert_eq!(text.parse().as_ref(), Ok(&address));
             assert_eq!(address.to_string(), text);
         }
         let zone = ListenAddress::Tcp { host: "fe80::1%eth0".to_owned(), port: 80 };

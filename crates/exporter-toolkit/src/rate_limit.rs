@@ -1,9 +1,17 @@
-//! A token bucket: so many at once, and one more in each interval.
+//! A token bucket: a burst, and one more event in each interval.
 
-use std::sync::{Mutex, PoisonError};
+use crate::sync::LockUnpoisoned as _;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Full at the start.
+/// A limit on the rate of events, shared by threads. The bucket is full at the start.
+///
+/// ```
+/// # use exporter_toolkit::rate_limit::TokenBucket;
+/// # use std::time::Duration;
+/// let bucket = TokenBucket::new(Duration::from_secs(1), 2);
+/// assert_eq!([bucket.take(), bucket.take(), bucket.take()], [true, true, false]);
+/// ```
 #[derive(Debug)]
 pub struct TokenBucket {
     interval: Duration,
@@ -12,18 +20,19 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// With a burst of 0 nothing ever comes out, as in the other exporters.
+    /// Creates a bucket of `burst` tokens that gains one in each `interval`. A burst of 0 refuses every event, as
+    /// `rate_limit` in Prometheus' exporter-toolkit does.
     pub fn new(interval: Duration, burst: u32) -> Self {
         Self { interval, burst, level: Mutex::new((f64::from(burst), Instant::now())) }
     }
 
-    /// Takes a token, if there is one.
+    /// Takes a token, and returns whether there was one.
     pub fn take(&self) -> bool {
         self.take_at(Instant::now())
     }
 
     fn take_at(&self, now: Instant) -> bool {
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut level = self.level.lock_unpoisoned();
         let gained = now.saturating_duration_since(level.1).as_secs_f64() / self.interval.as_secs_f64();
         *level = ((level.0 + gained).min(f64::from(self.burst)), now);
         if level.0 < 1.0 {
@@ -39,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_and_then_one_in_each_interval() {
+    fn a_burst_is_followed_by_one_in_each_interval() {
         let bucket = TokenBucket::new(Duration::from_secs(1), 2);
         let start = Instant::now() + Duration::from_secs(1);
         let takes: Vec<_> = [0, 0, 0, 500, 1000, 1000, 60_000, 60_000, 60_000]

@@ -1,14 +1,16 @@
-//! The server: listens, gives each connection a seat, and ends in order.
+//! The server: listens, gives each connection a slot, and stops gracefully.
 
-use crate::admission::{self, Admission};
-use crate::connection::{self, Stream};
+use crate::admission::Admission;
+use crate::client_address::ClientAddress;
+use crate::connection;
 use crate::connection_pool::{ConnectionPool, Timeouts};
+use crate::handler::Handler;
+use crate::handshake::Handshakes;
 use crate::listener::{ListenAddress, Listener};
-use crate::peer::Peer;
-use crate::service::{Request, Response, Service};
+use crate::service::Service;
+use crate::stream::Stream;
 use crate::systemd::notify;
 use crate::web_config::WebConfig;
-use anyhow::Context as _;
 use hyper_util::server::graceful::GracefulShutdown;
 use sd_notify::NotifyState;
 use std::future::poll_fn;
@@ -18,46 +20,63 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// A service, and what it takes to get to it.
+/// Serves a [`Service`] over HTTP.
 pub struct Server<S> {
-    pub(crate) pool: Arc<ConnectionPool>,
-    pub(crate) admission: Admission,
-    pub(crate) max_header: usize,
-    service: S,
+    pool: Arc<ConnectionPool>,
+    handler: Arc<Handler<S>>,
 }
 
-/// What clients may take, and may do.
+/// Limits on clients.
+///
+/// ```
+/// let mut limits = exporter_toolkit::Limits::default();
+/// limits.connections = 64;
+/// ```
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once.
+    /// The maximum number of connections. Default: 256.
     pub connections: usize,
-    /// Of a request's head, in bytes.
+    /// The maximum size of a request line with its headers, in bytes. Default: 32 KiB.
     pub header: usize,
-    /// For slow ones.
+    /// The limits on slow clients.
     pub timeouts: Timeouts,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 256, header: 32 * 1024, timeouts: Timeouts::default() }
+    }
+}
+
 impl<S: Service> Server<S> {
-    /// A server that does not listen yet.
-    pub fn new(service: S, web_config: Arc<WebConfig>, limits: Limits) -> anyhow::Result<Arc<Self>> {
-        Ok(Arc::new(Self {
+    /// Creates a server that does not listen yet.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn new(service: S, web_config: Arc<WebConfig>, limits: Limits) -> io::Result<Self> {
+        Ok(Self {
             pool: ConnectionPool::new(limits.connections, limits.timeouts),
-            admission: Admission::new(web_config)?,
-            max_header: limits.header,
-            service,
-        }))
+            handler: Arc::new(Handler {
+                admission: Admission::new(web_config)?,
+                handshakes: Handshakes::new(),
+                max_header: limits.header,
+                service,
+            }),
+        })
     }
 
-    /// Listens on every address, or on what systemd hands over if there is none; answers requests until `stop`, then
-    /// finishes those that are under way.
-    pub async fn serve(
-        self: Arc<Self>,
-        addresses: &[ListenAddress],
-        stop: impl Future<Output = ()>,
-    ) -> anyhow::Result<()> {
+    /// Listens on every address, or on the sockets from systemd if there are none, and responds to requests until `stop`.
+    /// Requests that are then in progress have ten seconds to end.
+    ///
+    /// # Errors
+    /// If an address cannot be listened on. Failures of single connections are logged.
+    pub async fn serve(self, addresses: &[ListenAddress], stop: impl Future<Output = ()>) -> io::Result<()> {
         let mut listeners = Vec::new();
         for address in addresses {
-            listeners.push(address.bind().await.with_context(|| format!("listen {address}"))?);
+            listeners.push(address.bind().await.map_err(|error| {
+                io::Error::new(error.kind(), format!("failed to listen on {address}: {error}"))
+            })?);
         }
         if addresses.is_empty() {
             tracing::info!("Listening on systemd activated listeners instead of port listeners.");
@@ -66,26 +85,30 @@ impl<S: Service> Server<S> {
         self.announce(&listeners);
         let graceful = GracefulShutdown::new();
         let mut stop = pin!(stop);
-        let mut told: Option<Instant> = None;
+        let mut last_warning: Option<Instant> = None;
         loop {
             let next = async {
                 let (stream, client) = accept(&mut listeners).await?;
-                Ok::<_, io::Error>((stream, client, self.pool.enter().await))
+                let slot = self.pool.enter(client.network()).await;
+                Ok::<_, io::Error>((stream, client, slot))
             };
             let accepted = tokio::select! {
                 accepted = next => accepted,
                 () = &mut stop => break,
             };
             match accepted {
-                Ok((stream, client, seat)) => {
-                    let conversation =
-                        connection::converse(stream, client, seat, self.clone(), graceful.watcher());
-                    tokio::spawn(conversation);
+                Ok((_, client, None)) => {
+                    let error = "connection limit reached";
+                    self.handler.admission.log(client, "connection refused", error);
+                }
+                Ok((stream, client, Some(slot))) => {
+                    let handler = self.handler.clone();
+                    tokio::spawn(connection::serve(stream, client, slot, handler, graceful.watcher()));
                 }
                 Err(error) => {
-                    if told.is_none_or(|told| told.elapsed() > TOLD_AGAIN) {
-                        told = Some(Instant::now());
-                        tracing::warn!(%error, "cannot accept a connection");
+                    if last_warning.is_none_or(|last| last.elapsed() > WARNING_INTERVAL) {
+                        last_warning = Some(Instant::now());
+                        tracing::warn!(%error, "failed to accept a connection");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -93,15 +116,15 @@ impl<S: Service> Server<S> {
         }
         notify(&[NotifyState::Stopping]);
         drop(listeners);
-        self.pool.dismiss();
+        self.pool.close_incomplete();
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-            tracing::warn!(waited = ?DRAIN, "requests were still under way at the end");
+            tracing::warn!(waited = ?DRAIN, "stopping with requests still in progress");
         }
         Ok(())
     }
 
     fn announce(&self, listeners: &[Listener]) {
-        let active = self.admission.web_config().current();
+        let active = self.handler.admission.web_config().current();
         if let Some(limit) = active.config.rate_limit {
             tracing::info!(burst = limit.burst, interval = ?limit.interval, "Rate Limiter is enabled.");
         }
@@ -116,21 +139,10 @@ impl<S: Service> Server<S> {
         }
         notify(&[NotifyState::Ready]);
     }
-
-    /// The response to a request that came over TLS (`secure`) or not.
-    pub(crate) async fn respond(&self, request: Request, client: Peer, secure: bool) -> Response {
-        let active = match self.admission.admit(request.headers(), client, secure).await {
-            Ok(active) => active,
-            Err(refusal) => return refusal,
-        };
-        let mut response = self.service.respond(request).await;
-        admission::add_headers(&active, &mut response);
-        response
-    }
 }
 
-/// The next connection of any listener.
-async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Peer)> {
+/// Accepts the next connection of any listener.
+async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, ClientAddress)> {
     poll_fn(|context| {
         let mut polled = listeners.iter_mut().map(|listener| listener.poll_accept(context));
         polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
@@ -138,9 +150,9 @@ async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Peer
     .await
 }
 
-/// After an error of accept, which is mostly for want of file descriptors: time for some to be freed.
+/// The pause after a failed accept, mostly for lack of file descriptors, so that some can be freed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Who takes all descriptors must not fill the log as well.
-const TOLD_AGAIN: Duration = Duration::from_secs(60);
-/// For the requests that are under way when the program is told to end.
+/// The least time between two warnings, so that a client that uses up all descriptors does not fill the log too.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+/// The time for requests in progress to end.
 const DRAIN: Duration = Duration::from_secs(10);

@@ -1,17 +1,17 @@
-//! The boundary between the server and the program: a request in, a response out.
+//! The boundary between the server and a program: a request in, a response out.
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 
-/// A request that was let in. Its body, which no page of an exporter reads, stays with the server.
+/// A request that was admitted. No exporter reads a request's body, so the server keeps it.
 pub type Request = hyper::Request<()>;
 
 /// A response whose body is complete.
 pub type Response = hyper::Response<Full<Bytes>>;
 
-/// A program's pages: the response to each request. Any `Fn(Request)` that returns a future of a [`Response`] is one.
+/// The pages of a program. Any `Fn(Request)` that returns a future of a [`Response`] is a service.
 pub trait Service: Send + Sync + 'static {
     /// Responds to a request.
     fn respond(&self, request: Request) -> impl Future<Output = Response> + Send;
@@ -27,14 +27,14 @@ where
     }
 }
 
-/// A response in plain text, which no browser takes for anything else.
+/// Creates a response in plain text that browsers do not interpret as anything else.
 pub fn text(status: StatusCode, content: impl Into<Bytes>) -> Response {
     let mut response = with_body(status, "text/plain; charset=utf-8", content);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-/// A response with a body of this media type.
+/// Creates a response with a body of this media type. A media type that cannot be a header value is left out.
 pub fn with_body(status: StatusCode, content_type: &str, content: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Full::new(content.into()));
     *response.status_mut() = status;

@@ -1,14 +1,20 @@
-//! The signals that end the program or reload its configuration.
+//! The signals that stop the program or reload its configuration.
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Waits for SIGTERM or SIGINT; the next one ends the program, whatever it still does. SIGHUP, with which service units
-/// reload, is no end.
+/// Returns a future that ends with the first SIGTERM or SIGINT, for [`Server::serve`](crate::Server::serve). A second one
+/// exits the process at once. SIGHUP, which service managers send to reload, calls `reload`.
+///
+/// # Errors
+/// If the signal handlers cannot be installed.
+///
+/// # Panics
+/// Outside a tokio runtime.
 pub fn stop(reload: impl Fn()) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let mut end = async move || {
+    let mut stop = async move || {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
@@ -17,13 +23,13 @@ pub fn stop(reload: impl Fn()) -> std::io::Result<impl Future<Output = ()>> {
     Ok(async move {
         loop {
             tokio::select! {
-                signal = end() => break tracing::info!(signal, "stopping"),
+                signal = stop() => break tracing::info!(signal, "stopping"),
                 _ = hangup.recv() => reload(),
             }
         }
         tokio::spawn(async move {
-            let signal = end().await;
-            tracing::warn!(signal, "stopping at once");
+            let signal = stop().await;
+            tracing::warn!(signal, "exiting at once");
             std::process::exit(1)
         });
     })

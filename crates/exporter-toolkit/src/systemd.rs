@@ -1,10 +1,10 @@
-//! What systemd is told.
+//! Notifications to systemd.
 
 use sd_notify::NotifyState;
 
-/// Tells systemd, if it wants to know.
+/// Sends systemd the state of the service, if `NOTIFY_SOCKET` is set. A failure is logged.
 pub fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "cannot tell systemd");
+        tracing::warn!(%error, "failed to notify systemd");
     }
 }

@@ -1,54 +1,58 @@
-//! The web configuration that is in force: the file is looked at again whenever it has changed, and the last good one
-//! stays until there is a better one.
+//! The web configuration in force. A changed file is read again, and a file with a mistake changes nothing.
 
 use crate::config::{ClientAuth, Config};
 use crate::rate_limit::TokenBucket;
+use crate::sync::LockUnpoisoned as _;
 use crate::systemd::notify;
-use crate::tls;
+use crate::tls::{self, Files, Tls};
+use crate::{Error, files, pem};
 use sd_notify::NotifyState;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
-use tokio_rustls::rustls::ServerConfig;
 
-/// The file, and what of it is in force.
+/// A web configuration file in the format of Prometheus' exporter-toolkit, and the last valid content of it and of the
+/// files that it names.
 pub struct WebConfig {
     path: Option<PathBuf>,
     state: Mutex<State>,
 }
 
-/// A configuration that can be used.
+/// A valid configuration.
 pub(crate) struct Active {
     pub(crate) config: Config,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) bucket: Option<TokenBucket>,
-    /// Of everything that was read for it.
-    contents: Vec<Vec<u8>>,
+    /// The content of the web configuration file and of the files that it names.
+    contents: Files,
 }
 
 struct State {
     active: Arc<Active>,
-    /// The files as they were when they were last read; nothing if they may have changed since without a trace.
+    /// The files as they were when last read; `None` if they may have changed since without a new time stamp.
     seen: Option<Vec<(PathBuf, Stamp)>>,
-    /// Why the last reading failed.
+    /// Why the last reload failed.
     failure: Option<String>,
     succeeded: SystemTime,
 }
 
-/// What changes with a file's content; `None` if it is not there.
+/// Metadata that changes with a file's content; `None` for a missing file.
 type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
 
 impl WebConfig {
-    /// Reads the file; without one there is neither TLS nor authentication. The error is a sentence.
-    pub fn open(path: Option<PathBuf>) -> Result<Arc<Self>, String> {
+    /// Reads a web configuration file. Without one there is neither TLS nor authentication.
+    ///
+    /// # Errors
+    /// If the file or one that it names cannot be read or is not valid. The message has the file and the line.
+    pub fn open(path: Option<PathBuf>) -> Result<Arc<Self>, Error> {
         let (seen, read) = match &path {
             Some(path) => read(path, None),
             None => (None, Ok(None)),
         };
         let active = match read? {
             Some(active) => Arc::new(active),
-            None => Arc::new(Active::new(Config::default(), Vec::new())?),
+            None => Arc::new(Active::new(Config::default(), Files::new())?),
         };
         active.warn();
         Ok(Arc::new(Self {
@@ -57,39 +61,45 @@ impl WebConfig {
         }))
     }
 
-    /// Reads the text of a file, but none of the files that it names, relative to `folder`. Returns what stands in it
-    /// and has no effect. Both that and the error are sentences.
-    pub fn check(text: &str, folder: &Path) -> Result<Vec<String>, String> {
-        Config::parse(text, folder).map(|config| config.warnings)
+    /// Checks the text of a web configuration file, and reads none of the files that it names. Returns warnings about
+    /// settings that have no effect or do not protect.
+    ///
+    /// # Errors
+    /// If the text is not valid. The message has the line.
+    pub fn check(text: &str) -> Result<Vec<String>, Error> {
+        Ok(Config::parse(text, Path::new(""))?.warnings)
     }
 
-    /// What is in force. Costs a look at the files, and reads them only if they have changed.
+    /// Returns the configuration in force. Looks at the metadata of the files, and reads them only if it has changed.
     pub(crate) fn current(&self) -> Arc<Active> {
         let Some(path) = &self.path else { return self.lock().active.clone() };
         let mut state = self.lock();
         let unchanged = |(path, stamp): &(PathBuf, Stamp)| self::stamp(path) == *stamp;
         if !state.seen.as_ref().is_some_and(|seen| seen.iter().all(unchanged)) {
-            state.take(path);
+            state.reload(path);
         }
         state.active.clone()
     }
 
-    /// Reads the file now, and tells systemd so. The error is why that which was in force before stays so.
-    pub fn reload(&self) -> Result<(), String> {
+    /// Reads the file now, and notifies systemd. A file with a mistake leaves the previous configuration in force.
+    ///
+    /// # Errors
+    /// If the file or one that it names cannot be read, is not valid, or would remove protection.
+    pub fn reload(&self) -> Result<(), Error> {
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, now]);
         }
-        let reloaded = self.read_again();
+        let reloaded = self.reload_file();
         notify(&[NotifyState::Ready]);
         reloaded
     }
 
-    fn read_again(&self) -> Result<(), String> {
+    fn reload_file(&self) -> Result<(), Error> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut state = self.lock();
-        state.take(path);
+        state.reload(path);
         match &state.failure {
-            Some(failure) => Err(failure.clone()),
+            Some(failure) => Err(Error::new(failure)),
             None => {
                 state.succeeded = SystemTime::now();
                 Ok(())
@@ -97,20 +107,20 @@ impl WebConfig {
         }
     }
 
-    /// Whether the last reading was successful, and when there was one; `None` if there is no file.
+    /// Returns whether the last reload succeeded, and the time of the last that did; `None` without a file.
     pub fn status(&self) -> Option<(bool, SystemTime)> {
         self.path.as_ref()?;
         let state = self.lock();
         Some((state.failure.is_none(), state.succeeded))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock_unpoisoned()
     }
 }
 
 impl State {
-    fn take(&mut self, path: &Path) {
+    fn reload(&mut self, path: &Path) {
         let (seen, read) = read(path, Some(&self.active));
         self.seen = seen;
         match read {
@@ -128,7 +138,7 @@ impl State {
                 if self.failure.as_ref() != Some(&failure) {
                     tracing::error!(
                         error = failure,
-                        "cannot reload the web configuration, the last good one stays"
+                        "failed to reload the web configuration, the previous one stays in force"
                     );
                 }
                 self.failure = Some(failure);
@@ -138,9 +148,9 @@ impl State {
 }
 
 impl Active {
-    fn new(mut config: Config, contents: Vec<Vec<u8>>) -> Result<Self, String> {
+    fn new(mut config: Config, contents: Files) -> Result<Self, String> {
         let mut warnings = std::mem::take(&mut config.warnings);
-        let tls = tls::server_config(&config, &mut warnings)?;
+        let tls = tls::server_config(&config, &contents, &mut warnings)?;
         config.warnings = warnings;
         let bucket = config.rate_limit.map(|limit| TokenBucket::new(limit.interval, limit.burst));
         Ok(Self { config, tls, bucket, contents })
@@ -152,7 +162,7 @@ impl Active {
         }
     }
 
-    /// What would be protected less by `next`. Half of a file is often a valid file.
+    /// Returns the protection that `next` would remove. A reload refuses to, because half of a file is often a valid file.
     fn lost_in(&self, next: &Config) -> Option<&'static str> {
         let old = &self.config;
         if !old.users.is_empty() && next.users.is_empty() {
@@ -173,12 +183,12 @@ impl Active {
 
 type Seen = Option<Vec<(PathBuf, Stamp)>>;
 
-/// Reads the file and those that it names, and says what they looked like before; `None` if that is what is in force.
+/// Reads the file and those that it names. Returns their metadata from before, and no configuration if nothing has changed.
 fn read(path: &Path, before: Option<&Active>) -> (Seen, Result<Option<Active>, String>) {
     let now = SystemTime::now();
     let mut seen = vec![(path.to_owned(), stamp(path))];
     let read = read_all(path, before, &mut seen);
-    // A file that was just written may be written again without a difference in its times.
+    // A file that was just written may be written again within the same time stamp.
     let settled = |(_, stamp): &(PathBuf, Stamp)| match stamp {
         Some((.., (seconds, nanoseconds))) => {
             let changed =
@@ -196,25 +206,21 @@ fn read_all(
     seen: &mut Vec<(PathBuf, Stamp)>,
 ) -> Result<Option<Active>, String> {
     let name = path.display();
-    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if size > MAX_FILE {
-        return Err(format!("{name} has {size} bytes, which is over the limit of {MAX_FILE}"));
-    }
-    let text = std::fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let text = files::read(path, MAX_FILE).map_err(|error| format!("failed to read {name}: {error}"))?;
     let config = std::str::from_utf8(&text).map_err(|_| format!("{name} is not UTF-8"))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let config = Config::parse(config, folder).map_err(|error| format!("{name}: {error}"))?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let config = Config::parse(config, directory).map_err(|error| format!("{name}: {error}"))?;
     if let Some(lost) = before.and_then(|before| before.lost_in(&config)) {
-        return Err(format!("{name}: {lost} would be lost, which a reload does not do: restart to do so"));
+        return Err(format!("{name}: {lost} would be removed, which takes a restart and not a reload"));
     }
     seen.extend(config.files().map(|path| (path.to_owned(), stamp(path))));
-    let mut contents = vec![text];
+    let mut contents = Files::new();
     for file in config.files() {
-        contents.push(
-            std::fs::read(file)
-                .map_err(|error| format!("{name}: cannot read {}: {error}", file.display()))?,
-        );
+        let content = files::read(file, pem::MAX_FILE)
+            .map_err(|error| format!("{name}: failed to read {}: {error}", file.display()))?;
+        contents.insert(file.to_owned(), content);
     }
+    contents.insert(path.to_owned(), text);
     if before.is_some_and(|before| before.contents == contents) {
         return Ok(None);
     }
@@ -232,7 +238,7 @@ fn stamp(path: &Path) -> Stamp {
     ))
 }
 
-/// Some times more than a tick of any file system's clock.
+/// Several times the resolution of any file system's time stamps.
 const CLOCK_TICK: Duration = Duration::from_millis(100);
-/// A thousand times a usual one.
-const MAX_FILE: u64 = 1 << 20;
+/// The limit on a web configuration file in bytes: a thousand times the usual size.
+const MAX_FILE: usize = 1 << 20;

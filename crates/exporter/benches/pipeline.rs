@@ -1,4 +1,4 @@
-//! What becomes of a reply, stage by stage: `cargo bench -p kamailio_exporter`.
+//! Measures the processing of a reply, stage by stage: `cargo bench -p kamailio_exporter`.
 
 mod support;
 
@@ -19,10 +19,10 @@ fn main() {
     }
 }
 
-/// The best of many: others use the machine too.
+/// Takes the best of many rounds, because the machine may be busy.
 fn measure(reply: &Reply, stage: Stage) -> (Duration, usize) {
     let once = reply_time(reply, stage, 1).0.max(Duration::from_nanos(1));
-    // Stages before it are run once, and must not count.
+    // Earlier stages run once, and are not measured.
     let times = (Duration::from_millis(10).as_nanos() / once.as_nanos()).clamp(10, 10_000) as usize;
     let begin = Instant::now();
     let mut best = (Duration::MAX, 0);

@@ -1,6 +1,6 @@
 //! The program `kamailio_exporter`.
 //!
-//! Its directories, each of which uses only those after it: `cli`, `commands`, `site`, `instance`, `scrape`, `outbound`,
+//! Directories, each of which imports only those that follow it: `cli`, `commands`, `site`, `instance`, `scrape`, `outbound`,
 //! `collectors`, `support`.
 
 mod cli;
@@ -13,78 +13,89 @@ mod site;
 mod support;
 
 use cli::{Action, Exit, Options};
+use commands::{call, check};
 use exporter_toolkit::signals;
 use std::process::ExitCode;
 use support::{log, terminal};
 
-/// Parts that the tests, benchmarks and fuzz targets of this repository take apart. They change without notice.
+/// Internals for the tests, benchmarks and fuzz targets of this repository. They change without notice.
 #[doc(hidden)]
 pub mod internals {
     pub use crate::cli::command;
     pub use crate::collectors::catalogue::{CollectorFamilies, catalogue};
     pub use crate::collectors::exporter::FAMILIES;
     pub use crate::collectors::schema::{
-        Call, Collector, Cost, EachKey, Field, Key, Label, LabelValue, Listing, Table,
+        Call, Collector, Cost, EqualRows, Field, Key, Label, LabelValue, Listing, NameMatcher, Table,
     };
     pub use crate::collectors::{ALL, UPTIME};
     pub use crate::commands::call::json;
     pub use crate::instance::self_metrics::Counters;
-    pub use crate::instance::single_flight::{Run, SingleFlight};
-    pub use crate::instance::{Instance, Settings};
+    pub use crate::instance::single_flight::{Flight, SingleFlight};
+    pub use crate::instance::{Deadline, Instance, Settings};
     pub use crate::outbound::allow_list::AllowList;
     pub use crate::outbound::http::Url;
     pub use crate::scrape::bodies::Bodies;
-    pub use crate::scrape::capabilities::{Capabilities, Question};
-    pub use crate::scrape::extraction::{Answered, Findings, extract};
-    pub use crate::scrape::memory_budget::Share;
+    pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
+    pub use crate::scrape::extraction::{CallContext, extract};
+    pub use crate::scrape::memory_budget::Reservation;
     pub use crate::scrape::plan::Plan;
     pub use crate::scrape::selection::Selection;
-    pub use crate::scrape::{Known, Outcome, Scrape, join_page};
+    pub use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, merge_page};
     pub use crate::site::{Options as SiteOptions, Paths, Site};
     pub use crate::support::build_info;
 }
 
-/// Parses the arguments, sets up the log, and runs the command.
+/// Parses the arguments, starts the log, and runs the command.
 pub fn main() -> ExitCode {
     let options = match cli::parse(std::env::args_os()) {
         Ok(options) => options,
-        Err(Exit::Print(text)) => {
-            return match terminal::print(&text) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(sentence) => {
-                    terminal::complain(&sentence);
-                    ExitCode::FAILURE
-                }
-            };
-        }
-        Err(Exit::Usage(sentence)) => {
-            terminal::complain(&format!("{sentence}, try --help"));
-            return ExitCode::FAILURE;
-        }
+        Err(Exit::Print(text)) => return print(&text),
+        Err(Exit::Usage(message)) => return usage_error(&message, ExitCode::FAILURE),
+        Err(Exit::CallUsage(message)) => return usage_error(&message, call::USAGE.into()),
+        Err(Exit::CheckUsage(message)) => return usage_error(&message, check::UNKNOWN.into()),
+        Err(Exit::PluginUsage(message)) => return check::unknown(&message),
     };
     if let Some((level, format)) = options.log {
         log::start(level, format);
     }
-    let Options { target, timeout, action, .. } = options;
+    let Options { target, timeout, action, warnings, .. } = options;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     match action {
-        Action::Serve(serve) => end("http server failed", block_on(serve.run(target)).map(|()| true)),
+        Action::Serve(serve) => finish("failed to serve", block_on(serve.run(target)).map(|()| true)),
         Action::Push(push) => {
             let run = async {
                 let stop = signals::stop(|| {
-                    tracing::info!(signal = "SIGHUP", "nothing to reload: the files are read for each push");
+                    tracing::info!(signal = "SIGHUP", "nothing to reload, files are read for each push");
                 })?;
                 push.run(target, timeout, stop).await
             };
-            end("pushing failed", block_on(run).map(|()| true))
+            finish("failed to push", block_on(run).map(|()| true))
         }
-        Action::Once(once) => end("no metrics", block_on(once.run(target, timeout))),
+        Action::Once(once) => finish("failed to write the metrics", block_on(once.run(target, timeout))),
         Action::Call(call) => call.run(&target, timeout),
         Action::Check(check) => check.run(&target, timeout),
     }
 }
 
-/// The exit code: 0 if all went well.
-fn end(failure: &str, result: anyhow::Result<bool>) -> ExitCode {
+fn print(text: &[u8]) -> ExitCode {
+    match terminal::print(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            terminal::print_error(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage_error(message: &str, code: ExitCode) -> ExitCode {
+    terminal::print_error(&format!("{message}, try --help"));
+    code
+}
+
+/// Logs an error, and returns the exit code: 0 for `Ok(true)`.
+fn finish(failure: &str, result: anyhow::Result<bool>) -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -95,11 +106,11 @@ fn end(failure: &str, result: anyhow::Result<bool>) -> ExitCode {
     }
 }
 
-/// One thread is enough for what is mostly waiting, and leaves the others to Kamailio.
+/// Runs a command on one thread: the work is mostly waiting, and the other cores belong to Kamailio.
 fn block_on<T>(action: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(action);
-    // A resolver that does not answer has a thread of its own, which nobody waits for any more.
+    // A hung name lookup blocks a thread, which we do not wait for.
     runtime.shutdown_background();
     result
 }

@@ -54,10 +54,10 @@ impl LabelBuffer {
 
     /// Writes the labels of `base` and `labels` after them, except those with an empty value. Takes the bytes of the text
     /// from `room`; labels that need more [exceed the limit](Labels::is_over_limit).
-    pub(crate) fn extend<V: AsRef<[u8]>>(
+    pub(crate) fn extend<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         base: Labels,
-        labels: impl IntoIterator<Item = (&'static str, V)>,
+        labels: impl IntoIterator<Item = (N, V)>,
         room: &mut usize,
     ) -> Labels {
         let start = self.text.len();
@@ -74,7 +74,7 @@ impl LabelBuffer {
                 return Labels::OVER_LIMIT;
             }
             self.text.push(if self.text.len() == start { b'{' } else { b',' });
-            self.text.extend_from_slice(name.as_bytes());
+            self.text.extend_from_slice(name.as_ref().as_bytes());
             self.text.extend_from_slice(b"=\"");
             escape_label(value.as_ref(), &mut self.text);
             self.text.push(b'"');

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod chain;
+mod constant_labels;
 mod escape;
 mod external;
 mod families;
@@ -12,6 +13,7 @@ mod number;
 mod samples;
 mod writer;
 
+pub use constant_labels::ConstantLabels;
 pub use escape::escape_label;
 pub use external::{ExternalFamilies, ExternalFamily, ExternalKind, ExternalPage, InvalidLine, PageParser};
 pub use families::{AnnouncedFamily, Families};

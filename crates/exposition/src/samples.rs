@@ -182,10 +182,10 @@ impl Samples {
     }
 
     /// Writes the labels of `base` and more labels after them. Samples with labels that exceed a limit are left out.
-    pub fn extend_labels<V: AsRef<[u8]>>(
+    pub fn extend_labels<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         base: Labels,
-        labels: impl IntoIterator<Item = (&'static str, V)>,
+        labels: impl IntoIterator<Item = (N, V)>,
     ) -> Labels {
         self.labels.extend(base, labels, &mut self.room)
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::{fs, io};
 
-/// What one version of Kamailio answered to which request.
+/// The requests and replies of one version of Kamailio.
 #[derive(Clone, Debug)]
 pub struct Captures {
     by_name: HashMap<String, Exchange>,
@@ -22,34 +22,34 @@ struct Exchange {
 }
 
 impl Captures {
-    /// The captures of a version, `5.6.3` or `6.2-dev`, from the repository.
+    /// Loads the captures of a version, such as `5.6.3` or `6.2-dev`, from the repository.
     ///
     /// # Panics
-    /// If they cannot be read: a test without its captures must not pass.
+    /// If the captures cannot be read: a test without its captures must not pass.
     pub fn of(version: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures").join(version);
-        Self::load(&folder)
-            .unwrap_or_else(|error| panic!("cannot read captures in {}: {error}", folder.display()))
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures").join(version);
+        Self::load(&directory)
+            .unwrap_or_else(|error| panic!("cannot read captures in {}: {error}", directory.display()))
     }
 
-    /// All `NAME.req` of a folder, each with its `NAME.reply`. Of several with the same payload the shortest name
-    /// answers, unless another is chosen ([`Fake::answer_with`](crate::Fake::answer_with)).
+    /// Loads all `NAME.req` of a directory, each with its `NAME.reply`. Of several with the same payload, the one with the
+    /// shortest name is replayed, unless another is chosen ([`Fake::answer_with`](crate::Fake::answer_with)).
     ///
     /// # Errors
-    /// A folder or file that cannot be read, a file that is not one packet, a folder without captures.
-    pub fn load(folder: &Path) -> io::Result<Self> {
+    /// A directory or file that cannot be read, a file that is not one packet, a directory without captures.
+    pub fn load(directory: &Path) -> io::Result<Self> {
         let mut captures = Self { by_name: HashMap::new(), by_request: HashMap::new() };
         let mut names = Vec::new();
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            // A stream is many packets: it answers to no request.
+            // The capture of a stream has several packets, and does not belong to one request.
             if let Some(name) = name.strip_suffix(".req").filter(|name| !name.starts_with("stream.")) {
                 names.push(name.to_owned());
             }
         }
         names.sort_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
         for name in names {
-            let read = |suffix| packet::parse(&fs::read(folder.join(format!("{name}.{suffix}")))?);
+            let read = |suffix| packet::parse(&fs::read(directory.join(format!("{name}.{suffix}")))?);
             let exchange = Exchange { request: read("req")?.body, reply: read("reply")? };
             captures.by_request.entry(exchange.request.clone()).or_insert_with(|| name.clone());
             captures.by_name.insert(name, exchange);
@@ -60,7 +60,7 @@ impl Captures {
         Ok(captures)
     }
 
-    /// From now on the capture of that name answers the request that it was made with.
+    /// Chooses the capture to replay for the request for which it was recorded.
     ///
     /// # Panics
     /// If there is no such capture.
@@ -69,7 +69,7 @@ impl Captures {
         self.by_request.insert(exchange.request.clone(), name.to_owned());
     }
 
-    /// The recorded reply to a request's payload; what `stats.fetch` answers is put together if it was not recorded.
+    /// Returns the recorded reply to the payload of a request. Replies to `stats.fetch` are composed if they were not recorded.
     pub(crate) fn answer(&self, payload: &[u8], method: &str, args: &[String]) -> Option<Packet> {
         match self.by_request.get(payload) {
             Some(name) => self.by_name.get(name).map(|exchange| exchange.reply.clone()),
@@ -78,17 +78,17 @@ impl Captures {
         }
     }
 
-    /// The names that `system.listMethods` lists.
+    /// Returns the names that `system.listMethods` lists.
     pub(crate) fn methods(&self) -> Vec<String> {
         let Some(listed) = self.by_name.get("system.listMethods") else { return Vec::new() };
-        let text = |value: Value<'_>| value.bytes().map(|name| String::from_utf8_lossy(name).into_owned());
+        let text = |value: Value<'_>| value.as_bytes().map(|name| String::from_utf8_lossy(name).into_owned());
         packet::records(&listed.reply.body, |members| {
             members.iter().filter_map(|member| text(member.value)).collect()
         })
         .unwrap_or_default()
     }
 
-    /// `stats.fetch GROUP: ...` from the reply to `stats.fetch all`.
+    /// Composes the reply to `stats.fetch GROUP: ...` from the reply to `stats.fetch all`.
     fn statistics(&self, groups: &[String]) -> Option<Packet> {
         let all = &self.by_name.get("stats.fetch_all")?.reply.body;
         let body = packet::records(all, |records| {
@@ -98,7 +98,7 @@ impl Captures {
                 let prefix = group.strip_suffix(':').map(|group| format!("{group}."));
                 for member in &all {
                     let (Some(Ok(name)), Some(value)) =
-                        (member.name.map(str::from_utf8), member.value.bytes())
+                        (member.name.map(str::from_utf8), member.value.as_bytes())
                     else {
                         continue;
                     };

@@ -1,10 +1,10 @@
-//! How ctl cuts a reply into datagrams.
+//! Splits replies into datagrams as module ctl does.
 
-/// The lengths of the datagrams of a packet.
+/// Returns the lengths of the datagrams of a packet.
 ///
-/// Kamailio keeps each struct in a buffer of its own and gathers them when it sends (`ctl/binrpc_run.c`,
-/// `body_fill_iovec`): a piece ends behind each struct's beginning and before its end, and 96 pieces, the header being
-/// the first, are one datagram.
+/// Kamailio builds each struct in a buffer of its own, and gathers the buffers when sending (`ctl/binrpc_run.c`,
+/// `body_fill_iovec`): a piece ends after the beginning and before the end of each struct, and 96 pieces, of which the
+/// header is the first, are one datagram.
 pub(crate) fn datagrams(header_len: usize, body: &[u8]) -> Vec<usize> {
     let mut pieces = vec![header_len];
     let mut begin = 0;

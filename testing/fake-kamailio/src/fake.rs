@@ -1,4 +1,4 @@
-//! The server as tests see it.
+//! The interface of the server for tests.
 
 use crate::captures::Captures;
 use crate::packet::Packet;
@@ -6,73 +6,81 @@ use crate::script::{Mangled, Script, Then};
 use crate::server::Server;
 use kamailio_binrpc::wire::Kind;
 use kamailio_binrpc::{Cookie, Target};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, fs, io, process};
 
-/// A running server. What it does can be changed at any time and goes for the calls that it has not answered yet. Where a
-/// method's answer can be spoiled, `*` is any method.
-/// Dropping it closes its connections and removes its sockets.
+/// A running server. A change of its behaviour applies to all calls that it has not answered yet. In place of a method, `*`
+/// stands for every method. Dropping the server closes its connections and removes its sockets.
 pub struct Fake {
     server: Server,
     targets: Vec<Target>,
-    folder: Option<PathBuf>,
+    /// The directory to remove on drop.
+    directory: Option<PathBuf>,
 }
 
 /// Counts of stream connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connections {
-    /// All that were ever accepted, also those that were closed at once.
+    /// All accepted connections, including those that were closed at once.
     pub accepted: usize,
-    /// Those that are open.
+    /// Open connections.
     pub open: usize,
-    /// The most that were open at the same time.
+    /// The maximum of connections that were open at the same time.
     pub most: usize,
 }
 
 impl Fake {
-    /// A Kamailio 5.6.3 on sockets of its own, one of each transport.
+    /// Starts a server that replays Kamailio 5.6.3, on one socket of each transport.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If the server cannot be started.
     pub fn start() -> Self {
         Self::replay(Captures::of("5.6.3"))
     }
 
-    /// The same with other captures.
+    /// Like [`start`](Self::start), with other captures.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If the server cannot be started.
     pub fn replay(captures: Captures) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("fake-kamailio-{}-{count}", process::id()));
-        let start = || -> io::Result<Self> {
-            fs::create_dir(&folder)?;
-            let target = |text: String| text.parse::<Target>().map_err(io::Error::other);
-            let mut server = Server::new(Script::new(captures));
-            let targets = vec![
-                server.listen(&target(format!("unix:{}/ctl", folder.display()))?)?,
-                server.listen(&target(format!("unixd:{}/ctld", folder.display()))?)?,
-                server.listen_tcp("127.0.0.1", 0)?,
-                server.listen_udp("127.0.0.1", 0)?,
-            ];
-            Ok(Self { server, targets, folder: Some(folder.clone()) })
-        };
-        start()
-            .unwrap_or_else(|error| panic!("cannot start a fake Kamailio in {}: {error}", folder.display()))
+        let directory = env::temp_dir().join(format!("fake-kamailio-{}-{count}", process::id()));
+        let started = fs::create_dir(&directory).and_then(|()| Self::listen_in(captures, &directory));
+        let mut fake = started.unwrap_or_else(|error| {
+            panic!("cannot start a fake Kamailio in {}: {error}", directory.display())
+        });
+        fake.directory = Some(directory);
+        fake
     }
 
-    /// A server on the given sockets. The file of a unix socket is replaced.
+    /// Starts a server on the unix sockets `ctl` and `ctld` in a directory, and on free TCP and UDP ports of 127.0.0.1.
+    ///
+    /// # Errors
+    /// A socket that cannot be opened.
+    pub fn listen_in(captures: Captures, directory: &Path) -> io::Result<Self> {
+        let target = |text: String| text.parse::<Target>().map_err(io::Error::other);
+        let mut server = Server::new(Script::new(captures));
+        let targets = vec![
+            server.listen(&target(format!("unix:{}/ctl", directory.display()))?)?,
+            server.listen(&target(format!("unixd:{}/ctld", directory.display()))?)?,
+            server.listen_tcp("127.0.0.1", 0)?,
+            server.listen_udp("127.0.0.1", 0)?,
+        ];
+        Ok(Self { server, targets, directory: None })
+    }
+
+    /// Starts a server on the given sockets. The files of unix sockets are replaced.
     ///
     /// # Errors
     /// A socket that cannot be opened.
     pub fn listen(captures: Captures, targets: &[Target]) -> io::Result<Self> {
         let mut server = Server::new(Script::new(captures));
         let targets = targets.iter().map(|target| server.listen(target)).collect::<io::Result<_>>()?;
-        Ok(Self { server, targets, folder: None })
+        Ok(Self { server, targets, directory: None })
     }
 
     /// URI of the unix stream socket.
@@ -95,7 +103,7 @@ impl Fake {
         self.uri("udp:")
     }
 
-    /// Answers from the named capture (`dispatcher.list.50dest`) the request that it was made with.
+    /// Replies with the named capture (`dispatcher.list.50dest`) to the request for which it was recorded.
     ///
     /// # Panics
     /// If there is no such capture.
@@ -103,54 +111,54 @@ impl Fake {
         self.server.script().captures.choose(capture);
     }
 
-    /// Answers a method with a packet of that body, [`Kind::Reply`] or [`Kind::Fault`], whatever the arguments.
+    /// Replies to a method with this body, as [`Kind::Reply`] or [`Kind::Fault`], regardless of the arguments.
     pub fn answer(&self, method: &str, kind: Kind, body: &[u8]) {
         self.server.script().overridden.insert(method.to_owned(), Packet { kind, body: body.to_vec() });
     }
 
-    /// Forgets a method: it is no longer listed, and a fault.
+    /// Removes a method: it is no longer listed, and calls to it are faults.
     pub fn remove(&self, method: &str) {
         self.server.script().removed.insert(method.to_owned());
     }
 
-    /// Waits before each answer.
+    /// Waits before each reply.
     pub fn delay(&self, delay: Duration) {
         self.server.script().delay = delay;
     }
 
-    /// Waits before each answer to a method, instead.
+    /// Waits before each reply to a method, instead of before each reply.
     pub fn delay_method(&self, method: &str, delay: Duration) {
         self.server.script().delays.insert(method.to_owned(), delay);
     }
 
-    /// Writes so many bytes at a time, and pauses after each.
+    /// Writes a number of bytes at a time, with a pause after each.
     pub fn chop(&self, bytes: usize, pause: Duration) {
         self.server.script().chop = Some((bytes.max(1), pause));
     }
 
-    /// Answers a method with nothing, and the calls behind it as ever.
+    /// Does not reply to a method, but to the calls after it.
     pub fn skip(&self, method: &str) {
         self.server.script().skipped.insert(method.to_owned());
     }
 
-    /// Cuts the answers to a method off after so many bytes.
+    /// Truncates the replies to a method after a number of bytes.
     pub fn truncate(&self, method: &str, bytes: usize, then: Then) {
         self.server.script().truncated.insert(method.to_owned(), (bytes, then));
     }
 
-    /// Declares a length for the answers to a method that is not theirs.
+    /// Declares a wrong length for the replies to a method.
     pub fn lie(&self, method: &str, declared: u32) {
         self.server.script().declared.insert(method.to_owned(), declared);
     }
 
-    /// Answers a method with these bytes, which need not be a packet.
+    /// Replies to a method with these bytes, which need not be a packet.
     pub fn garbage(&self, method: &str, bytes: &[u8]) {
         let bytes = bytes.to_vec();
         self.mangle(method, Then::GoOn, move |_, _| vec![bytes.clone()]);
     }
 
-    /// Answers a method with what is made of the call's cookie and the packet that would be sent: datagrams, or parts of
-    /// a stream.
+    /// Replies to a method with the result of a function of the call's cookie and the original packet: datagrams, or parts
+    /// of a stream.
     pub fn mangle(
         &self,
         method: &str,
@@ -161,48 +169,48 @@ impl Fake {
         self.server.script().mangled.insert(method.to_owned(), mangled);
     }
 
-    /// Sends the reply to a method behind the next one. Only on streams: a datagram that is awaited is waited for.
+    /// Sends the reply to a method after the next reply. Only on streams, because clients send one datagram at a time.
     pub fn postpone(&self, method: &str) {
         self.server.script().postponed.insert(method.to_owned());
     }
 
-    /// Says something on each stream before it is asked anything.
+    /// Sends bytes on each new stream before any call.
     pub fn greet(&self, bytes: &[u8]) {
         self.server.script().greeting = bytes.to_vec();
     }
 
-    /// Accepts connections and closes them, as Kamailio does from the 129th on.
+    /// Accepts connections and closes them at once, as Kamailio does from the 129th connection on.
     pub fn refuse(&self, refuse: bool) {
         self.server.script().refuse = refuse;
     }
 
-    /// Accepts connections and calls, and never answers, as a Kamailio that is stopped or busy.
+    /// Accepts connections and calls but never replies, like a Kamailio that is stopped or busy.
     pub fn silent(&self, silent: bool) {
         self.server.script().silent = silent;
     }
 
-    /// Closes each connection after so many replies.
+    /// Closes each connection after a number of replies.
     pub fn close_after(&self, replies: usize) {
         self.server.script().close_after = Some(replies);
     }
 
-    /// Behaves again. Captures that were chosen remain so.
+    /// Resets the behaviour, except for the choice of captures.
     pub fn behave(&self) {
         let mut script = self.server.script();
         *script = Script::new(script.captures.clone());
     }
 
-    /// How many connections there were.
+    /// Returns the counts of connections.
     pub fn connections(&self) -> Connections {
         self.server.counts().connections
     }
 
-    /// The calls that arrived, in order: the method, then the arguments, with blanks between.
+    /// Returns the calls so far, in order: method and arguments, separated by spaces.
     pub fn calls(&self) -> Vec<String> {
         self.server.counts().calls.clone()
     }
 
-    /// How often a method was called.
+    /// Returns how often a method was called.
     pub fn count(&self, method: &str) -> usize {
         let calls = &self.server.counts().calls;
         calls.iter().filter(|call| call.split(' ').next() == Some(method)).count()
@@ -224,8 +232,8 @@ impl Drop for Fake {
                 let _ = fs::remove_file(path);
             }
         }
-        if let Some(folder) = &self.folder {
-            let _ = fs::remove_dir(folder);
+        if let Some(directory) = &self.directory {
+            let _ = fs::remove_dir(directory);
         }
     }
 }

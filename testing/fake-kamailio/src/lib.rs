@@ -1,5 +1,5 @@
-//! A stand-in for Kamailio's module ctl: it answers calls with the bytes that real servers answered, and misbehaves in
-//! the ways that real servers do when a test tells it to.
+//! A stand-in for Kamailio's module ctl. It replays the recorded replies of real servers, and misbehaves on demand as real
+//! servers do.
 //!
 //! ```
 //! use fake_kamailio::Fake;
@@ -10,12 +10,12 @@
 //! fake.delay_method("core.uptime", Duration::from_millis(20));
 //! let mut client = Client::connect(&fake.tcp().parse()?, Instant::now() + Duration::from_secs(5))?;
 //! let uptime = client.call("core.uptime", &[])?.records()?;
-//! assert_eq!(uptime.first().and_then(|record| record.get("uptime")).and_then(Value::unsigned), Some(203));
+//! assert_eq!(uptime.first().and_then(|record| record.get("uptime")).and_then(Value::as_u64), Some(203));
 //! assert_eq!(fake.calls(), ["core.uptime"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It differs from ctl in that a slow answer on one connection does not keep the others waiting.
+//! Unlike ctl, a slow reply on one connection does not delay other connections.
 
 mod captures;
 mod chunks;

@@ -1,5 +1,5 @@
-//! `fake-kamailio --captures FOLDER --version 5.6.3 --listen unix:/path [--listen URI]...`: a ctl server that replays
-//! captures, for demonstrations on a machine without Kamailio. It runs until it is killed.
+//! `fake-kamailio --captures DIRECTORY --version 5.6.3 --listen unix:/path [--listen URI]...`: a ctl server that replays
+//! captures, for demonstrations on a machine without Kamailio. Runs until killed.
 
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Target;
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("fake-kamailio: {error}");
             eprintln!(
-                "usage: fake-kamailio [--captures FOLDER] [--version VERSION] --listen URI [--listen URI]..."
+                "usage: fake-kamailio [--captures DIRECTORY] [--version VERSION] --listen URI [--listen URI]..."
             );
             ExitCode::FAILURE
         }
@@ -24,14 +24,14 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<Fake, Box<dyn Error>> {
-    let mut folder = PathBuf::from("captures");
+    let mut directory = PathBuf::from("captures");
     let mut version = "5.6.3".to_owned();
     let mut targets = Vec::<Target>::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
         match option.as_str() {
-            "--captures" => folder = value.into(),
+            "--captures" => directory = value.into(),
             "--version" => version = value,
             "--listen" => targets.push(value.parse()?),
             _ => return Err(format!("unknown option {option}").into()),
@@ -40,7 +40,7 @@ fn start() -> Result<Fake, Box<dyn Error>> {
     if targets.is_empty() {
         return Err("--listen is needed".into());
     }
-    let captures = load(&folder.join(version))?;
+    let captures = load(&directory.join(version))?;
     let fake = Fake::listen(captures, &targets)?;
     for target in &targets {
         println!("listening on {target}");
@@ -48,6 +48,7 @@ fn start() -> Result<Fake, Box<dyn Error>> {
     Ok(fake)
 }
 
-fn load(folder: &Path) -> Result<Captures, String> {
-    Captures::load(folder).map_err(|error| format!("cannot read captures in {}: {error}", folder.display()))
+fn load(directory: &Path) -> Result<Captures, String> {
+    Captures::load(directory)
+        .map_err(|error| format!("cannot read captures in {}: {error}", directory.display()))
 }

@@ -1,4 +1,4 @@
-//! Packets whose bodies are left as they are.
+//! Packets with raw bodies.
 
 use kamailio_binrpc::wire::{self, Kind, Nodes};
 use kamailio_binrpc::{Cookie, Members};
@@ -12,7 +12,7 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// A fault as Kamailio makes it.
+    /// Returns a fault as Kamailio encodes it.
     pub(crate) fn fault(code: u16, reason: &str) -> Self {
         let mut body = vec![0x20];
         body.extend(code.to_be_bytes());
@@ -25,7 +25,7 @@ impl Packet {
         Self { kind: Kind::Fault, body }
     }
 
-    /// The bytes, with a header that declares `len`: of the length, leading zeros are left out, of the cookie too.
+    /// Encodes the packet with a header that declares `len`. Length and cookie have no leading zeros.
     pub(crate) fn bytes(&self, cookie: Cookie, len: u32) -> (Vec<u8>, usize) {
         let size = |number: u32| (4 - number.leading_zeros() as usize / 8).max(1);
         let (len_size, cookie_size) = (size(len), size(cookie.0));
@@ -39,7 +39,7 @@ impl Packet {
     }
 }
 
-/// Bytes that are exactly one packet.
+/// Parses bytes that are exactly one packet.
 pub(crate) fn parse(bytes: &[u8]) -> io::Result<Packet> {
     let bad = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
     let header = wire::header(bytes).map_err(|error| bad(error.to_string()))?;
@@ -50,7 +50,7 @@ pub(crate) fn parse(bytes: &[u8]) -> io::Result<Packet> {
     }
 }
 
-/// What `read` makes of the records of a body; None if they cannot be decoded.
+/// Calls `read` with the records of a body; `None` if they cannot be decoded.
 pub(crate) fn records<T>(body: &[u8], read: impl FnOnce(Members<'_>) -> T) -> Option<T> {
     let mut nodes = Nodes::new();
     nodes.decode(body).ok()?;

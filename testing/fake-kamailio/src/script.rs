@@ -1,4 +1,4 @@
-//! What is answered to a call, and how badly.
+//! The behaviour of the server: replies, and faults on demand.
 
 use crate::captures::Captures;
 use crate::packet::{self, Packet};
@@ -8,28 +8,28 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What happens after a reply that was cut short.
+/// The event after a truncated reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// The next reply follows, as when Kamailio dropped the rest of one that the client was slow to take.
+    /// The next reply, as when Kamailio drops the rest of a reply that the client reads too slowly.
     GoOn,
-    /// The connection is closed.
+    /// The end of the connection.
     Close,
-    /// What was sent last is sent again and again, until the client is gone or the server behaves.
+    /// The same bytes again and again, until the client disconnects or the server behaves.
     Repeat,
 }
 
-/// What is sent in place of a good reply: datagrams, which are written one after the other to a stream.
+/// The datagrams sent in place of a reply. On a stream they are written one after the other.
 type Mangle = dyn Fn(Cookie, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
 
-/// How a reply is mangled.
+/// A function that mangles a reply.
 #[derive(Clone)]
 pub(crate) struct Mangled {
     pub(crate) then: Then,
     pub(crate) make: Arc<Mangle>,
 }
 
-/// The captures and all that a test wants to be otherwise. A method of [`ANY`] is any that is not named.
+/// The captures, and the deviations that a test demands. The method [`ANY`] stands for every method that is not named.
 pub(crate) struct Script {
     pub(crate) captures: Captures,
     pub(crate) refuse: bool,
@@ -48,7 +48,7 @@ pub(crate) struct Script {
     pub(crate) close_after: Option<usize>,
 }
 
-/// What to write, and what to do around it.
+/// The bytes to write, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Reaction {
     pub(crate) delay: Duration,
@@ -56,9 +56,9 @@ pub(crate) struct Reaction {
     pub(crate) datagrams: Vec<usize>,
     pub(crate) chop: Option<(usize, Duration)>,
     pub(crate) close: bool,
-    /// What is sent again and again after that.
+    /// The bytes to repeat after the reply.
     pub(crate) repeat: Vec<u8>,
-    /// Whether the next reply goes out first.
+    /// Whether to send the next reply first.
     pub(crate) postponed: bool,
 }
 
@@ -83,7 +83,7 @@ impl Script {
         }
     }
 
-    /// The reaction to a call; `answered` replies went out on its connection before.
+    /// Returns the reaction to a call, after `answered` replies on the same connection.
     pub(crate) fn react(
         &self,
         cookie: Cookie,
@@ -103,7 +103,7 @@ impl Script {
         let mut repeat = Vec::new();
         if let Some(Mangled { then, make }) = get(&self.mangled, method) {
             let pieces = make(cookie, &bytes);
-            // A datagram has room for so much.
+            // The largest datagram.
             datagrams = pieces.iter().flat_map(|piece| piece.chunks(MOST_BYTES).map(<[u8]>::len)).collect();
             bytes = pieces.concat();
             close |= *then == Then::Close;
@@ -120,7 +120,7 @@ impl Script {
         Reaction { delay, bytes, datagrams, chop: self.chop, close, repeat, postponed }
     }
 
-    /// Whether there is something to send without end.
+    /// Returns whether bytes are to be repeated.
     pub(crate) fn repeats(&self) -> bool {
         self.mangled.values().any(|mangled| mangled.then == Then::Repeat)
     }
@@ -152,13 +152,13 @@ impl Script {
     }
 }
 
-/// Method and arguments of a request, as text. None if it has no method.
+/// Returns method and arguments of a request as text; `None` if there is no method.
 pub(crate) fn call(payload: &[u8]) -> Option<(String, Vec<String>)> {
     packet::records(payload, |records| {
         let mut texts = records.iter().map(|record| match record.value {
             Value::Str(bytes) | Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Value::Int(int) => int.signed().to_string(),
-            Value::Double(double) => double.value().map(|number| number.to_string()).unwrap_or_default(),
+            Value::Int(int) => int.as_i64().to_string(),
+            Value::Double(double) => double.as_f64().map(|number| number.to_string()).unwrap_or_default(),
             Value::Struct(_) => "{}".to_owned(),
             Value::Array(_) => "[]".to_owned(),
         });
@@ -167,7 +167,7 @@ pub(crate) fn call(payload: &[u8]) -> Option<(String, Vec<String>)> {
     .flatten()
 }
 
-/// What was said of a method, or else of any.
+/// Returns the entry for a method, or else that for every method.
 fn get<'m, T>(map: &'m HashMap<String, T>, method: &str) -> Option<&'m T> {
     map.get(method).or_else(|| map.get(ANY))
 }
@@ -176,7 +176,7 @@ fn is_in(set: &HashSet<String>, method: &str) -> bool {
     set.contains(method) || set.contains(ANY)
 }
 
-/// In place of a method's name.
+/// Stands for every method.
 const ANY: &str = "*";
-/// Of a datagram, well within what unix and UDP sockets take.
+/// The largest datagram, which unix and UDP sockets accept.
 const MOST_BYTES: usize = 60_000;

@@ -32,7 +32,7 @@ struct Shared {
     stop: Condvar,
 }
 
-/// What has happened so far.
+/// Connections and calls so far.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) connections: Connections,
@@ -132,7 +132,7 @@ impl Server {
         }
     }
 
-    /// `wake` makes the thread look whether the server is stopped, if it can.
+    /// Starts a thread. `wake` unblocks it when the server stops, and returns whether that succeeded.
     fn serve(
         &mut self,
         wake: impl Fn() -> bool + Send + Sync + 'static,
@@ -145,7 +145,7 @@ impl Server {
 }
 
 impl Shared {
-    /// Waits, but not longer than until the server is stopped. Whether it is.
+    /// Waits, at most until the server stops. Returns whether it has stopped.
     fn pause(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
         let mut stopped = lock(&self.stopped);
@@ -159,7 +159,7 @@ impl Shared {
         *stopped
     }
 
-    /// Whether to repeat what was said, after so long.
+    /// Waits for the pause, and returns whether to send the last bytes again.
     fn goes_on(&self, pause: Duration) -> bool {
         !self.pause(pause) && lock(&self.script).repeats()
     }
@@ -219,7 +219,7 @@ impl Stream {
 fn accept(shared: &Arc<Shared>, next: impl Fn() -> io::Result<Stream>) {
     loop {
         let accepted = next();
-        // The last one comes from `stop`.
+        // `stop` makes the last connection itself.
         if shared.pause(Duration::ZERO) {
             return;
         }
@@ -240,7 +240,7 @@ fn accept(shared: &Arc<Shared>, next: impl Fn() -> io::Result<Stream>) {
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             let mut stream = stream;
-            // A client that is gone is not this end's trouble.
+            // A disconnected client is not an error of the server.
             let _ = answer_stream(&shared, &mut stream);
             let mut counts = lock(&shared.counts);
             counts.open.remove(&id);
@@ -289,7 +289,7 @@ fn answer_stream(shared: &Shared, stream: &mut Stream) -> io::Result<()> {
     }
 }
 
-/// The reaction to the first packet of `unread`, which is removed.
+/// Removes the first packet of `unread`, and returns the reaction to it.
 fn next_reaction(shared: &Shared, unread: &mut Vec<u8>, answered: usize) -> Option<Reaction> {
     let header = match wire::header(unread) {
         Ok(header) => header?,
@@ -320,7 +320,7 @@ fn answer_datagrams<P: Send + 'static>(
         let (read, peer) = match receive(&mut buffer) {
             Ok(received) => received,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
-            // UDP tells on the next call that a peer is gone.
+            // UDP reports a closed peer at the next call.
             Err(_) => continue,
         };
         let mut packet = buffer[..read].to_vec();
@@ -336,17 +336,17 @@ fn answer_datagrams<P: Send + 'static>(
         let mut rest = &reaction.bytes[..];
         for size in sizes {
             let (datagram, after) = rest.split_at(size.min(rest.len()));
-            // As ctl does: one that cannot be sent is the end of the reply.
+            // Like ctl, give up the reply when a datagram cannot be sent.
             if datagram.is_empty() || send(datagram, &peer).is_err() || shared.pause(pause) {
                 break;
             }
-            // Others wait for their answers meanwhile.
+            // Other clients wait for their replies meanwhile.
             if !pause.is_zero() && lock(&shared.script).chop.is_none() {
                 break;
             }
             rest = after;
         }
-        // A peer that is gone does not show over UDP, so others are answered meanwhile.
+        // UDP does not report that a peer has gone, so other clients are served meanwhile.
         if !reaction.repeat.is_empty() {
             let (shared, send) = (shared.clone(), send.clone());
             thread::spawn(move || while shared.goes_on(BREATH) && send(&reaction.repeat, &peer).is_ok() {});
@@ -354,14 +354,14 @@ fn answer_datagrams<P: Send + 'static>(
     }
 }
 
-/// `ctl/binrpc_run.c`, `process_rpc_req`: the fault is sent, then a stream is closed.
+/// Follows `ctl/binrpc_run.c`, `process_rpc_req`: sends the fault, then closes a stream.
 fn bad_request(cookie: Cookie, reason: &str) -> Reaction {
     let fault = Packet::fault(400, reason);
     let (bytes, _) = fault.bytes(cookie, fault.body.len() as u32);
     Reaction { datagrams: vec![bytes.len()], bytes, close: true, ..Reaction::default() }
 }
 
-/// A test that panicked while it held a lock has said what it had to say.
+/// Locks a mutex even if a test panicked while it held the lock: that panic is the one to report.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -370,9 +370,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const MOST_CONNECTIONS: usize = 128;
 /// `STREAM_BUF_SIZE` and `DGRAM_BUF_SIZE`.
 const MOST_BYTES: usize = 65_535;
-/// After an accept that failed, of which the system may have too few files, and between datagrams without end.
+/// The pause after a failed accept, for example without free descriptors, and between repeated datagrams.
 const BREATH: Duration = Duration::from_millis(10);
-/// How often to look up from waiting for a datagram, in case the server has been stopped.
+/// How often a thread that waits for a datagram checks whether the server has stopped.
 const LOOK_UP: Duration = Duration::from_millis(20);
-/// How long a datagram may take to find room in the client's queue.
+/// How long to wait for space in the client's queue of datagrams.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The fake does what it says, seen through plain sockets and through the library's blocking client.
+//! Tests of the fake Kamailio, over plain sockets and with the library's blocking client.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -29,7 +29,7 @@ fn address(uri: &str) -> &str {
     uri.split_once(':').unwrap().1
 }
 
-/// A call's packet, as the caller chose to write it.
+/// Encodes a call.
 fn request(method: &str, args: &[&str]) -> Vec<u8> {
     let mut packet = Vec::new();
     let args: Vec<_> = args.iter().map(|arg| (*arg).into()).collect();
@@ -38,7 +38,7 @@ fn request(method: &str, args: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn answers_with_the_recorded_bytes_and_the_cookie_of_the_caller() {
+fn replies_are_the_recorded_bytes_with_the_cookie_of_the_call() {
     let fake = Fake::start();
     let mut stream = TcpStream::connect(address(&fake.tcp())).unwrap();
     stream.write_all(&fs::read(captures().join("5.6.3/tm.stats.req")).unwrap()).unwrap();
@@ -54,7 +54,7 @@ fn answers_with_the_recorded_bytes_and_the_cookie_of_the_caller() {
 }
 
 #[test]
-fn cuts_datagrams_where_kamailio_did() {
+fn datagrams_are_split_as_kamailio_split_them() {
     for capture in index() {
         let (Some(sizes), "udp") = (capture["datagrams"].as_array(), capture["transport"].as_str().unwrap())
         else {
@@ -76,7 +76,7 @@ fn cuts_datagrams_where_kamailio_did() {
 }
 
 #[test]
-fn the_shortest_name_answers_unless_another_is_chosen() {
+fn the_capture_with_the_shortest_name_is_replayed_unless_another_is_chosen() {
     let fake = Fake::start();
     let mut client = client(&fake.unix());
     let short = client.call("dispatcher.list", &[]).unwrap().packet().len();
@@ -95,7 +95,7 @@ fn the_shortest_name_answers_unless_another_is_chosen() {
 }
 
 #[test]
-fn statistics_of_any_groups_come_from_the_capture_of_all() {
+fn statistics_of_groups_are_composed_from_the_capture_of_all() {
     let fake = Fake::start();
     let mut client = client(&fake.unix());
     let reply = client.call("stats.fetch", &["registrar:".into(), "core.drop_requests".into()]).unwrap();
@@ -107,7 +107,7 @@ fn statistics_of_any_groups_come_from_the_capture_of_all() {
 }
 
 #[test]
-fn a_method_without_capture_or_that_was_removed_is_not_found() {
+fn unknown_and_removed_methods_are_not_found() {
     let fake = Fake::start();
     let mut client = client(&fake.unix());
     let fault = client.call("no.such", &[]).unwrap().records().unwrap_err();
@@ -115,7 +115,7 @@ fn a_method_without_capture_or_that_was_removed_is_not_found() {
 
     let listed = |client: &mut Client| -> Vec<Vec<u8>> {
         let reply = client.call("system.listMethods", &[]).unwrap();
-        reply.records().unwrap().iter().map(|name| name.value.bytes().unwrap().to_vec()).collect()
+        reply.records().unwrap().iter().map(|name| name.value.as_bytes().unwrap().to_vec()).collect()
     };
     let before = listed(&mut client);
     fake.remove("tm.stats");
@@ -129,13 +129,13 @@ fn a_method_without_capture_or_that_was_removed_is_not_found() {
 }
 
 #[test]
-fn overrides_garbage_and_lies_are_sent_as_given() {
+fn overridden_replies_garbage_and_wrong_lengths_are_sent_as_given() {
     let fake = Fake::start();
     fake.answer("core.uptime", Kind::Reply, b"\x10\x2a");
     fake.answer("core.version", Kind::Fault, b"\x20\x01\x94");
     let mut client = client(&fake.unix());
     let reply = client.call("core.uptime", &[]).unwrap();
-    assert_eq!(reply.records().unwrap().first().and_then(Value::unsigned), Some(42));
+    assert_eq!(reply.records().unwrap().first().and_then(Value::as_u64), Some(42));
     let fault = client.call("core.version", &[]).unwrap().records();
     assert!(matches!(fault, Err(Error::Fault { code: 404, .. })));
 
@@ -151,7 +151,7 @@ fn overrides_garbage_and_lies_are_sent_as_given() {
 }
 
 #[test]
-fn delays_chops_skips_truncates_and_closes() {
+fn replies_can_be_delayed_chopped_skipped_truncated_and_cut_off() {
     let fake = Fake::start();
     fake.delay(Duration::from_millis(30));
     fake.delay_method("core.version", Duration::from_millis(90));
@@ -166,11 +166,11 @@ fn delays_chops_skips_truncates_and_closes() {
     }
     let begin = Instant::now();
     let mut answers = Vec::new();
-    // The server closes with a request unread: what it sent comes first, then an end or a reset.
+    // The server closes the stream with unread bytes: the client gets the reply, then the end or a reset.
     if let Err(error) = stream.read_to_end(&mut answers) {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
-    // 30 + 90 + 30 + 30 of delays, and at least 3 pauses of 20.
+    // Delays of 30 + 90 + 30 + 30 ms, and at least 3 pauses of 20 ms.
     assert!(begin.elapsed() >= Duration::from_millis(240), "{:?}", begin.elapsed());
     let mut expected = b"\xa1\x10\x52\x07".to_vec();
     expected.extend(&recorded("core.uptime")[7..]);
@@ -187,7 +187,7 @@ fn delays_chops_skips_truncates_and_closes() {
 }
 
 #[test]
-fn mangles_postpones_greets_and_repeats() {
+fn replies_can_be_mangled_postponed_preceded_and_repeated() {
     let fake = Fake::start();
     fake.greet(b"220 ");
     fake.postpone("core.version");
@@ -219,7 +219,7 @@ fn mangles_postpones_greets_and_repeats() {
 }
 
 #[test]
-fn refuses_and_is_silent() {
+fn connections_can_be_refused_or_ignored() {
     let fake = Fake::start();
     fake.refuse(true);
     let mut stream = TcpStream::connect(address(&fake.tcp())).unwrap();
@@ -248,7 +248,7 @@ fn counts_connections_and_has_at_most_128() {
 }
 
 #[test]
-fn bad_requests_are_faults_and_the_end_of_the_connection() {
+fn bad_requests_are_faults_and_close_the_connection() {
     let fake = Fake::start();
     for (bytes, cookie) in
         [(&b"GET / HTTP/1.1\r\n\r\n"[..], 0), (b"\xa1\x10\x01\x09\x00", 9), (b"\xa1\x00\x00\x09", 9)]
@@ -263,13 +263,13 @@ fn bad_requests_are_faults_and_the_end_of_the_connection() {
         let body = &answer[header.header_len..];
         nodes.decode(body).unwrap();
         let values: Vec<_> = nodes.members(body).iter().map(|record| record.value).collect();
-        assert_eq!(values[0].signed(), Some(400));
-        assert_eq!(values[1].bytes(), Some(&b"bad request: corrupted packet"[..]));
+        assert_eq!(values[0].as_i64(), Some(400));
+        assert_eq!(values[1].as_bytes(), Some(&b"bad request: corrupted packet"[..]));
     }
 }
 
 #[test]
-fn stops_and_leaves_nothing_behind() {
+fn drop_removes_sockets_and_threads() {
     let fake = Fake::start();
     let (unix, tcp) = (fake.unix(), fake.tcp());
     let socket = PathBuf::from(address(&unix));

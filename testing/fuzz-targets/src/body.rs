@@ -1,22 +1,22 @@
-//! An encoder of bodies that is not the library's, and writes what that one refuses to: any bytes in names, numbers with
-//! leading zeros.
+//! An encoder of bodies, independent of the library's, that also writes what the library refuses to write: any bytes in
+//! names, and numbers with leading zeros.
 
 use kamailio_binrpc::{Member, Value};
 
-/// A body that is being written.
+/// A body under construction.
 #[derive(Default)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Body {
-    /// Writes what was decoded, number by number in as many bytes as they came in.
+    /// Writes decoded values, each number in as many bytes as it had.
     pub(crate) fn member(&mut self, Member { name, value }: Member<'_>) {
         if let Some(name) = name {
             self.name(name);
         }
         match value {
-            Value::Int(int) => self.int(int.unsigned(), int.size().into()),
+            Value::Int(int) => self.int(int.as_u64(), int.size().into()),
             Value::Double(double) => self.double(double.milli()),
             Value::Str(bytes) => self.text(bytes),
             Value::Bytes(bytes) => self.long(BYTES, bytes),
@@ -38,7 +38,7 @@ impl Body {
         self.long(INT, bytes.get(8 - size.min(8)..).unwrap_or_default());
     }
 
-    /// Thousandths, in the 8 bytes that a negative one needs.
+    /// Writes a number of thousandths in 8 bytes, which a negative number needs.
     pub(crate) fn double(&mut self, milli: i64) {
         self.bytes.push(8 << 4 | DOUBLE);
         self.bytes.extend(milli.to_be_bytes());
@@ -75,7 +75,7 @@ impl Body {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// A length below 8 is in the mark; else the mark has the number of bytes of the length.
+    /// Writes type and length: a length below 8 is in the type byte, otherwise the type byte has the size of the length.
     fn mark(&mut self, kind: u8, len: usize) {
         if len < 8 {
             return self.bytes.push((len as u8) << 4 | kind);

@@ -1,11 +1,11 @@
-//! One packet: its header, and its body.
+//! Fuzz target: the header and the body of one packet.
 
 use crate::body::Body;
 use kamailio_binrpc::wire::{self, MAX_BODY, MAX_DEPTH, MAX_VALUES, Nodes};
 use kamailio_binrpc::{Members, Value};
 
-/// The input is a packet. What its header says does not change with the bytes behind it; a body that is decoded and
-/// written again decodes to the same values; limits hold.
+/// Reads the input as a packet. Checks that the header does not depend on the bytes after it, that a decoded body decodes
+/// to the same values after encoding, and that limits hold.
 pub fn decode(input: &[u8]) {
     let known = header(input);
     let mut nodes = Nodes::new();
@@ -28,7 +28,7 @@ pub fn decode(input: &[u8]) {
     }
 }
 
-/// The length of the header, if there is one; asked for at each length of its bytes.
+/// Returns the length of the header, and checks the result for each prefix of it.
 fn header(input: &[u8]) -> Option<usize> {
     let whole = wire::header(input);
     let mut before = None;
@@ -46,7 +46,7 @@ fn header(input: &[u8]) -> Option<usize> {
     whole.ok().flatten().map(|header| header.header_len)
 }
 
-/// Looks at each value in each way, and counts them.
+/// Calls every accessor of every value, and counts the values.
 fn count(members: Members<'_>, depth: usize) -> usize {
     assert!(depth <= MAX_DEPTH);
     let mut found = 0;
@@ -56,11 +56,11 @@ fn count(members: Members<'_>, depth: usize) -> usize {
         assert_eq!(value.path(&[]), Some(value));
         match value {
             Value::Int(int) => {
-                let (signed, unsigned) = (int.signed(), int.unsigned());
+                let (signed, unsigned) = (int.as_i64(), int.as_u64());
                 assert!(signed as u64 == unsigned || int.size() == 4 && signed as u32 as u64 == unsigned);
             }
-            Value::Double(double) => assert_eq!(double.value().is_none(), double.milli() == i64::MIN),
-            Value::Str(bytes) | Value::Bytes(bytes) => assert_eq!(value.bytes(), Some(bytes)),
+            Value::Double(double) => assert_eq!(double.as_f64().is_none(), double.milli() == i64::MIN),
+            Value::Str(bytes) | Value::Bytes(bytes) => assert_eq!(value.as_bytes(), Some(bytes)),
             Value::Struct(inside) | Value::Array(inside) => found += count(inside, depth + 1),
         }
     }
@@ -68,5 +68,5 @@ fn count(members: Members<'_>, depth: usize) -> usize {
     found
 }
 
-/// Two bytes, a length of four, a cookie of four.
+/// Two bytes, a length of four bytes, a cookie of four bytes.
 const LONGEST_HEADER: usize = 10;

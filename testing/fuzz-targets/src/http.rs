@@ -1,4 +1,4 @@
-//! Requests, and the texts that an operator writes.
+//! Fuzz target: HTTP requests, and texts that operators write.
 
 use crate::input::Input;
 use exporter_toolkit::duration;
@@ -9,7 +9,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Heade
 use hyper::{Method, Request, Response, StatusCode};
 use kamailio_binrpc::Target;
 use kamailio_exporter::internals::{Instance, Paths, Selection, Settings, Site, SiteOptions as Options, Url};
-use prometheus_exposition::{Format, accepts_gzip};
+use prometheus_exposition::{ConstantLabels, Format, accepts_gzip};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;
 use std::str::FromStr;
@@ -18,8 +18,8 @@ use std::time::Duration;
 use testbed::{Syntax, check_exposition};
 use tokio::runtime::{Builder, Runtime};
 
-/// The input is a request of a site whose Kamailio is not there, line by line: method, target, headers; or one of the
-/// texts that are parsed elsewhere. A page of metrics is valid in the format that its header names.
+/// Reads the input as a request to a site without Kamailio (lines with method, target and headers), or as one of the texts
+/// that are parsed elsewhere. Checks that an exposition is valid in the format of its header.
 pub fn http(input: &[u8]) {
     let mut input = Input::new(input);
     let mode = input.byte();
@@ -30,7 +30,7 @@ pub fn http(input: &[u8]) {
     }
 }
 
-/// What is displayed is parsed again to the same; what is refused is refused in a sentence.
+/// Checks that values parse to the same after printing, and that errors are one-line messages.
 fn texts(text: &str) {
     round_trip::<Target>(text);
     round_trip::<ListenAddress>(text);
@@ -41,9 +41,9 @@ fn texts(text: &str) {
     }
     match duration::parse(text) {
         Ok(duration) => assert!(!duration.is_zero() && duration <= Duration::from_secs(366 * 24 * 3600)),
-        Err(sentence) => assert!(!sentence.is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
-    // The nearest name takes its time to be found.
+    // The search for the nearest name takes long for long inputs.
     if text.len() <= MAX_METHODS {
         match Selection::parse(text) {
             Ok(selection) => assert!(selection.collectors().count() > 0),
@@ -121,7 +121,7 @@ fn page(headers: &HeaderMap, content: &[u8], head: bool) {
     assert!(down, "{}", String::from_utf8_lossy(&page));
 }
 
-/// A site, and what runs it.
+/// A site and its runtime.
 struct Place {
     site: Site,
     runtime: Runtime,
@@ -147,6 +147,7 @@ fn place() -> Place {
     };
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let options = Options {
+        labels: ConstantLabels::default(),
         paths,
         timeout: Duration::from_secs(5),
         max_requests: Some(1),
@@ -157,7 +158,7 @@ fn place() -> Place {
     Place { site: Site::new(instance, web_config, options), runtime }
 }
 
-/// Bytes of a list of methods.
+/// The longest list of methods, in bytes.
 const MAX_METHODS: usize = 64;
-/// More than a browser sends.
+/// More headers than a browser sends.
 const MAX_HEADERS: usize = 32;

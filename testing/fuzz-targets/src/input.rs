@@ -1,6 +1,6 @@
-//! An input as a source of decisions.
+//! Decisions drawn from an input.
 
-/// What is left of an input. When nothing is left every decision is 0, so that all inputs come to an end.
+/// The rest of an input. After the end of the input every decision is 0, so that every target terminates.
 pub(crate) struct Input<'a> {
     rest: &'a [u8],
 }
@@ -20,7 +20,7 @@ impl<'a> Input<'a> {
         *first
     }
 
-    /// A number below `end`, which is at most 65,536.
+    /// Returns a number below `end`, which is at most 65,536.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let number = if end > 256 { usize::from(self.byte()) << 8 } else { 0 } + usize::from(self.byte());
         number.checked_rem(end).unwrap_or(0)
@@ -32,7 +32,7 @@ impl<'a> Input<'a> {
         bytes
     }
 
-    /// Bytes with their length in front.
+    /// Returns bytes that the input precedes with their length.
     pub(crate) fn field(&mut self) -> &'a [u8] {
         let len = self.byte();
         self.bytes(len.into())

@@ -1,4 +1,4 @@
-//! Test support: what each fuzz target does with an input. It panics if what has to hold for every input does not hold.
+//! Test support: the fuzz targets. Each panics if an invariant does not hold for its input.
 //!
 //! libFuzzer calls these functions from `fuzz/`, which is outside the workspace; the tests of this crate call them with
 //! the inputs in `fuzz/regressions` and with the captures.
@@ -25,7 +25,7 @@ pub use web_config::web_config;
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
-/// All of them, by name.
+/// All fuzz targets, by name.
 pub const TARGETS: [(&str, Target); 6] = [
     ("decode", decode),
     ("session", session),

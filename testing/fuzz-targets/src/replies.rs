@@ -1,4 +1,4 @@
-//! Replies that look like those of a collector's method, as far as the tables tell.
+//! Replies like those of a collector's method, generated from the tables.
 
 use crate::body::{ARRAY, Body, STRUCT};
 use crate::input::Input;
@@ -6,7 +6,7 @@ use kamailio_binrpc::wire::MAX_DEPTH;
 use kamailio_exporter::internals::{Collector, Key, LabelValue};
 use std::collections::BTreeMap;
 
-/// The body of a reply with the names that the collector looks for, where it looks for them, and others among them.
+/// Generates the body of a reply with the names that a collector reads, in their positions, among other names.
 pub(crate) fn reply(collector: &Collector, input: &mut Input<'_>) -> Vec<u8> {
     let shape = Shape::of(collector);
     let mut body = Body::default();
@@ -16,7 +16,7 @@ pub(crate) fn reply(collector: &Collector, input: &mut Input<'_>) -> Vec<u8> {
     body.bytes
 }
 
-/// The body of a reply of strings: methods, groups, statistics.
+/// Generates the body of a reply of strings: methods, groups, statistics.
 pub(crate) fn texts(input: &mut Input<'_>) -> Vec<u8> {
     let mut body = Body::default();
     for _ in 0..input.below(MAX_MEMBERS) {
@@ -25,7 +25,7 @@ pub(crate) fn texts(input: &mut Input<'_>) -> Vec<u8> {
     body.bytes
 }
 
-/// The names of a reply that somebody looks for, by where they stand.
+/// The names that a collector reads, by position in the reply.
 #[derive(Default)]
 struct Shape {
     inside: BTreeMap<&'static str, Self>,
@@ -37,7 +37,7 @@ impl Shape {
         for table in collector.tables {
             let labels = |labels: &'static [kamailio_exporter::internals::Label]| {
                 labels.iter().filter_map(|label| match label.value {
-                    LabelValue::At(path) => Some(path),
+                    LabelValue::At(path) | LabelValue::Parameters(path) => Some(path),
                     _ => None,
                 })
             };
@@ -47,10 +47,10 @@ impl Shape {
                 }
             }
             let row = shape.add(table.rows);
-            for path in labels(table.tell_apart) {
+            for path in labels(table.equal_rows.labels()) {
                 row.add(path);
             }
-            for field in table.fields.iter().chain(table.more) {
+            for field in table.fields.iter().chain(table.extra_fields) {
                 if let Key::At(path) = field.key {
                     row.add(path);
                 }
@@ -125,10 +125,10 @@ fn scalar(input: &mut Input<'_>, body: &mut Body) {
     }
 }
 
-/// Records of a reply, members of a struct.
+/// Maximum number of records of a reply, or of members of a struct.
 const MAX_MEMBERS: usize = 24;
 
-/// Names that are not in the tables, or only as a function that selects them.
+/// Names that are not in the tables, or are selected by a function.
 const NAMES: [&str; 24] = [
     "",
     "2xx",
@@ -156,7 +156,7 @@ const NAMES: [&str; 24] = [
     "\u{e9}.\u{e9}_total",
 ];
 
-/// Texts that mean something to somebody.
+/// Texts with a meaning to a collector.
 const TEXTS: [&str; 32] = [
     "",
     "0",

@@ -1,20 +1,20 @@
-//! What the fuzz targets begin with: the captures, each as its target takes it, and a few texts.
+//! Seeds for the fuzz targets: the captures in the form of each target, and a few texts.
 
 use kamailio_exporter::internals::ALL;
 use std::path::Path;
 use std::{fs, io};
 
-/// An input to begin with.
+/// A first input.
 pub struct Seed {
-    /// The target that it is for.
+    /// The name of the fuzz target.
     pub target: &'static str,
-    /// A name for its file.
+    /// The name of the file.
     pub name: String,
     /// The input.
     pub input: Vec<u8>,
 }
 
-/// All of them.
+/// Returns all seeds.
 ///
 /// # Errors
 /// Captures that cannot be read.
@@ -65,7 +65,7 @@ fn of_capture(capture: &str, name: &str, reply: &[u8]) -> Vec<Seed> {
         let body = reply.get(header.header_len..).unwrap_or_default();
         let method = method(capture).as_bytes();
         inputs.push(("walk", [&[0x80, method.len() as u8], method, body].concat()));
-        // A few calls, and the reply to the second, as much of it as a packet has there.
+        // A few calls, and the reply to the second call up to the size of a packet in that target.
         let body = body.get(..255).unwrap_or(body);
         let script = [4, 200, 13, 8, 255, 33, 16, 28, 0x10, 0x20, 97, 0, body.len() as u8];
         inputs.push(("session", [&script, body].concat()));
@@ -77,14 +77,14 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A capture is named after its method, and then its arguments or what is special about it.
+/// Returns the method of a capture: its name without the suffix for arguments or variants.
 fn method(capture: &str) -> &str {
     let capture = capture.strip_prefix("aux.").unwrap_or(capture);
     let methods = ALL.iter().map(|collector| collector.name);
     methods.filter(|method| capture.starts_with(method)).max_by_key(|method| method.len()).unwrap_or(capture)
 }
 
-/// Larger captures have nothing in them that a smaller one has not.
+/// Larger captures have the same structure as smaller ones.
 const MAX_SEED: usize = 16 << 10;
 
 const REQUESTS: [&str; 7] = [

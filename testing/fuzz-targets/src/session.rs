@@ -1,23 +1,23 @@
-//! A connection: calls and bytes in any order, bytes in any pieces.
+//! Fuzz target: a session with calls and bytes in any order, and bytes in any pieces.
 
 use crate::input::Input;
 use kamailio_binrpc::wire::{self, Cookie, MAX_IN_FLIGHT_BYTES};
 use kamailio_binrpc::{Arg, DecodeError, Session};
 use std::collections::HashMap;
 
-/// The input is what happens: calls, packets that answer one of them or none, bytes that are no packet; and the pieces
-/// in which the bytes arrive. What the session makes of it is the same in whatever pieces: at most one reply for each
-/// call, in the order of the calls.
+/// Reads the input as events (calls, packets that reply to a call or to none, other bytes), and as the sizes of the pieces in
+/// which the bytes arrive. Checks that the sizes do not change the outcome: at most one reply for each call, in the order of
+/// the calls.
 pub fn session(input: &[u8]) {
     let (pieces, script) = input.split_at(input.len().min(PIECES));
     let events = events(script);
     for datagram in [false, true] {
-        // Cookies are random, and where packets are out of step they are read as anything: both runs have the same.
+        // Cookies are random, and out-of-step packets can be read as cookies. Both runs use the same cookies.
         let run = Run::new(datagram);
         let whole = run.clone().play(&events, |rest| rest);
         let mut pieces = pieces.iter().cycle();
         let cut = run.play(&events, |rest| match pieces.next() {
-            // Pieces of a byte, of a header, of a datagram.
+            // Pieces of one byte, and of the sizes of a header and of a datagram.
             Some(len) if len % 4 == 0 => rest.min(1 + usize::from(len / 4 % 8)),
             Some(len) => rest.min(1 + usize::from(*len) * 40),
             None => rest,
@@ -26,15 +26,15 @@ pub fn session(input: &[u8]) {
     }
 }
 
-/// Something that happens to a session.
+/// An event of a session.
 enum Event<'a> {
-    /// A call with an argument of so many bytes.
+    /// A call with an argument of this size in bytes.
     Call(usize),
-    /// A packet with the cookie of a call, by its number, or with one that no call has.
+    /// A packet with the cookie of a call, by index, or with an unknown cookie.
     Packet { kind: u8, call: Option<usize>, body: &'a [u8] },
     /// Other bytes.
     Bytes(&'a [u8]),
-    /// The driver has written so many bytes.
+    /// The driver has written this number of bytes.
     Written(usize),
 }
 
@@ -44,7 +44,7 @@ fn events(script: &[u8]) -> Vec<Event<'_>> {
     while !input.is_empty() && events.len() < MAX_EVENTS {
         events.push(match input.byte() {
             op @ 0..=47 => Event::Call(op.into()),
-            // Some fill the window, some are over the limit of a request.
+            // Some arguments fill the window, and some exceed the limit of a request.
             op @ 48..=63 => Event::Call(usize::from(op - 47) * 5_000),
             64..=79 => Event::Written(input.below(1 << 16)),
             80..=87 => Event::Bytes(input.field()),
@@ -59,7 +59,7 @@ fn events(script: &[u8]) -> Vec<Event<'_>> {
     events
 }
 
-/// What came of the calls, by their number, in order; and the error that ended the session.
+/// The outcomes of the calls, by index and in order, and the error that ended the session.
 type Outcome = (Vec<(usize, String)>, Option<DecodeError>);
 
 #[derive(Clone)]
@@ -75,7 +75,7 @@ struct Run {
 }
 
 impl Run {
-    /// A session with a first call. All its cookies have four bytes, as those of the packets have.
+    /// Creates a session with a first call. All cookies have four bytes, as in the packets.
     fn new(datagram: bool) -> Self {
         loop {
             let session = if datagram { Session::datagram() } else { Session::stream() };
@@ -126,7 +126,7 @@ impl Run {
     fn call(&mut self, len: usize) {
         let text = vec![b'x'; len];
         let args = [Arg::Str(&text)];
-        match self.session.send("core.echo", &args) {
+        match self.session.queue("core.echo", &args) {
             Ok(cookie) => {
                 assert!(cookie.0 != 0 && self.calls.insert(cookie, self.cookies.len()).is_none());
                 self.cookies.push(cookie);
@@ -164,7 +164,7 @@ impl Run {
             let (now, rest) = bytes.split_at(piece(bytes.len()));
             bytes = rest;
             if now.len() % 2 == 0 {
-                self.session.receive(now);
+                self.session.feed(now);
             } else {
                 let mut left = now;
                 while !left.is_empty() {
@@ -204,16 +204,16 @@ impl Run {
     }
 }
 
-/// A packet whose length does not depend on the cookie.
+/// Encodes a packet whose length does not depend on the cookie.
 fn packet(kind: u8, cookie: Cookie, body: &[u8], out: &mut Vec<u8>) {
     out.extend([0xa1, kind << 4 | 0x07, (body.len() >> 8) as u8, body.len() as u8]);
     out.extend(cookie.0.to_be_bytes());
     out.extend_from_slice(body);
 }
 
-/// How many lengths of pieces an input begins with.
+/// Number of piece sizes at the beginning of an input.
 const PIECES: usize = 8;
-/// Calls and packets of one input.
+/// Maximum number of calls and packets of an input.
 const MAX_EVENTS: usize = 80;
-/// First cookies after which no other is shorter.
+/// First cookies that only cookies of the same size follow.
 const FOUR_BYTES: std::ops::Range<u32> = 1 << 24..u32::MAX - MAX_EVENTS as u32;

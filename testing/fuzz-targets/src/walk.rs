@@ -1,21 +1,20 @@
-//! A scrape without a connection: replies in, expositions out.
+//! Fuzz target: a scrape without a connection, from replies to expositions.
 
 use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::internals::{
-    ALL, Answered, Bodies, Call, Capabilities, Counters, Findings, Known, Outcome, Plan, Scrape, Selection,
-    Share, catalogue, join_page,
+    ALL, Bodies, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Omissions, Plan,
+    Preparation, Reservation, Scrape, Selection, catalogue, merge_page,
 };
-use prometheus_exposition::Format;
-use prometheus_exposition::Samples;
+use prometheus_exposition::{Format, Samples};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 use testbed::{Syntax, check_exposition};
 
-/// The input is a reply as it came, or replies of several methods, or somebody else's page, and what the server says it
-/// has. Whatever they are, the expositions are valid, and have all samples in both formats.
+/// Reads the input as a raw reply, as replies of several methods, or as an external metrics page, together with the
+/// capabilities of the server. Checks that the expositions are valid, and have the same samples in both formats.
 pub fn walk(input: &[u8]) {
     let mut input = Input::new(input);
     let mode = input.byte();
@@ -23,21 +22,24 @@ pub fn walk(input: &[u8]) {
     let mut served = Served {
         limit,
         scrape: Scrape {
-            share: Share::default(),
+            reservation: Reservation::default(),
             bodies: Bodies::default(),
             page: None,
             samples: Samples::for_scrape(limit),
-            outcomes: Vec::new(),
+            results: Vec::new(),
             answered: true,
             error: None,
-            known: Known::default(),
+            cut_short: false,
+            struct_overflow: false,
+            preparation: Preparation::default(),
             up_since: None,
         },
         capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,
+        parameters: if mode & 0x10 == 0 { Vec::new() } else { vec!["name".to_owned(), "carrier".to_owned()] },
     };
     match mode % 8 {
-        // As a seed of a capture begins.
+        // Seeds from captures begin with this.
         0..=2 => {
             let name = input.field();
             let place = ALL.iter().position(|collector| collector.name.as_bytes() == name);
@@ -71,6 +73,7 @@ struct Served {
     scrape: Scrape,
     capabilities: Capabilities,
     more: bool,
+    parameters: Vec<String>,
 }
 
 impl Served {
@@ -80,32 +83,33 @@ impl Served {
             return;
         }
         let arguments = ["core:".to_owned(), "value".to_owned()];
-        let answered = Answered {
+        let answered = CallContext {
             collector: ALL[place],
             families: catalogue().collector(place),
             arguments: &arguments,
             capabilities: &self.capabilities,
-            more: self.more,
+            extra_fields: self.more,
+            parameters: &self.parameters,
         };
-        let findings =
+        let omissions =
             kamailio_exporter::internals::extract(answered, nodes.members(body), &mut self.scrape.samples);
-        assert_eq!(findings.unreadable == 0, findings.first_unreadable.is_none());
-        self.found(place, findings, None);
+        assert_eq!(omissions.unreadable == 0, omissions.first_unreadable.is_none());
+        self.found(place, omissions, None);
     }
 
     fn page(&mut self, page: &[u8]) {
-        let (findings, failure) = join_page(page, self.limit, &mut self.scrape.samples);
+        let (omissions, failure) = merge_page(page, self.limit, &mut self.scrape.samples);
         let place = ALL.iter().position(|collector| collector.call == Call::Page);
-        self.found(place.expect("a collector of pages"), findings, failure);
+        self.found(place.expect("a collector of pages"), omissions, failure);
     }
 
-    fn found(&mut self, collector: usize, findings: Findings, failure: Option<String>) {
-        if self.scrape.outcomes.iter().all(|outcome| outcome.collector != collector) {
-            self.scrape.outcomes.push(Outcome {
+    fn found(&mut self, collector: usize, omissions: Omissions, failure: Option<String>) {
+        if self.scrape.results.iter().all(|outcome| outcome.collector != collector) {
+            self.scrape.results.push(CollectorResult {
                 collector,
                 failure,
                 duration: Duration::from_millis(1),
-                findings,
+                omissions,
             });
         }
     }
@@ -130,22 +134,23 @@ impl Served {
     }
 }
 
-/// What a server says that it has. The calls that follow from it are made once each, the large ones last.
+/// Generates the capabilities of a server. Each resulting call is made once, the large ones last.
 fn capabilities(input: &mut Input<'_>) -> Capabilities {
     static SELECTION: LazyLock<Selection> =
         LazyLock::new(|| Selection::parse("all").expect("all is a selection"));
-    let mut capabilities = Capabilities::default();
+    let mut discovery = Discovery::default();
     let mut nodes = Nodes::new();
     for _ in 0..4 {
-        let questions = capabilities.questions(&SELECTION);
-        for question in &questions {
+        let queries = discovery.queries(&SELECTION);
+        for query in &queries {
             let body = replies::texts(input);
             if nodes.decode(&body).is_ok() {
-                capabilities.take(question, nodes.members(&body));
+                discovery.record(query, nodes.members(&body));
             }
         }
     }
 
+    let capabilities = discovery.finish();
     let plan = Plan::new(&SELECTION, &capabilities);
     let calls: HashSet<_> = plan.calls.iter().map(|call| (call.method, &call.args)).collect();
     assert_eq!(calls.len(), plan.calls.len(), "a call is made twice");
@@ -155,5 +160,5 @@ fn capabilities(input: &mut Input<'_>) -> Capabilities {
     capabilities
 }
 
-/// Replies of one scrape.
+/// Maximum number of replies of a scrape.
 const MAX_REPLIES: usize = 8;

@@ -1,4 +1,4 @@
-//! The fuzz targets on the inputs that there are, without libFuzzer.
+//! Runs the fuzz targets on the stored inputs, without libFuzzer.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,18 +11,18 @@ fn target(name: &str) -> Target {
 }
 
 #[test]
-fn what_was_found_once_is_not_found_again() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/regressions");
+fn regressions_pass() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/regressions");
     let mut replayed = 0;
-    for folder in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        let target = target(folder.file_name().unwrap().to_str().unwrap());
-        for file in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+    for directory in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        let target = target(directory.file_name().unwrap().to_str().unwrap());
+        for file in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
             let input = fs::read(&file).unwrap();
             assert!(catch_unwind(|| target(&input)).is_ok(), "{}", file.display());
             replayed += 1;
         }
     }
-    assert!(replayed > 0, "{folder} is empty");
+    assert!(replayed > 0, "{directory} is empty");
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn every_seed_passes() {
         let mut replayed = 0;
         for seed in seeds.iter().filter(|seed| seed.target == name) {
             assert!(catch_unwind(|| target(&seed.input)).is_ok(), "{name} {}", seed.name);
-            // What a cut makes of it, and a byte that was changed.
+            // A truncated input, and one with a changed byte.
             target(&seed.input[..seed.input.len() / 2]);
             let mut damaged = seed.input.clone();
             if let Some(byte) = damaged.get_mut(seed.input.len() / 3) {
@@ -46,7 +46,7 @@ fn every_seed_passes() {
 }
 
 #[test]
-fn each_target_can_be_run_by_libfuzzer() {
+fn every_target_has_a_libfuzzer_program() {
     let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/Cargo.toml")).unwrap();
     for (name, _) in TARGETS {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");

@@ -4,9 +4,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A loopback address that nobody else in the testbed has, so that its ports are free.
+/// A loopback address that no other instance uses, so its ports are free.
 ///
-/// All of 127.0.0.0/8 is local on Linux. The claim is a listener, kept for as long as the address is used.
+/// All of 127.0.0.0/8 is local on Linux. A listener claims the address as long as it is in use.
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) ip: Ipv4Addr,
@@ -30,10 +30,10 @@ impl Address {
     }
 }
 
-/// Below the ephemeral ports, like all ports of the testbed, so that no client socket gets in the way.
+/// Below the ephemeral ports, like all ports of the testbed, so no client socket can have it.
 const CLAIM_PORT: u16 = 25_000;
 
 const ATTEMPTS: u32 = 1_000;
 
-/// Addresses a process usually gets to itself before it meets those of the next process.
+/// The number of addresses between those of consecutive process ids.
 const SPREAD: u32 = 97;

@@ -3,12 +3,12 @@ use std::{fmt::Write as _, fs};
 use crate::{
     Kamailio,
     address::Address,
-    folder::Folder,
+    directory::Directory,
     kamailio::Launch,
     program::{find, repository},
 };
 
-/// What a [`Kamailio`] of a test has more or less than the demo configuration.
+/// How the [`Kamailio`] of a test differs from the demo configuration.
 #[derive(Debug)]
 #[must_use]
 pub struct Builder {
@@ -35,57 +35,56 @@ impl Builder {
     /// Leaves something out: "tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", or
     /// "ping", the dispatcher's pings, which change the states and latencies of its destinations.
     pub fn without(mut self, what: &str) -> Self {
-        assert!(OPTIONAL.contains(&what), "{what:?} is not among what can be left out: {OPTIONAL:?}");
+        assert!(OPTIONAL.contains(&what), "{what:?} cannot be left out, only {OPTIONAL:?}");
         self.defines.push(format!("WITHOUT_{}", what.to_uppercase()));
         self
     }
 
-    /// Replaces the dispatcher's list by so many destinations in set 1, which are not pinged; none at all is
-    /// possible too.
+    /// Replaces the dispatcher's list by `count` destinations in set 1, which are not pinged. `count` may be 0.
     pub fn destinations(mut self, count: u16) -> Self {
         self.destinations = Some(count);
         self.without("ping")
     }
 
-    /// Gives it so many MiB of shared memory, for more than a few hundred calls a second: each transaction stays
-    /// for five seconds after its end, or for tm's `wt_timer`.
+    /// Sets the shared memory in MiB, for more than a few hundred calls per second: each transaction is kept for five
+    /// seconds after its end, or for tm's `wt_timer`.
     pub fn memory(self, mib: u32) -> Self {
         Self { memory: Some(mib), ..self }
     }
 
-    /// Takes demo/many-modules.cfg in place of demo/kamailio.cfg.
+    /// Uses demo/many-modules.cfg instead of demo/kamailio.cfg.
     pub fn many_modules(self) -> Self {
         Self { demo: MANY_MODULES, ..self }
     }
 
-    /// Starts it, and returns when it answers.
+    /// Starts Kamailio, and returns when it is ready.
     #[must_use]
     pub fn start(self) -> Kamailio {
         find("kamailio");
         find("kamcmd");
         let address = Address::claim();
-        let folder = Folder::new();
-        let launch = self.prepare(&address, &folder);
-        Kamailio::launch(address, folder, launch)
+        let directory = Directory::new();
+        let launch = self.prepare(&address, &directory);
+        Kamailio::launch(address, directory, launch)
     }
 
-    /// Writes its files.
-    pub(crate) fn prepare(self, address: &Address, folder: &Folder) -> Launch {
+    /// Writes the configuration files.
+    pub(crate) fn prepare(self, address: &Address, directory: &Directory) -> Launch {
         let demo = repository("demo").join(self.demo).with_extension("cfg");
         let config = format!("#!KAMAILIO\ninclude_file \"{}\"\n{}", demo.display(), self.config);
-        write(folder, "kamailio.cfg", &config);
+        write(directory, "kamailio.cfg", &config);
         if let Some(count) = self.destinations {
             let mut list = String::new();
             for n in 0..count {
                 let _ = writeln!(list, "1 sip:{}:{} 0 0", address.ip, FIRST_DESTINATION + n);
             }
-            write(folder, "destinations", &list);
+            write(directory, "destinations", &list);
         }
         Launch {
             script: demo.with_extension("sh"),
             defines: self.defines,
             memory: self.memory.map(|mib| mib.to_string()),
-            list: self.destinations.map(|_| folder.path().join("destinations")),
+            list: self.destinations.map(|_| directory.path().join("destinations")),
             media_proxy: self.demo == MANY_MODULES,
         }
     }
@@ -103,8 +102,8 @@ impl Default for Builder {
     }
 }
 
-fn write(folder: &Folder, name: &str, text: &str) {
-    let path = folder.path().join(name);
+fn write(directory: &Directory, name: &str, text: &str) {
+    let path = directory.path().join(name);
     fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
 }
 
@@ -112,5 +111,5 @@ const MANY_MODULES: &str = "many-modules";
 
 const OPTIONAL: [&str; 8] = ["tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", "ping"];
 
-/// The port of the first destination; nobody listens on them.
+/// The port of the first destination. No process listens on these ports.
 const FIRST_DESTINATION: u16 = 30_000;

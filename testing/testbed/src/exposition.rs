@@ -1,4 +1,4 @@
-//! A parser of expositions that has nothing in common with the exporter's writer, and forgives nothing.
+//! A strict parser of expositions, independent of the exporter's writer.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,14 +12,14 @@ pub enum Syntax {
     OpenMetrics,
 }
 
-/// Reads a page and returns the number of its samples, or what is wrong with it.
+/// Checks an exposition, and returns the number of its samples.
 ///
-/// A family stands in one place, its `HELP` and `TYPE` before its samples; no family, no name of a sample and no series
-/// is there twice, wherever labels stand and whether an empty one is written or not; names are those of the classic
-/// alphabet, labels are escaped, values are numbers, counters are not negative, nothing has a timestamp.
+/// The lines of a family must be consecutive, with `HELP` and `TYPE` before the samples. No family, sample name or series may
+/// occur twice, regardless of the order of labels and of empty labels. Names must consist of ASCII letters, digits, `_` and
+/// `:`, labels must be escaped, values must be numbers, counters must not be negative, and there must be no timestamps.
 ///
 /// # Errors
-/// A sentence with the line.
+/// A human-readable message with the line.
 pub fn check_exposition(page: &[u8], syntax: Syntax) -> Result<usize, String> {
     let page = std::str::from_utf8(page).map_err(|error| format!("the page is not UTF-8: {error}"))?;
     let mut reader = Reader { syntax, ..Reader::default() };
@@ -40,11 +40,11 @@ pub fn check_exposition(page: &[u8], syntax: Syntax) -> Result<usize, String> {
 #[derive(Default)]
 struct Reader {
     syntax: Syntax,
-    /// The family that is being read.
+    /// The current family.
     family: Family,
-    /// All families before it.
+    /// All earlier families.
     families: HashSet<String>,
-    /// The names that the samples of earlier families have or may have.
+    /// The names that samples of earlier families have or can have.
     names: HashSet<String>,
     series: HashSet<(String, BTreeMap<String, String>)>,
     ended: bool,
@@ -102,7 +102,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Reserves the names of the family that ends.
+    /// Reserves the sample names of the family that has ended.
     fn close(&mut self) -> Result<(), String> {
         let Family { name, kind, mut names, .. } = std::mem::take(&mut self.family);
         if name.is_empty() {
@@ -153,7 +153,7 @@ impl Reader {
     }
 }
 
-/// The labels up to the brace, without those that are empty, which are as good as none; and what follows.
+/// Parses labels up to the closing brace. Returns them without empty ones, which are equivalent to none, and the rest.
 fn labels(mut rest: &str) -> Result<(BTreeMap<String, String>, &str), String> {
     let mut labels = BTreeMap::new();
     let mut names = HashSet::new();
@@ -190,7 +190,7 @@ fn closing_quote(text: &str) -> Option<usize> {
     }
 }
 
-/// Replaces escapes, of which there may only be these; what has to be escaped must not stand there by itself.
+/// Replaces the escapes that the format defines. Other escapes, and characters that must be escaped, are errors.
 fn unescape(text: &str, escapes: &str) -> Result<String, String> {
     let mut unescaped = String::with_capacity(text.len());
     let mut chars = text.chars();
@@ -208,7 +208,7 @@ fn unescape(text: &str, escapes: &str) -> Result<String, String> {
     Ok(unescaped)
 }
 
-/// A decimal number, with or without fraction and exponent; or a word of the formats.
+/// Parses a decimal number with optional fraction and exponent, or one of the words of the formats.
 fn number(text: &str) -> Result<f64, String> {
     let wrong = || format!("{text:?} is not a number");
     if matches!(text, "NaN" | "+Inf" | "-Inf") {
@@ -238,7 +238,7 @@ fn kinds(syntax: Syntax) -> &'static [&'static str] {
     }
 }
 
-/// What the samples of a family have behind its name.
+/// The suffixes that sample names of a family have.
 fn suffixes(syntax: Syntax, kind: Option<&str>) -> &'static [&'static str] {
     match (syntax, kind) {
         (Syntax::OpenMetrics, Some("counter")) => &["_total"],

@@ -11,8 +11,8 @@ use std::{
 
 use crate::program::find;
 
-/// A program and all that it starts: a process group that is killed on drop, and also if this process is
-/// killed, because a shell in between waits for the end of its standard input.
+/// A program and its children, in a process group that is killed on drop, and also if this process is killed: a shell waits
+/// for the end of its standard input.
 #[derive(Debug)]
 pub(crate) struct Group {
     id: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts `program` with standard output and standard error appended to the file `log`.
+    /// Starts `program`, and appends its standard output and standard error to the file `log`.
     pub(crate) fn spawn<'a>(
         program: &Path,
         args: impl IntoIterator<Item = &'a OsStr>,
@@ -54,12 +54,12 @@ impl Group {
         kill(name, &format!("-{}", self.id));
     }
 
-    /// Sends a signal to the program alone, not to what it started.
+    /// Sends a signal to the program, but not to its children.
     pub(crate) fn signal_leader(&self, name: &str) {
         kill(name, &self.id.to_string());
     }
 
-    /// The processes of the group that are alive; a zombie is not.
+    /// Returns the processes of the group that are alive, without zombies.
     pub(crate) fn processes(&self) -> Vec<u32> {
         processes_of(self.id)
     }
@@ -68,7 +68,7 @@ impl Group {
         !self.processes().is_empty()
     }
 
-    /// Waits until no process of the group is left, and says whether that came true.
+    /// Waits until no process of the group is alive. Returns whether that happened before the timeout.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         while self.is_running() {
@@ -98,11 +98,11 @@ pub(crate) fn processes_of(group: u32) -> Vec<u32> {
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-        // "pid (name) state ppid pgrp …", and the name can have any character in it.
+        // "pid (name) state ppid pgrp …", where the name can contain any character.
         let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let state = fields.next();
         let pgrp = fields.nth(1).and_then(|pgrp| pgrp.parse().ok());
-        // The leader counts before it has become one.
+        // The leader belongs to the group even before setsid has been called.
         (pgrp == Some(group) || *pid == group) && !matches!(state, Some("Z" | "X"))
     })
     .collect()
@@ -114,8 +114,8 @@ fn kill(signal: &str, target: &str) {
         .status();
 }
 
-/// The program becomes the leader of a session, and so of a group, under the number that is printed. It is
-/// killed by its process number too, in case that it was not yet the leader.
+/// Makes the program the leader of a session and thereby of a process group, and prints its process id. Kills the program
+/// by its process id too, in case it has not become the leader yet.
 const KEEPER: &str = r#"
 setsid "$@" </dev/null >&2 &
 echo $!

@@ -4,11 +4,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::folder::Folder;
+use crate::directory::Directory;
 use crate::program::{find, repository};
 
-/// What Debian's `promtool check metrics` has to say about a page in the text format 0.0.4: a line for each
-/// finding, none for a clean page.
+/// Returns the findings of `promtool check metrics` about an exposition in the text format 0.0.4, one on each line.
 #[must_use]
 pub fn promtool_check_metrics(page: &str) -> Vec<String> {
     let output = pipe(&find("promtool"), &["check", "metrics"], page);
@@ -18,18 +17,18 @@ pub fn promtool_check_metrics(page: &str) -> Vec<String> {
     findings
 }
 
-/// Whether Debian's `promtool check config` takes this for a configuration of Prometheus; if not, what it says.
+/// Checks a configuration of Prometheus with `promtool check config`. The error is promtool's output.
 pub fn promtool_check_config(config: &str) -> Result<(), String> {
-    let folder = Folder::new();
-    let file = folder.path().join("prometheus.yml");
+    let directory = Directory::new();
+    let file = directory.path().join("prometheus.yml");
     std::fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
     let output = pipe(&find("promtool"), &["check", "config", &file.display().to_string()], "");
     let text = [output.stdout, output.stderr].concat();
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&text).trim().to_owned()) }
 }
 
-/// Reads a page with the OpenMetrics parser of Python's prometheus_client, which is strict, and returns the
-/// number of samples, or the parser's complaint.
+/// Parses an exposition with the strict OpenMetrics parser of Python's prometheus_client. Returns the number of samples, or
+/// the parser's error.
 pub fn openmetrics_strict_parse(page: &str) -> Result<usize, String> {
     let python = repository(".run/venv/bin/python");
     assert!(
@@ -56,7 +55,7 @@ fn pipe(program: &Path, args: &[&str], input: &str) -> Output {
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
-            // A tool that gives up early closes its end; what it says about it comes out below.
+            // A tool that exits early closes the pipe, and its output has the reason.
             let _ = stdin.write_all(input.as_bytes());
         }
         child.wait_with_output()

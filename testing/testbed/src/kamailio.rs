@@ -9,56 +9,58 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Builder, Phones, Traffic, address::Address, folder::Folder, group::Group, program::find, sipp};
+use crate::{
+    Builder, Phones, Traffic, address::Address, directory::Directory, group::Group, program::find, sipp,
+};
 
 /// A running Kamailio with the project's demo configuration, killed and removed on drop.
 #[derive(Debug)]
 pub struct Kamailio {
-    // Dropped in this order: first who sends, then Kamailio, then its folder and address.
+    // Dropped in this order: the senders, Kamailio, the directory, the address.
     callee: OnceLock<Group>,
     group: Option<Group>,
     _media_proxy: Option<Group>,
     launch: Launch,
-    folder: Folder,
+    directory: Directory,
     address: Address,
 }
 
-/// How a Kamailio is started, and again after it has stopped.
+/// How to start a Kamailio, also again after it has stopped.
 #[derive(Debug)]
 pub(crate) struct Launch {
-    /// Takes the folder, the address and options of Kamailio.
+    /// The script, whose arguments are the directory, the address and options of Kamailio.
     pub(crate) script: PathBuf,
     pub(crate) defines: Vec<String>,
-    /// MiB of shared memory, if it is not the script's.
+    /// Shared memory in MiB; `None` is the default of the script.
     pub(crate) memory: Option<String>,
-    /// The dispatcher's list, if it is not the script's.
+    /// The dispatcher's list; `None` is the default of the script.
     pub(crate) list: Option<PathBuf>,
-    /// Whether rtpengine is started too.
+    /// Whether to start rtpengine too.
     pub(crate) media_proxy: bool,
 }
 
 impl Kamailio {
-    /// Starts one with everything that the demo configuration has, and returns when it answers.
+    /// Starts a Kamailio with the demo configuration, and returns when it is ready.
     #[must_use]
     pub fn start() -> Self {
         Builder::default().start()
     }
 
-    /// Starts one with nearly every module of Debian's that has something to count, and an rtpengine.
+    /// Starts a Kamailio with nearly every module of Debian's packages that has metrics, and an rtpengine.
     #[must_use]
     pub fn many_modules() -> Self {
         Self::builder().many_modules().start()
     }
 
-    /// What shall be different from the demo configuration.
+    /// Starts from the demo configuration, to change parts of it.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    pub(crate) fn launch(address: Address, folder: Folder, launch: Launch) -> Self {
-        let _media_proxy = launch.media_proxy.then(|| rtpengine(address.ip, folder.path()));
+    pub(crate) fn launch(address: Address, directory: Directory, launch: Launch) -> Self {
+        let _media_proxy = launch.media_proxy.then(|| rtpengine(address.ip, directory.path()));
         let callee = OnceLock::new();
-        let mut kamailio = Self { callee, group: None, _media_proxy, launch, folder, address };
+        let mut kamailio = Self { callee, group: None, _media_proxy, launch, directory, address };
         kamailio.run();
         kamailio
     }
@@ -72,7 +74,7 @@ impl Kamailio {
     /// The control socket as unix datagrams: "unixd:/tmp/…/ctld".
     #[must_use]
     pub fn unixd(&self) -> String {
-        format!("unixd:{}", self.folder.path().join("ctld").display())
+        format!("unixd:{}", self.directory.path().join("ctld").display())
     }
 
     /// The control socket over TCP: "tcp:127.x.y.z:25049".
@@ -90,35 +92,35 @@ impl Kamailio {
     /// The path of the unix stream socket.
     #[must_use]
     pub fn socket_path(&self) -> PathBuf {
-        self.folder.path().join("ctl")
+        self.directory.path().join("ctl")
     }
 
-    /// The loopback address that is this Kamailio's own. SIP is on port 25060 of it.
+    /// The loopback address of this Kamailio. SIP is on port 25060.
     #[must_use]
     pub fn ip(&self) -> Ipv4Addr {
         self.address.ip
     }
 
-    /// The process group of all its processes, none if it was killed.
+    /// The process group of all processes; `None` if Kamailio was killed.
     #[must_use]
     pub fn process_group(&self) -> Option<u32> {
         self.group.as_ref().map(Group::id)
     }
 
-    /// All its processes, none if it was killed.
+    /// All processes; none if Kamailio was killed.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
         self.group.as_ref().map(Group::processes).unwrap_or_default()
     }
 
-    /// What Debian's kamcmd prints for a method and its arguments, over the unix stream socket. A fault is a
-    /// text too: "error: 500 - …".
+    /// Returns the output of kamcmd for a method and its arguments, over the unix stream socket. A fault is printed as
+    /// "error: 500 - …".
     #[must_use]
     pub fn kamcmd(&self, args: &[&str]) -> String {
         self.kamcmd_over(&self.unix(), args)
     }
 
-    /// The same over one of the other sockets.
+    /// Like [`kamcmd`](Self::kamcmd), over another socket.
     #[must_use]
     pub fn kamcmd_over(&self, uri: &str, args: &[&str]) -> String {
         match self.ask(uri, args) {
@@ -127,63 +129,62 @@ impl Kamailio {
         }
     }
 
-    /// Stops it as an operator does and starts it again, with the same sockets. A killed one is started too.
+    /// Stops Kamailio as an operator does, unless it was killed, and starts it again with the same sockets.
     pub fn restart(&mut self) {
         self.stop();
         self.run();
     }
 
-    /// Stops it and starts it again with another configuration.
+    /// Stops Kamailio, and starts it again with another configuration.
     pub fn restart_with(&mut self, builder: Builder) {
         self.stop();
-        self.launch = builder.prepare(&self.address, &self.folder);
+        self.launch = builder.prepare(&self.address, &self.directory);
         self.run();
     }
 
-    /// Kills all its processes at once (SIGKILL). The socket files stay, as after a crash.
+    /// Kills all processes at once (SIGKILL). The socket files remain, as after a crash.
     pub fn kill(&mut self) {
         self.group = None;
     }
 
-    /// Suspends all its processes (SIGSTOP): connections are accepted by the kernel, and nothing answers.
+    /// Suspends all processes (SIGSTOP): the kernel accepts connections, and Kamailio does not respond.
     pub fn suspend(&self) {
         self.signal("STOP");
     }
 
-    /// Lets a suspended one go on.
+    /// Resumes a suspended Kamailio.
     pub fn resume(&self) {
         self.signal("CONT");
     }
 
-    /// What it has logged so far, over all restarts.
+    /// Returns the log so far, including that before restarts.
     #[must_use]
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&fs::read(self.directory.path().join("log")).unwrap_or_default()).into_owned()
     }
 
-    /// Sends it a few registrations, keepalives, answered calls over UDP and TCP, and calls that fail, and
-    /// returns when all are done: see [`Traffic`] for what exactly.
+    /// Sends registrations, keepalives, answered calls over UDP and TCP, and failing calls, and returns when all have ended.
+    /// [`Traffic`] has the numbers.
     pub fn traffic(&self) {
         self.callee();
         sipp::some(
             self.address.ip,
-            self.folder.path(),
+            self.directory.path(),
             !self.launch.defines.iter().any(|d| d == "WITHOUT_TCP"),
         );
     }
 
-    /// Sends it calls and registrations for as long as the returned value lives.
+    /// Sends calls and registrations until the returned value is dropped.
     pub fn background_traffic(&self) -> Traffic {
         self.callee();
-        Traffic::mixed(self.address.ip, self.folder.path())
+        Traffic::mixed(self.address.ip, self.directory.path())
     }
 
-    /// Sets up so many answered calls and holds them for as long as the returned value lives. Returns when
-    /// all are up.
+    /// Sets up `count` answered calls, and keeps them until the returned value is dropped. Returns when all calls are set up.
     pub fn calls(&self, count: u32) -> Traffic {
         self.callee();
         let before = self.dialogs();
-        let traffic = Traffic::calls(self.address.ip, self.folder.path(), count);
+        let traffic = Traffic::calls(self.address.ip, self.directory.path(), count);
         let deadline = Instant::now() + START_TIMEOUT;
         while self.dialogs() < before + count {
             assert!(
@@ -197,34 +198,33 @@ impl Kamailio {
         traffic
     }
 
-    /// Sends it as many calls as it can take for as long as the returned value lives: so many are under way at a
-    /// time, each is answered and ended at once, and the next one follows. It needs more
-    /// [`memory`](Builder::memory), and the callee's port.
+    /// Sends as many calls as Kamailio can handle until the returned value is dropped. `calls` are in progress at a time;
+    /// each is answered and ended immediately. Needs more [`memory`](Builder::memory), and the callee's port.
     pub fn load(&self, calls: u32) -> Traffic {
         assert!(self.callee.get().is_none(), "another callee has its port");
-        Traffic::load(self.address.ip, self.folder.path(), calls)
+        Traffic::load(self.address.ip, self.directory.path(), calls)
     }
 
-    /// Registers a phone each over TCP, TLS and websocket, of which only the one with many modules has all.
+    /// Registers one phone each over TCP, TLS and websocket. Needs [`many_modules`](Self::many_modules).
     pub fn phones(&self) -> Phones {
-        Phones::register(self.address.ip, self.folder.path())
+        Phones::register(self.address.ip, self.directory.path())
     }
 
-    /// The page of metrics that module xhttp_prom serves, in the one with many modules.
+    /// The metrics of module xhttp_prom. Needs [`many_modules`](Self::many_modules).
     #[must_use]
     pub fn custom_metrics_url(&self) -> String {
         format!("http://{}:{HTTP_PORT}/metrics", self.address.ip)
     }
 
-    /// The page of metrics of its rtpengine, in the one with many modules.
+    /// The metrics of rtpengine. Needs [`many_modules`](Self::many_modules).
     #[must_use]
     pub fn rtpengine_metrics_url(&self) -> String {
         format!("http://{}:{RTPENGINE_HTTP_PORT}/metrics", self.address.ip)
     }
 
-    /// Starts the callee, who answers calls and the dispatcher's pings. Traffic does it by itself.
+    /// Starts the callee, which answers calls and the dispatcher's pings. Traffic starts the callee itself.
     pub fn callee(&self) {
-        self.callee.get_or_init(|| sipp::callee(self.address.ip, self.folder.path()));
+        self.callee.get_or_init(|| sipp::callee(self.address.ip, self.directory.path()));
     }
 
     fn dialogs(&self) -> u32 {
@@ -241,8 +241,8 @@ impl Kamailio {
         }
     }
 
-    /// With some ninety modules, Kamailio 5.6 crashes now and then while its processes start, on a busy machine more often:
-    /// that says nothing about what is tested, and is told.
+    /// Starts Kamailio. With some ninety modules, Kamailio 5.6 sometimes crashes during the start, more often on a busy
+    /// machine; then it is started again, because the crash has nothing to do with the test.
     fn run(&mut self) {
         for _ in 1..STARTS {
             if self.try_run() {
@@ -250,14 +250,14 @@ impl Kamailio {
             }
             assert!(self.log().contains(CRASHED), "Kamailio did not start. It logged:\n{}", self.log());
             eprintln!("Kamailio crashed while it started, and is started again. It logged:\n{}", self.log());
-            fs::remove_file(self.folder.path().join("log")).unwrap_or_else(|e| panic!("its log: {e}"));
+            fs::remove_file(self.directory.path().join("log")).unwrap_or_else(|e| panic!("its log: {e}"));
         }
         assert!(self.try_run(), "Kamailio did not start. It logged:\n{}", self.log());
     }
 
-    /// Whether it did, and not ended.
+    /// Starts Kamailio once. Returns whether it is ready; `false` if it ended.
     fn try_run(&mut self) -> bool {
-        let (dir, ip) = (self.folder.path(), self.address.ip.to_string());
+        let (dir, ip) = (self.directory.path(), self.address.ip.to_string());
         let mut args = vec![dir.as_os_str(), OsStr::new(&ip)];
         for define in &self.launch.defines {
             args.extend([OsStr::new("-A"), OsStr::new(define)]);
@@ -276,28 +276,32 @@ impl Kamailio {
             if !group.is_running() {
                 return false;
             }
-            assert!(Instant::now() < deadline, "Kamailio does not answer. It logged:\n{}", self.log());
+            assert!(Instant::now() < deadline, "Kamailio does not respond. It logged:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
         self.group = Some(group);
         true
     }
 
-    /// It answers, its first worker has done its start-up route, and it knows its media proxies.
+    /// Returns whether Kamailio responds, all its processes run, its first worker has executed its start-up route, and its
+    /// media proxies are known.
     fn is_ready(&self) -> bool {
-        let says = |args: &[&str], test: fn(&str) -> bool| {
+        let prints = |args: &[&str], test: fn(&str) -> bool| {
             self.ask(&self.unix(), args).is_ok_and(|text| test(&text))
         };
-        let statistics = !self.launch.defines.iter().any(|define| define == "WITHOUT_STATISTICS");
+        let has = |part: &str| !self.launch.defines.contains(&format!("WITHOUT_{part}"));
         self.socket_path().exists()
-            && says(&["core.version"], |text| text.starts_with("kamailio "))
-            && (!statistics || says(&["stats.fetch", "balance"], |text| !text.contains(": 0\n")))
+            && prints(&["core.version"], |text| text.starts_with("kamailio "))
+            // Module ctl responds before the last processes are started. The main process of TCP is the last of all
+            // (`main.c`, `main_loop`).
+            && (!has("TCP") || prints(&["core.psx"], |text| text.contains("DSC: tcp main process")))
+            && (!has("STATISTICS") || prints(&["stats.fetch", "balance"], |text| !text.contains(": 0\n")))
             && (!self.launch.media_proxy
-                || says(&["rtpengine.show", "all"], |text| !text.starts_with("error: ")))
+                || prints(&["rtpengine.show", "all"], |text| !text.starts_with("error: ")))
     }
 
     fn ask(&self, uri: &str, args: &[&str]) -> Result<String, String> {
-        // kamcmd has no timeout of its own, and a suspended Kamailio never answers.
+        // kamcmd has no timeout, and a suspended Kamailio never responds.
         let mut command = Command::new(find("timeout"));
         command.args([OsString::from("10"), find("kamcmd").into(), "-s".into(), uri.into()]).args(args);
         let output = command.output().map_err(|e| format!("cannot run kamcmd: {e}"))?;
@@ -314,7 +318,7 @@ impl Kamailio {
     }
 }
 
-/// Debian's rtpengine without its kernel module, which answers when this returns.
+/// Starts rtpengine without its kernel module, and returns when it is ready.
 fn rtpengine(ip: Ipv4Addr, dir: &Path) -> Group {
     let args = [
         "--config-file=none".to_owned(),
@@ -334,7 +338,7 @@ fn rtpengine(ip: Ipv4Addr, dir: &Path) -> Group {
     while TcpStream::connect((ip, RTPENGINE_HTTP_PORT)).is_err() {
         let said = || fs::read_to_string(&log).unwrap_or_default();
         assert!(group.is_running(), "rtpengine did not start. It logged:\n{}", said());
-        assert!(Instant::now() < deadline, "rtpengine does not answer. It logged:\n{}", said());
+        assert!(Instant::now() < deadline, "rtpengine does not respond. It logged:\n{}", said());
         thread::sleep(Duration::from_millis(20));
     }
     group
@@ -348,12 +352,12 @@ const HTTP_PORT: u16 = 25_062;
 const RTPENGINE_PORT: u16 = 25_022;
 const RTPENGINE_HTTP_PORT: u16 = 25_023;
 
-/// It takes well below a second; this is for a machine that is busy with many tests.
-/// How often one that crashes is started.
+/// How often to start a Kamailio that crashes.
 const STARTS: usize = 3;
-/// What its main process logs of another one, before it ends.
+/// Logged by the main process when another process has crashed.
 const CRASHED: &str = "exited by a signal 11";
+/// A start takes less than a second, and longer on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Kamailio waits for its children before it goes; then it is killed.
+/// Kamailio waits for its children before it exits. After this time it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
-//! The real things for tests: a Kamailio with SIP traffic, a Prometheus server and what stands between it and an
-//! exporter, and the tools that judge what the exporter writes.
+//! Test support: runs real Kamailios with SIP traffic, Prometheus servers, Pushgateways and node_exporters, and the tools
+//! that validate expositions.
 //!
 //! ```no_run
 //! use testbed::Kamailio;
@@ -9,14 +9,14 @@
 //! assert!(kamailio.kamcmd(&["tm.stats"]).contains("2xx: "));
 //! ```
 //!
-//! Each instance has a loopback address (`127.x.y.z`) and a folder of its own, so tests run in parallel.
-//! Dropping it kills its processes and removes its folder; a test that is itself killed leaves nothing
-//! behind either. What goes wrong is a panic with a sentence: a missing program is never a skipped test.
+//! Each instance has a loopback address (`127.x.y.z`) and a directory of its own, so tests can run in parallel. Dropping an
+//! instance kills its processes and removes its directory, and so does killing the test. Every error is a panic with a
+//! message: a missing program never skips a test.
 
 mod address;
 mod builder;
+mod directory;
 mod exposition;
-mod folder;
 mod group;
 mod judge;
 mod kamailio;

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{group::Group, program::find};
 
-/// Phones that have registered over TCP, TLS and websocket, and keep their connections until they are dropped.
+/// Phones that are registered over TCP, TLS and websocket, and keep their connections until dropped.
 #[derive(Debug)]
 #[must_use = "the phones hang up when this is dropped"]
 pub struct Phones {
@@ -84,7 +84,7 @@ fn handshake(ip: Ipv4Addr) -> String {
     )
 }
 
-/// A text frame of a client (RFC 6455, section 5.2). Its mask is zero, which leaves the message as it is.
+/// A text frame of a client (RFC 6455, section 5.2). The mask of zeros leaves the message unchanged.
 fn frame(message: &[u8]) -> Vec<u8> {
     let length =
         u16::try_from(message.len()).unwrap_or_else(|_| panic!("a message of {} bytes", message.len()));
@@ -104,7 +104,7 @@ fn send(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).unwrap_or_else(|e| panic!("cannot send to Kamailio: {e}"));
 }
 
-/// Reads until the answer has come that starts with this.
+/// Reads until a response that starts with `start` has arrived.
 fn expect(stream: &mut TcpStream, start: &str) {
     let mut answer = Vec::new();
     while !String::from_utf8_lossy(&answer).contains(start) {
@@ -121,7 +121,7 @@ const SIP_PORT: u16 = 25_060;
 const TLS_PORT: u16 = 25_061;
 /// In demo/many-modules.sh.
 const HTTP_PORT: u16 = 25_062;
-/// The port that the phones say they have.
+/// The port in the contacts of the phones.
 const PHONE_PORT: u16 = 25_080;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

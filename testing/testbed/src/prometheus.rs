@@ -11,14 +11,14 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts a server that scrapes `/metrics` of the targets ("host:port"), as the job "testbed", and
-    /// returns when it is ready.
+    /// Starts a server that scrapes `/metrics` of the targets ("host:port") in the job "testbed", and returns when the
+    /// server is ready.
     #[must_use]
     pub fn start(targets: &[&str], interval: Duration) -> Self {
         Self::start_with(targets, interval, "")
     }
 
-    /// The same with further options of the job, in YAML's flow style: `scheme: https, basic_auth: {…}`.
+    /// Like [`start`](Self::start), with further options of the job in YAML's flow style: `scheme: https, basic_auth: {…}`.
     #[must_use]
     pub fn start_with(targets: &[&str], interval: Duration, options: &str) -> Self {
         let ms = interval.as_millis();
@@ -26,18 +26,18 @@ impl Prometheus {
             "global: {{scrape_interval: {ms}ms, scrape_timeout: {ms}ms}}\n\
              scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}], {options}}}]\n"
         );
-        let service = Service::start("prometheus", "/-/ready", |folder| {
-            let file = folder.join("prometheus.yml");
+        let service = Service::start("prometheus", "/-/ready", |directory| {
+            let file = directory.join("prometheus.yml");
             fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
             vec![
                 format!("--config.file={}", file.display()),
-                format!("--storage.tsdb.path={}", folder.join("data").display()),
+                format!("--storage.tsdb.path={}", directory.join("data").display()),
             ]
         });
         Self { service }
     }
 
-    /// The result of an instant query: `data.result` of the HTTP API's answer.
+    /// Returns the result of an instant query: `data.result` of the HTTP API's response.
     #[must_use]
     pub fn query(&self, promql: &str) -> Value {
         let mut path = String::from("/api/v1/query?query=");
@@ -47,7 +47,7 @@ impl Prometheus {
         self.get(&path)["result"].take()
     }
 
-    /// `data` of the HTTP API's answer for a path, such as "/api/v1/targets".
+    /// Returns `data` of the HTTP API's response for a path such as "/api/v1/targets".
     #[must_use]
     pub fn get(&self, path: &str) -> Value {
         let body = self.service.get(path);
@@ -56,7 +56,7 @@ impl Prometheus {
         json["data"].take()
     }
 
-    /// What it has logged so far.
+    /// Returns the log so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.service.log()

@@ -8,19 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{address::Address, folder::Folder, group::Group, program::find};
+use crate::{address::Address, directory::Directory, group::Group, program::find};
 
-/// A program that answers HTTP, with a folder and an address of its own; killed and removed on drop.
+/// A program with an HTTP server, with a directory and an address of its own; killed and removed on drop.
 #[derive(Debug)]
 pub struct Service {
     group: Group,
-    folder: Folder,
+    directory: Directory,
     address: Address,
     program: &'static str,
 }
 
 impl Service {
-    /// A node_exporter with the textfile collector alone, which reads the `*.prom` files of a folder; ready.
+    /// Starts a node_exporter with only the textfile collector, which reads the `*.prom` files of a directory.
     #[must_use]
     pub fn node_exporter(textfiles: &Path) -> Self {
         Self::start("prometheus-node-exporter", "/", |_| {
@@ -32,48 +32,48 @@ impl Service {
         })
     }
 
-    /// A Pushgateway without persistence; ready.
+    /// Starts a Pushgateway without persistence.
     #[must_use]
     pub fn pushgateway() -> Self {
-        // Debian's has a file for all that run on the machine.
+        // Debian's default is one file for all instances on a machine.
         Self::start("prometheus-pushgateway", "/-/ready", |_| vec!["--persistence.file=".to_owned()])
     }
 
-    /// Starts it with these arguments and its listen address, and returns when it answers `path` with 200.
+    /// Starts a program with its listen address and these arguments, and returns when it responds to `path` with status 200.
     pub(crate) fn start(
         program: &'static str,
         path: &str,
         arguments: impl FnOnce(&Path) -> Vec<String>,
     ) -> Self {
-        let (address, folder) = (Address::claim(), Folder::new());
-        let mut arguments = arguments(folder.path());
+        let (address, directory) = (Address::claim(), Directory::new());
+        let mut arguments = arguments(directory.path());
         arguments.push(format!("--web.listen-address={}:{PORT}", address.ip));
         let arguments = arguments.iter().map(OsStr::new);
-        let group = Group::spawn(&find(program), arguments, &[], &folder.path().join("log"));
-        let service = Self { group, folder, address, program };
+        let group = Group::spawn(&find(program), arguments, &[], &directory.path().join("log"));
+        let service = Self { group, directory, address, program };
         service.wait_until_ready(path);
         service
     }
 
-    /// "host:port", for Prometheus' targets.
+    /// Returns the address as "host:port".
     #[must_use]
     pub fn address(&self) -> String {
         format!("{}:{PORT}", self.address.ip)
     }
 
-    /// Its page of metrics: what it was given, and its own.
+    /// Returns the exposition under `/metrics`.
     #[must_use]
     pub fn page(&self) -> String {
         self.get("/metrics")
     }
 
-    /// What it has logged so far.
+    /// Returns the log so far.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
-    /// The body of the answer to a request for `path`.
+    /// Returns the body of the response to a request for `path`.
     pub(crate) fn get(&self, path: &str) -> String {
         let answer =
             self.fetch(path).unwrap_or_else(|e| panic!("{} does not answer {path}: {e}", self.program));
@@ -91,7 +91,7 @@ impl Service {
         }
     }
 
-    /// HTTP/1.0, so that the answer is neither chunked nor compressed and ends with the connection.
+    /// Sends a request of HTTP/1.0, whose response is neither chunked nor compressed, and ends with the connection.
     fn fetch(&self, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect(SocketAddr::from((self.address.ip, PORT)))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -104,5 +104,5 @@ impl Service {
 
 const PORT: u16 = 25_090;
 
-/// Prometheus takes about half a second; this is for a machine that is busy with many tests.
+/// Prometheus takes about half a second, and longer on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(30);

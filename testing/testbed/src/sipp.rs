@@ -5,11 +5,10 @@ use crate::{
     program::{find, repository},
 };
 
-/// SIP traffic that goes on until it is dropped.
+/// SIP traffic that continues until dropped.
 ///
-/// [`Kamailio::traffic`](crate::Kamailio::traffic), which ends by itself, sends 5 registrations, 3
-/// keepalives, 7 answered calls (2 of them over TCP, if there is TCP) and 5 calls that fail, with 404 (2),
-/// 486 (2) and 408 (1).
+/// In contrast, [`Kamailio::traffic`](crate::Kamailio::traffic) sends 5 registrations, 3 keepalives, 7 answered calls (2 of
+/// them over TCP, unless TCP is left out) and 5 failing calls: 404 (2), 486 (2) and 408 (1).
 #[derive(Debug)]
 #[must_use = "the traffic ends when this is dropped"]
 pub struct Traffic {
@@ -17,13 +16,13 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The processes of sipp.
+    /// Returns the processes of sipp.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
         self.senders.iter().flat_map(Group::processes).collect()
     }
 
-    /// Registrations, calls that last two seconds, calls that fail.
+    /// Sends registrations, calls of two seconds, and failing calls.
     pub(crate) fn mixed(ip: Ipv4Addr, dir: &Path) -> Self {
         let senders = [
             "register.xml -r 2",
@@ -34,13 +33,13 @@ impl Traffic {
         Self { senders: senders.map(|sender| background(ip, dir, sender)).into() }
     }
 
-    /// Calls that stay up.
+    /// Sets up calls and keeps them.
     pub(crate) fn calls(ip: Ipv4Addr, dir: &Path, count: u32) -> Self {
         let sender = format!("call.xml -s answer -r 50 -l {count} -m {count} -d 3600000");
         Self { senders: vec![background(ip, dir, &sender)] }
     }
 
-    /// So many calls at a time, one after the other.
+    /// Keeps a number of calls in progress; the next call starts when one has ended.
     pub(crate) fn load(ip: Ipv4Addr, dir: &Path, calls: u32) -> Self {
         let senders = [
             "callee-at-once.xml -p 25070".to_owned(),
@@ -50,7 +49,7 @@ impl Traffic {
     }
 }
 
-/// What [`Kamailio::traffic`](crate::Kamailio::traffic) sends, all at the same time.
+/// Sends the traffic of [`Kamailio::traffic`](crate::Kamailio::traffic), all scenarios at the same time.
 pub(crate) fn some(ip: Ipv4Addr, dir: &Path, tcp: bool) {
     let scenarios = [
         "register.xml -m 5",
@@ -89,7 +88,7 @@ pub(crate) fn some(ip: Ipv4Addr, dir: &Path, tcp: bool) {
     }
 }
 
-/// The one who answers.
+/// Starts the callee, which answers calls.
 pub(crate) fn callee(ip: Ipv4Addr, dir: &Path) -> Group {
     background(ip, dir, "callee.xml -p 25070")
 }
@@ -99,7 +98,7 @@ fn background(ip: Ipv4Addr, dir: &Path, scenario: &str) -> Group {
     Group::spawn(&find("sipp"), args.iter().map(OsString::as_os_str), &[], &dir.join("sipp-log"))
 }
 
-/// The arguments of sipp for "scenario option…", with everything it binds on the address of the test.
+/// Returns the arguments of sipp for "scenario option…", with all sockets at the address of the test.
 fn args(ip: Ipv4Addr, scenario: &str) -> Vec<OsString> {
     let (file, options) = scenario.split_once(' ').unwrap_or((scenario, ""));
     let ip = ip.to_string();
@@ -107,14 +106,14 @@ fn args(ip: Ipv4Addr, scenario: &str) -> Vec<OsString> {
     let mut args = vec![OsString::from("-sf"), repository("demo").join(file).into()];
     args.extend(options.split_whitespace().map(OsString::from));
     let fixed = ["-nostdin", "-i", &ip, "-mi", &ip, "-ci", &ip];
-    // Kamailio's workers may swap two messages: a call survives what comes too early or too late.
+    // Kamailio's workers can reorder messages, so calls must tolerate messages that are early or late.
     let patient = ["-default_behaviors", "all,-abortunexp"];
     args.extend(fixed.into_iter().chain(patient).chain([server.as_str()]).map(OsString::from));
     args
 }
 
-/// Calls a second: those that are under way are the limit.
+/// Calls per second. The number of concurrent calls is the actual limit.
 const MORE_THAN_POSSIBLE: u32 = 50_000;
 
-/// A call that fails with 408 takes two seconds, anything else well below one.
+/// A call that fails with 408 takes two seconds, every other call less than one.
 const TRAFFIC_TIMEOUT: Duration = Duration::from_secs(30);

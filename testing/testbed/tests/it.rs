@@ -1,4 +1,4 @@
-//! The testbed itself: what it starts runs, does what it is asked, and is gone afterwards.
+//! Tests of the testbed itself.
 
 use std::{
     env, fs,
@@ -52,14 +52,14 @@ fn the_demo_has_what_the_collectors_need() {
 }
 
 #[test]
-fn many_modules_have_something_to_count() {
+fn many_modules_have_metrics() {
     let kamailio = Kamailio::many_modules();
     let _phones = kamailio.phones();
     kamailio.traffic();
     let methods = kamailio.kamcmd(&["system.listMethods"]);
     assert!(methods.lines().count() > 300, "{methods}");
     let statistics = kamailio.kamcmd(&["stats.fetch", "usrloc:", "websocket:", "large:"]);
-    // Five phones of sipp, three of ours, and the registration that Kamailio makes with itself.
+    // Five phones of sipp, three of Phones, and Kamailio's registration with itself.
     assert!(number(&statistics, "usrloc.location_users") >= 8, "{statistics}");
     assert_eq!(number(&statistics, "websocket.ws_sip_current_connections"), 1, "{statistics}");
     assert_eq!(number(&statistics, "large.over_u32"), 6_442_450_941);
@@ -89,14 +89,14 @@ fn many_modules_have_something_to_count() {
 }
 
 #[test]
-fn traffic_moves_the_counters() {
+fn traffic_increments_the_counters() {
     let kamailio = Kamailio::start();
     let before = kamailio.kamcmd(&["tm.stats"]);
     kamailio.traffic();
     let after = kamailio.kamcmd(&["tm.stats"]);
-    // A call that is answered has two transactions.
+    // An answered call has two transactions.
     assert!(number(&after, "2xx") >= number(&before, "2xx") + 14, "{before}{after}");
-    // 486 (2) and 408 (1) have a transaction, and pings that nobody answers add to them.
+    // 486 (2) and 408 (1) have a transaction each, and unanswered pings add to them.
     assert!(number(&after, "4xx") >= number(&before, "4xx") + 3, "{before}{after}");
     assert_eq!(number(&kamailio.kamcmd(&["sl.stats"]), "404"), 2);
     let script = kamailio.kamcmd(&["stats.fetch", "script:", "demo:"]);
@@ -107,7 +107,7 @@ fn traffic_moves_the_counters() {
 }
 
 #[test]
-fn calls_stay_up_until_dropped() {
+fn calls_are_kept_until_dropped() {
     let kamailio = Kamailio::start();
     let calls = kamailio.calls(7);
     assert_eq!(number(&kamailio.kamcmd(&["dlg.stats_active"]), "ongoing"), 7);
@@ -116,7 +116,7 @@ fn calls_stay_up_until_dropped() {
 }
 
 #[test]
-fn background_traffic_goes_on() {
+fn background_traffic_continues_until_dropped() {
     let kamailio = Kamailio::start();
     let _traffic = kamailio.background_traffic();
     let count = || number(&kamailio.kamcmd(&["tm.stats"]), "total");
@@ -152,7 +152,7 @@ fn restart_and_kill_keep_the_sockets() {
 }
 
 #[test]
-fn a_suspended_one_accepts_and_says_nothing() {
+fn a_suspended_kamailio_accepts_connections_and_does_not_respond() {
     let kamailio = Kamailio::start();
     kamailio.suspend();
     let mut stream = UnixStream::connect(kamailio.socket_path()).unwrap();
@@ -165,7 +165,7 @@ fn a_suspended_one_accepts_and_says_nothing() {
 }
 
 #[test]
-fn the_builder_leaves_out_and_adds() {
+fn the_builder_adds_and_removes_parts() {
     let kamailio = Kamailio::builder()
         .without("dispatcher")
         .without("dialog")
@@ -183,7 +183,7 @@ fn the_builder_leaves_out_and_adds() {
 }
 
 #[test]
-fn each_part_can_be_left_out() {
+fn each_optional_part_can_be_left_out() {
     for part in ["tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", "ping"] {
         let kamailio = Kamailio::builder().without(part).start();
         assert!(kamailio.kamcmd(&["core.version"]).starts_with("kamailio "), "without {part}");
@@ -191,7 +191,7 @@ fn each_part_can_be_left_out() {
 }
 
 #[test]
-fn destinations_are_counted() {
+fn the_number_of_destinations_can_be_chosen() {
     let kamailio = Kamailio::builder().destinations(1_024).start();
     assert_eq!(kamailio.kamcmd(&["dispatcher.list"]).matches("URI: ").count(), 1_024);
     let kamailio = Kamailio::builder().destinations(1_025).start();
@@ -201,7 +201,7 @@ fn destinations_are_counted() {
 }
 
 #[test]
-fn nothing_is_left_after_drop() {
+fn drop_removes_processes_and_files() {
     let kamailio = Kamailio::start();
     kamailio.callee();
     let group = kamailio.process_group().unwrap();
@@ -215,9 +215,9 @@ fn nothing_is_left_after_drop() {
     assert!(!dir.exists());
 }
 
-/// Runs itself as a second process, which prints its folder and waits to be killed.
+/// Runs this program as a second process, which prints its directory and waits to be killed.
 #[test]
-fn nothing_is_left_when_a_test_is_killed() {
+fn killing_a_test_removes_processes_and_files() {
     const CHILD: &str = "TESTBED_CHILD";
     if env::var_os(CHILD).is_some() {
         let kamailio = Kamailio::start();
@@ -227,7 +227,7 @@ fn nothing_is_left_when_a_test_is_killed() {
         panic!("nobody killed this process");
     }
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "nothing_is_left_when_a_test_is_killed", "--nocapture"])
+        .args(["--exact", "killing_a_test_removes_processes_and_files", "--nocapture"])
         .env(CHILD, "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -239,7 +239,7 @@ fn nothing_is_left_when_a_test_is_killed() {
         let n = stdout.read(&mut bytes).unwrap();
         assert!(n > 0, "the child ended: {text}");
         text.push_str(&String::from_utf8_lossy(&bytes[..n]));
-        if let Some((dir, _)) = text.split_once("folder ").and_then(|(_, rest)| rest.split_once('\n')) {
+        if let Some((dir, _)) = text.split_once("directory ").and_then(|(_, rest)| rest.split_once('\n')) {
             break dir.to_owned();
         }
     };
@@ -280,7 +280,7 @@ fn prometheus_scrapes() {
 }
 
 #[test]
-fn a_load_is_calls_that_follow_each_other() {
+fn a_load_keeps_a_number_of_calls_in_progress() {
     let kamailio = Kamailio::builder().without("ping").memory(256).start();
     let traffic = kamailio.load(5);
     assert_eq!(traffic.processes().len(), 2);
@@ -296,7 +296,7 @@ fn a_load_is_calls_that_follow_each_other() {
 }
 
 #[test]
-fn the_pushgateway_keeps_what_is_pushed() {
+fn the_pushgateway_exposes_what_is_pushed() {
     let gateway = Service::pushgateway();
     let mut stream = TcpStream::connect(gateway.address()).unwrap();
     stream.write_all(b"PUT /metrics/job/j HTTP/1.0\r\nContent-Length: 4\r\n\r\na 1\n").unwrap();
@@ -308,17 +308,17 @@ fn the_pushgateway_keeps_what_is_pushed() {
 
 #[test]
 fn the_node_exporter_reads_textfiles() {
-    let folder = env::temp_dir().join(format!("testbed-textfiles-{}", process::id()));
-    fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("a.prom"), "a 1\n").unwrap();
-    let node = Service::node_exporter(&folder);
+    let directory = env::temp_dir().join(format!("testbed-textfiles-{}", process::id()));
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("a.prom"), "a 1\n").unwrap();
+    let node = Service::node_exporter(&directory);
     let (page, log) = (node.page(), node.log());
-    fs::remove_dir_all(&folder).unwrap();
+    fs::remove_dir_all(&directory).unwrap();
     assert!(page.contains("\na 1\n") && page.contains("\nnode_textfile_scrape_error 0\n"), "{page}\n{log}");
 }
 
 #[test]
-fn promtool_finds_what_is_wrong() {
+fn promtool_reports_findings() {
     assert_eq!(promtool_check_metrics("# HELP a_bytes A.\n# TYPE a_bytes gauge\na_bytes 1\n"), [""; 0]);
     let findings = promtool_check_metrics("# HELP a A.\n# TYPE a counter\na 1\n");
     assert_eq!(findings, ["a counter metrics should have \"_total\" suffix"]);
@@ -332,27 +332,27 @@ fn the_openmetrics_parser_is_strict() {
     assert!(openmetrics_strict_parse("# TYPE a counter\na 1\n# EOF\n").is_err());
 }
 
-/// The number behind "name: " in what kamcmd printed.
+/// Returns the number after "name: " in the output of kamcmd.
 fn number(text: &str, name: &str) -> u64 {
     let mut values =
         text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": ")?.parse().ok());
     values.next().unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
-/// Processes of a process group that are alive.
+/// Returns the processes of a group that are alive.
 fn processes(group: u32) -> usize {
     let stats = proc_files("stat");
     let fields = stats.iter().filter_map(|(_, stat)| stat.rsplit_once(") ")).map(|(_, rest)| rest.split(' '));
     fields.filter(|f| f.clone().nth(2) == Some(&group.to_string()) && f.clone().next() != Some("Z")).count()
 }
 
-/// Processes other than this one that have a text in their command line.
+/// Returns the processes, except this one, with a text in their command line.
 fn mentions(text: &str) -> usize {
     let own = process::id().to_string();
     proc_files("cmdline").iter().filter(|(pid, line)| *pid != own && line.contains(text)).count()
 }
 
-/// The process number and the content of that file in /proc, of all processes.
+/// Returns the id of each process, and the content of a file in its directory in /proc.
 fn proc_files(name: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
     let files = entries.filter_map(|entry| {

@@ -1,30 +1,40 @@
-//! Bytes to values.
+//! Decodes bytes into values.
 
 use super::{
     END, LONG, MAX_BODY, MAX_DEPTH, MAX_VALUES, T_ARRAY, T_BYTES, T_DOUBLE, T_INT, T_NAME, T_STR, T_STRUCT,
-    big_endian,
 };
 use crate::error::{DecodeError, Flaw};
-use crate::value::{Members, Node, Shape};
+use crate::value::{Members, Node, Shape, big_endian};
 use std::num::NonZeroU32;
 
-/// The flat table of the values in a body: one entry for each value, a member's name in the entry of its value.
-/// It keeps its memory from one body to the next.
+/// The flat table of the values in a body, with one entry for each value. The name of a member is in the entry of the value.
+///
+/// A table keeps its memory from one body to the next.
+///
+/// ```
+/// use kamailio_binrpc::{Value, wire::Nodes};
+///
+/// let body = b"\x10\x2a";
+/// let mut nodes = Nodes::new();
+/// nodes.decode(body)?;
+/// assert_eq!(nodes.members(body).first().and_then(Value::as_u64), Some(42));
+/// # Ok::<(), kamailio_binrpc::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
     nodes: Vec<Node>,
 }
 
 impl Nodes {
-    /// An empty table.
+    /// Creates an empty table.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Replaces the table by that of `body`, in one pass over its bytes; after an error it is empty.
+    /// Replaces the table by the table of `body`, in one pass over the bytes. After an error the table is empty.
     ///
     /// # Errors
-    /// Bytes that are no values, or more of them than [`MAX_BODY`], [`MAX_VALUES`] and [`MAX_DEPTH`] allow.
+    /// The bytes are not values, or exceed [`MAX_BODY`], [`MAX_VALUES`] or [`MAX_DEPTH`].
     pub fn decode(&mut self, body: &[u8]) -> Result<(), DecodeError> {
         self.nodes.clear();
         let decoded = self.read(body).map_err(DecodeError);
@@ -34,12 +44,12 @@ impl Nodes {
         decoded
     }
 
-    /// How many bytes of memory it has, whether or not it needs them now.
-    pub fn memory(&self) -> usize {
+    /// The number of bytes of memory that the table holds, in use or spare.
+    pub(crate) fn memory(&self) -> usize {
         self.nodes.capacity() * size_of::<Node>()
     }
 
-    /// The records of the body that was decoded last, which has to be given again.
+    /// Returns the records of the body that was decoded last. `body` must be that body.
     pub fn members<'a>(&'a self, body: &'a [u8]) -> Members<'a> {
         Members::new(body, &self.nodes)
     }
@@ -100,7 +110,7 @@ impl Nodes {
     }
 }
 
-/// The byte before a value: its type, and its size or the size of the length that follows.
+/// The byte before a value: the type, and either the size of the value or the size of the length that follows.
 #[derive(Clone, Copy)]
 struct Mark {
     at: usize,
@@ -126,7 +136,7 @@ impl Mark {
     }
 }
 
-/// Some bytes of the body.
+/// A range of bytes in the body.
 #[derive(Clone, Copy, Default)]
 struct Span {
     at: u32,
@@ -150,7 +160,7 @@ impl Reader<'_> {
 
     #[inline]
     fn number(&mut self, mark: Mark) -> Result<Span, Flaw> {
-        // A double has no long form: the nibble goes on to 8, where an int would announce a length.
+        // A double has no long form. A nibble of 8 is a size, where an int would announce a length.
         let len = if mark.kind == T_DOUBLE { mark.size.into() } else { self.len(mark)? };
         if len > MAX_NUMBER {
             return Err(Flaw::Oversized { what: mark.what(), at: mark.at, len });
@@ -158,7 +168,7 @@ impl Reader<'_> {
         self.take(mark, len)
     }
 
-    /// The length counts the NUL. A string that ends in none is taken as it is.
+    /// The length counts the NUL. A string without a NUL is kept as is.
     #[inline]
     fn text(&mut self, mark: Mark) -> Result<Span, Flaw> {
         let mut span = self.bytes(mark)?;
@@ -202,7 +212,7 @@ impl Reader<'_> {
     }
 }
 
-/// The structs and arrays that have begun and not ended: the first `depth` of `around`, each with its node's index.
+/// The structs and arrays that have started and not ended: the first `depth` of `around`, each with the index of its entry.
 struct Open {
     around: [(usize, u8); MAX_DEPTH],
     depth: usize,
@@ -240,5 +250,5 @@ impl Open {
     }
 }
 
-/// Bytes of an int or a double: the widest C integer.
+/// Maximum number of bytes of an int or a double: the widest C integer.
 const MAX_NUMBER: u64 = 8;

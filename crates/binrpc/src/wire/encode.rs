@@ -1,4 +1,4 @@
-//! Values to bytes.
+//! Encodes values into bytes.
 
 use super::{
     Cookie, END, FIXED_HEADER, Kind, LONG, MAGIC_AND_VERSION, MAX_BODY, MAX_DEPTH, MAX_REQUEST, T_ARRAY,
@@ -6,21 +6,28 @@ use super::{
 };
 use crate::error::{EncodeError, Misfit};
 
-/// A value to send.
+/// An argument of a call.
+///
+/// ```
+/// use kamailio_binrpc::Arg;
+///
+/// let args: [Arg<'_>; 3] = ["location".into(), 42.into(), Arg::Double(0.5)];
+/// assert_eq!(args[0], Arg::Str(b"location"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Arg<'a> {
-    /// A whole number. From `i32::MIN` to `u32::MAX` it goes out as Kamailio's own ints do; Kamailio reads the lowest
-    /// 32 bits of anything else.
+    /// A whole number. Numbers from `i32::MIN` to `u32::MAX` are encoded as Kamailio encodes its ints. Kamailio reads only
+    /// the lowest 32 bits of any other number.
     Int(i64),
-    /// A number that is rounded to thousandths, within ±9.2e15.
+    /// A number within ±9.2e15, which is rounded to thousandths.
     Double(f64),
-    /// A string. Methods that want a C string stop at its first NUL.
+    /// A string. Methods that read a C string stop at the first NUL.
     Str(&'a [u8]),
-    /// Bytes. No method of Kamailio takes them.
+    /// Raw bytes. No method of Kamailio accepts them.
     Bytes(&'a [u8]),
-    /// Members with and without a name. Kamailio answers fault 500 to a method that would read them (`rpc_scan`).
+    /// Members with and without names. Kamailio's `rpc_scan` replies with fault 500 to calls that contain a struct.
     Struct(&'a [(Option<&'a str>, Self)]),
-    /// Values without names, as the wire's type 4. No method of Kamailio takes them.
+    /// Values of the protocol's array type. No method of Kamailio accepts them.
     Array(&'a [Self]),
 }
 
@@ -48,14 +55,14 @@ impl From<f64> for Arg<'_> {
     }
 }
 
-/// Appends a packet to `out`, which is left as it was if there is an error.
+/// Appends a packet to `out`. After an error `out` is unchanged. See the [module](super) for an example.
 ///
 /// # Errors
-/// A request of more than [`MAX_REQUEST`] bytes, header included, a body of more than [`MAX_BODY`], nesting deeper than
-/// [`MAX_DEPTH`], a double that does not fit.
+/// The request is larger than [`MAX_REQUEST`], the body is larger than [`MAX_BODY`], values are nested deeper than
+/// [`MAX_DEPTH`], or a double is out of range.
 pub fn encode(kind: Kind, cookie: Cookie, records: &[Arg<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let begin = out.len();
-    // The widest header, so that the body is written where it stays but for a few bytes.
+    // Space for the longest header comes first, so that the body moves by a few bytes at most.
     out.extend_from_slice(&[0; MAX_HEADER]);
     let packed = records.iter().try_for_each(|record| put(record, 0, out)).and_then(|()| {
         let len = out.len() - begin - MAX_HEADER;
@@ -80,10 +87,10 @@ pub fn encode(kind: Kind, cookie: Cookie, records: &[Arg<'_>], out: &mut Vec<u8>
     }
 }
 
-/// Appends a call to `out`, which is left as it was if there is an error.
+/// Appends a call to `out`. After an error `out` is unchanged.
 ///
 /// # Errors
-/// Those of [`encode`], and a method with a NUL in its name.
+/// Those of [`encode`], and a method name that contains a NUL.
 pub fn encode_request(
     cookie: Cookie,
     method: &str,
@@ -102,7 +109,7 @@ pub fn encode_request(
 fn pack_header(kind: Kind, cookie: Cookie, body_len: usize) -> ([u8; MAX_HEADER], usize) {
     let (len, len_size) = fewest_bytes(body_len as u64);
     let (cookie, cookie_size) = fewest_bytes(cookie.0.into());
-    // Neither may be left out, so a 0 has one byte.
+    // Neither may be omitted, so 0 takes one byte.
     let (len_size, cookie_size) = (len_size.max(1), cookie_size.max(1));
     let mut head = [0; MAX_HEADER];
     head[0] = MAGIC_AND_VERSION;
@@ -115,7 +122,7 @@ fn pack_header(kind: Kind, cookie: Cookie, body_len: usize) -> ([u8; MAX_HEADER]
 fn put(arg: &Arg<'_>, depth: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     match *arg {
         Arg::Int(int) => {
-            // A C int's bits: the sign is in them when they are four, and not in fewer.
+            // The bits of a C int, whose sign needs all four bytes.
             let bits = if i32::try_from(int).is_ok() { u64::from(int as u32) } else { int as u64 };
             put_bytes(T_INT, bits, out);
         }
@@ -181,12 +188,12 @@ fn put_mark(kind: u8, len: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// The number's eight bytes, and how many at their end matter.
+/// The eight bytes of a number, and how many of them at the end are significant.
 fn fewest_bytes(number: u64) -> ([u8; 8], usize) {
     (number.to_be_bytes(), 8 - number.leading_zeros() as usize / 8)
 }
 
-/// Length and cookie have up to four bytes each.
+/// Length and cookie take up to four bytes each.
 const MAX_HEADER: usize = FIXED_HEADER + 8;
-/// 2⁶³: thousandths from here on are no `i64`.
+/// 2⁶³, the first number of thousandths that does not fit into an `i64`.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;

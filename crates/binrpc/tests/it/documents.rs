@@ -1,4 +1,4 @@
-//! The document of the wire names a test for each point, and these tests exist.
+//! docs/binrpc.md names a test for each statement, and the tests exist.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,9 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn the_tests_that_the_document_names_exist() {
+fn tests_named_in_the_document_exist() {
     let document = read("../../docs/binrpc.md");
-    // The tests are the code spans with a path in them: `quirks::name`.
+    // Tests are the code spans that contain a path, such as `quirks::name`.
     let named: Vec<(&str, &str)> =
         document.split('`').skip(1).step_by(2).filter_map(|span| span.split_once("::")).collect();
     assert!(named.len() >= 30, "only {} tests are named", named.len());
@@ -23,7 +23,7 @@ fn the_tests_that_the_document_names_exist() {
 }
 
 #[test]
-fn every_quirk_is_in_the_document() {
+fn the_document_names_every_quirk() {
     let document = read("../../docs/binrpc.md");
     let source = read("tests/it/quirks.rs");
     let tests: Vec<&str> =

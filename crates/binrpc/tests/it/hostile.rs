@@ -1,4 +1,4 @@
-//! What no Kamailio sends: it is refused in a sentence, early, and costs next to nothing.
+//! Input that no Kamailio sends is rejected early, with a human-readable message, and uses hardly any memory.
 
 use crate::recorded::{reply, reply_header};
 use kamailio_binrpc::wire::{self, Kind, MAX_BODY, MAX_DEPTH, MAX_VALUES, Nodes};
@@ -8,62 +8,65 @@ use std::io;
 fn refused(body: &[u8]) -> String {
     let mut nodes = Nodes::new();
     let error = nodes.decode(body).unwrap_err();
-    assert!(nodes.members(body).is_empty(), "nothing is left of a body that was refused");
+    assert!(nodes.members(body).is_empty(), "a rejected body leaves no values");
     error.to_string()
 }
 
 #[test]
-fn bodies_that_make_no_sense_are_told_in_a_sentence() {
-    for (body, sentence) in [
-        (&b"\x20\x01"[..], "int at offset 0 has 2 bytes where only 1 are left"),
-        (b"\x10\x00\x71abc\0", "string at offset 2 has 7 bytes where only 4 are left"),
-        (b"\xc1\xff\xff\xff\xfeabc", "string at offset 0 has 4294967294 bytes where only 3 are left"),
+fn malformed_bodies_have_human_readable_errors() {
+    for (body, message) in [
+        (&b"\x20\x01"[..], "int at offset 0 declares 2 bytes, but the body ends after 1"),
+        (b"\x10\x00\x71abc\0", "string at offset 2 declares 7 bytes, but the body ends after 4"),
+        (
+            b"\xc1\xff\xff\xff\xfeabc",
+            "string at offset 0 declares 4294967294 bytes, but the body ends after 3",
+        ),
         (
             b"\xf1\xff\xff\xff\xff\xff\xff\xff",
-            "string at offset 0 has 72057594037927935 bytes where only 0 are left",
+            "string at offset 0 declares 72057594037927935 bytes, but the body ends after 0",
         ),
         (b"\xa6\x00", "body ends inside the length of the bytes at offset 0"),
         (b"\x90\x09\0\0\0\0\0\0\0\0\0", "int at offset 0 has 9 bytes, which is over the limit of 8"),
         (b"\x92\0\0\0\0\0\0\0\0\0", "double at offset 0 has 9 bytes, which is over the limit of 8"),
         (b"\xf2", "double at offset 0 has 15 bytes, which is over the limit of 8"),
-        (b"\x80", "the mark 0x80 at offset 0 has no meaning"),
-        (b"\x81", "the mark 0x81 at offset 0 has no meaning"),
-        (b"\x03\x85\x83", "the mark 0x85 at offset 1 has no meaning"),
-        (b"\x86", "the mark 0x86 at offset 0 has no meaning"),
-        (b"\x13", "the mark 0x13 at offset 0 has no meaning"),
-        (b"\x03\x93\x00", "the mark 0x93 at offset 1 has no meaning"),
+        (b"\x80", "type mark 0x80 at offset 0 is reserved"),
+        (b"\x81", "type mark 0x81 at offset 0 is reserved"),
+        (b"\x03\x85\x83", "type mark 0x85 at offset 1 is reserved"),
+        (b"\x86", "type mark 0x86 at offset 0 is reserved"),
+        (b"\x13", "type mark 0x13 at offset 0 is reserved"),
+        (b"\x03\x93\x00", "type mark 0x93 at offset 1 is reserved"),
         (b"\x07", "value at offset 0 is of the unknown type 7"),
         (b"\x10\x01\x1f\x00", "value at offset 2 is of the unknown type 15"),
         (b"\x25a\0\x00", "name at offset 0 is not inside a struct"),
         (b"\x03\x04\x25a\0\x00\x84\x83", "name at offset 2 is not inside a struct"),
-        (b"\x03\x25a\0\x83", "name is followed by no value at offset 4"),
-        (b"\x03\x25a\0\x25b\0\x00\x83", "name is followed by no value at offset 4"),
-        (b"\x03\x25a\0", "name is followed by no value at offset 4"),
-        (b"\x83", "struct ends at offset 0 and has not begun"),
-        (b"\x03\x83\x83", "struct ends at offset 2 and has not begun"),
-        (b"\x84", "array ends at offset 0 and has not begun"),
-        (b"\x03\x84", "array ends at offset 1 inside of something else"),
-        (b"\x03\x04\x83", "struct ends at offset 2 inside of something else"),
+        (b"\x03\x25a\0\x83", "expected the value of a named member at offset 4, found none"),
+        (b"\x03\x25a\0\x25b\0\x00\x83", "expected the value of a named member at offset 4, found none"),
+        (b"\x03\x25a\0", "expected the value of a named member at offset 4, found none"),
+        (b"\x83", "struct ends at offset 0, but never started"),
+        (b"\x03\x83\x83", "struct ends at offset 2, but never started"),
+        (b"\x84", "array ends at offset 0, but never started"),
+        (b"\x03\x84", "array ends at offset 1, but the innermost open value is of another type"),
+        (b"\x03\x04\x83", "struct ends at offset 2, but the innermost open value is of another type"),
         (b"\x03\x00\x03", "body ends with 2 structs or arrays still open"),
     ] {
-        assert_eq!(refused(body), sentence, "{body:02x?}");
+        assert_eq!(refused(body), message, "{body:02x?}");
     }
 }
 
 #[test]
-fn garbage_is_refused_as_soon_as_it_shows() {
-    for (bytes, sentence) in [
+fn malformed_headers_are_rejected_at_the_first_wrong_byte() {
+    for (bytes, message) in [
         (
             &b"H"[..],
-            "the first byte of a packet is 0x48 and not 0xa1: this is not BINRPC, or the stream is out of step",
+            "expected a packet that begins with 0xa1, found 0x48: the peer does not speak BINRPC, or the stream is out of step",
         ),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n",
-            "the first byte of a packet is 0x48 and not 0xa1: this is not BINRPC, or the stream is out of step",
+            "expected a packet that begins with 0xa1, found 0x48: the peer does not speak BINRPC, or the stream is out of step",
         ),
         (
             b"\x00",
-            "the first byte of a packet is 0x00 and not 0xa1: this is not BINRPC, or the stream is out of step",
+            "expected a packet that begins with 0xa1, found 0x00: the peer does not speak BINRPC, or the stream is out of step",
         ),
         (b"\xa2", "BINRPC version 2 is not supported, only version 1 is"),
         (b"\xa1\x2f", "packet type 2 is neither reply (1) nor fault (3)"),
@@ -72,19 +75,19 @@ fn garbage_is_refused_as_soon_as_it_shows() {
         (b"\xa1\x1c\xff\xff\xff\xff", "reply body of 4294967295 bytes is over the limit of 8388608"),
     ] {
         let error = wire::header(bytes).unwrap_err();
-        assert_eq!(error.to_string(), sentence, "{bytes:02x?}");
+        assert_eq!(error.to_string(), message, "{bytes:02x?}");
         let mut session = Session::stream();
-        session.receive(bytes);
+        session.feed(bytes);
         assert_eq!(session.poll().unwrap_err(), error);
     }
     let mut session = Session::stream();
-    session.receive(b"\xa1\x00\x00\x01");
+    session.feed(b"\xa1\x00\x00\x01");
     let error = session.poll().unwrap_err();
-    assert_eq!(error.to_string(), "a request came where only replies can: this is not a server");
+    assert_eq!(error.to_string(), "expected a reply, found a request: the peer is not a BINRPC server");
 }
 
 #[test]
-fn a_header_is_awaited_as_long_as_it_can_be_one() {
+fn an_incomplete_header_is_not_an_error() {
     let header = [0xa1, 0x3f, 0, 0, 1, 0, 1, 2, 3, 4];
     for len in 0..header.len() {
         assert_eq!(wire::header(&header[..len]), Ok(None), "{len}");
@@ -97,22 +100,22 @@ fn a_header_is_awaited_as_long_as_it_can_be_one() {
 }
 
 #[test]
-fn four_gib_are_not_allocated_because_a_length_says_so() {
+fn a_declared_length_allocates_no_memory() {
     let mut session = Session::stream();
-    let cookie = session.send("core.uptime", &[]).unwrap();
-    session.receive(&reply_header(u32::MAX, cookie));
+    let cookie = session.queue("core.uptime", &[]).unwrap();
+    session.feed(&reply_header(u32::MAX, cookie));
     assert!(session.poll().is_err());
 
-    // The most that may be declared takes no memory before it comes.
+    // The longest body allowed takes no memory before its bytes arrive.
     let mut session = Session::stream();
-    let cookie = session.send("core.uptime", &[]).unwrap();
-    session.receive(&reply_header(MAX_BODY as u32, cookie));
+    let cookie = session.queue("core.uptime", &[]).unwrap();
+    session.feed(&reply_header(MAX_BODY as u32, cookie));
     assert!(session.poll().unwrap().is_none());
     assert!(session.spare().len() <= 2 * 65_536);
 }
 
 #[test]
-fn three_million_nested_structs_are_one_error() {
+fn three_million_nested_structs_are_an_error() {
     let body = [vec![0x03; 3_000_000], vec![0x83; 3_000_000]].concat();
     assert_eq!(refused(&body), format!("struct at offset 32 is nested deeper than the limit of {MAX_DEPTH}"));
     let body = [[0x04; MAX_DEPTH], [0x84; MAX_DEPTH]].concat();
@@ -120,7 +123,7 @@ fn three_million_nested_structs_are_one_error() {
 }
 
 #[test]
-fn two_hundred_thousand_members_are_decoded_and_found() {
+fn two_hundred_thousand_members_are_decoded() {
     let mut body = vec![0x03];
     for number in 0..200_000_u32 {
         body.push(0x55);
@@ -132,11 +135,11 @@ fn two_hundred_thousand_members_are_decoded_and_found() {
     nodes.decode(&body).unwrap();
     let record = nodes.members(&body).first().unwrap();
     assert_eq!(record.members().unwrap().iter().count(), 200_001);
-    assert_eq!(record.get("end").and_then(Value::unsigned), Some(42));
+    assert_eq!(record.get("end").and_then(Value::as_u64), Some(42));
 }
 
 #[test]
-fn more_values_than_the_limit_are_refused() {
+fn more_values_than_the_limit_are_an_error() {
     let mut body = vec![0x00; MAX_VALUES];
     Nodes::new().decode(&body).unwrap();
     body.push(0x00);
@@ -144,7 +147,7 @@ fn more_values_than_the_limit_are_refused() {
 }
 
 #[test]
-fn a_table_that_is_given_the_wrong_body_does_not_panic() {
+fn a_table_with_the_wrong_body_does_not_panic() {
     let body = b"\x03\x25a\0\x41abc\0\x83\x40\xff\xff\xff\xff";
     let mut nodes = Nodes::new();
     nodes.decode(body).unwrap();
@@ -153,12 +156,12 @@ fn a_table_that_is_given_the_wrong_body_does_not_panic() {
 }
 
 #[test]
-fn a_body_that_makes_no_sense_is_one_calls_failure() {
+fn a_malformed_body_fails_one_call() {
     let mut session = Session::stream();
-    let first = session.send("core.uptime", &[]).unwrap();
-    let second = session.send("core.version", &[]).unwrap();
-    session.receive(&reply(b"\x07", first));
-    session.receive(&reply(b"\x10\x01", second));
+    let first = session.queue("core.uptime", &[]).unwrap();
+    let second = session.queue("core.version", &[]).unwrap();
+    session.feed(&reply(b"\x07", first));
+    session.feed(&reply(b"\x10\x01", second));
     let error = session.poll().unwrap().unwrap().records().unwrap_err();
     assert_eq!(error.to_string(), "value at offset 0 is of the unknown type 7");
     assert!(matches!(error, Error::Decode(_)));
@@ -166,30 +169,30 @@ fn a_body_that_makes_no_sense_is_one_calls_failure() {
 }
 
 #[test]
-fn calls_that_cannot_be_written_are_told_in_a_sentence() {
+fn calls_that_cannot_be_encoded_have_human_readable_errors() {
     let nested = (0..MAX_DEPTH).fold(Arg::Int(1), |inner, _| Arg::Array(vec![inner].leak()));
-    for (method, arg, sentence) in [
+    for (method, arg, message) in [
         ("core.echo", Arg::Str(&[b'x'; 65_536]), "request of 65562 bytes is over Kamailio's limit of 65535"),
-        ("core\0echo", Arg::Int(1), "method has a NUL in its name, where Kamailio would stop reading it"),
+        ("core\0echo", Arg::Int(1), "method name contains a NUL, at which Kamailio would stop reading"),
         (
             "core.echo",
             Arg::Double(1e16),
-            "double 10000000000000000 is not a number between -9223372036854775 and 9223372036854775",
+            "double 10000000000000000 is outside the range from -9223372036854775 to 9223372036854775",
         ),
         (
             "core.echo",
             Arg::Double(f64::NAN),
-            "double NaN is not a number between -9223372036854775 and 9223372036854775",
+            "double NaN is outside the range from -9223372036854775 to 9223372036854775",
         ),
         ("core.echo", Arg::Array(&[nested]), "arguments are nested deeper than the limit of 32"),
     ] {
         let mut out = b"kept".to_vec();
         let error = wire::encode_request(Cookie(0x1bad_cafe), method, &[arg], &mut out).unwrap_err();
-        assert_eq!((error.to_string().as_str(), &out[..]), (sentence, &b"kept"[..]));
+        assert_eq!((error.to_string().as_str(), &out[..]), (message, &b"kept"[..]));
         let mut session = Session::stream();
-        assert!(matches!(session.send(method, &[arg]), Err(Error::Encode(_))));
+        assert!(matches!(session.queue(method, &[arg]), Err(Error::Encode(_))));
         assert_eq!((session.awaiting(), session.outgoing()), (0, &[][..]));
-        session.send("core.uptime", &[]).unwrap();
+        session.queue("core.uptime", &[]).unwrap();
         assert!(session.outgoing().ends_with(b"\x91\x0ccore.uptime\0"));
     }
     let mut out = b"kept".to_vec();
@@ -203,12 +206,12 @@ fn calls_that_cannot_be_written_are_told_in_a_sentence() {
 fn session_takes_the_longest_request() {
     let mut session = Session::stream();
     let longest = vec![b'x'; 65_535 - 8 - 12 - 5];
-    session.send("core.echo", &[Arg::Str(&longest)]).unwrap();
+    session.queue("core.echo", &[Arg::Str(&longest)]).unwrap();
     assert!(session.outgoing().len() > 65_530 && session.outgoing().len() <= wire::MAX_REQUEST);
 }
 
 #[test]
-fn other_errors_are_sentences_too() {
+fn other_errors_have_human_readable_messages() {
     let fault = Error::Fault { code: 404, reason: "No such queue".to_owned() };
     assert_eq!(fault.to_string(), "Kamailio answered with fault 404: No such queue");
     assert_eq!(Error::NoReply.to_string(), "Kamailio skipped this call and answered a later one");

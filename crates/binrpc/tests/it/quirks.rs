@@ -1,4 +1,4 @@
-//! The facts of the wire that a client has to live with, one test each, bytes beside their meaning.
+//! The peculiarities of the protocol, one test each, with the bytes beside their meaning.
 
 use crate::recorded::{body, decoded, read, reply, with_cookie};
 use fake_kamailio::{Fake, Then};
@@ -39,11 +39,11 @@ fn connect(uri: &str) -> Client {
     Client::connect(&uri.parse().unwrap(), Instant::now() + Duration::from_secs(5)).unwrap()
 }
 
-/// A session that awaits one reply, and what it makes of this one.
+/// The packet of a reply as a session returns it, or the error of the records.
 fn received(packet: &[u8]) -> Result<Vec<u8>, Error> {
     let mut session = Session::stream();
-    let cookie = session.send("core.uptime", &[]).unwrap();
-    session.receive(&with_cookie(packet, cookie));
+    let cookie = session.queue("core.uptime", &[]).unwrap();
+    session.feed(&with_cookie(packet, cookie));
     let reply = session.poll().unwrap().unwrap();
     reply.records().map(|_| reply.packet().to_vec())
 }
@@ -64,14 +64,14 @@ fn header_sizes_are_in_the_second_byte() {
     }
     let mut packet = Vec::new();
     wire::encode(Kind::Reply, Cookie(0), &[], &mut packet).unwrap();
-    assert_eq!(packet, b"\xa1\x10\x00\x00", "neither length nor cookie is left out when it is 0");
+    assert_eq!(packet, b"\xa1\x10\x00\x00", "a length or cookie of 0 is not omitted");
 }
 
 #[test]
 fn a_cookie_is_a_number_and_not_its_bytes() {
     let mut session = Session::stream();
-    let cookie = session.send("core.uptime", &[]).unwrap();
-    // Leading zeros, as Kamailio would never send them, and the fewest bytes, as it does.
+    let cookie = session.queue("core.uptime", &[]).unwrap();
+    // With leading zeros, which Kamailio never sends, and in the fewest bytes, which Kamailio always sends.
     for packet in [reply(b"\x10\x01", cookie), {
         let mut packet = Vec::new();
         wire::encode(Kind::Reply, cookie, &[Arg::Int(1)], &mut packet).unwrap();
@@ -99,15 +99,15 @@ fn an_int_has_a_sign_in_four_bytes_only() {
         (b"\x40\xff\xff\xff\xfb", 0xffff_fffb, -5),
     ] {
         let int = int(bytes);
-        assert_eq!((int.unsigned(), int.signed(), int.size() as usize), (unsigned, signed, bytes.len() - 1));
+        assert_eq!((int.as_u64(), int.as_i64(), int.size() as usize), (unsigned, signed, bytes.len() - 1));
     }
 }
 
 #[test]
 fn an_unsigned_counter_is_cast_into_an_int() {
-    // 5.6, core.shmmem of a server with 3000 MiB: the total, and `Methods` of a contact that set none.
+    // The total of core.shmmem on a Kamailio 5.6 with 3000 MiB.
     let total = decoded(body(&read("5.6.3/shm3000M.core.shmmem.reply")), |records| {
-        records.first().and_then(|record| record.get("total")).and_then(Value::unsigned)
+        records.first().and_then(|record| record.get("total")).and_then(Value::as_u64)
     });
     assert_eq!(total, Some(3_145_728_000));
     assert_eq!(encoded(Arg::Int(3_145_728_000)), b"\x40\xbb\x80\x00\x00");
@@ -116,13 +116,13 @@ fn an_unsigned_counter_is_cast_into_an_int() {
 
 #[test]
 fn an_int_may_have_up_to_eight_bytes_and_the_long_form() {
-    assert_eq!(int(b"\x90\x02\x12\x34").unsigned(), 0x1234);
-    assert_eq!(int(b"\xa0\x00\x02\x12\x34").unsigned(), 0x1234);
-    assert_eq!(int(b"\xf0\0\0\0\0\0\0\x01\x2a").unsigned(), 42);
-    assert_eq!(int(b"\x90\x04\xff\xff\xff\xfb").signed(), -5);
-    assert_eq!(int(b"\x50\xff\xff\xff\xff\xff").signed(), 0xff_ffff_ffff);
+    assert_eq!(int(b"\x90\x02\x12\x34").as_u64(), 0x1234);
+    assert_eq!(int(b"\xa0\x00\x02\x12\x34").as_u64(), 0x1234);
+    assert_eq!(int(b"\xf0\0\0\0\0\0\0\x01\x2a").as_u64(), 42);
+    assert_eq!(int(b"\x90\x04\xff\xff\xff\xfb").as_i64(), -5);
+    assert_eq!(int(b"\x50\xff\xff\xff\xff\xff").as_i64(), 0xff_ffff_ffff);
     let eight = int(b"\x90\x08\xff\xff\xff\xff\xff\xff\xff\xfb");
-    assert_eq!((eight.unsigned(), eight.signed(), eight.size()), (u64::MAX - 4, -5, 8));
+    assert_eq!((eight.as_u64(), eight.as_i64(), eight.size()), (u64::MAX - 4, -5, 8));
     assert_eq!(encoded(Arg::Int(i64::MIN)), b"\x90\x08\x80\0\0\0\0\0\0\0");
     assert_eq!(encoded(Arg::Int(1 << 32)), b"\x50\x01\0\0\0\0");
 }
@@ -130,7 +130,7 @@ fn an_int_may_have_up_to_eight_bytes_and_the_long_form() {
 #[test]
 fn a_statistic_is_text_in_which_a_negative_number_is_huge() {
     let negative = decoded(body(&read("5.6.3/stats.fetch_vals-.reply")), |records| {
-        let value = records.first().and_then(|record| record.get("vals.neg")).and_then(Value::bytes);
+        let value = records.first().and_then(|record| record.get("vals.neg")).and_then(Value::as_bytes);
         String::from_utf8(value.unwrap().to_vec()).unwrap()
     });
     assert_eq!(negative, "18446744073709551611");
@@ -149,7 +149,7 @@ fn a_double_is_thousandths_with_a_sign_in_eight_bytes_only() {
         assert_eq!(milli(bytes), thousandths);
     }
     let q = decoded(body(&read("6.2-dev/core.shmmem_k.reply")), |records| {
-        records.first().and_then(|record| record.get("free")).and_then(Value::double)
+        records.first().and_then(|record| record.get("free")).and_then(Value::as_f64)
     });
     assert!(q.is_some_and(|free| free > 0.0), "{q:?}");
     assert_eq!(encoded(Arg::Double(1.0)), b"\x22\x03\xe8");
@@ -161,17 +161,17 @@ fn a_double_is_thousandths_with_a_sign_in_eight_bytes_only() {
 fn the_mark_0x82_is_a_double_of_eight_bytes() {
     assert_eq!(milli(b"\x82\xff\xff\xff\xff\xff\xff\xfc\x18"), -1_000);
     let q = decoded(body(&read("5.6.3/ul.lookup_location_noq@localhost.reply")), |records| {
-        records.first().and_then(|aor| aor.path(&["Contacts", "Contact", "Q"])).and_then(Value::double)
+        records.first().and_then(|aor| aor.path(&["Contacts", "Contact", "Q"])).and_then(Value::as_f64)
     });
     assert_eq!(q, Some(-1.0));
 }
 
 #[test]
-fn the_least_double_is_no_value() {
+fn the_lowest_double_means_no_value() {
     assert_eq!(milli(b"\x82\x80\0\0\0\0\0\0\0"), i64::MIN);
     let negative = decoded(body(&read("5.6.3/stats.fetchn_vals-.reply")), |records| {
         let value = records.first().and_then(|record| record.get("vals.neg")).unwrap();
-        (value.double(), matches!(value, Value::Double(double) if double.milli() == i64::MIN))
+        (value.as_f64(), matches!(value, Value::Double(double) if double.milli() == i64::MIN))
     });
     assert_eq!(negative, (None, true));
 }
@@ -180,10 +180,10 @@ fn the_least_double_is_no_value() {
 fn the_length_of_a_string_counts_its_nul() {
     assert_eq!(text(b"\x41abc\0"), b"abc");
     assert_eq!(text(b"\x11\0"), b"");
-    assert_eq!(text(b"\x01"), b"", "a null value is an empty string");
+    assert_eq!(text(b"\x01"), b"", "a string of no bytes is empty");
     assert_eq!(text(b"\x21a\0"), b"a");
-    assert_eq!(text(b"\x41a\0b\0"), b"a\0b", "only the last NUL is not the string's");
-    assert_eq!(text(b"\x31abc"), b"abc", "without a NUL nothing is cut off");
+    assert_eq!(text(b"\x41a\0b\0"), b"a\0b", "only the last NUL is removed");
+    assert_eq!(text(b"\x31abc"), b"abc", "without a NUL no byte is removed");
     for len in [0, 6, 7, 254, 255, 65_534, 65_535, 70_000] {
         let sent = vec![b'x'; len];
         let bytes = encoded(Arg::Str(&sent));
@@ -214,9 +214,13 @@ fn strings_are_bytes() {
 }
 
 #[test]
-fn null_string_is_what_kamailio_writes_for_none() {
-    // The library does not interpret it: a real string may say so too.
+fn null_pointers_are_the_text_null_string() {
+    // The text is left to the caller, because a string may have the same text.
     assert_eq!(text(b"\x91\x0e<null string>\0"), b"<null string>");
+    assert_eq!(Value::Str(b"<null string>").non_null(), None);
+    for other in [Value::Str(b"<null string> "), Value::Str(b""), Value::Bytes(b"<null string>")] {
+        assert_eq!(other.non_null(), Some(other));
+    }
 }
 
 #[test]
@@ -227,25 +231,25 @@ fn arrays_are_structs_of_nameless_members() {
             .members()
             .unwrap()
             .iter()
-            .map(|member| (member.name.is_none(), member.value.bytes().unwrap().to_vec()))
+            .map(|member| (member.name.is_none(), member.value.as_bytes().unwrap().to_vec()))
             .collect::<Vec<_>>()
     });
     assert_eq!(tree, [(true, b"us".to_vec())]);
 }
 
 #[test]
-fn structs_may_be_inside_of_structs_without_a_name() {
+fn structs_may_be_nameless_members_of_structs() {
     decoded(b"\x03\x03\x25a\0\x10\x01\x83\x10\x02\x83", |records| {
         let members: Vec<_> = records.first().unwrap().members().unwrap().iter().collect();
-        assert_eq!(members[0].value.get("a").and_then(Value::unsigned), Some(1));
-        assert_eq!((members[1].name, members[1].value.unsigned()), (None, Some(2)));
+        assert_eq!(members[0].value.get("a").and_then(Value::as_u64), Some(1));
+        assert_eq!((members[1].name, members[1].value.as_u64()), (None, Some(2)));
     });
 }
 
 #[test]
 fn the_array_type_is_decoded_although_kamailio_sends_none() {
     decoded(b"\x04\x10\x07\x41abc\0\x03\x83\x84\x03\x25v\0\x04\x84\x83", |records| {
-        let Some(Value::Array(values)) = records.first() else { panic!("it is an array") };
+        let Some(Value::Array(values)) = records.first() else { panic!("expected an array") };
         assert_eq!(values.iter().count(), 3);
         assert_eq!(values.get("abc"), None);
         let inner = records.iter().nth(1).unwrap().value.get("v");
@@ -258,7 +262,7 @@ fn names_repeat_and_their_order_matters() {
     let sets = decoded(body(&read("5.6.3/dispatcher.list.reply")), |records| {
         let sets = records.first().and_then(|record| record.get("RECORDS")).and_then(Value::members).unwrap();
         assert!(sets.iter().all(|set| set.name == Some(b"SET")));
-        sets.iter().map(|set| set.value.get("ID").and_then(Value::signed).unwrap()).collect::<Vec<_>>()
+        sets.iter().map(|set| set.value.get("ID").and_then(Value::as_i64).unwrap()).collect::<Vec<_>>()
     });
     assert!(sets.len() > 1, "{sets:?}");
     let expected = crate::recorded::INDEX["captures"]
@@ -290,7 +294,7 @@ fn a_fault_is_a_packet_type_whatever_its_code() {
             other => panic!("{name}: {other:?}"),
         }
     }
-    // A reply that looks like one, and a fault that is unlike one.
+    // A reply that looks like a fault, and faults without a code or a reason.
     assert!(received(b"\xa1\x10\x06\x01\x20\x01\xf4\x21x\0").is_ok());
     for (packet, code, reason) in [
         (&b"\xa1\x30\x00\x01"[..], 0, ""),
@@ -320,8 +324,8 @@ fn encoded_fault(reason: &str) -> Vec<u8> {
 #[test]
 fn a_reply_may_be_empty() {
     let mut session = Session::stream();
-    let cookie = session.send("core.echo", &[]).unwrap();
-    session.receive(&with_cookie(&read("5.6.3/core.echo.reply"), cookie));
+    let cookie = session.queue("core.echo", &[]).unwrap();
+    session.feed(&with_cookie(&read("5.6.3/core.echo.reply"), cookie));
     assert!(session.poll().unwrap().unwrap().records().unwrap().is_empty());
     let mut nodes = Nodes::new();
     nodes.decode(body(&read("5.6.3/stats.fetch_nosuch-.reply"))).unwrap();
@@ -343,7 +347,7 @@ fn a_set_of_more_than_1024_destinations_is_a_fault() {
 }
 
 #[test]
-fn a_datagram_reply_is_put_together() {
+fn the_datagrams_of_a_reply_are_joined() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.1000dest");
     for uri in [fake.unixd(), fake.udp()] {
@@ -355,21 +359,21 @@ fn a_datagram_reply_is_put_together() {
 
 #[test]
 fn a_reply_cut_short_puts_the_stream_out_of_step() {
-    // What a slow reader gets: the rest of a reply is missing, and the next one follows.
+    // A slow reader receives the beginning of a reply and then the next reply.
     let fake = Fake::start();
     fake.truncate("dispatcher.list", 200, Then::GoOn);
     let mut client = connect(&fake.unix());
     let methods =
         ["core.uptime", "dispatcher.list", "tm.stats", "core.uptime", "stats.fetch", "system.listMethods"];
     for method in methods {
-        client.send(method, &[]).unwrap();
+        client.queue(method, &[]).unwrap();
     }
     assert!(client.receive().unwrap().unwrap().records().is_ok());
     let mut good = 0;
     let error = loop {
         match client.receive() {
             Ok(Some(reply)) => good += usize::from(reply.records().is_ok()),
-            Ok(None) => panic!("it took all of them for replies"),
+            Ok(None) => panic!("all packets were taken for replies"),
             Err(error) => break error,
         }
     };
@@ -381,20 +385,20 @@ fn a_reply_cut_short_puts_the_stream_out_of_step() {
 fn calls_in_flight_are_limited() {
     let mut session = Session::stream();
     for _ in 0..1_000 {
-        session.send("core.uptime", &[]).unwrap();
+        session.queue("core.uptime", &[]).unwrap();
     }
     assert_eq!(crate::recorded::packets(session.outgoing()).len(), MAX_IN_FLIGHT);
 }
 
 #[test]
-fn only_a_deadline_helps_against_silence() {
+fn a_silent_server_is_left_at_the_deadline() {
     let fake = Fake::start();
     fake.silent(true);
     for uri in [fake.unix(), fake.unixd(), fake.tcp(), fake.udp()] {
         let begin = Instant::now();
         let mut client = Client::connect(&uri.parse().unwrap(), begin + Duration::from_millis(100)).unwrap();
-        client.send("core.uptime", &[]).unwrap();
-        client.send("core.version", &[]).unwrap();
+        client.queue("core.uptime", &[]).unwrap();
+        client.queue("core.version", &[]).unwrap();
         let error = client.receive().unwrap_err();
         assert_eq!(error.to_string(), "the deadline passed with 2 of 2 replies outstanding");
         assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::TimedOut));
@@ -418,7 +422,7 @@ fn a_dropped_client_leaves_no_connection() {
     let fake = Fake::start();
     for _ in 0..200 {
         connect(&fake.unix()).call("core.uptime", &[]).unwrap();
-        connect(&fake.tcp()).send("core.uptime", &[]).unwrap();
+        connect(&fake.tcp()).queue("core.uptime", &[]).unwrap();
     }
     let until = Instant::now() + Duration::from_secs(5);
     while fake.connections().open > 0 || fake.connections().accepted < 400 {
@@ -428,7 +432,7 @@ fn a_dropped_client_leaves_no_connection() {
 }
 
 #[test]
-fn the_address_of_a_unix_datagram_client_is_no_file() {
+fn a_unix_datagram_client_has_an_abstract_address() {
     let fake = Fake::start();
     let ours = format!("@kamailio-binrpc-{}-", std::process::id());
     let listed = || std::fs::read_to_string("/proc/net/unix").unwrap();

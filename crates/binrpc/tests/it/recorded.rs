@@ -1,4 +1,4 @@
-//! The captures, and replies made from them for the cookies of a session.
+//! The captures, and replies made from captures with the cookies of a session.
 
 use kamailio_binrpc::wire::{self, Nodes};
 use kamailio_binrpc::{Cookie, Members, Session, Value};
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 pub(crate) static INDEX: LazyLock<Json> =
     LazyLock::new(|| serde_json::from_slice(&read("index.json")).unwrap());
 
-/// A file of the folder `captures`.
+/// A file in the directory `captures`.
 pub(crate) fn read(name: &str) -> Vec<u8> {
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures").join(name);
     fs::read(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
@@ -21,14 +21,14 @@ pub(crate) fn body(packet: &[u8]) -> &[u8] {
     &packet[wire::header(packet).unwrap().unwrap().header_len..]
 }
 
-/// A body's records, for a closure to look at.
+/// Passes the records of a body to a closure.
 pub(crate) fn decoded<T>(body: &[u8], look: impl FnOnce(Members<'_>) -> T) -> T {
     let mut nodes = Nodes::new();
     nodes.decode(body).unwrap();
     look(nodes.members(body))
 }
 
-/// The packets that a stream consists of, for as long as there are headers in step.
+/// The packets at the beginning of a stream, up to the first malformed header.
 pub(crate) fn packets(mut stream: &[u8]) -> Vec<&[u8]> {
     let mut packets = Vec::new();
     while let Ok(Some(header)) = wire::header(stream) {
@@ -40,7 +40,7 @@ pub(crate) fn packets(mut stream: &[u8]) -> Vec<&[u8]> {
     packets
 }
 
-/// A packet with another cookie, in four bytes.
+/// A packet with its cookie replaced, in four bytes.
 pub(crate) fn with_cookie(packet: &[u8], cookie: Cookie) -> Vec<u8> {
     let header = wire::header(packet).unwrap().unwrap();
     let len_end = 2 + usize::from(packet[1] >> 2 & 3) + 1;
@@ -48,17 +48,17 @@ pub(crate) fn with_cookie(packet: &[u8], cookie: Cookie) -> Vec<u8> {
     [&[packet[0], flags], &packet[2..len_end], &cookie.0.to_be_bytes(), &packet[header.header_len..]].concat()
 }
 
-/// A header of a reply with a body of `len` bytes.
+/// The header of a reply with a body of `len` bytes.
 pub(crate) fn reply_header(len: u32, cookie: Cookie) -> Vec<u8> {
     [&[0xa1, 0x1f][..], &len.to_be_bytes(), &cookie.0.to_be_bytes()].concat()
 }
 
-/// A reply with that body.
+/// A reply with this body.
 pub(crate) fn reply(body: &[u8], cookie: Cookie) -> Vec<u8> {
     [reply_header(body.len() as u32, cookie), body.to_vec()].concat()
 }
 
-/// All that a session has to tell: each reply's cookie, and its records or error as text.
+/// Polls all replies of a session: each cookie, with the records or the error as text.
 pub(crate) fn replies(session: &mut Session) -> Vec<(Cookie, String)> {
     let mut replies = Vec::new();
     loop {
@@ -76,11 +76,11 @@ pub(crate) fn replies(session: &mut Session) -> Vec<(Cookie, String)> {
     }
 }
 
-/// As the index writes values.
+/// A value in the form of the index.
 pub(crate) fn json(value: Value<'_>) -> Json {
     let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes));
     match value {
-        Value::Int(int) => serde_json::json!({ "int": int.signed() }),
+        Value::Int(int) => serde_json::json!({ "int": int.as_i64() }),
         Value::Double(double) => serde_json::json!({
             "double": double.milli() as f64 / 1000.0,
             "milli": double.milli().to_string(),

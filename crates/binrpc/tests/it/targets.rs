@@ -9,7 +9,7 @@ fn canonical(uri: &str) -> String {
 }
 
 #[test]
-fn every_form_that_kamailio_writes_is_accepted() {
+fn all_forms_of_kamailio_are_accepted() {
     for (uri, expected) in [
         ("unix:/var/run/kamailio/kamailio_ctl", "unix:/var/run/kamailio/kamailio_ctl"),
         ("unixs:/run/k", "unix:/run/k"),
@@ -41,75 +41,73 @@ fn every_form_that_kamailio_writes_is_accepted() {
 }
 
 #[test]
-fn endpoints_say_host_port_and_family() {
-    let Ok(Target::Tcp(endpoint)) = "tcp6://[0::1]:2049".parse() else { panic!("it is TCP") };
+fn endpoints_have_host_port_and_family() {
+    let Ok(Target::Tcp(endpoint)) = "tcp6://[0::1]:2049".parse() else { panic!("expected TCP") };
     assert_eq!((endpoint.host(), endpoint.port(), endpoint.family()), ("::1", 2049, Family::V6));
-    let Ok(Target::Udp(endpoint)) = "udp:kamailio:5".parse() else { panic!("it is UDP") };
+    let Ok(Target::Udp(endpoint)) = "udp:kamailio:5".parse() else { panic!("expected UDP") };
     assert_eq!((endpoint.host(), endpoint.port(), endpoint.family()), ("kamailio", 5, Family::Any));
 }
 
 #[test]
-fn what_cannot_work_is_a_sentence() {
-    let port = "(ctl's own default is 2049)";
+fn invalid_targets_have_human_readable_errors() {
+    let port = "(Kamailio's default is 2049)";
+    let brackets = "an IPv6 address must be in brackets, and nothing else may be in brackets";
     for (uri, reason) in [
-        ("", "it is empty".to_owned()),
-        ("unix:", "it has no path".to_owned()),
-        ("unix://", "it has no path".to_owned()),
-        ("unixd:", "it has no path".to_owned()),
-        ("unix:run/k", "its path does not begin with a slash".to_owned()),
-        ("unixd:k", "its path does not begin with a slash".to_owned()),
-        ("run/k", "it does not say which kind of socket it is".to_owned()),
-        ("localhost", "it does not say which kind of socket it is".to_owned()),
-        (
-            "unix://run/k/ctl",
-            r#""run" stands where a host would, after two slashes; a path has one or three"#.to_owned(),
-        ),
-        ("unix:/a\0b", "it has a control character in it".to_owned()),
-        ("tcp:host:2049\n", "it has a control character in it".to_owned()),
-        (" unix:/a", "it has a blank where none can be".to_owned()),
-        ("tcp: host:2049", "it has a blank where none can be".to_owned()),
-        ("http://x:1", r#""http" is not a kind of control socket"#.to_owned()),
-        ("unixgram:/p", r#""unixgram" is not a kind of control socket"#.to_owned()),
-        ("fifo:/p", r#""fifo" is not a kind of control socket"#.to_owned()),
-        ("UNIX:/p", r#""UNIX" is not a kind of control socket"#.to_owned()),
-        ("localhost:2049", r#""localhost" is not a kind of control socket"#.to_owned()),
-        ("tcp:", "it has no host".to_owned()),
-        ("tcp::2049", "it has no host".to_owned()),
-        ("tcp://:2049", "it has no host".to_owned()),
-        ("tcp:2049", format!("it has no port {port}")),
-        ("tcp://host", format!("it has no port {port}")),
-        ("tcp:host:", format!("it has no port {port}")),
-        ("tcp:[::1]", format!("it has no port {port}")),
-        ("tcp:host:0", format!(r#""0" is not a port from 1 to 65535 {port}"#)),
-        ("udp:host:65536", format!(r#""65536" is not a port from 1 to 65535 {port}"#)),
-        ("udp:host:+1", format!(r#""+1" is not a port from 1 to 65535 {port}"#)),
-        ("udp:host:ctl", format!(r#""ctl" is not a port from 1 to 65535 {port}"#)),
-        ("tcp:::1:2049", "an IPv6 address, and nothing else, has to be in brackets".to_owned()),
-        ("tcp:[::1:2049", "an IPv6 address, and nothing else, has to be in brackets".to_owned()),
-        ("tcp:[::1]2049", "an IPv6 address, and nothing else, has to be in brackets".to_owned()),
-        ("tcp:[localhost]:2049", "an IPv6 address, and nothing else, has to be in brackets".to_owned()),
-        ("tcp://user@host:2049", "it has a user, and BINRPC knows none".to_owned()),
-        ("tcp://host:2049/", "it has something after the port".to_owned()),
-        ("tcp://host:2049?x=1", "it has something after the port".to_owned()),
-        ("tcp:*:2049", r#""*" is not a host"#.to_owned()),
-        ("tcp:ho/st:2049", r#""ho/st" is not a host"#.to_owned()),
-        ("tcp4:[::1]:2049", "its address is of the other IP version".to_owned()),
-        ("udp6:127.0.0.1:2049", "its address is of the other IP version".to_owned()),
+        ("", "the address is empty"),
+        ("unix:", "the path is missing"),
+        ("unix://", "the path is missing"),
+        ("unixd:", "the path is missing"),
+        ("unix:run/k", "the path is not absolute"),
+        ("unixd:k", "the path is not absolute"),
+        ("run/k", "the socket type is missing"),
+        ("localhost", "the socket type is missing"),
+        ("unix://run/k/ctl", r#""run" is in the place of a host: write one slash or three before the path"#),
+        ("unix:/a\0b", "the address contains a control character"),
+        ("tcp:host:2049\n", "the address contains a control character"),
+        (" unix:/a", "the address contains whitespace"),
+        ("tcp: host:2049", "the address contains whitespace"),
+        ("http://x:1", r#"unknown socket type "http""#),
+        ("unixgram:/p", r#"unknown socket type "unixgram""#),
+        ("fifo:/p", r#"unknown socket type "fifo""#),
+        ("UNIX:/p", r#"unknown socket type "UNIX""#),
+        ("localhost:2049", r#"unknown socket type "localhost""#),
+        ("tcp:", "the host is missing"),
+        ("tcp::2049", "the host is missing"),
+        ("tcp://:2049", "the host is missing"),
+        ("tcp:2049", &format!("the port is missing {port}")),
+        ("tcp://host", &format!("the port is missing {port}")),
+        ("tcp:host:", &format!("the port is missing {port}")),
+        ("tcp:[::1]", &format!("the port is missing {port}")),
+        ("tcp:host:0", &format!(r#""0" is not a port from 1 to 65535 {port}"#)),
+        ("udp:host:65536", &format!(r#""65536" is not a port from 1 to 65535 {port}"#)),
+        ("udp:host:+1", &format!(r#""+1" is not a port from 1 to 65535 {port}"#)),
+        ("udp:host:ctl", &format!(r#""ctl" is not a port from 1 to 65535 {port}"#)),
+        ("tcp:::1:2049", brackets),
+        ("tcp:[::1:2049", brackets),
+        ("tcp:[::1]2049", brackets),
+        ("tcp:[localhost]:2049", brackets),
+        ("tcp://user@host:2049", "a user is given, but BINRPC has no authentication"),
+        ("tcp://host:2049/", "unexpected text after the port"),
+        ("tcp://host:2049?x=1", "unexpected text after the port"),
+        ("tcp:*:2049", r#"invalid host "*""#),
+        ("tcp:ho/st:2049", r#"invalid host "ho/st""#),
+        ("tcp4:[::1]:2049", "the IP address is of the other IP version"),
+        ("udp6:127.0.0.1:2049", "the IP address is of the other IP version"),
     ] {
         let error = uri.parse::<Target>().map(|target| target.to_string()).unwrap_err().to_string();
         let expected = format!(
-            "{uri:?} cannot be a control socket: {reason} (accepted: unix:/path, unixd:/path, tcp:host:port, udp:host:port)"
+            "invalid Kamailio address {uri:?}: {reason}; expected unix:/path, unixd:/path, tcp:host:port or udp:host:port"
         );
         assert_eq!(error, expected);
     }
     let long = format!("unix:/{}", "x".repeat(107)).parse::<Target>().unwrap_err().to_string();
-    assert!(long.contains("its path has 108 bytes, over the system's limit of 107"), "{long}");
+    assert!(long.contains("the path has 108 bytes, over the system's limit of 107"), "{long}");
 }
 
 proptest! {
-    /// Text never makes the parser panic, and what it accepts it accepts again as it displays it.
+    /// No text makes the parser panic, and the displayed form of a target parses to the same target.
     #[test]
-    fn displayed_it_parses_to_the_same(scheme in "(unix|unixs|unixd|tcp|tcp4|udp6|x|):?", rest in "[/:\\[\\]a-f0-9.@?* -]{0,20}") {
+    fn parsing_reverses_display(scheme in "(unix|unixs|unixd|tcp|tcp4|udp6|x|):?", rest in "[/:\\[\\]a-f0-9.@?* -]{0,20}") {
         if let Ok(target) = format!("{scheme}{rest}").parse::<Target>() {
             prop_assert_eq!(target.to_string().parse(), Ok(target));
         }

@@ -1,10 +1,10 @@
-//! YAML as the other exporters read it (version 1.1, strict), with the line of every value.
+//! YAML as Prometheus' exporter-toolkit reads it (version 1.1, strict), with the line of every value.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// A value and where it stands.
+/// A value and its line.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     line: usize,
@@ -13,14 +13,14 @@ pub(super) struct Node {
 
 #[derive(Clone, Debug)]
 enum Content {
-    /// The text, and whether it stands there without quotes, so that it may be something else than a string.
+    /// The text, and whether it is without quotes and so may be a number, a boolean or null.
     Scalar(String, bool),
     Sequence(Vec<Node>),
     Mapping(Vec<(Node, Node)>),
 }
 
 impl Node {
-    /// Reads the first document; an empty one is null. The error is a sentence with the line.
+    /// Parses the first document; an empty one is null. The error message has the line.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut reader =
             Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, depth: 0 };
@@ -37,17 +37,17 @@ impl Node {
         Self { line, content: Content::Scalar(String::new(), true) }
     }
 
-    /// The error with this value's line.
-    pub(super) fn error(&self, sentence: impl std::fmt::Display) -> String {
-        format!("line {}: {sentence}", self.line)
+    /// Returns an error message with this value's line.
+    pub(super) fn error(&self, message: impl std::fmt::Display) -> String {
+        format!("line {}: {message}", self.line)
     }
 
-    /// Whether nothing stands there.
+    /// Returns whether the value is missing or null.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar(text, true) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// The entries of a mapping, with what it takes over from others by `<<`; none of null.
+    /// Returns the entries of a mapping (key, node of the key, value), including those merged by `<<`. Null has none.
     pub(super) fn entries(&self, name: &str) -> Result<Vec<(String, Self, &Self)>, String> {
         let mapping = match &self.content {
             Content::Mapping(mapping) => mapping,
@@ -65,7 +65,7 @@ impl Node {
                 Content::Scalar(text, _) => {
                     if let Some((_, first, _)) = entries.iter().find(|(known, ..)| known == text) {
                         return Err(key.error(format_args!(
-                            "the key \"{text}\" is already in line {}; each key stands there once",
+                            "the key \"{text}\" is already on line {}; each key may appear once",
                             first.line
                         )));
                     }
@@ -84,7 +84,7 @@ impl Node {
         Ok(entries)
     }
 
-    /// The values of a list; none of null.
+    /// Returns the values of a list. Null has none.
     pub(super) fn list(&self, name: &str) -> Result<&[Self], String> {
         match &self.content {
             Content::Sequence(list) => Ok(list),
@@ -93,7 +93,7 @@ impl Node {
         }
     }
 
-    /// A string; a number or a boolean is the text that stands there, null the empty string.
+    /// Returns a string: the text of a number or a boolean, and the empty string for null.
     pub(super) fn string(&self, name: &str) -> Result<String, String> {
         match &self.content {
             _ if self.is_null() => Ok(String::new()),
@@ -102,7 +102,7 @@ impl Node {
         }
     }
 
-    /// A boolean of YAML 1.1: also `yes` and `no`, `on` and `off`.
+    /// Returns a boolean of YAML 1.1, which includes `yes`, `no`, `on` and `off`.
     pub(super) fn boolean(&self, name: &str) -> Result<bool, String> {
         match &self.content {
             Content::Scalar(text, true) if TRUE.contains(&text.as_str()) => Ok(true),
@@ -111,7 +111,7 @@ impl Node {
         }
     }
 
-    /// A whole number.
+    /// Returns an integer, or `None` if the value is something else.
     pub(super) fn integer(&self) -> Option<i64> {
         match &self.content {
             Content::Scalar(text, true) => text.replace('_', "").parse().ok(),
@@ -179,12 +179,12 @@ impl<'t> Reader<'t> {
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
-                let node = node.ok_or_else(|| format!("line {line}: an alias within what it stands for"))?;
+                let node = node.ok_or_else(|| format!("line {line}: an alias inside its own anchor"))?;
                 self.nodes += node.count();
                 self.depth -= 1;
                 return Ok(node);
             }
-            _ => return Err(format!("line {line}: the document ends in the middle")),
+            _ => return Err(format!("line {line}: the document is incomplete")),
         };
         let node = Node { line, content };
         if anchor > 0 {
@@ -207,12 +207,12 @@ impl Node {
     }
 }
 
-/// Whether a tag says that a value is a string whatever it looks like. Other tags than YAML's own mean nothing here.
+/// Returns whether a tag makes the value a string whatever its form. Tags other than those of YAML are refused.
 fn is_string(tag: Option<&Cow<'_, Tag>>, line: usize) -> Result<bool, String> {
     match tag {
         None => Ok(false),
         Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
-        Some(tag) => Err(format!("line {line}: the tag {}{} means nothing here", tag.handle, tag.suffix)),
+        Some(tag) => Err(format!("line {line}: unknown tag {}{}", tag.handle, tag.suffix)),
     }
 }
 
@@ -220,7 +220,7 @@ const TRUE: [&str; 11] = ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE",
 const FALSE: [&str; 11] = ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"];
 /// A web configuration has four levels.
 const MAX_DEPTH: usize = 32;
-/// Far more users than anybody has; without it aliases of aliases could fill the memory.
+/// Far more values than any configuration has. Without the limit, aliases of aliases could fill the memory.
 const MAX_NODES: usize = 100_000;
 
 #[cfg(test)]
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn booleans_are_those_of_yaml_1_1() {
+    fn yaml_1_1_booleans_are_parsed() {
         for (text, expected) in
             [("yes", Some(true)), ("off", Some(false)), ("True", Some(true)), ("n", Some(false))]
         {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_document_counts_and_nothing_is_null() {
+    fn only_the_first_document_is_read_and_an_empty_one_is_null() {
         for text in ["", "# a comment\n", "---\n", "null"] {
             assert!(Node::parse(text).unwrap().is_null(), "{text}");
         }
@@ -263,9 +263,9 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_sentences_with_the_line() {
+    fn error_messages_have_the_line() {
         for (text, part) in [
-            ("a: 1\nb: 2\na: 3\n", "line 3: the key \"a\" is already in line 1"),
+            ("a: 1\nb: 2\na: 3\n", "line 3: the key \"a\" is already on line 1"),
             ("a: 1\n b: [\n", "line 2: not YAML"),
             ("x: 1\n? [a]\n: 2\n", "line 2: a key of top is not a string"),
             ("- a\n", "line 1: top is not a mapping"),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_and_merges_work_and_cannot_fill_the_memory() {
+    fn aliases_and_merges_work_within_a_limit() {
         let node = Node::parse("a: &x {k: 1, l: 2}\nb: {<<: *x, l: 3}\n").unwrap();
         let entries = node.entries("top").unwrap();
         let merged: Vec<_> = entries[1].2.entries("b").unwrap();

@@ -1,4 +1,4 @@
-//! Which client certificates are accepted.
+//! Verification of client certificates.
 
 use super::trust_anchor;
 use std::net::IpAddr;
@@ -17,23 +17,23 @@ use x509_cert::der::oid::db::rfc5280::ID_KP_CLIENT_AUTH;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// The modes of Go's `tls.ClientAuthType` that ask for a certificate.
+/// Verifies as the modes of Go's `tls.ClientAuthType` do that request a certificate.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
-    /// Whether a client without a certificate is refused.
+    /// Whether clients without a certificate are refused.
     pub(super) required: bool,
-    /// Verifies the chain up to an authority; without it any certificate will do whose key the client has.
+    /// Verifies the chain up to an authority; `None` accepts any certificate whose key the client has.
     pub(super) chain: Option<Arc<dyn ClientCertVerifier>>,
-    /// The certificates in the file of authorities: a client may have one of them as its own.
-    pub(super) pinned: Vec<CertificateDer<'static>>,
-    /// If there are any, the certificate has to have one of them.
+    /// The certificates of the client CA, which a client may also have as its own.
+    pub(super) anchors: Vec<CertificateDer<'static>>,
+    /// If not empty, the certificate must have one of these names.
     pub(super) allowed_sans: Vec<String>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientCertVerifier for ClientVerifier {
     fn client_auth_mandatory(&self) -> bool {
-        // Who has no certificate has none of the names that are demanded.
+        // A client without a certificate has none of the allowed names.
         self.required || !self.allowed_sans.is_empty()
     }
 
@@ -47,7 +47,7 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if self.pinned.iter().any(|pinned| pinned == end_entity) {
+        if self.anchors.iter().any(|anchor| anchor == end_entity) {
             trust_anchor::check(end_entity, ID_KP_CLIENT_AUTH, now)?;
         } else if let Some(chain) = &self.chain {
             chain.verify_client_cert(end_entity, intermediates, now)?;
@@ -56,7 +56,7 @@ impl ClientCertVerifier for ClientVerifier {
             let names = names(&trust_anchor::parse(end_entity)?);
             if !names.iter().any(|name| self.allowed_sans.contains(name)) {
                 return Err(other(format!(
-                    "the client certificate has none of the allowed SANs, but {names:?}"
+                    "the client certificate has none of the allowed SANs, only {names:?}"
                 )));
             }
         }
@@ -86,7 +86,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 }
 
-/// The DNS names, mail addresses, IP addresses and URIs of a certificate, as Go prints them.
+/// Returns the DNS names, mail addresses, IP addresses and URIs of a certificate, in Go's notation.
 fn names(certificate: &Certificate) -> Vec<String> {
     let Ok(Some((_, SubjectAltName(names)))) =
         certificate.tbs_certificate().get_extension::<SubjectAltName>()
@@ -106,7 +106,7 @@ fn names(certificate: &Certificate) -> Vec<String> {
     names.iter().filter_map(name).collect()
 }
 
-fn other(sentence: String) -> Error {
-    let error: Box<dyn std::error::Error + Send + Sync> = sentence.into();
+fn other(message: String) -> Error {
+    let error: Box<dyn std::error::Error + Send + Sync> = message.into();
     CertificateError::Other(OtherError(Arc::from(error))).into()
 }

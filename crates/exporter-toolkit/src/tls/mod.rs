@@ -1,33 +1,45 @@
-//! From the file's TLS section to what a handshake needs.
+//! The TLS section of a web configuration as a rustls configuration.
 
 mod client_certificates;
 pub mod trust_anchor;
 
 use crate::config::{ClientAuth, Config, Pem, TlsConfig, TlsVersion};
+use crate::{Error, pem};
 use client_certificates::ClientVerifier;
+use ring::signature::RsaKeyPair;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 
-/// Reads the certificates and puts everything together; `None` without a TLS section. The error is a sentence. What is
-/// asked for and not there is added to `warnings`.
+/// The content of each file that a configuration names.
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// The settings of TLS connections.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Whether the certificates of clients are verified.
+    pub(crate) verifies_clients: bool,
+}
+
+/// Returns the rustls configuration with the certificates in `files`; `None` without a TLS section. Settings that are not
+/// supported are added to `warnings`.
 pub(crate) fn server_config(
     config: &Config,
+    files: &Files,
     warnings: &mut Vec<String>,
-) -> Result<Option<Arc<ServerConfig>>, String> {
+) -> Result<Option<Tls>, String> {
     let Some(tls) = &config.tls else { return Ok(None) };
     let provider = Arc::new(provider(tls, warnings)?);
-    let chain = certificates(&tls.cert)?;
-    if chain.is_empty() {
-        return Err(format!("there is no certificate in {}", tls.cert.place("cert")));
-    }
-    let key = PrivateKeyDer::from_pem_slice(&tls.key.read()?)
-        .map_err(|error| format!("there is no private key in {}: {error}", tls.key.place("key")))?;
+    let chain = tls.cert.certificates("cert", files)?;
+    let key = pem::private_key(tls.key.text(files), &tls.key.source("key"))?;
+    warnings.extend(warning_about(&key, &tls.key.source("key")));
 
     let mut versions = Vec::new();
     let has = |version| provider.cipher_suites.iter().any(|suite| suite.version() == version);
@@ -38,8 +50,8 @@ pub(crate) fn server_config(
         versions.push(&TLS12);
     }
     if versions.is_empty() {
-        return Err("the TLS versions and cipher suites that are left are none that can be served: \
-                    there are TLS12 and TLS13, and for TLS12 the suites with GCM and CHACHA20_POLY1305"
+        return Err("none of the configured TLS versions and cipher suites is supported: supported are TLS12 and TLS13, \
+                    and for TLS12 the suites with GCM and CHACHA20_POLY1305"
             .to_owned());
     }
     if tls.min_version < TlsVersion::Tls12 {
@@ -50,99 +62,110 @@ pub(crate) fn server_config(
         .map_err(|error| error.to_string())?;
     let builder = match tls.client_auth {
         ClientAuth::None => builder.with_no_client_auth(),
-        _ => builder.with_client_cert_verifier(Arc::new(verifier(tls, provider, warnings)?)),
+        _ => builder.with_client_cert_verifier(Arc::new(verifier(tls, files, provider, warnings)?)),
     };
     let mut server = builder.with_single_cert(chain, key).map_err(|error| {
         format!(
             "the certificate in {} and the key in {} cannot be used together: {error}",
-            tls.cert.place("cert"),
-            tls.key.place("key")
+            tls.cert.source("cert"),
+            tls.key.source("key")
         )
     })?;
     server.ignore_client_order = tls.prefer_server_ciphers;
-    // Every connection is a full handshake: a client is verified anew, and nothing is kept for those that went away.
+    // Every connection makes a full handshake: each client is verified anew, and no session is kept in memory.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     let protocols: &[&str] = if config.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
     server.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    Ok(Some(Arc::new(server)))
+    let verifies_clients =
+        matches!(tls.client_auth, ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify);
+    Ok(Some(Tls { config: Arc::new(server), verifies_clients }))
 }
 
 impl Pem {
-    /// The text.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
+    fn certificates(&self, name: &str, files: &Files) -> Result<Vec<CertificateDer<'static>>, Error> {
+        pem::certificates(self.text(files), &self.source(name))
+    }
+
+    fn text<'f>(&'f self, files: &'f Files) -> &'f [u8] {
         match self {
-            Self::Inline(text) => Ok(text.clone().into_bytes()),
-            Self::File(path) => {
-                std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-            }
+            Self::Inline(text) => text.as_bytes(),
+            Self::File(path) => files.get(path).map_or(&[], Vec::as_slice),
         }
     }
 
-    fn place(&self, key: &str) -> String {
+    fn source(&self, name: &str) -> String {
         match self {
-            Self::Inline(_) => key.to_owned(),
+            Self::Inline(_) => name.to_owned(),
             Self::File(path) => path.display().to_string(),
         }
     }
 }
 
-fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.read()?).collect();
-    read.map_err(|error| format!("{} is not PEM: {error}", pem.place("the certificate")))
+/// Returns a warning about a key whose signatures take long.
+fn warning_about(key: &PrivateKeyDer<'_>, source: &str) -> Option<String> {
+    let key = match key {
+        PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+        PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+        _ => return None,
+    };
+    let bits = key.ok()?.public().modulus_len() * 8;
+    (bits > CHEAP_RSA_BITS).then(|| {
+        format!(
+            "the RSA key in {source} has {bits} bits, so a handshake takes milliseconds of CPU time; use ECDSA P-256, \
+             whose signature takes a hundredth of that"
+        )
+    })
 }
 
 fn verifier(
     tls: &TlsConfig,
+    files: &Files,
     provider: Arc<CryptoProvider>,
     warnings: &mut Vec<String>,
 ) -> Result<ClientVerifier, String> {
     let verifies = matches!(tls.client_auth, ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify);
-    let mut pinned = Vec::new();
+    let mut anchors = Vec::new();
     let mut chain = None;
     if verifies {
         let mut roots = RootCertStore::empty();
         if let Some(ca) = &tls.client_ca {
-            pinned = certificates(ca)?;
-            for certificate in &pinned {
+            anchors = ca.certificates("client_ca", files)?;
+            for certificate in &anchors {
                 roots.add(certificate.clone()).map_err(|error| {
-                    format!("a certificate in {} is no authority: {error}", ca.place("client_ca"))
+                    format!("a certificate in {} cannot be an authority: {error}", ca.source("client_ca"))
                 })?;
-            }
-            if roots.is_empty() {
-                return Err(format!("there is no certificate in {}", ca.place("client_ca")));
             }
         } else {
             warnings.push(
-                "clients are verified against the system's public authorities, as there is no client_ca"
-                    .to_owned(),
+                "without client_ca, clients are verified against the system's public authorities".to_owned(),
             );
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
         let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        chain = Some(built.map_err(|error| format!("clients cannot be verified: {error}"))?);
+        chain =
+            Some(built.map_err(|error| format!("failed to set up the verification of clients: {error}"))?);
     }
     Ok(ClientVerifier {
         required: matches!(tls.client_auth, ClientAuth::RequireAny | ClientAuth::RequireAndVerify),
         chain,
-        pinned,
+        anchors,
         allowed_sans: tls.allowed_sans.clone(),
         algorithms: provider.signature_verification_algorithms,
     })
 }
 
-/// The ciphers and curves that were asked for and that there are.
+/// Returns the configured cipher suites and curves that are supported.
 fn provider(tls: &TlsConfig, warnings: &mut Vec<String>) -> Result<CryptoProvider, String> {
     let mut provider = default_provider();
     if !tls.ciphers.is_empty() {
-        // As in Go: what is listed is for TLS 1.2, the suites of TLS 1.3 are always there.
+        // As in Go, the list is for TLS 1.2, and the suites of TLS 1.3 are always offered.
         provider.cipher_suites.retain(|suite| suite.version() == &TLS13);
         for name in &tls.ciphers {
             match cipher(name) {
                 Some(suite) if suite.version() == &TLS12 => provider.cipher_suites.push(suite),
                 Some(_) => {}
-                None => {
-                    warnings.push(format!("cipher suite {name} is not used: suites with CBC are not offered"))
-                }
+                None => warnings
+                    .push(format!("cipher suite {name} is ignored: suites with CBC are not supported")),
             }
         }
     }
@@ -152,12 +175,13 @@ fn provider(tls: &TlsConfig, warnings: &mut Vec<String>) -> Result<CryptoProvide
             match curve(name) {
                 Some(group) => provider.kx_groups.push(group),
                 None => warnings
-                    .push(format!("curve {name} is not used: there are X25519, CurveP256 and CurveP384")),
+                    .push(format!("curve {name} is ignored: supported are X25519, CurveP256 and CurveP384")),
             }
         }
         if provider.kx_groups.is_empty() {
             return Err(
-                "none of curve_preferences is offered: there are X25519, CurveP256 and CurveP384".to_owned()
+                "no curve of curve_preferences is supported: supported are X25519, CurveP256 and CurveP384"
+                    .to_owned(),
             );
         }
     }
@@ -189,3 +213,6 @@ fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
         _ => None,
     }
 }
+
+/// The size up to which signatures of an RSA key take less than a millisecond.
+const CHEAP_RSA_BITS: usize = 2048;

@@ -1,5 +1,5 @@
-//! Certificates that are trusted because a file of authorities has them. They may be a peer's own, as Go allows and as
-//! `openssl req -x509` makes them: webpki refuses an authority as a client or a server.
+//! Trust anchors that are also the certificate of a client or a server, such as those that `openssl req -x509` makes. Go
+//! accepts them; webpki does not accept an authority as an end entity.
 
 use std::time::Duration;
 use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
@@ -10,12 +10,19 @@ use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
 use x509_cert::ext::pkix::ExtendedKeyUsage;
 
-/// Reads a certificate.
+/// Parses a certificate.
+///
+/// # Errors
+/// If the certificate is not valid DER.
 pub fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
     Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
 }
 
-/// What of a chain of one certificate, which is trusted as it is, is left to check: its time and its purpose.
+/// Checks the validity period and the extended key usage of a trust anchor, which is all that a chain of one trusted
+/// certificate leaves to check.
+///
+/// # Errors
+/// If the certificate is not valid at `now` or not for `purpose`.
 pub fn check(
     certificate: &CertificateDer<'_>,
     purpose: ObjectIdentifier,

@@ -1,12 +1,12 @@
-//! Recorded replies, and what becomes of one on its way to a page: decode, walk, encode, gzip.
+//! Recorded replies, and the stages from a reply to a response: decode, extract, encode, gzip.
 
 use kamailio_binrpc::wire::{self, Nodes};
-use kamailio_exporter::internals::{ALL, Answered, Capabilities, catalogue, extract};
+use kamailio_exporter::internals::{ALL, CallContext, Capabilities, catalogue, extract};
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Format, gzip};
 use std::path::Path;
 
-/// A reply, and the collector that it is for.
+/// A reply and its collector.
 pub(crate) struct Reply {
     pub(crate) name: &'static str,
     pub(crate) body: Vec<u8>,
@@ -14,14 +14,14 @@ pub(crate) struct Reply {
     capabilities: Capabilities,
 }
 
-/// What becomes of a reply.
+/// A stage of the processing of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Decode,
-    Walk,
+    Extractor,
     Encode,
     Gzip,
-    /// The first three in a row.
+    /// The first three stages together.
     Whole,
 }
 
@@ -42,7 +42,7 @@ impl Reply {
         Self { name, body, collector, capabilities: Capabilities::default() }
     }
 
-    /// Does a stage as often as it is said, after the stages before it. The bytes of the page, or of what is compressed.
+    /// Runs a stage a number of times, after the earlier stages. Returns the size of the exposition or of its compressed form.
     pub(crate) fn run(&self, stage: Stage, times: usize) -> usize {
         let mut nodes = Nodes::new();
         nodes.decode(&self.body).expect("a body");
@@ -52,7 +52,7 @@ impl Reply {
             if matches!(stage, Stage::Decode | Stage::Whole) {
                 nodes.decode(&self.body).expect("a body");
             }
-            if matches!(stage, Stage::Walk | Stage::Whole) {
+            if matches!(stage, Stage::Extractor | Stage::Whole) {
                 samples = self.walk(&nodes);
             }
             if matches!(stage, Stage::Encode | Stage::Whole) {
@@ -67,12 +67,13 @@ impl Reply {
     }
 
     fn walk(&self, nodes: &Nodes) -> Samples {
-        let call = Answered {
+        let call = CallContext {
             collector: ALL[self.collector],
             families: catalogue().collector(self.collector),
             arguments: &[],
             capabilities: &self.capabilities,
-            more: true,
+            extra_fields: true,
+            parameters: &[],
         };
         let mut samples = Samples::for_scrape(usize::MAX);
         extract(call, nodes.members(&self.body), &mut samples);
@@ -81,10 +82,10 @@ impl Reply {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 5] = [Self::Decode, Self::Walk, Self::Encode, Self::Gzip, Self::Whole];
+    pub(crate) const ALL: [Self; 5] = [Self::Decode, Self::Extractor, Self::Encode, Self::Gzip, Self::Whole];
 }
 
-/// The body of a recorded reply.
+/// Returns the body of a recorded reply.
 fn recorded(capture: &str) -> Vec<u8> {
     let captures = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("captures"));
     let path =
@@ -95,7 +96,7 @@ fn recorded(capture: &str) -> Vec<u8> {
     packet[header.header_len..].to_vec()
 }
 
-/// The same list with another number of sets, and of destinations in each.
+/// Returns a dispatcher list with a number of sets, and of destinations in each set.
 fn destinations(list: &[u8], sets: u8, each: usize) -> Vec<u8> {
     let find = |wanted: &[u8], from: usize| {
         let found = list[from..].windows(wanted.len()).position(|bytes| bytes == wanted);
@@ -105,7 +106,7 @@ fn destinations(list: &[u8], sets: u8, each: usize) -> Vec<u8> {
     let id = find(b"\x35ID\0\x10", set).expect("its number, of one byte") + 5;
     let starts: Vec<_> =
         std::iter::successors(find(DESTINATION, id), |at| find(DESTINATION, at + 1)).collect();
-    // What is behind the last destination: the ends of the targets, the set, the records and the list.
+    // The bytes after the last destination: the ends of the targets, the set, the records and the list.
     let end = list.len() - 4;
     let until = starts.get(each).copied().unwrap_or(end);
     let mut body = list[..set].to_vec();

@@ -1,72 +1,64 @@
-//! The options of the command that calls a method.
+//! The options of `call`.
 
 use super::kamailio;
 use super::values::text;
 use crate::commands::call::argument::Argument;
-use crate::commands::call::{Call, Output};
+use crate::commands::call::{Call, Format};
 use clap::builder::ValueParser;
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 pub(super) const CALL: &str = "call";
 
 pub(super) fn command() -> Command {
-    let output = [
-        Arg::new(FORMAT).long(FORMAT).value_name("FORMAT").default_value("pretty").help(
-            "How to print the reply: pretty, as kamcmd does, or json, which has all that is in it and is \
-             described in docs/operations.md.",
-        ),
-        Arg::new(RAW).long(RAW).value_name("PATH").value_parser(ValueParser::path_buf()).help(
-            "Write request and reply to PATH.req and PATH.reply, and print the entry of captures/index.json.",
-        ),
-    ];
+    let format = [Arg::new(FORMAT).long(FORMAT).value_name("FORMAT").default_value("pretty").help(
+        "Output format: pretty (as kamcmd prints the reply) or json (without loss; described in \
+             docs/operations.md).",
+    )];
     let call = [
         Arg::new(METHOD)
             .value_name("METHOD")
             .required(true)
-            .help("The method, such as core.uptime; system.listMethods lists them."),
+            .help("Method to call, for example core.uptime. The method system.listMethods lists all of them."),
         Arg::new(ARGUMENTS)
             .value_name("ARGUMENT")
             .num_args(0..)
             .allow_negative_numbers(true)
             .value_parser(ValueParser::os_string())
             .help(
-                "An int if it is one, else a number with decimals if it is one, else a string. s: in front \
-                 makes it a string, d: an int, f: a number with decimals. What begins with - and is no \
-                 number goes behind --.",
+                "Argument of the method. Integers are sent as int, other numbers as double, everything else as string; \
+                 the prefixes d:, f: and s: force int, double and string. Put arguments that start with - and are not \
+                 numbers after --.",
             ),
     ];
     Command::new(CALL)
-        .about("Call a method of Kamailio and print the reply, as kamcmd does.")
+        .about("Call an RPC method and print the reply, as kamcmd does.")
         .after_help(
-            "Exit code: 0 if there is a reply, 1 if it is a fault, 2 if there is none. Every method that \
-             Kamailio has can be called, those too that change or end it; a call is never repeated.",
+            "Exit code: 0 for a reply, 1 for a fault, 2 if there is no valid reply, 64 if the \
+             command line is invalid. No method is refused, not even those that change or stop Kamailio. A call is never repeated.",
         )
         .args(kamailio::connection())
         .mut_arg(kamailio::TIMEOUT, |timeout| {
-            timeout.help("How long the call may take, connecting included.")
+            timeout.help("Timeout for the call, including the time to connect.")
         })
-        .args(output)
+        .args(format)
         .args(call)
 }
 
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Call, String> {
-    let output = match (matches.get_one::<PathBuf>(RAW), text(matches, FORMAT)) {
-        (Some(path), _) => Output::Capture(path.clone()),
-        (None, "pretty") => Output::Pretty,
-        (None, "json") => Output::Json,
-        (None, other) => return Err(format!("unrecognized format {other}; there are pretty and json")),
+    let format = match text(matches, FORMAT) {
+        "pretty" => Format::Pretty,
+        "json" => Format::Json,
+        other => return Err(format!("unrecognized format {other}; expected pretty or json")),
     };
     let arguments = matches.get_many::<OsString>(ARGUMENTS).unwrap_or_default();
     Ok(Call {
         method: text(matches, METHOD).to_owned(),
         arguments: arguments.map(|argument| Argument::parse(argument)).collect::<Result<_, _>>()?,
-        output,
+        format,
     })
 }
 
 const FORMAT: &str = "format";
-const RAW: &str = "raw";
 const METHOD: &str = "method";
 const ARGUMENTS: &str = "arguments";

@@ -1,9 +1,9 @@
-//! What is wrong with the arguments, in the words that the users of other exporters know.
+//! Usage errors, worded like those of Prometheus' own exporters.
 
 use super::Exit;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// The parser's complaint in one sentence, in the words that the users of other exporters know.
+/// Translates an error of the parser into a one-line message.
 pub(super) fn explain(error: &clap::Error) -> Exit {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -16,7 +16,11 @@ pub(super) fn explain(error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp => Exit::Print(error.to_string().into_bytes()),
         ErrorKind::UnknownArgument if name.starts_with("--") => {
-            Exit::Usage(format!("unknown long flag '{name}'"))
+            let suggestion = match context(ContextKind::SuggestedArg) {
+                flag if flag.is_empty() => String::new(),
+                flag => format!(", did you mean '{flag}'?"),
+            };
+            Exit::Usage(format!("unknown long flag '{name}'{suggestion}"))
         }
         ErrorKind::UnknownArgument if name.starts_with('-') => {
             Exit::Usage(format!("unknown short flag '{name}'"))
@@ -26,7 +30,7 @@ pub(super) fn explain(error: &clap::Error) -> Exit {
             Exit::Usage(format!("unexpected {}", context(ContextKind::InvalidSubcommand)))
         }
         ErrorKind::ArgumentConflict if name.is_empty() => Exit::Usage(format!(
-            "the options of the command {} go after it",
+            "options of the command {} must follow its name",
             context(ContextKind::InvalidSubcommand)
         )),
         ErrorKind::ArgumentConflict => {
@@ -37,13 +41,11 @@ pub(super) fn explain(error: &clap::Error) -> Exit {
             Exit::Usage(format!("expected argument for flag '{name}'"))
         }
         ErrorKind::InvalidValue => Exit::Usage(format!(
-            "unexpected {value} for {flag}; there are {}",
+            "unexpected {value} for {flag}; expected one of {}",
             context(ContextKind::ValidValue)
         )),
-        ErrorKind::TooManyValues => {
-            Exit::Usage(format!("unexpected {value} after '{name}', which takes no value"))
-        }
-        ErrorKind::InvalidUtf8 => Exit::Usage("an argument is not UTF-8".to_owned()),
+        ErrorKind::TooManyValues => Exit::Usage(format!("unexpected {value}: flag '{name}' takes no value")),
+        ErrorKind::InvalidUtf8 => Exit::Usage("an argument is not valid UTF-8".to_owned()),
         _ => Exit::Usage(error.to_string().lines().next().unwrap_or_default().replacen("error: ", "", 1)),
     }
 }

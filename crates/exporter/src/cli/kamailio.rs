@@ -1,66 +1,119 @@
-//! The options about Kamailio, which most commands have.
+//! The options about Kamailio, shared by most commands.
 
+use super::environment::list;
 use super::values::{number, option, text, time, url};
-use crate::collectors::ALL;
 use crate::instance::Settings;
-use crate::scrape::selection::{Selection, names};
+use crate::scrape::selection::Selection;
+use crate::support::decimal;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
-use kamailio_binrpc::Target;
+use kamailio_binrpc::{ParseTargetError, Target};
+use prometheus_exposition::ConstantLabels;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What to ask Kamailio for.
+/// The options that select what to read from Kamailio.
 pub(super) fn options() -> impl Iterator<Item = Arg> {
     let [target, timeout] = connection();
     [
         target,
-        option("kamailio.methods", "auto", "METHODS").short('m').help(format!(
-            "The RPC methods to call, separated by commas. auto stands for those that are cheap and that Kamailio has, \
-             all for the others too, and -NAME takes one out. A method that is named is a failed collector if \
-             Kamailio lacks it. Known: {}.",
-            names(ALL.iter()).replace(',', ", ")
-        )),
+        option("kamailio.methods", "auto", "METHODS").short('m').help(
+            "Comma-separated list of RPC methods to call. auto stands for the default methods and all for every method, \
+             as far as Kamailio provides them; -NAME removes a method. If Kamailio lacks a method named here, its \
+             collector is reported as failed. The manual page (kamailio_exporter man) lists the methods.",
+        ),
         timeout,
         option("kamailio.stats-groups", "script", "GROUPS").help(
-            "The groups of statistics for the method stats.fetch, separated by commas, or all. \
-             `kamcmd cnt.list_groups` lists them.",
+            "Comma-separated list of statistics groups to read with the method stats.fetch, or all for every group. \
+             kamcmd cnt.list_groups lists the groups.",
         ),
         Arg::new("collector.dispatcher.mapping")
             .long("collector.dispatcher.mapping")
             .value_name("ID:NAME")
             .action(ArgAction::Append)
+            .help("Name of a dispatcher set, exported as kamailio_dispatcher_set_info. Repeatable."),
+        Arg::new("collector.dispatcher.attributes")
+            .long("collector.dispatcher.attributes")
+            .value_name("NAME")
+            .action(ArgAction::Append)
             .value_delimiter(',')
-            .help("The name of a dispatcher set, for kamailio_dispatcher_set_info. Repeatable."),
+            .help(
+                "Attribute of dispatcher destinations to export as a label of \
+                 kamailio_dispatcher_destination_info, for example carrier. Repeatable.",
+            ),
         Arg::new("collector.dialog.profiles")
             .long("collector.dialog.profiles")
             .value_name("PROFILE[:VALUE]")
             .action(ArgAction::Append)
-            .value_delimiter(',')
-            .help("A dialog profile whose number of dialogs is wanted. Repeatable."),
-        option("collector.max-series", "10000", "NUMBER")
-            .help("How many series a metric may have; the rest is left out and counted."),
+            .help(
+                "Dialog profile whose dialogs to count, optionally only those with VALUE, or by value if VALUE is *: \
+                 then Kamailio lists all dialogs of the profile. Repeatable.",
+            ),
+        option("collector.max-series", "10000", "NUMBER").help(
+            "Maximum number of series per metric. Further series are dropped and counted in \
+             kamailio_exporter_dropped_samples_total.",
+        ),
         option("kamailio.custom-metrics-url", "", "URL").hide_default_value(true).help(
-            "A page of metrics to serve with ours, as module xhttp_prom has it: http://HOST:PORT/PATH.",
+            "URL of an external metrics page to include, such as that of the Kamailio module xhttp_prom: \
+             http://HOST:PORT/PATH.",
         ),
     ]
     .into_iter()
 }
 
-/// Where Kamailio is, and how long it may take.
+/// The option for labels, of the commands that expose metrics.
+pub(super) fn label() -> Arg {
+    Arg::new(LABEL).long(LABEL).value_name("NAME=VALUE").action(ArgAction::Append).help(
+        "Label to add to every series, for example to distinguish the Kamailios of one machine. A series that has a label \
+         of this name keeps its own. Repeatable.",
+    )
+}
+
+pub(super) fn labels(matches: &ArgMatches) -> Result<ConstantLabels, String> {
+    let labels = list(matches, LABEL)?;
+    let pair = |label: &'_ String| match label.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(format!("--label \"{label}\" must have the form NAME=VALUE, for example site=berlin")),
+    };
+    let labels = labels.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    let labels = labels.iter().map(|(name, value)| (&**name, &**value));
+    ConstantLabels::new(labels).map_err(|error| format!("--label: {error}"))
+}
+
+/// The options for the address of Kamailio and the timeout.
 pub(super) fn connection() -> [Arg; 2] {
     [
         option("kamailio.scrape-uri", "unix:/var/run/kamailio/kamailio_ctl", "URI").short('u').help(
-            "The binrpc socket of Kamailio's module ctl: unix:/PATH, unixd:/PATH, tcp:HOST:PORT or udp:HOST:PORT.",
+            "Address of the BINRPC socket of Kamailio's ctl module: unix:/PATH, unixd:/PATH (datagram), \
+             tcp:HOST:PORT or udp:HOST:PORT.",
         ),
         option(TIMEOUT, "5s", "DURATION")
             .short('t')
-            .help("How long a scrape of Kamailio may take, connecting included."),
+            .help("Timeout for a scrape of Kamailio, including the time to connect."),
     ]
 }
 
 pub(super) fn target(matches: &ArgMatches) -> Result<Target, String> {
-    text(matches, "kamailio.scrape-uri").parse().map_err(|error| format!("{error}"))
+    let text = text(matches, "kamailio.scrape-uri");
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    let endpoint = rest.strip_prefix("//").unwrap_or(rest);
+    let target = match scheme {
+        "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6" => match endpoint.strip_prefix("*:") {
+            Some(port) => {
+                return Err(format!(
+                    "--kamailio.scrape-uri \"{text}\": with * Kamailio listens on all addresses; name one of them, for \
+                     example {scheme}:localhost:{port}"
+                ));
+            }
+            // In Kamailio's own configuration, a port alone means all addresses.
+            None if decimal::parse::<u16>(endpoint).is_some() => {
+                format!("{scheme}:localhost:{endpoint}").parse()
+            }
+            None => text.parse(),
+        },
+        _ => text.parse(),
+    };
+    target.map_err(|error: ParseTargetError| error.to_string())
 }
 
 pub(super) fn timeout(matches: &ArgMatches) -> Result<Duration, String> {
@@ -77,8 +130,8 @@ pub(super) fn settings(matches: &ArgMatches) -> Result<Settings, String> {
 
 fn max_series(matches: &ArgMatches) -> Result<usize, String> {
     match number(matches, "collector.max-series")? {
-        0 => Err("--collector.max-series 0 would leave out every metric of Kamailio".to_owned()),
-        most => Ok(most),
+        0 => Err("--collector.max-series 0 would drop every metric of Kamailio".to_owned()),
+        max => Ok(max),
     }
 }
 
@@ -87,22 +140,37 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
     if matches.value_source("kamailio.stats-groups") != Some(ValueSource::DefaultValue) {
         selection = selection.with_groups(text(matches, "kamailio.stats-groups"))?;
     }
-    let profiles = matches.get_many::<String>("collector.dialog.profiles").unwrap_or_default();
+    let attributes = list(matches, "collector.dispatcher.attributes")?;
+    let selection = selection.with_attributes(attributes.iter().map(String::as_str))?;
+    let profiles = list(matches, "collector.dialog.profiles")?;
     let page = url(matches, "kamailio.custom-metrics-url")?;
-    Ok(selection.with_profiles(profiles.map(String::as_str)).with_page(page))
+    Ok(selection.with_profiles(profiles.iter().map(String::as_str)).with_page(page))
 }
 
 fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
-    let mappings = matches.get_many::<String>("collector.dispatcher.mapping").unwrap_or_default();
-    let pair = |mapping: &String| match mapping.split_once(':') {
-        Some((set, name)) if set.parse::<i32>().is_ok() && !name.is_empty() => {
-            Ok((set.to_owned(), name.to_owned()))
+    let mut names: Vec<(String, String)> = Vec::new();
+    for mapping in list(matches, "collector.dispatcher.mapping")? {
+        let (id, name) = match mapping.split_once(':') {
+            Some((id, name)) if id.parse::<i32>().is_ok() && !name.is_empty() => (id, name),
+            _ => {
+                return Err(format!(
+                    "--collector.dispatcher.mapping \"{mapping}\" must have the form ID:NAME, for example 1:carriers"
+                ));
+            }
+        };
+        // Numbers are equal although they are written in another way, such as 7 and 07.
+        match names.iter().find(|(known, _)| known.parse::<i32>() == id.parse()) {
+            None => names.push((id.to_owned(), name.to_owned())),
+            Some((_, known)) if known == name => {}
+            Some((_, known)) => {
+                return Err(format!(
+                    "--collector.dispatcher.mapping: set {id} has two names, \"{known}\" and \"{name}\""
+                ));
+            }
         }
-        _ => Err(format!(
-            "--collector.dispatcher.mapping \"{mapping}\" is not ID:NAME, for example 1:carriers"
-        )),
-    };
-    mappings.map(pair).collect()
+    }
+    Ok(names)
 }
 
+const LABEL: &str = "label";
 pub(super) const TIMEOUT: &str = "kamailio.timeout";

@@ -1,4 +1,4 @@
-//! The options of the command that writes one exposition.
+//! The options of `once`.
 
 use super::kamailio;
 use super::values::{option, text};
@@ -11,17 +11,19 @@ pub(super) const ONCE: &str = "once";
 
 pub(super) fn command() -> Command {
     Command::new(ONCE)
-        .about(
-            "Print the metrics once, for a timer and node_exporter's textfile collector. Exit code 1 if Kamailio did \
-             not answer; then kamailio_up 0 is printed.",
+        .about("Print the metrics once, for example for node_exporter's textfile collector.")
+        .after_help(
+            "Exit code: 0 if Kamailio responded; 1 if it did not, in which case kamailio_up 0 is still printed, or if the \
+             output could not be written.",
         )
-        .args(kamailio::options())
+        .args(kamailio::options().chain([kamailio::label()]))
         .args([
             option("format", "text", "FORMAT").help(
-                "text, the format 0.0.4, which node_exporter and the Pushgateway read, or openmetrics, version 1.0.0.",
+                "Exposition format: text (version 0.0.4, which node_exporter and the Pushgateway read) or openmetrics \
+                 (version 1.0.0).",
             ),
             option("output", "", "FILE").short('o').hide_default_value(true).help(
-                "Replace this file, all of it or nothing, instead of printing. node_exporter reads those that end in \
+                "Path of a file to replace atomically, instead of printing. node_exporter only reads files that end in \
                  .prom.",
             ),
         ])
@@ -31,16 +33,16 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Once, String> {
     let format = match text(matches, "format") {
         "text" => Format::TEXT,
         "openmetrics" => Format::OPENMETRICS,
-        other => return Err(format!("unrecognized format {other}; there are text and openmetrics")),
+        other => return Err(format!("unrecognized format {other}; expected text or openmetrics")),
     };
     let output = Some(text(matches, "output")).filter(|file| !file.is_empty()).map(PathBuf::from);
     if format != Format::TEXT && output.as_ref().is_some_and(|file| file.extension() == Some("prom".as_ref()))
     {
         return Err(
-            "node_exporter reads the text format alone in a .prom file; leave out --format, or give \
-                    --output another name"
+            "node_exporter reads only the text format in a .prom file; omit --format, or choose another name for \
+                    --output"
                 .to_owned(),
         );
     }
-    Ok(Once { settings: kamailio::settings(matches)?, format, output })
+    Ok(Once { settings: kamailio::settings(matches)?, labels: kamailio::labels(matches)?, format, output })
 }

@@ -1,5 +1,6 @@
-//! The options of the command that pushes.
+//! The options of `push`.
 
+use super::environment::list;
 use super::kamailio;
 use super::values::{option, switch, text, time};
 use crate::commands::push::{BasicAuth, Gateway, Group, Push};
@@ -12,36 +13,42 @@ pub(super) const PUSH: &str = "push";
 
 pub(super) fn command() -> Command {
     Command::new(PUSH)
-        .about("Push the metrics to a Pushgateway, from where Prometheus cannot reach.")
+        .about("Push metrics to a Pushgateway, for hosts that Prometheus cannot reach.")
         .args([
             option("gateway", "", "URL").hide_default_value(true).help(
-                "The address of the Pushgateway: http://HOST:PORT or https://HOST:PORT, with its path if it has one.",
+                "URL of the Pushgateway: http://HOST:PORT or https://HOST:PORT, with its path prefix, if any. Required.",
             ),
-            option("interval", "15s", "DURATION").help("From one push to the next; 1s at least."),
-            option("job", "kamailio", "NAME").help("The label job of the group that is pushed."),
+            option("interval", "15s", "DURATION").help("Time between two pushes. At least 1s."),
+            option("job", "kamailio", "NAME").help("Value of the job label in the grouping key."),
             Arg::new("instance")
                 .long("instance")
                 .value_name("NAME")
-                .help("The label instance of the group. Without it, the name of this machine."),
+                .help("Value of the instance label in the grouping key. Defaults to the host name."),
             Arg::new("grouping")
                 .long("grouping")
                 .value_name("NAME=VALUE")
                 .action(ArgAction::Append)
-                .help("One more label of the group. It replaces labels of its name in the metrics. Repeatable."),
+                .help(
+                    "Additional label in the grouping key. It replaces labels of the same name in the metrics. \
+                     Repeatable.",
+                ),
             option("basic-auth.username", "", "NAME")
                 .hide_default_value(true)
-                .help("The user, for a Pushgateway that asks for one."),
-            file("basic-auth.password-file", "The file with the password. It is read for each push."),
+                .help("User name for basic authentication at the Pushgateway."),
+            file(
+                "basic-auth.password-file",
+                "Path of a file with the password for basic authentication. Read before each push.",
+            ),
             file(
                 "tls.ca-file",
-                "The authorities that the Pushgateway's certificate has to be signed by, or that certificate, in PEM. \
-                 Without it, the system's.",
+                "Path of a PEM file with the certificate authorities to verify the Pushgateway's certificate, or with \
+                 that certificate itself. Defaults to the system's authorities. Read before each push.",
             ),
-            file("tls.cert-file", "The certificate to show to the Pushgateway, in PEM."),
-            file("tls.key-file", "Its key, in PEM."),
-            switch("delete-on-exit").help("Delete the group when told to end."),
+            file("tls.cert-file", "Path of a PEM file with the client certificate to present. Read before each push."),
+            file("tls.key-file", "Path of a PEM file with the key of the client certificate. Read before each push."),
+            switch("delete-on-exit").help("Delete the group from the Pushgateway on SIGTERM or SIGINT."),
         ])
-        .args(kamailio::options())
+        .args(kamailio::options().chain([kamailio::label()]))
 }
 
 fn file(name: &'static str, help: &'static str) -> Arg {
@@ -62,24 +69,25 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Push, String> {
             tls: tls(matches, &url)?,
             url,
         },
+        labels: kamailio::labels(matches)?,
         interval,
         delete_on_exit: matches.get_flag("delete-on-exit"),
     })
 }
 
-/// The errors do not repeat the address: there may be a password in it.
+/// Parses the URL of the Pushgateway. The errors do not repeat the URL, because it may contain a password.
 fn url(text: &str) -> Result<Url, String> {
     if text.is_empty() {
-        return Err("--gateway is missing: the address of the Pushgateway, as in http://HOST:9091".to_owned());
+        return Err(
+            "--gateway is required: the URL of the Pushgateway, for example http://HOST:9091".to_owned()
+        );
     }
     if text.contains('@') {
-        return Err("--gateway may have no user and no password in it, which everybody on this machine could read: use \
+        return Err("--gateway must not contain a user name or password, because every user of this machine could read them: use \
                     --basic-auth.username and --basic-auth.password-file"
             .to_owned());
     }
-    let wrong = || {
-        "--gateway is not an address of the form http://HOST:PORT/PATH or https://HOST:PORT/PATH".to_owned()
-    };
+    let wrong = || "--gateway must have the form http://HOST:PORT/PATH or https://HOST:PORT/PATH".to_owned();
     match Url::parse(text) {
         Ok(url) if url.query().is_none() => Ok(url),
         _ => Err(wrong()),
@@ -92,18 +100,22 @@ fn group(matches: &ArgMatches) -> Result<Group, String> {
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
     let mut labels = vec![("instance".to_owned(), instance)];
-    for label in matches.get_many::<String>("grouping").unwrap_or_default() {
+    for label in list(matches, "grouping")? {
         match label.split_once('=') {
             Some((name @ ("job" | "instance"), _)) => {
-                return Err(format!("--grouping \"{label}\": this label has the option --{name}"));
+                return Err(format!("--grouping \"{label}\": use --{name} to set this label"));
             }
             Some((name, value)) => labels.push((name.to_owned(), value.to_owned())),
-            None => return Err(format!("--grouping \"{label}\" is not NAME=VALUE, for example site=berlin")),
+            None => {
+                return Err(format!(
+                    "--grouping \"{label}\" must have the form NAME=VALUE, for example site=berlin"
+                ));
+            }
         }
     }
     let job = text(matches, "job");
     if job.is_empty() {
-        return Err("--job may not be empty".to_owned());
+        return Err("--job must not be empty".to_owned());
     }
     Group::new(job, labels).map_err(|error| format!("--grouping: {error}"))
 }
@@ -112,12 +124,12 @@ fn basic_auth(matches: &ArgMatches) -> Result<Option<BasicAuth>, String> {
     match (text(matches, "basic-auth.username"), path(matches, "basic-auth.password-file")) {
         ("", None) => Ok(None),
         (username, _) if username.contains(':') => {
-            Err("--basic-auth.username may have no colon in it".to_owned())
+            Err("--basic-auth.username must not contain a colon".to_owned())
         }
         (username, Some(password_file)) if !username.is_empty() => {
             Ok(Some(BasicAuth { username: username.to_owned(), password_file }))
         }
-        _ => Err("--basic-auth.username and --basic-auth.password-file go together".to_owned()),
+        _ => Err("--basic-auth.username and --basic-auth.password-file must be set together".to_owned()),
     }
 }
 
@@ -125,11 +137,11 @@ fn tls(matches: &ArgMatches, url: &Url) -> Result<TlsFiles, String> {
     let identity = match (path(matches, "tls.cert-file"), path(matches, "tls.key-file")) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
         (None, None) => None,
-        _ => return Err("--tls.cert-file and --tls.key-file go together".to_owned()),
+        _ => return Err("--tls.cert-file and --tls.key-file must be set together".to_owned()),
     };
     let tls = TlsFiles { ca: path(matches, "tls.ca-file"), identity };
     if tls != TlsFiles::default() && !url.is_https() {
-        return Err("--tls options need a --gateway that begins with https://".to_owned());
+        return Err("--tls options require a --gateway that starts with https://".to_owned());
     }
     Ok(tls)
 }
@@ -138,5 +150,5 @@ fn path(matches: &ArgMatches, name: &str) -> Option<PathBuf> {
     Some(text(matches, name)).filter(|file| !file.is_empty()).map(PathBuf::from)
 }
 
-/// More often, pushes would be a load on Kamailio, and Prometheus does not look as often.
+/// More frequent pushes would load Kamailio, and Prometheus does not scrape the Pushgateway more often.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);

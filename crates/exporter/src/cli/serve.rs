@@ -1,5 +1,6 @@
-//! The options of the server, which is what the program is without a command.
+//! The options of the server, which runs when no command is given.
 
+use super::environment::list;
 use super::kamailio;
 use super::values::{number, option, switch, text, time, url};
 use crate::commands::serve::Serve;
@@ -7,62 +8,72 @@ use crate::outbound::allow_list::AllowList;
 use crate::site::{self, PROBE_PATH, Paths};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
-use exporter_toolkit::{Limits, Timeouts};
+use exporter_toolkit::Limits;
 use hyper::Uri;
 use std::path::PathBuf;
 
 pub(super) fn options() -> impl Iterator<Item = Arg> {
     [
         option("rtpengine.metrics-url", "", "URL").hide_default_value(true).help(
-            "rtpengine's own page of metrics, to serve under --web.rtp-telemetry-path: http://HOST:PORT/PATH.",
+            "URL of rtpengine's metrics, to expose under --web.rtp-telemetry-path: http://HOST:PORT/PATH.",
         ),
         Arg::new("probe.allow")
             .long("probe.allow")
             .value_name("RULE")
             .action(ArgAction::Append)
-            .value_delimiter(',')
             .help(
-                "Also serve /probe?target=URI, for the targets that a rule allows: unix:/PATH or unixd:/PATH, where * is \
-                 anything but a /; tcp:HOST:PORT or udp:HOST:PORT, where HOST is a name with * in it or without, or \
-                 addresses as 10.0.0.0/8 or [2001:db8::]/32, and PORT a number, a range or *. Repeatable.",
+                "Enable /probe?target=URI for the targets that this rule matches. Forms: unix:/PATH or unixd:/PATH, where \
+                 * matches any characters except /; tcp:HOST:PORT or udp:HOST:PORT, where HOST is a name that may contain \
+                 *, an address, or a network such as 10.0.0.0/8 or [2001:db8::]/32, and PORT is a number, a range or *. \
+                 Repeatable.",
             ),
         option("probe.max-requests", "200", "NUMBER")
-            .help("How many probes may be under way at once; more are answered with 503. 0 is any number."),
+            .help(
+                "Maximum number of concurrent scrapes by probes, of which one target may have a quarter. A probe that needs \
+                 another one is rejected with status 503. 0 means no limit.",
+            ),
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')
             .action(ArgAction::Append)
-            .value_delimiter(',')
-            .help("Where to listen: [HOST]:PORT, unix:/PATH or vsock://:PORT. Repeatable."),
-        option("web.telemetry-path", "/metrics", "PATH").help("The path of the metrics."),
-        option("web.rtp-telemetry-path", "/rtpengine", "PATH").help("The path of rtpengine's page."),
+            .help("Address to listen on: [HOST]:PORT, unix:/PATH or vsock://:PORT. Repeatable."),
+        option("web.telemetry-path", "/metrics", "PATH").help("Path under which to expose metrics."),
+        option("web.rtp-telemetry-path", "/rtpengine", "PATH")
+            .help("Path under which to expose the metrics of --rtpengine.metrics-url."),
         option("web.max-requests", "40", "NUMBER")
-            .help("How many requests may be under way at once; more are answered with 503. 0 is any number."),
+            .help(
+                "Maximum number of concurrent scrapes, not counting probes. A request that needs another one is rejected with \
+                 status 503; requests that share a running scrape are not limited. 0 means no limit.",
+            ),
         option("web.max-connections", "256", "NUMBER").help(
-            "How many connections there may be. A new one takes the place of that which has waited longest for a \
-             request.",
+            "Maximum number of connections. Beyond it, a new connection evicts the one that has been idle longest.",
         ),
-        option("web.max-header-size", "32768", "BYTES").help("How long the head of a request may be."),
+        option("web.max-header-size", "32768", "BYTES").help("Maximum size of the request headers, in bytes."),
         option("web.header-timeout", "10s", "DURATION")
-            .help("How long a TLS handshake and the head of a request may take."),
+            .help("Timeout for a TLS handshake and for receiving the request headers."),
         option("web.idle-timeout", "6m", "DURATION").help(
-            "How long a connection may be without a request. Prometheus closes its own after five minutes.",
+            "Close a connection that has been idle for this long. Prometheus closes its idle connections after five \
+             minutes.",
         ),
         option("web.write-timeout", "30s", "DURATION")
-            .help("How long a client may take nothing of its answer."),
+            .help("Close a connection whose client has read nothing for this long."),
         option("web.config.file", "", "FILE").hide_default_value(true).help(
-            "A web configuration file, for TLS and authentication, in the format of the other exporters. It is read \
-             again when it changes.",
+            "Path of a web configuration file that enables TLS or authentication, in the format of Prometheus' own \
+             exporters. Reloaded when the file changes.",
         ),
-        switch("web.enable-lifecycle").help("Read the web configuration file again on POST /-/reload, too."),
-        switch("web.disable-exporter-metrics").help("Leave out the metrics of the exporter's process."),
+        switch(CHECK_CONFIG).help(
+            "Check the file of --web.config.file and the files that it names, and exit. The exit code is 0 if the \
+             configuration is valid.",
+        ),
+        switch("web.enable-lifecycle").help("Enable POST /-/reload, which reloads the web configuration file."),
+        switch("web.disable-exporter-metrics").help("Exclude the metrics of the exporter's own process (process_*)."),
         option("web.external-url", "", "URL").hide_default_value(true).help(
-            "The address that the exporter has for browsers, if a proxy is in between: http://HOST/PATH.",
+            "URL under which browsers reach the exporter, for example through a reverse proxy: http://HOST/PATH.",
         ),
         option("web.route-prefix", "", "PATH")
             .hide_default_value(true)
-            .help("What every path begins with. Without it, the path of --web.external-url."),
+            .help("Prefix of all paths. Defaults to the path of --web.external-url."),
         switch(SYSTEMD_SOCKET)
-            .help("Take the listening sockets from systemd, instead of --web.listen-address."),
+            .help("Listen on the sockets passed by systemd instead of --web.listen-address."),
         switch(NO_SYSTEMD_SOCKET).hide(true),
     ]
     .into_iter()
@@ -74,16 +85,25 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
     let rtpengine = paths.rtpengine.as_ref().map(|(_, path)| path);
     if rtpengine.is_some_and(|path| *path == paths.telemetry || path == LANDING_PAGE) {
         return Err(
-            "--web.rtp-telemetry-path may not be / or that of the metrics (--web.telemetry-path)".to_owned()
+            "--web.rtp-telemetry-path must be neither / nor the path of --web.telemetry-path".to_owned()
         );
     }
     let served = [Some(&paths.telemetry), rtpengine];
     if allow.is_some() && served.into_iter().flatten().any(|path| path == PROBE_PATH) {
         return Err(format!(
-            "{PROBE_PATH} is the path of probes (--probe.allow), and cannot be another page's"
+            "{PROBE_PATH} is reserved for probes (--probe.allow) and cannot be the path of another page"
         ));
     }
-    let listen = matches.get_many::<String>("web.listen-address").unwrap_or_default();
+    let listen = match list(matches, "web.listen-address")? {
+        // Without a listener the sockets of systemd would be used.
+        listen if listen.is_empty() => return Err("--web.listen-address must not be empty".to_owned()),
+        listen => listen,
+    };
+    let web_config =
+        Some(text(matches, "web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from);
+    if web_config.is_none() && matches.get_flag(CHECK_CONFIG) {
+        return Err(format!("--{CHECK_CONFIG} needs --web.config.file"));
+    }
     let max_requests = number(matches, "web.max-requests")?;
     let max_probes = number(matches, "probe.max-requests")?;
     Ok(Serve {
@@ -93,32 +113,37 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
             timeout: kamailio::timeout(matches)?,
             max_requests: Some(max_requests).filter(|max| *max > 0),
             lifecycle: matches.get_flag("web.enable-lifecycle"),
+            labels: kamailio::labels(matches)?,
             process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
         },
         listen: if systemd_socket(matches) {
             Vec::new()
         } else {
-            listen.map(|address| address.parse()).collect::<Result<_, _>>()?
+            listen.iter().map(|address| address.parse()).collect::<Result<_, _>>()?
         },
-        web_config: Some(text(matches, "web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from),
+        checks_web_config: matches.get_flag(CHECK_CONFIG),
+        web_config,
         limits: limits(matches)?,
         allow,
         max_probes: Some(max_probes).filter(|max| *max > 0),
     })
 }
 
-/// The last one on the command line counts, and more than the environment.
+/// Whether to use the sockets passed by systemd. The last switch on the command line wins, also over the environment.
 fn systemd_socket(matches: &ArgMatches) -> bool {
-    let place = |name| match matches.value_source(name) {
+    let index = |name| match matches.value_source(name) {
         Some(ValueSource::CommandLine) => matches.indices_of(name).and_then(Iterator::last),
         _ => None,
     };
-    matches.get_flag(SYSTEMD_SOCKET) && place(NO_SYSTEMD_SOCKET) <= place(SYSTEMD_SOCKET)
+    matches.get_flag(SYSTEMD_SOCKET) && index(NO_SYSTEMD_SOCKET) <= index(SYSTEMD_SOCKET)
 }
 
 fn allow(matches: &ArgMatches) -> Result<Option<AllowList>, String> {
-    let Some(rules) = matches.get_many::<String>("probe.allow") else { return Ok(None) };
-    let allow = AllowList::parse(rules.map(String::as_str));
+    let rules = list(matches, "probe.allow")?;
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let allow = AllowList::parse(rules.iter().map(String::as_str));
     allow.map(Some).map_err(|error| format!("--probe.allow {error}"))
 }
 
@@ -131,7 +156,7 @@ fn paths(matches: &ArgMatches) -> Result<Paths, String> {
         }
         _ => {
             return Err(format!(
-                "--web.external-url \"{external}\" is not http://HOST/PATH or https://HOST/PATH"
+                "--web.external-url \"{external}\" must have the form http://HOST/PATH or https://HOST/PATH"
             ));
         }
     };
@@ -159,8 +184,8 @@ fn path(matches: &ArgMatches, name: &str) -> Result<String, String> {
     let unusable = |byte: u8| byte <= b' ' || byte >= 0x7f || matches!(byte, b'?' | b'#' | b'%');
     if !path.starts_with('/') || path.bytes().any(unusable) || path.starts_with("/-/") {
         return Err(format!(
-            "--{name} \"{path}\" is not a path for metrics: it begins with / (but not with /-/) and has no \
-             blanks, ?, # or %"
+            "--{name} \"{path}\" is not a valid path: it must start with / (but not with /-/) and must not contain \
+             spaces, ?, # or %"
         ));
     }
     Ok(path.to_owned())
@@ -169,28 +194,27 @@ fn path(matches: &ArgMatches, name: &str) -> Result<String, String> {
 fn limits(matches: &ArgMatches) -> Result<Limits, String> {
     let header = number(matches, "web.max-header-size")?;
     if !(MIN_HEADER..=MAX_HEADER).contains(&header) {
-        return Err(format!("--web.max-header-size {header} is not between {MIN_HEADER} and {MAX_HEADER}"));
+        return Err(format!("--web.max-header-size {header} must be between {MIN_HEADER} and {MAX_HEADER}"));
     }
     let connections = number(matches, "web.max-connections")?;
     if connections == 0 {
-        return Err("--web.max-connections 0 would let nobody in".to_owned());
+        return Err("--web.max-connections 0 would reject every client".to_owned());
     }
-    Ok(Limits {
-        connections,
-        header,
-        timeouts: Timeouts {
-            header: time(matches, "web.header-timeout")?,
-            idle: time(matches, "web.idle-timeout")?,
-            write: time(matches, "web.write-timeout")?,
-        },
-    })
+    let mut limits = Limits::default();
+    limits.connections = connections;
+    limits.header = header;
+    limits.timeouts.header = time(matches, "web.header-timeout")?;
+    limits.timeouts.idle = time(matches, "web.idle-timeout")?;
+    limits.timeouts.write = time(matches, "web.write-timeout")?;
+    Ok(limits)
 }
 
 const LANDING_PAGE: &str = "/";
+const CHECK_CONFIG: &str = "web.config.check";
 const SYSTEMD_SOCKET: &str = "web.systemd-socket";
-/// What the command lines of other exporters may have.
+/// Accepted because the command lines of other exporters may contain it.
 const NO_SYSTEMD_SOCKET: &str = "no-web.systemd-socket";
-/// Less than hyper can read at once.
+/// The smallest read buffer that hyper accepts.
 const MIN_HEADER: usize = 8 * 1024;
-/// Go's limit; with it, connections alone can take 256 MiB.
+/// Go's limit. With 256 connections, request headers alone can take 256 MiB.
 const MAX_HEADER: usize = 1024 * 1024;

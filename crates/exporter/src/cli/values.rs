@@ -1,4 +1,4 @@
-//! The pieces that options are made of, and the readings of their values.
+//! Helpers to define options and to read their values.
 
 use crate::outbound::http::Url;
 use clap::builder::BoolishValueParser;
@@ -10,7 +10,7 @@ pub(super) fn option(name: &'static str, default: &'static str, value: &'static 
     Arg::new(name).long(name).default_value(default).value_name(value).allow_hyphen_values(true)
 }
 
-/// Without a value; in the environment it is on or off in any of the words for that.
+/// A flag without a value. Its environment variable takes true or false, yes or no, on or off, 1 or 0.
 pub(super) fn switch(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).value_parser(BoolishValueParser::new())
 }
@@ -26,17 +26,17 @@ pub(super) fn time(matches: &ArgMatches, name: &str) -> Result<Duration, String>
 
 pub(super) fn number(matches: &ArgMatches, name: &str) -> Result<usize, String> {
     let text = text(matches, name);
-    text.parse().map_err(|_| format!("--{name} is a whole number, not \"{text}\""))
+    text.parse().map_err(|_| format!("--{name} must be a whole number, not \"{text}\""))
 }
 
-/// The address of a page, which is got in plain text from this machine or its neighbours.
+/// The URL of an external metrics page. Only plain HTTP is supported.
 pub(super) fn url(matches: &ArgMatches, name: &str) -> Result<Option<Url>, String> {
     let text = text(matches, name);
     if text.is_empty() {
         return Ok(None);
     }
     match Url::parse(text) {
-        Ok(url) if url.is_https() => Err("only plain HTTP is spoken: http://HOST:PORT/PATH".to_owned()),
+        Ok(url) if url.is_https() => Err("only plain HTTP is supported: http://HOST:PORT/PATH".to_owned()),
         url => url,
     }
     .map(Some)

@@ -1,11 +1,12 @@
-//! Times that the configuration script takes (module benchmark).
+//! Benchmark timers of the configuration script (module benchmark).
 
-use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, label, statistic};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, divided, field, label, statistic};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `benchmark/benchmark.c`, `bm_rpc_timer_list`: one record a timer, in microseconds (a Kamailio that was built with
-/// `BM_CLOCK_REALTIME` counts nanoseconds), the large numbers as text. What starts again with each period is left out.
+/// `benchmark/benchmark.c`, `bm_rpc_timer_list`: one record per timer, in microseconds, with large numbers as text. A
+/// Kamailio built with `BM_CLOCK_REALTIME` counts nanoseconds. Values of the current period are left out, because they
+/// restart with each period.
 pub(super) static TIMER_LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("name", &["name"])],
@@ -14,48 +15,57 @@ pub(super) static TIMER_LIST: Collector = Collector {
                 at(&["calls"]),
                 Kind::Counter,
                 "kamailio_benchmark_timer_runs",
-                "How often the timer was stopped.",
+                "Completed measurements of the timer.",
                 statistic,
             ),
             field(
                 at(&["sum"]),
                 Kind::Counter,
                 "kamailio_benchmark_timer_seconds",
-                "Time that was measured.",
+                "Total time measured by the timer, in seconds.",
                 seconds,
             ),
             field(
                 at(&[]),
                 Kind::Gauge,
                 "kamailio_benchmark_timer_min_seconds",
-                "The least that was measured.",
-                least,
+                "Shortest time measured by the timer, in seconds.",
+                shortest,
             ),
             field(
-                at(&["global_max"]),
+                at(&[]),
                 Kind::Gauge,
                 "kamailio_benchmark_timer_max_seconds",
-                "The most that was measured.",
-                seconds,
+                "Longest time measured by the timer, in seconds.",
+                longest,
             ),
         ],
         ..Table::NEW
     }],
-    cost: Cost::List,
-    ..Collector::opt_in("benchmark.timer_list", "benchmark", "Times that the configuration script takes.")
+    cost: Cost::Linear,
+    ..Collector::opt_in(
+        "benchmark.timer_list",
+        "benchmark",
+        "Execution times measured by benchmark timers of the configuration script.",
+    )
 };
 
-fn seconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    match statistic(value)? {
-        Some(Number::Signed(microseconds)) => Ok(Some(Number::Float(microseconds as f64 / 1e6))),
-        _ => Err(Unreadable),
-    }
+fn seconds(microseconds: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    divided(microseconds, 1e6)
 }
 
-/// A timer that never ran has 4294967295 as its minimum (`bm_reset_timer`).
-fn least(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
+/// A timer that never ran has the minimum 4294967295 and the maximum 0 (`bm_reset_timer`).
+fn shortest(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    if_it_ran(timer, "global_min")
+}
+
+fn longest(timer: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    if_it_ran(timer, "global_max")
+}
+
+fn if_it_ran(timer: Value<'_>, name: &str) -> Result<Option<Number>, Unreadable> {
     match timer.get("calls").map(statistic) {
         Some(Ok(Some(Number::Signed(0)))) => Ok(None),
-        _ => seconds(timer.get("global_min").ok_or(Unreadable)?),
+        _ => timer.get(name).map_or(Ok(None), seconds),
     }
 }

@@ -1,6 +1,6 @@
-//! Numbers given to calls (module call_obj).
+//! Numbers assigned to calls (module call_obj).
 
-use crate::collectors::schema::{Collector, Emit, Key, Table, gauge, size};
+use crate::collectors::schema::{Collector, Emit, Key, Table, gauge, unsigned_gauge};
 use kamailio_binrpc::Members;
 use prometheus_exposition::Number;
 
@@ -9,25 +9,29 @@ use prometheus_exposition::Number;
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         fields: &[
-            gauge(Key::Mapped, "kamailio_call_obj_first", "The lowest number that is given to calls."),
-            gauge(Key::Mapped, "kamailio_call_obj_last", "The highest number that is given to calls."),
-            size(Key::Mapped, "kamailio_call_obj_objects", "Numbers that there are for calls."),
-            size(Key::Mapped, "kamailio_call_obj_assigned", "Numbers that calls have."),
+            gauge(Key::Custom, "kamailio_call_obj_first", "Lowest number that can be assigned to a call."),
+            gauge(Key::Custom, "kamailio_call_obj_last", "Highest number that can be assigned to a call."),
+            unsigned_gauge(
+                Key::Custom,
+                "kamailio_call_obj_objects",
+                "Numbers that can be assigned to calls, in total.",
+            ),
+            unsigned_gauge(Key::Custom, "kamailio_call_obj_assigned", "Numbers currently assigned to calls."),
         ],
         ..Table::NEW
     }],
-    map: Some(read),
-    ..Collector::opt_in("call_obj.stats", "call_obj", "Numbers given to calls.")
+    custom_reader: Some(read),
+    ..Collector::opt_in("call_obj.stats", "call_obj", "Numbers assigned to calls.")
 };
 
-fn read(lines: Members<'_>, emit: &mut Emit<'_>) {
-    let text: Vec<_> = lines.iter().filter_map(|line| line.value.bytes()).collect();
+fn read(lines: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
+    let text: Vec<_> = lines.iter().filter_map(|line| line.value.as_bytes()).collect();
     let text = text.join(&b' ');
     let mut words = text.split(u8::is_ascii_whitespace);
     while let Some(word) = words.next() {
-        if let Some(place) = NAMES.iter().position(|name| *name == word) {
+        if let Some(index) = NAMES.iter().position(|name| *name == word) {
             let number = words.next().and_then(|number| std::str::from_utf8(number).ok()?.parse().ok());
-            emit(place, &[], number.map(Number::Signed));
+            emit(index, &[], number.map(Number::Signed));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Whether SIP messages are traced and captured (modules siptrace, sipcapture).
+//! Tracing and capturing of SIP messages (modules siptrace, sipcapture).
 
-use crate::collectors::schema::{Call, Collector, Table, Unreadable, at, field, flag};
+use crate::collectors::schema::{Call, Collector, Table, Unreadable, at, boolean, field};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `siptrace/siptrace.c`, `siptrace_rpc_status`. Without `check` it would switch.
+/// `siptrace/siptrace.c`, `siptrace_rpc_status`. Without the argument `check`, the call would toggle tracing.
 pub(super) static SIPTRACE: Collector = Collector {
     call: Call::Once(&["check"]),
     tables: &[Table {
@@ -12,7 +12,7 @@ pub(super) static SIPTRACE: Collector = Collector {
             at(&[]),
             Kind::Gauge,
             "kamailio_siptrace_enabled",
-            "1 if SIP messages are traced.",
+            "1 if SIP message tracing is enabled, 0 otherwise.",
             is_enabled,
         )],
         ..Table::NEW
@@ -20,7 +20,7 @@ pub(super) static SIPTRACE: Collector = Collector {
     ..Collector::opt_in("siptrace.status", "siptrace", "Whether SIP messages are traced.")
 };
 
-/// `sipcapture/sipcapture.c`, `sipcapture_rpc_status`. Without `check` it would switch.
+/// `sipcapture/sipcapture.c`, `sipcapture_rpc_status`. Without the argument `check`, the call would toggle tracing.
 pub(super) static SIPCAPTURE: Collector = Collector {
     call: Call::Once(&["check"]),
     tables: &[Table {
@@ -28,7 +28,7 @@ pub(super) static SIPCAPTURE: Collector = Collector {
             at(&[]),
             Kind::Gauge,
             "kamailio_sipcapture_enabled",
-            "1 if SIP messages are captured.",
+            "1 if SIP message capturing is enabled, 0 otherwise.",
             is_enabled,
         )],
         ..Table::NEW
@@ -37,9 +37,9 @@ pub(super) static SIPCAPTURE: Collector = Collector {
 };
 
 fn is_enabled(text: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    match text.bytes() {
-        Some(b"Enabled") => flag(true),
-        Some(b"Disabled") => flag(false),
+    match text.as_bytes() {
+        Some(b"Enabled") => boolean(true),
+        Some(b"Disabled") => boolean(false),
         _ => Err(Unreadable),
     }
 }

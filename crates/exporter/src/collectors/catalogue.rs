@@ -1,31 +1,31 @@
-//! Every family that the exporter knows, with the lines that announce it, made once from the collectors' tables.
+//! The catalogue: every family that the exporter can serve, collected once from the collectors' tables.
 
 use crate::collectors;
-use crate::collectors::schema::{Collector, EachKey, Key, NameLabels, Table};
+use crate::collectors::schema::{Collector, Key, NameLabels, NameMatcher, Table};
 use hashbrown::DefaultHashBuilder;
 use prometheus_exposition::{Families, Family, FamilyId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-/// The families in the order of the exposition, and which of them each collector fills.
+/// The families in the order of the exposition, and the families of each collector.
 pub struct Catalogue {
     families: Families,
-    /// By collector, as in [`collectors::ALL`].
+    /// Indexed like [`collectors::ALL`].
     collectors: Vec<CollectorFamilies>,
 }
 
-/// The families of a collector's fields.
+/// The families of a collector's fields, and an index of the fields that are looked up by name.
 #[derive(Default)]
 pub struct CollectorFamilies {
-    /// By field.
+    /// Indexed like [`Collector::fields`].
     ids: Vec<FamilyId>,
-    /// The fields of wide tables by the name of their value.
+    /// The index of a field by the name of its value, for tables that are read by name.
     named: HashMap<&'static [u8], usize, DefaultHashBuilder>,
-    /// The fields of wide tables that select names.
-    selecting: Vec<(usize, EachKey)>,
+    /// The fields with a [`NameMatcher`], for tables that are read by name.
+    matching: Vec<(usize, NameMatcher)>,
 }
 
-/// The one catalogue.
+/// Returns the catalogue, which is built on first use.
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: LazyLock<Catalogue> =
         LazyLock::new(|| Catalogue::new(collectors::ALL, collectors::exporter::FAMILIES));
@@ -45,17 +45,17 @@ impl Catalogue {
         this
     }
 
-    /// The families, in order.
+    /// Returns all families, in the order of the exposition.
     pub fn families(&self) -> &Families {
         &self.families
     }
 
-    /// The families of a collector's fields, by its place in [`collectors::ALL`].
+    /// Returns the families of a collector, given its index in [`collectors::ALL`].
     pub fn collector(&self, collector: usize) -> &CollectorFamilies {
         &self.collectors[collector]
     }
 
-    /// The groups of the statistics that have a field of their own, and that of the script's statistics.
+    /// Returns the groups of all statistics that have a field, and the group of the script's statistics.
     pub fn statistic_groups(&self) -> impl Iterator<Item = &'static str> {
         let names = self.collectors.iter().flat_map(|collector| collector.named.keys());
         let groups =
@@ -63,12 +63,12 @@ impl Catalogue {
         groups.chain(["script"]).collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// Whether one of our families has this name, or samples of this name.
+    /// Returns whether a family or its samples have this name.
     pub fn has(&self, name: &str) -> bool {
         self.families.has(name)
     }
 
-    /// The family of this name, which is in one of the tables.
+    /// Returns the identifier of a family that is in one of the tables.
     pub fn id(&self, family: &Family) -> FamilyId {
         self.families.id(family)
     }
@@ -77,30 +77,29 @@ impl Catalogue {
 impl CollectorFamilies {
     fn new(collector: &'static Collector, ids: Vec<FamilyId>) -> Self {
         let mut this = Self { ids, ..Self::default() };
-        let fields =
-            |table: &'static Table| table.fields.iter().chain(table.more).map(|field| (table.wide, field));
-        for (place, (wide, field)) in collector.tables.iter().flat_map(fields).enumerate() {
+        let fields = |table: &'static Table| table.all_fields().map(|field| (table.by_name, field));
+        for (index, (by_name, field)) in collector.tables.iter().flat_map(fields).enumerate() {
             match field.key {
-                Key::At([name]) if wide => drop(this.named.insert(name.as_bytes(), place)),
-                Key::Each(select) if wide => this.selecting.push((place, select)),
+                Key::At([name]) if by_name => drop(this.named.insert(name.as_bytes(), index)),
+                Key::Matching(matches) if by_name => this.matching.push((index, matches)),
                 _ => {}
             }
         }
         this
     }
 
-    /// The family of a field, by its place in [`Collector::fields`].
+    /// Returns the family of a field, given its index in [`Collector::fields`].
     pub fn of(&self, field: usize) -> FamilyId {
         self.ids[field]
     }
 
-    /// The place of the field of a wide table whose value has this name.
+    /// Returns the index of the field whose value has this name.
     pub fn named(&self, name: &[u8]) -> Option<usize> {
         self.named.get(name).copied()
     }
 
-    /// The place of the first field of a wide table that selects this name, and the labels that the name gives.
-    pub fn selected<'n>(&self, name: &'n [u8]) -> Option<(usize, NameLabels<'n>)> {
-        self.selecting.iter().find_map(|(place, select)| Some((*place, select(name)?)))
+    /// Returns the index of the first field whose matcher accepts this name, and the labels made from the name.
+    pub fn matching<'n>(&self, name: &'n [u8]) -> Option<(usize, NameLabels<'n>)> {
+        self.matching.iter().find_map(|(index, matches)| Some((*index, matches(name)?)))
     }
 }

@@ -1,25 +1,29 @@
-//! Calls with credit (module cnxcc).
+//! Calls under credit control (module cnxcc).
 
-use crate::collectors::schema::{Collector, Table, at, counter, size};
+use crate::collectors::schema::{Collector, Table, at, counter, unsigned_gauge};
 
-/// `cnxcc/cnxcc_mod.c`, `rpc_credit_control_stats`. A call that ends is taken off `total` too (`__delete_call`), so that
-/// it is no counter.
+/// `cnxcc/cnxcc_mod.c`, `rpc_credit_control_stats`. Kamailio subtracts a call from `total` when the call
+/// ends (`__delete_call`), so `total` is a gauge.
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         fields: &[
-            size(at(&["active"]), "kamailio_cnxcc_active_calls", "Calls with credit that are under way."),
+            unsigned_gauge(
+                at(&["active"]),
+                "kamailio_cnxcc_active_calls",
+                "Ongoing calls under credit control.",
+            ),
             counter(
                 at(&["dropped"]),
                 "kamailio_cnxcc_dropped_calls",
-                "Calls that were ended without credit left.",
+                "Calls ended because their credit was used up.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["total"]),
                 "kamailio_cnxcc_calls",
-                "Calls with credit; those that have ended are taken off again.",
+                "Calls under credit control; Kamailio subtracts calls that have ended.",
             ),
         ],
         ..Table::NEW
     }],
-    ..Collector::opt_in("cnxcc.stats", "cnxcc", "Calls with credit.")
+    ..Collector::opt_in("cnxcc.stats", "cnxcc", "Calls under credit control.")
 };

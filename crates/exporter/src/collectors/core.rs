@@ -1,11 +1,13 @@
 //! The core: memory, uptime, version.
 
-use crate::collectors::schema::{Collector, Field, Table, at, counter, label, row, size, statistic};
+use crate::collectors::schema::{
+    Collector, Field, Table, at, counter, info, label, statistic, unsigned_gauge,
+};
 
 /// `core/core_cmd.c`, `core_shmmem`: ints up to 5.6, modulo 2^32, doubles since 5.7. `corex/corex_rpc_shm.c`,
-/// `corex_rpc_shm_stats`: the same members as doubles in all versions. The statistics of the group shmem are exact too.
+/// `corex_rpc_shm_stats`: the same members as doubles in all versions. The statistics of the group `shmem` are exact as well.
 pub(super) static SHMMEM: Collector = Collector {
-    instead: &["shm.stats", "stats.fetch shmem:"],
+    preferred_calls: &["shm.stats", "stats.fetch shmem:"],
     tables: &[Table {
         fields: &[
             TOTAL,
@@ -27,22 +29,29 @@ pub(super) static SHMMEM: Collector = Collector {
 };
 
 const TOTAL: Field =
-    size(at(&["total"]), "kamailio_core_shmmem_total", "Size of the shared memory in bytes.");
-const FREE: Field = size(at(&["free"]), "kamailio_core_shmmem_free", "Shared memory that is free, in bytes.");
-const USED: Field = size(
+    unsigned_gauge(at(&["total"]), "kamailio_core_shmmem_total", "Size of the shared memory, in bytes.");
+const FREE: Field =
+    unsigned_gauge(at(&["free"]), "kamailio_core_shmmem_free", "Free shared memory, in bytes.");
+const USED: Field = unsigned_gauge(
     at(&["used"]),
     "kamailio_core_shmmem_used",
-    "Shared memory that is in use, in bytes, without what the allocator needs.",
+    "Used shared memory without allocator overhead, in bytes.",
 );
-const REAL_USED: Field = size(
+const REAL_USED: Field = unsigned_gauge(
     at(&["real_used"]),
     "kamailio_core_shmmem_real_used",
-    "Shared memory that is in use, in bytes, with what the allocator needs.",
+    "Used shared memory including allocator overhead, in bytes.",
 );
-const MAX_USED: Field =
-    size(at(&["max_used"]), "kamailio_core_shmmem_max_used", "The most that real_used has been, in bytes.");
-const FRAGMENTS: Field =
-    size(at(&["fragments"]), "kamailio_core_shmmem_fragments", "Fragments of the free shared memory.");
+const MAX_USED: Field = unsigned_gauge(
+    at(&["max_used"]),
+    "kamailio_core_shmmem_max_used",
+    "Highest value of kamailio_core_shmmem_real_used since start, in bytes.",
+);
+const FRAGMENTS: Field = unsigned_gauge(
+    at(&["fragments"]),
+    "kamailio_core_shmmem_fragments",
+    "Free fragments of the shared memory.",
+);
 
 /// `core/core_cmd.c`, `core_uptime`.
 pub(super) static UPTIME: Collector = Collector {
@@ -54,15 +63,15 @@ pub(super) static UPTIME: Collector = Collector {
         )],
         ..Table::NEW
     }],
-    ..Collector::new("core.uptime", "core", "How long Kamailio has been running.")
+    ..Collector::new("core.uptime", "core", "Time since Kamailio was started.")
 };
 
-/// `core/core_cmd.c`, `core_runinfo`. How long it runs stands in `core.uptime` too.
+/// `core/core_cmd.c`, `core_runinfo`. The uptime is left out, because `core.uptime` has it.
 pub(super) static RUNINFO: Collector = Collector {
     tables: &[Table {
-        fields: &[row(
+        fields: &[info(
             "kamailio_build_info",
-            "The Kamailio that answers; sourceid is the commit that it was built from.",
+            "Version, source commit (sourceid) and compiler of Kamailio. The value is always 1.",
             &[
                 label("name", &["name"]),
                 label("version", &["version"]),
@@ -73,5 +82,5 @@ pub(super) static RUNINFO: Collector = Collector {
         )],
         ..Table::NEW
     }],
-    ..Collector::new("core.runinfo", "core", "Which Kamailio it is.")
+    ..Collector::new("core.runinfo", "core", "Version of Kamailio.")
 };

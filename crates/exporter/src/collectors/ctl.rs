@@ -1,16 +1,16 @@
-//! Connections for remote procedure calls (module ctl).
+//! Connections to the RPC interface (module ctl).
 
-use crate::collectors::schema::{Collector, Table, at, size};
+use crate::collectors::schema::{Collector, Table, at, unsigned_gauge};
 
 /// `ctl/io_listener.c`, `io_listen_conn_rpc`: one number.
 pub(super) static CONNECTIONS: Collector = Collector {
     tables: &[Table {
-        fields: &[size(
+        fields: &[unsigned_gauge(
             at(&[]),
             "kamailio_ctl_connections",
-            "Connections to the module ctl, the exporter's own among them; it takes 128.",
+            "Open connections to Kamailio's ctl module, including the exporter's own; at most 128 are possible.",
         )],
         ..Table::NEW
     }],
-    ..Collector::opt_in("ctl.connections", "ctl", "Connections for remote procedure calls.")
+    ..Collector::opt_in("ctl.connections", "ctl", "Open connections to Kamailio's RPC interface.")
 };

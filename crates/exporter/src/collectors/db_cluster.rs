@@ -1,13 +1,13 @@
-//! Clusters of databases (module db_cluster).
+//! Database clusters (module db_cluster).
 
 use crate::collectors::schema::{
-    Call, Collector, Cost, Label, LabelValue, Listing, Table, Unreadable, at, field, flag, label,
+    Call, Collector, Cost, Label, LabelValue, Listing, Table, Unreadable, at, boolean, field, label,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `db_cluster/db_cluster_mod.c`, `dbcl_rpc_list_connections`: one record a connection. Its URL may have a password in
-/// it, and is not read.
+/// `db_cluster/db_cluster_mod.c`, `dbcl_rpc_list_connections`: one record per connection. The URL is not read, because
+/// it can contain a password.
 pub(super) static LIST_CONNECTIONS: Collector = Collector {
     call: Call::EachOf(Listing { method: "dbcl.list_clusters", path: &["cluster"] }),
     tables: &[Table {
@@ -19,19 +19,19 @@ pub(super) static LIST_CONNECTIONS: Collector = Collector {
             at(&["state"]),
             Kind::Gauge,
             "kamailio_db_cluster_connection_up",
-            "1 if Kamailio uses the connection to a database.",
+            "1 if Kamailio uses the database connection, 0 otherwise.",
             is_active,
         )],
         ..Table::NEW
     }],
-    cost: Cost::List,
+    cost: Cost::Linear,
     ..Collector::opt_in(
         "dbcl.list_connections",
         "db_cluster",
-        "Connections to clusters of databases. Kamailio logs a line for each of them at debug level 2.",
+        "Connections to database clusters. Kamailio logs a line for each connection at debug level 2.",
     )
 };
 
 fn is_active(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(state.bytes().ok_or(Unreadable)? == b"active")
+    boolean(state.as_bytes().ok_or(Unreadable)? == b"active")
 }

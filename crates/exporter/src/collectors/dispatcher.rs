@@ -1,32 +1,33 @@
 //! Destinations of the load balancer (module dispatcher).
 
 use crate::collectors::schema::{
-    Call, Collector, Cost, Field, Key, Label, Listing, Table, Unreadable, at, counter, field, flag, gauge,
-    is, label, row, size, unsigned,
+    Call, Collector, Cost, EqualRows, Field, Label, LabelValue, Listing, Table, Unreadable, at, boolean,
+    counter, divided, field, gauge, info, is, label, signed, unless_zero, unsigned, unsigned_gauge,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `dispatcher/dispatcher.c`, `dispatcher_rpc_list`. A destination has `ATTRS` only if attributes were given, `LATENCY`
-/// with `ds_ping_latency_stats`, `RUNTIME` with `ds_hash_size`.
+/// `dispatcher/dispatcher.c`, `dispatcher_rpc_list`. A destination has `ATTRS` only if it has attributes,
+/// `LATENCY` with the parameter `ds_ping_latency_stats`, and `RUNTIME` with `ds_hash_size`.
 pub(super) static LIST: Collector = Collector {
     tables: &[
         Table {
             rows: &["RECORDS", "SET", "TARGETS", "DEST"],
             labels: DESTINATION,
-            fields: &[row(
+            fields: &[info(
                 "kamailio_dispatcher_list_target",
-                "A destination; its flags are A (active), I (inactive), D (disabled) or T (trying), then P (probed) or X.",
+                "Destination with its flags: A active, I inactive, D disabled or T trying, then P probed or X not \
+             probed. The value is always 1.",
                 &[label("flags", &["FLAGS"])],
             )],
-            more: MORE,
-            tell_apart: &[label("duid", &["ATTRS", "DUID"])],
+            extra_fields: MORE,
+            equal_rows: EqualRows::Labelled(&[label("duid", &["ATTRS", "DUID"])]),
             ..Table::NEW
         },
         Table {
             rows: &["RECORDS", "SET"],
             labels: &[label("setid", &["ID"])],
-            more: &[
+            extra_fields: &[
                 destinations::<b'A'>().with(&[is("state", "active")]),
                 destinations::<b'I'>().with(&[is("state", "inactive")]),
                 destinations::<b'D'>().with(&[is("state", "disabled")]),
@@ -35,70 +36,92 @@ pub(super) static LIST: Collector = Collector {
             ..Table::NEW
         },
         Table {
-            more: &[size(at(&["NRSETS"]), "kamailio_dispatcher_sets", "Sets of destinations.")],
+            extra_fields: &[unsigned_gauge(at(&["NRSETS"]), "kamailio_dispatcher_sets", "Dispatcher sets.")],
             ..Table::NEW
         },
     ],
-    none_configured: &["No Destination Sets"],
+    empty_faults: &["No Destination Sets"],
     large: true,
-    cost: Cost::List,
+    cost: Cost::Linear,
     ..Collector::new("dispatcher.list", "dispatcher", "Dispatcher sets and their destinations.")
 };
 
-/// The same reply, for the texts in it: they make long series, and new ones when an attribute changes.
+/// The texts of the same reply, with the labels of the other families' destinations to join them. This is a collector of its own because texts make long series, and new series whenever
+/// an attribute changes.
 pub(super) static INFO: Collector = Collector {
     method: "dispatcher.list",
     tables: &[Table {
         rows: &["RECORDS", "SET", "TARGETS", "DEST"],
         labels: &[label("setid", &["ID"]), label("uri", &["URI"]), label("duid", &["ATTRS", "DUID"])],
-        fields: &[row(
+        fields: &[info(
             "kamailio_dispatcher_destination_info",
-            "A destination, with the attributes that it was given and the socket to reach it from.",
+            "Attributes and sockets of the destination. The value is always 1.",
             &[
-                label("attributes", &["ATTRS", "BODY"]),
+                Label { name: "attributes", value: LabelValue::Parameters(&["ATTRS", "BODY"]) },
                 label("socket", &["ATTRS", "SOCKET"]),
                 label("socket_name", &["ATTRS", "SOCKNAME"]),
                 label("outbound_proxy", &["ATTRS", "OBPROXY"]),
             ],
         )],
-        tell_apart: &[label("priority", &["PRIORITY"])],
+        equal_rows: EqualRows::Numbered,
         ..Table::NEW
     }],
-    none_configured: &["No Destination Sets"],
+    empty_faults: &["No Destination Sets"],
     large: true,
-    cost: Cost::List,
-    ..Collector::opt_in("dispatcher.info", "dispatcher", "Attributes of the dispatcher's destinations.")
+    cost: Cost::Linear,
+    ..Collector::opt_in(
+        "dispatcher.info",
+        "dispatcher",
+        "Attributes and sockets of the dispatcher's destinations. With --collector.dispatcher.attributes, each attribute named \
+         there is a label, in place of the label attributes with all of them.",
+    )
 };
 
-/// `dispatcher/dispatcher.c`, `dispatcher_rpc_oclist`, since Kamailio 6.0: one record a destination of a set.
+/// `dispatcher/dispatcher.c`, `dispatcher_rpc_oclist`, since Kamailio 6.0: one record per destination of a set. `flags` is
+/// left out, because it is the state that `dispatcher.list` has as well; so is `ocidx`, the position in a shuffled list
+/// of one hundred decisions.
 pub(super) static OCLIST: Collector = Collector {
     call: Call::EachNumberOf(Listing { method: "dispatcher.list", path: &["RECORDS", "SET", "ID"] }),
     tables: &[Table {
         labels: &[label("setid", &["group"]), label("uri", &["uri"])],
         fields: &[
-            size(
+            unsigned_gauge(
                 at(&["ocrate"]),
                 "kamailio_dispatcher_destination_overload_rate",
-                "The destination's rate under overload control (ocrate).",
+                "Percentage of requests that overload control withholds from the destination (ocrate).",
             ),
-            size(
+            unsigned_gauge(
                 at(&["ocmin"]),
                 "kamailio_dispatcher_destination_overload_rate_min",
-                "The least that the rate can be (ocmin).",
+                "Lowest percentage of requests to withhold from the destination (ocmin).",
             ),
-            size(
+            unsigned_gauge(
                 at(&["ocmax"]),
                 "kamailio_dispatcher_destination_overload_rate_max",
-                "The most that the rate can be (ocmax).",
+                "Highest percentage of requests to withhold from the destination (ocmax).",
+            ),
+            field(
+                at(&[]),
+                Kind::Gauge,
+                "kamailio_dispatcher_destination_overload_valid_until_timestamp_seconds",
+                "Unix time until which the overload control rate is valid, in seconds; missing before the first update.",
+                valid_until,
+            ),
+            field(
+                at(&["ocseq"]),
+                Kind::Gauge,
+                "kamailio_dispatcher_destination_overload_sequence",
+                "Sequence number of the last update of the overload control rate; missing before the first update.",
+                sequence,
             ),
         ],
-        tell_apart: &[label("priority", &["priority"])],
+        equal_rows: EqualRows::Numbered,
         ..Table::NEW
     }],
-    none_configured: &["Destination Group Not Found"],
+    empty_faults: &["Destination Group Not Found"],
     large: true,
     since: Some("6.0"),
-    cost: Cost::List,
+    cost: Cost::Linear,
     ..Collector::opt_in(
         "dispatcher.oclist",
         "dispatcher",
@@ -106,32 +129,58 @@ pub(super) static OCLIST: Collector = Collector {
     )
 };
 
+fn sequence(number: Value<'_>) -> Reading {
+    unsigned(number).map(unless_zero)
+}
+
+fn valid_until(destination: Value<'_>) -> Reading {
+    let part = |name| match destination.get(name).map(signed) {
+        Some(Ok(Some(Number::Signed(part)))) => Ok(part),
+        None => Ok(0),
+        _ => Err(Unreadable),
+    };
+    let microseconds = part("octime_sec")?.saturating_mul(1_000_000).saturating_add(part("octime_usec")?);
+    Ok(unless_zero(Some(Number::Float(microseconds as f64 / 1e6))))
+}
+
 const DESTINATION: &[Label] = &[label("setid", &["ID"]), label("uri", &["URI"])];
 
-/// One family a state, not one with a label, so that each has as many samples as there are destinations.
+/// Each state is a family of its own rather than a label, so that each family has one sample per destination.
 const MORE: &[Field] = &[
-    flags("kamailio_dispatcher_destination_up", "1 if requests are sent to the destination.", is_up),
-    flags("kamailio_dispatcher_destination_active", "1 if the destination is active.", has::<0, b'A'>),
+    flags(
+        "kamailio_dispatcher_destination_up",
+        "1 if Kamailio sends requests to the destination (state active or trying), 0 otherwise.",
+        is_up,
+    ),
+    flags(
+        "kamailio_dispatcher_destination_active",
+        "1 if the destination is active, 0 otherwise.",
+        has::<0, b'A'>,
+    ),
     flags(
         "kamailio_dispatcher_destination_inactive",
-        "1 if the destination did not answer, and is not used until it does.",
+        "1 if the destination has failed and is not used until it answers again, 0 otherwise.",
         has::<0, b'I'>,
     ),
     flags(
         "kamailio_dispatcher_destination_disabled",
-        "1 if the destination was switched off.",
+        "1 if the destination is administratively disabled, 0 otherwise.",
         has::<0, b'D'>,
     ),
     flags(
         "kamailio_dispatcher_destination_trying",
-        "1 if the destination failed, and has some tries left.",
+        "1 if the destination has failed but is still used until it reaches the failure limit, 0 otherwise.",
         has::<0, b'T'>,
     ),
-    flags("kamailio_dispatcher_destination_probing", "1 if the destination is probed.", has::<1, b'P'>),
+    flags(
+        "kamailio_dispatcher_destination_probing",
+        "1 if the destination is probed, 0 otherwise.",
+        has::<1, b'P'>,
+    ),
     gauge(
         at(&["PRIORITY"]),
         "kamailio_dispatcher_destination_priority",
-        "Priority of the destination in its set; a higher one comes first.",
+        "Priority of the destination in its set; the highest comes first.",
     ),
     gauge(at(&["ATTRS", "WEIGHT"]), "kamailio_dispatcher_destination_weight", "Weight of the destination."),
     gauge(
@@ -142,32 +191,43 @@ const MORE: &[Field] = &[
     gauge(
         at(&["ATTRS", "MAXLOAD"]),
         "kamailio_dispatcher_destination_max_load",
-        "Dialogs that the destination may have at once; 0 is any number.",
+        "Maximum number of concurrent dialogs of the destination; 0 means no limit.",
+    ),
+    gauge(
+        at(&["ATTRS", "PROBING_COUNT"]),
+        "kamailio_dispatcher_destination_probing_count",
+        "Attribute probing_count of the destination (since Kamailio 6.1).",
+    ),
+    unsigned_gauge(
+        at(&["ATTRS", "OCMIN"]),
+        "kamailio_dispatcher_destination_ocmin",
+        "Attribute ocmin of the destination: lowest percentage of requests to withhold (since Kamailio 6.0).",
+    ),
+    unsigned_gauge(
+        at(&["ATTRS", "OCMAX"]),
+        "kamailio_dispatcher_destination_ocmax",
+        "Attribute ocmax of the destination: highest percentage of requests to withhold (since Kamailio 6.0).",
     ),
     gauge(
         at(&["RUNTIME", "DLGLOAD"]),
         "kamailio_dispatcher_destination_dialog_load",
-        "Dialogs that the destination has.",
+        "Dialogs currently assigned to the destination.",
     ),
-    latency(
-        at(&["LATENCY", "AVG"]),
+    latency::<AVG>(
         "kamailio_dispatcher_destination_latency_average_seconds",
-        "Mean time that the destination took to answer probes.",
+        "Mean response time to probes of the destination, in seconds; missing before the first reply.",
     ),
-    latency(
-        at(&["LATENCY", "STD"]),
+    latency::<STD>(
         "kamailio_dispatcher_destination_latency_deviation_seconds",
-        "Standard deviation of the time that the destination took to answer probes.",
+        "Standard deviation of the response time to probes of the destination, in seconds; missing before the first reply.",
     ),
-    latency(
-        at(&["LATENCY", "EST"]),
+    latency::<EST>(
         "kamailio_dispatcher_destination_latency_estimate_seconds",
-        "Time that the destination is expected to take to answer: a mean in which the last probes count most.",
+        "Estimated response time of the destination, weighting recent probes most, in seconds; missing before the first reply.",
     ),
-    latency(
-        at(&["LATENCY", "MAX"]),
+    latency::<MAX>(
         "kamailio_dispatcher_destination_latency_max_seconds",
-        "The most that the destination took to answer a probe.",
+        "Longest response time to a probe of the destination, in seconds; missing before the first reply.",
     ),
     counter(
         at(&["LATENCY", "TIMEOUT"]),
@@ -182,8 +242,8 @@ const fn flags(name: &'static str, help: &'static str, read: fn(Value<'_>) -> Re
     field(at(&["FLAGS"]), Kind::Gauge, name, help, read)
 }
 
-const fn latency(key: Key, name: &'static str, help: &'static str) -> Field {
-    field(key, Kind::Gauge, name, help, seconds)
+const fn latency<const MEMBER: usize>(name: &'static str, help: &'static str) -> Field {
+    field(at(&["LATENCY"]), Kind::Gauge, name, help, seconds::<MEMBER>)
 }
 
 const fn destinations<const STATE: u8>() -> Field {
@@ -192,28 +252,40 @@ const fn destinations<const STATE: u8>() -> Field {
 }
 
 fn has<const PLACE: usize, const LETTER: u8>(flags: Value<'_>) -> Reading {
-    flag(flags.bytes().ok_or(Unreadable)?.get(PLACE) == Some(&LETTER))
+    boolean(flags.as_bytes().ok_or(Unreadable)?.get(PLACE) == Some(&LETTER))
 }
 
-/// A destination that failed is used until its tries are up.
+/// A destination in state trying is still used.
 fn is_up(flags: Value<'_>) -> Reading {
-    flag(matches!(flags.bytes().ok_or(Unreadable)?.first(), Some(b'A' | b'T')))
+    boolean(matches!(flags.as_bytes().ok_or(Unreadable)?.first(), Some(b'A' | b'T')))
 }
 
 fn count<const STATE: u8>(targets: Value<'_>) -> Reading {
-    let flags =
-        targets.members().ok_or(Unreadable)?.iter().filter_map(|target| target.value.get("FLAGS")?.bytes());
+    let flags = targets
+        .members()
+        .ok_or(Unreadable)?
+        .iter()
+        .filter_map(|target| target.value.get("FLAGS")?.as_bytes());
     let count = flags.filter(|flags| flags.first() == Some(&STATE)).count();
     Ok(Some(Number::Unsigned(count as u64)))
 }
 
-/// Milliseconds as seconds.
-fn seconds(value: Value<'_>) -> Reading {
-    Ok(unsigned(value)?.map(|milliseconds| {
-        Number::Float(match milliseconds {
-            Number::Unsigned(whole) => whole as f64 / 1000.0,
-            Number::Signed(whole) => whole as f64 / 1000.0,
-            Number::Float(number) => number / 1000.0,
-        })
-    }))
+/// Reads a member of `LATENCY`, in milliseconds, as seconds. All members are 0 until the first reply to a probe
+/// (`dispatch.c`, `latency_stats_update`), and as long as every reply takes less than a millisecond: then there is no
+/// value, because 0 would make a destination that never answered the fastest.
+fn seconds<const MEMBER: usize>(latency: Value<'_>) -> Reading {
+    let read = |name: &str| latency.get(name).map_or(Ok(None), |value| divided(value, 1e3));
+    if LATENCY.iter().all(|name| read(name).is_ok_and(|number| unless_zero(number).is_none())) {
+        return Ok(None);
+    }
+    match read(LATENCY[MEMBER])? {
+        Some(Number::Float(seconds)) if seconds < 0.0 => Err(Unreadable),
+        number => Ok(number),
+    }
 }
+
+const LATENCY: [&str; 4] = ["AVG", "STD", "EST", "MAX"];
+const AVG: usize = 0;
+const STD: usize = 1;
+const EST: usize = 2;
+const MAX: usize = 3;

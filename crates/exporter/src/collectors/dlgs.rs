@@ -1,9 +1,9 @@
-//! Dialogs, as the module dlgs counts them.
+//! Dialogs known to module dlgs.
 
-use crate::collectors::schema::{Collector, Cost, Field, Table, at, counter, is, size};
+use crate::collectors::schema::{Collector, Cost, Field, Table, at, counter, is, unsigned_gauge};
 
-/// `dlgs/dlgs_records.c`, `dlgs_rpc_stats`. `final` counts the records that `dlgs_ht_timer` removes. The versions that
-/// say `terminted` do not take these off `active`, which goes on counting them.
+/// `dlgs/dlgs_records.c`, `dlgs_rpc_stats`. `final` counts the records removed by `dlgs_ht_timer`. The versions with the
+/// member `terminted` never subtract these records from `active`.
 pub(super) static STATS: Collector = Collector {
     tables: &[
         Table {
@@ -14,7 +14,7 @@ pub(super) static STATS: Collector = Collector {
                 now(&["answered"]).with(&[is("state", "answered")]),
                 now(&["confirmed"]).with(&[is("state", "confirmed")]),
                 now(&["terminated"]).with(&[is("state", "terminated")]),
-                // The name of it up to 5.7.
+                // The spelling up to 5.7.
                 now(&["terminted"]).with(&[is("state", "terminated")]),
                 now(&["notanswered"]).with(&[is("state", "notanswered")]),
             ],
@@ -35,15 +35,16 @@ pub(super) static STATS: Collector = Collector {
         },
     ],
     large: true,
-    cost: Cost::Walk,
-    ..Collector::opt_in("dlgs.stats", "dlgs", "Dialogs, as the module dlgs counts them.")
+    cost: Cost::LockedWalk,
+    ..Collector::opt_in("dlgs.stats", "dlgs", "Dialogs known to module dlgs.")
 };
 
 const fn now(path: &'static [&'static str]) -> Field {
-    size(
+    unsigned_gauge(
         at(path),
         "kamailio_dlgs_dialogs",
-        "Dialogs that the module dlgs has, by state; up to 5.7 it goes on counting those that it has removed.",
+        "Dialogs known to module dlgs, by state; up to Kamailio 5.7 dialogs already removed are still \
+             counted.",
     )
 }
 
@@ -51,6 +52,6 @@ const fn ended(path: &'static [&'static str]) -> Field {
     counter(
         at(path),
         "kamailio_dlgs_removed_dialogs",
-        "Dialogs that the module dlgs had and has removed, by their last state.",
+        "Dialogs removed from module dlgs, by their last state.",
     )
 }

@@ -1,11 +1,11 @@
-//! Destinations that are kept alive (module keepalive).
+//! Destinations monitored by module keepalive.
 
-use crate::collectors::schema::{Collector, Cost, Field, Table, Unreadable, at, field, flag, is, label};
+use crate::collectors::schema::{Collector, Cost, Field, Table, Unreadable, at, boolean, field, is, label};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `keepalive/keepalive_rpc.c`, `keepalive_rpc_list`: one record a destination. Its times are local times as text, and
-/// 5.6.3 and 5.7.0 swap two of them.
+/// `keepalive/keepalive_rpc.c`, `keepalive_rpc_list`: one record per destination. The times are left out: they are
+/// local times as text, and 5.6.3 and 5.7.0 swap two of them.
 pub(super) static LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("uri", &["uri"]), label("owner", &["owner"])],
@@ -14,7 +14,7 @@ pub(super) static LIST: Collector = Collector {
                 at(&["state"]),
                 Kind::Gauge,
                 "kamailio_keepalive_destination_up",
-                "1 if the destination answers.",
+                "1 if the destination answers keepalive requests, 0 otherwise.",
                 is_in::<UP>,
             ),
             state::<UNKNOWN>().with(&[is("state", "unknown")]),
@@ -23,8 +23,8 @@ pub(super) static LIST: Collector = Collector {
         ],
         ..Table::NEW
     }],
-    cost: Cost::List,
-    ..Collector::new("keepalive.list", "keepalive", "Destinations that are kept alive.")
+    cost: Cost::Linear,
+    ..Collector::new("keepalive.list", "keepalive", "Destinations monitored by module keepalive.")
 };
 
 const fn state<const STATE: u64>() -> Field {
@@ -32,13 +32,13 @@ const fn state<const STATE: u64>() -> Field {
         at(&["state"]),
         Kind::Gauge,
         "kamailio_keepalive_destination_state",
-        "1 for the state that the destination is in, 0 for the others.",
+        "1 for the current state of the destination, 0 for the others.",
         is_in::<STATE>,
     )
 }
 
 fn is_in<const STATE: u64>(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(state.unsigned().ok_or(Unreadable)? == STATE)
+    boolean(state.as_u64().ok_or(Unreadable)? == STATE)
 }
 
 // keepalive/api.h: KA_STATE_*.

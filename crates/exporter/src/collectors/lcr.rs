@@ -1,6 +1,6 @@
-//! Gateways (module lcr).
+//! Gateways for least cost routing (module lcr).
 
-use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, statistic};
+use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, boolean, field, label, statistic};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
@@ -14,30 +14,30 @@ pub(super) static DUMP_GWS: Collector = Collector {
                 at(&["state"]),
                 Kind::Gauge,
                 "kamailio_lcr_gateway_up",
-                "1 unless the gateway was found to be inactive.",
+                "1 unless the gateway is marked inactive.",
                 is_not_inactive,
             ),
             field(
                 at(&["defunct_until"]),
                 Kind::Gauge,
                 "kamailio_lcr_gateway_defunct_until_timestamp_seconds",
-                "Until when the gateway is not used, in seconds since 1970.",
+                "Unix time until which the gateway is not used, in seconds.",
                 until,
             ),
         ],
         ..Table::NEW
     }],
     large: true,
-    cost: Cost::List,
-    ..Collector::opt_in("lcr.dump_gws", "lcr", "Gateways.")
+    cost: Cost::Linear,
+    ..Collector::opt_in("lcr.dump_gws", "lcr", "Gateways for least cost routing.")
 };
 
-/// Above it are the states of a gateway that failed fewer times than it may.
+/// Higher states mean that the gateway has failed, but fewer times than allowed.
 fn is_not_inactive(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(state.unsigned().ok_or(Unreadable)? != INACTIVE)
+    boolean(state.as_u64().ok_or(Unreadable)? != INACTIVE)
 }
 
-/// 0 is a gateway that was never declared defunct.
+/// 0 means that the gateway was never declared defunct.
 fn until(text: Value<'_>) -> Result<Option<Number>, Unreadable> {
     Ok(statistic(text)?.filter(|number| *number != Number::Signed(0)))
 }

@@ -1,4 +1,4 @@
-//! The collectors, one file a subject.
+//! The collectors: what Kamailio is asked and how its replies become metrics, one file per subject.
 
 mod benchmark;
 mod call_obj;
@@ -6,6 +6,7 @@ mod capture;
 pub(crate) mod catalogue;
 mod cdp;
 mod cnxcc;
+mod configuration;
 mod core;
 mod ctl;
 mod custom;
@@ -72,6 +73,7 @@ pub static ALL: &[&Collector] = &[
     &keepalive::LIST,
     &mtree::SUMMARY,
     &dialog::PROFILE_GET_SIZE,
+    &dialog::PROFILE_LIST,
     &dispatcher::INFO,
     &dispatcher::OCLIST,
     &rtpengine::HASH_TOTAL,
@@ -106,7 +108,10 @@ pub static ALL: &[&Collector] = &[
     &dns::MEM_INFO,
     &dns::BLOCKLIST_MEM_INFO,
     &ctl::CONNECTIONS,
+    &configuration::CHECK_CONFIG_HASH,
+    &configuration::MODULES,
+    &configuration::SOCKETS,
 ];
 
-/// The collector that tells how long Kamailio runs: it is asked in every scrape, because a restart is seen by it.
+/// The collector of Kamailio's uptime. Every scrape calls its method to detect restarts.
 pub static UPTIME: &Collector = &core::UPTIME;

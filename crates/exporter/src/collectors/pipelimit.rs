@@ -1,8 +1,8 @@
 //! Rate limits by named pipes (module pipelimit).
 
-use crate::collectors::schema::{Collector, Cost, Table, at, gauge, label, size};
+use crate::collectors::schema::{Collector, Cost, Table, at, gauge, label, unsigned_gauge};
 
-/// `pipelimit/pl_ht.c`, `rpc_pl_list`: one record a pipe. The counters start again at 0 in each interval.
+/// `pipelimit/pl_ht.c`, `rpc_pl_list`: one record per pipe. The counters restart at 0 in each interval.
 pub(super) static LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("name", &["name"]), label("algorithm", &["algorithm"])],
@@ -10,28 +10,28 @@ pub(super) static LIST: Collector = Collector {
             gauge(
                 at(&["limit"]),
                 "kamailio_pipelimit_pipe_limit",
-                "The pipe's limit: requests in an interval with algorithms TAILDROP and RED, load of the CPU in \
-                 per cent with FEEDBACK, bytes that wait in sockets with NETWORK.",
+                "Limit of the pipe: requests per interval with algorithms TAILDROP and RED, CPU load in percent with \
+             FEEDBACK, bytes waiting in sockets with NETWORK.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["counter"]),
                 "kamailio_pipelimit_pipe_current_requests",
-                "Requests to the pipe in this interval so far.",
+                "Requests to the pipe in the current interval so far.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["last_counter"]),
                 "kamailio_pipelimit_pipe_last_requests",
-                "Requests to the pipe in the last interval.",
+                "Requests to the pipe in the previous interval.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["unused_intervals"]),
                 "kamailio_pipelimit_pipe_unused_intervals",
-                "Intervals in a row without a request to the pipe, counted with the parameter clean_unused only.",
+                "Consecutive intervals without a request to the pipe; counted only with the parameter clean_unused.",
             ),
         ],
         ..Table::NEW
     }],
     large: true,
-    cost: Cost::List,
-    ..Collector::new("pl.list", "pipelimit", "Rate limits by pipe.")
+    cost: Cost::Linear,
+    ..Collector::new("pl.list", "pipelimit", "Rate limits by named pipe.")
 };

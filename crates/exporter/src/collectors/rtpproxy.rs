@@ -1,10 +1,13 @@
-//! Media relays (module rtpproxy).
+//! RTPProxy nodes (module rtpproxy).
 
-use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, label, size};
+use crate::collectors::schema::{
+    Collector, Cost, Table, Unreadable, at, boolean, field, label, unsigned_gauge,
+};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `rtpproxy/rtpproxy.c`, `rtpproxy_rpc_list`: one record a node. `recheck` is a time on Kamailio's own clock.
+/// `rtpproxy/rtpproxy.c`, `rtpproxy_rpc_list`: one record per node. `recheck` is left out, because it counts ticks
+/// of Kamailio's own clock.
 pub(super) static LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("url", &["url"]), label("set", &["setid"]), label("index", &["index"])],
@@ -13,17 +16,21 @@ pub(super) static LIST: Collector = Collector {
                 at(&["disabled"]),
                 Kind::Gauge,
                 "kamailio_rtpproxy_node_up",
-                "1 if Kamailio uses the node.",
+                "1 if Kamailio uses the RTPProxy node, 0 otherwise.",
                 is_zero,
             ),
-            size(at(&["weight"]), "kamailio_rtpproxy_node_weight", "Weight of the node in its set."),
+            unsigned_gauge(
+                at(&["weight"]),
+                "kamailio_rtpproxy_node_weight",
+                "Weight of the RTPProxy node in its set.",
+            ),
         ],
         ..Table::NEW
     }],
-    cost: Cost::List,
-    ..Collector::opt_in("rtpproxy.list", "rtpproxy", "Media relays.")
+    cost: Cost::Linear,
+    ..Collector::opt_in("rtpproxy.list", "rtpproxy", "RTPProxy nodes.")
 };
 
 fn is_zero(disabled: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(disabled.unsigned().ok_or(Unreadable)? == 0)
+    boolean(disabled.as_u64().ok_or(Unreadable)? == 0)
 }

@@ -15,17 +15,17 @@ pub(super) static SUBSCRIPTION_COUNT: Collector = Collector {
             at(&[]),
             Kind::Gauge,
             "kamailio_sca_subscriptions",
-            "Subscriptions to shared call appearances by event.",
+            "Subscriptions to shared call appearances, by event.",
             first_word,
         )],
         ..Table::NEW
     }],
     large: true,
-    cost: Cost::Walk,
+    cost: Cost::LockedWalk,
     ..Collector::opt_in("sca.subscription_count", "sca", "Subscriptions to shared call appearances.")
 };
 
 fn first_word(text: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    let mut words = text.bytes().ok_or(Unreadable)?.split(|byte| *byte == b' ');
+    let mut words = text.as_bytes().ok_or(Unreadable)?.split(|byte| *byte == b' ');
     statistic(Value::Str(words.next().unwrap_or_default()))
 }

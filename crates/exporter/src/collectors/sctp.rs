@@ -1,29 +1,29 @@
 //! SCTP associations (module sctp).
 
-use crate::collectors::schema::{Collector, Table, at, size};
+use crate::collectors::schema::{Collector, Table, at, unsigned_gauge};
 
 /// `sctp/sctp_rpc.c`, `core_sctpinfo`.
 pub(super) static INFO: Collector = Collector {
     tables: &[Table {
         fields: &[
-            size(
+            unsigned_gauge(
                 at(&["opened_connections"]),
                 "kamailio_sctp_opened_connections",
-                "SCTP associations that are open.",
+                "Open SCTP associations.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["tracked_connections"]),
                 "kamailio_sctp_tracked_connections",
-                "SCTP associations that Kamailio keeps track of.",
+                "SCTP associations tracked by Kamailio.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["total_connections"]),
                 "kamailio_sctp_connections",
-                "SCTP associations that the system tells of.",
+                "SCTP associations reported by the operating system.",
             ),
         ],
         ..Table::NEW
     }],
-    none_configured: &["sctp support disabled", "sctp support not compiled"],
+    empty_faults: &["sctp support disabled", "sctp support not compiled"],
     ..Collector::opt_in("sctp.info", "sctp", "SCTP associations.")
 };

@@ -1,4 +1,4 @@
-//! Filters against attacks (module secfilter).
+//! Security filters (module secfilter).
 
 use crate::collectors::schema::{Collector, Emit, Key, Table, counter, label, statistic};
 use kamailio_binrpc::{Members, Value};
@@ -8,17 +8,18 @@ pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         labels: &[label("list", &[]), label("type", &[])],
         fields: &[counter(
-            Key::Mapped,
+            Key::Custom,
             "kamailio_secfilter_matches",
-            "What the filters found, by what was looked at: blacklist and other blocked it, whitelist allowed it.",
+            "Matches of the filters, by list and by the tested property; blacklist and other block the message, \
+             whitelist allows it.",
         )],
         ..Table::NEW
     }],
-    map: Some(read),
-    ..Collector::opt_in("secfilter.stats", "secfilter", "Filters against attacks.")
+    custom_reader: Some(read),
+    ..Collector::opt_in("secfilter.stats", "secfilter", "Matches of the security filters.")
 };
 
-fn read(records: Members<'_>, emit: &mut Emit<'_>) {
+fn read(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let mut list = "";
     for record in records {
         match record.value {
@@ -40,7 +41,7 @@ fn read(records: Members<'_>, emit: &mut Emit<'_>) {
     }
 }
 
-/// `[+] By user-agent    : 2`, under a heading.
+/// Reads a line such as `[+] By user-agent    : 2` below a heading.
 fn read_line(list: &str, line: &[u8], emit: &mut Emit<'_>) {
     let Some(entry) = line.strip_prefix(b"[+] ") else { return };
     let mut parts = entry.split(|byte| *byte == b':');

@@ -1,4 +1,4 @@
-//! Stateless replies (module sl).
+//! Replies sent without a transaction (module sl).
 
 use crate::collectors::schema::{Collector, Cost, Key, Table, counter};
 
@@ -6,17 +6,18 @@ use crate::collectors::schema::{Collector, Cost, Key, Table, counter};
 pub(super) static STATS: Collector = Collector {
     tables: &[Table {
         fields: &[counter(
-            Key::Each(reply_code),
+            Key::Matching(reply_code),
             "kamailio_sl_stats_codes",
-            "Replies sent without a transaction, by code; a class counts the codes that have no count of their own.",
+            "Replies sent without a transaction, by code; a class counts the codes that have no counter of their \
+             own.",
         )],
         ..Table::NEW
     }],
-    cost: Cost::List,
+    cost: Cost::Linear,
     ..Collector::new("sl.stats", "sl", "Replies sent without a transaction.")
 };
 
-/// The reply codes and classes among the names of a reply: three characters, digits or `x`.
+/// Matches reply codes and classes: three characters, each a digit or `x`.
 pub(super) fn reply_code(name: &[u8]) -> Option<[(&'static str, &[u8]); 2]> {
     let is_code = name.len() == 3 && name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'x');
     is_code.then_some([("code", name), ("", b"")])

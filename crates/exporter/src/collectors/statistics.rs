@@ -1,8 +1,8 @@
-//! Kamailio's statistics (module kex prints them, whoever keeps them), one file a subject.
+//! Kamailio's statistics, which module kex prints for all modules. One file per subject.
 //!
-//! A row `stat(&["core.rcv_requests_bye"], BY_METHOD, &[is("method", "BYE")])` says which family a statistic is a sample
-//! of, and with which labels; `counter` and `gauge` are for a family of one. What Kamailio counts twice, under its code
-//! and under its class, is in two families.
+//! A row such as `stat(&["core.rcv_requests_bye"], BY_METHOD, &[is("method", "BYE")])` maps a statistic to a family and
+//! labels; `counter` and `gauge` are for families with a single sample. Events that Kamailio counts twice, by code and
+//! by class, are in two families.
 
 mod core;
 mod dialogs;
@@ -20,42 +20,43 @@ mod transports;
 mod websocket;
 
 use crate::collectors::schema::{
-    Call, Collector, Cost, EachKey, Field, Key, Label, NameLabels, Read, Table, Unreadable, field, statistic,
+    Call, Collector, Cost, Field, Key, Label, NameLabels, NameMatcher, Read, Table, Unreadable, divided,
+    field, statistic, unless_zero,
 };
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `kex/core_stats.c`, `rpc_stats_fetch_statistics`: one struct of `group.name` and decimal strings.
+/// `kex/core_stats.c`, `rpc_stats_fetch_statistics`: one struct that maps `group.name` to decimal strings.
 pub(super) static FETCH: Collector = Collector {
-    call: Call::EachGroup,
+    call: Call::NamedGroups,
     tables: &[Table {
         fields: &[field(
-            Key::Each(group_and_name),
+            Key::Matching(group_and_name),
             Kind::Gauge,
             "kamailio_stats_fetch_value",
-            "A statistic, as Kamailio counts it.",
+            "Value of the statistic, as Kamailio reports it.",
             statistic,
         )],
         ..Table::NEW
     }],
     large: true,
-    cost: Cost::List,
-    ..Collector::new("stats.fetch", "kex", "The statistics of the groups that --kamailio.stats-groups names.")
+    cost: Cost::Linear,
+    ..Collector::new("stats.fetch", "kex", "Statistics of the groups named by --kamailio.stats-groups.")
 };
 
-/// The same, typed. One field for each statistic that is known; the others keep their name as a label.
+/// The same reply as typed metrics: a field for each known statistic; unknown statistics keep their name as a label.
 pub(super) static TYPED: Collector = Collector {
     method: "stats.fetch",
-    call: Call::EveryGroup,
-    tables: &[Table { fields: &FIELDS, wide: true, ..Table::NEW }],
+    call: Call::AllGroups,
+    tables: &[Table { fields: &FIELDS, by_name: true, ..Table::NEW }],
     large: true,
-    cost: Cost::List,
-    ..Collector::new("stats", "kex", "All statistics, by what they count.")
+    cost: Cost::Linear,
+    ..Collector::new("stats", "kex", "All statistics, each as a metric of its own.")
 };
 
 static FIELDS: [Field; count(SUBJECTS)] = concat(SUBJECTS);
 
-/// In the order of the exposition. The last one takes whatever is left.
+/// The fields in the order of the exposition. The last field takes all statistics that no other field matches.
 const SUBJECTS: &[&[Field]] = &[
     requests::REQUESTS,
     requests::BY_METHODS,
@@ -93,41 +94,47 @@ const SUBJECTS: &[&[Field]] = &[
     &[UNKNOWN],
 ];
 
-/// Statistics that tell nothing. The first three are always 0: Kamailio does not count in them, or (`sl/sl_stats.c`,
-/// `add_sl_stats`) does not add up what it counted. The fourth has the number of expired contacts instead of that of
-/// identities (`ims_usrloc_pcscf/ims_usrloc_pcscf_mod.c`), which is served as what it is.
+/// Statistics without a meaning:
+/// - three that are always 0, because Kamailio never updates them or (`sl/sl_stats.c`, `add_sl_stats`) does not sum them
+///   up;
+/// - `registered_impus`, which is the number of expired contacts rather than that of identities
+///   (`ims_usrloc_pcscf/ims_usrloc_pcscf_mod.c`), and is served under the right name;
+/// - `regactive`, from which each REGISTER request subtracts one (`uac/uac_reg.c`, `uac_reg_send`) and to which each final
+///   reply of any code adds one (`uac_reg_tm_callback`): it is 0 if all accounts are registered, and negative while
+///   requests are unanswered. `kamailio_uac_registration_up` of collector `uac.reg_dump` is right.
 const LEFT_OUT: &[Field] = &[
     left_out(&["sl.sent_err_replies"]),
     left_out(&["sst.expired_sst"]),
     left_out(&["imc.active_rooms"]),
     left_out(&["ims_usrloc_pcscf.registered_impus"]),
+    left_out(&["uac.regactive"]),
 ];
 
-/// What no other field has taken: the script's statistics, those of modules that are not known here.
+/// Statistics that no other field matches: those of the script and of unknown modules.
 const UNKNOWN: Field = field(
-    Key::Rest(by_name, group_and_name),
+    Key::Remaining(by_name, group_and_name),
     Kind::Untyped,
     "kamailio_statistic",
-    "A statistic that the exporter has no metric of its own for.",
+    "Statistic without a metric of its own, by group and name.",
     statistic,
 );
 
-/// A statistic that is a sample of `family`.
+/// Maps a statistic to a sample of `family`.
 const fn stat(name: &'static [&'static str], family: Field, labels: &'static [Label]) -> Field {
     Field { key: Key::At(name), labels, ..family }
 }
 
-/// Statistics that are samples of `family`, with labels from their names.
-const fn selected(names: EachKey, family: Field) -> Field {
-    Field { key: Key::Each(names), ..family }
+/// Maps statistics to samples of `family` whose labels are made from their names.
+const fn selected(names: NameMatcher, family: Field) -> Field {
+    Field { key: Key::Matching(names), ..family }
 }
 
-/// A counter of its own.
+/// A counter without labels.
 const fn counter(name: &'static [&'static str], family: &'static str, help: &'static str) -> Field {
     field(Key::At(name), Kind::Counter, family, help, not_negative)
 }
 
-/// A gauge of its own.
+/// A gauge without labels.
 const fn gauge(name: &'static [&'static str], family: &'static str, help: &'static str) -> Field {
     field(Key::At(name), Kind::Gauge, family, help, statistic)
 }
@@ -142,12 +149,12 @@ const fn family_of_gauges(family: &'static str, help: &'static str) -> Field {
     gauge(&[], family, help)
 }
 
-/// The same family for values that have to be read in another way.
+/// Replaces the reader of a field.
 const fn read(field: Field, read: Read) -> Field {
     Field { read, ..field }
 }
 
-/// A statistic that gives no sample, not even one of [`UNKNOWN`].
+/// A statistic without any sample, not even one of [`UNKNOWN`].
 const fn left_out(name: &'static [&'static str]) -> Field {
     stat(name, read(UNKNOWN, nothing), &[])
 }
@@ -156,7 +163,7 @@ fn nothing(_: Value<'_>) -> Result<Option<Number>, Unreadable> {
     Ok(None)
 }
 
-/// Counters never go below zero, unless Kamailio's are broken.
+/// Reads a statistic that is never negative unless Kamailio's counter is broken.
 fn not_negative(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     match statistic(value)? {
         Some(Number::Signed(number)) if number < 0 => Err(Unreadable),
@@ -165,37 +172,34 @@ fn not_negative(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     }
 }
 
-/// Milliseconds as seconds.
+/// Reads milliseconds as seconds.
 fn milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    Ok(statistic(value)?.map(|number| divided(number, 1000.0)))
+    divided(value, 1e3)
 }
 
 /// The same for a counter.
 fn counted_milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    Ok(not_negative(value)?.map(|number| divided(number, 1000.0)))
+    not_negative(value).and_then(|_| milliseconds(value))
 }
 
-/// Per cent as a ratio.
+/// The same for an average, which Kamailio reports as 0 as long as there is nothing to average.
+fn average_milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    milliseconds(value).map(unless_zero)
+}
+
+/// Reads a percentage as a ratio.
 fn percent(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    Ok(statistic(value)?.map(|number| divided(number, 100.0)))
+    divided(value, 100.0)
 }
 
-fn divided(number: Number, by: f64) -> Number {
-    Number::Float(match number {
-        Number::Unsigned(number) => number as f64 / by,
-        Number::Signed(number) => number as f64 / by,
-        Number::Float(number) => number / by,
-    })
-}
-
-/// `core.rcv_requests` is the statistic `rcv_requests` of the group `core`; the name may have dots.
+/// Splits `core.rcv_requests` into the group `core` and the name `rcv_requests`, which can contain dots.
 fn group_and_name(key: &[u8]) -> Option<NameLabels<'_>> {
     let dot = key.iter().position(|byte| *byte == b'.');
     let (group, name) = dot.map_or((&[][..], key), |dot| (&key[..dot], &key[dot + 1..]));
     Some([("group", group), ("name", name)])
 }
 
-/// In the place of a second label.
+/// Takes the position of the second label if there is only one.
 const NO_LABEL: (&str, &[u8]) = ("", b"");
 
 const fn count(subjects: &[&[Field]]) -> usize {
@@ -211,19 +215,19 @@ const fn concat<const COUNT: usize>(subjects: &[&[Field]]) -> [Field; COUNT] {
     let mut all = [UNKNOWN; COUNT];
     let (mut count, mut subject) = (0, 0);
     while subject < subjects.len() {
-        let mut place = 0;
-        while place < subjects[subject].len() {
-            all[count] = subjects[subject][place];
+        let mut index = 0;
+        while index < subjects[subject].len() {
+            all[count] = subjects[subject][index];
             count += 1;
-            place += 1;
+            index += 1;
         }
         subject += 1;
     }
     all
 }
 
-/// The family of a statistic that is in no table and whose name says what it is: `_total` is a counter, `_seconds` and
-/// `_bytes` are gauges. `script.calls_total` is `kamailio_script_calls_total`.
+/// Returns the family of a statistic that no table has, if the name follows Prometheus' conventions: `_total` is a
+/// counter, `_seconds` and `_bytes` are gauges. `script.calls_total` becomes `kamailio_script_calls_total`.
 pub(crate) fn by_name(key: &[u8]) -> Option<(String, &'static str)> {
     let (group, name) = std::str::from_utf8(key).ok()?.split_once('.')?;
     let valid = |text: &str| {

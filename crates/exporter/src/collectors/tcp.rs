@@ -1,6 +1,6 @@
-//! TCP connections, TLS and websocket among them.
+//! TCP connections, including TLS and WebSocket.
 
-use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, size};
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, unsigned_gauge};
 use kamailio_binrpc::{Members, Value};
 use prometheus_exposition::Number;
 use std::collections::BTreeMap;
@@ -9,67 +9,68 @@ use std::collections::BTreeMap;
 pub(super) static INFO: Collector = Collector {
     tables: &[Table {
         fields: &[
-            size(
+            unsigned_gauge(
                 at(&["readers"]),
                 "kamailio_core_tcp_info_readers",
                 "Processes that read from TCP connections.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["max_connections"]),
                 "kamailio_core_tcp_info_max_connections",
-                "TCP connections that may be open at once, TLS included.",
+                "Maximum number of open TCP connections, including TLS.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["max_tls_connections"]),
                 "kamailio_core_tcp_info_max_tls_connections",
-                "TLS connections that may be open at once.",
+                "Maximum number of open TLS connections.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["opened_connections"]),
                 "kamailio_core_tcp_info_opened_connections",
-                "TCP connections that are open, TLS included.",
+                "Open TCP connections, including TLS.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["opened_tls_connections"]),
                 "kamailio_core_tcp_info_opened_tls_connections",
-                "TLS connections that are open.",
+                "Open TLS connections.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["write_queued_bytes"]),
                 "kamailio_core_tcp_info_write_queued_bytes",
-                "Bytes that wait to be written to TCP connections.",
+                "Bytes waiting to be written to TCP connections.",
             ),
         ],
         ..Table::NEW
     }],
-    none_configured: &["tcp support disabled"],
+    empty_faults: &["tcp support disabled"],
     ..Collector::new("core.tcp_info", "core", "TCP connections.")
 };
 
-/// `core/core_cmd.c`, `core_tcp_list`: one record a connection, of which only their number is of use.
+/// `core/core_cmd.c`, `core_tcp_list`: one record per connection. Only the number of connections is
+/// served.
 pub(super) static LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("type", &["type"]), label("state", &["state"])],
-        fields: &[size(
-            Key::Mapped,
+        fields: &[unsigned_gauge(
+            Key::Custom,
             "kamailio_tcp_connections_by_state",
-            "TCP connections by type (TCP, TLS, WS, WSS) and state; one that is in order is CONN_OK.",
+            "TCP connections by type (TCP, TLS, WS, WSS) and state; CONN_OK is the normal state.",
         )],
         ..Table::NEW
     }],
-    map: Some(by_type_and_state),
+    custom_reader: Some(by_type_and_state),
     large: true,
-    cost: Cost::Walk,
+    cost: Cost::LockedWalk,
     ..Collector::opt_in(
         "core.tcp_list",
         "core",
-        "TCP connections by type and state: Kamailio's TCP workers wait while it lists them.",
+        "TCP connections by type and state. Kamailio's TCP workers wait while it lists the connections.",
     )
 };
 
-fn by_type_and_state(records: Members<'_>, emit: &mut Emit<'_>) {
+fn by_type_and_state(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let groups = count_by(records, |connection| {
-        let text = |name| connection.get(name).and_then(Value::bytes).unwrap_or_default();
+        let text = |name| connection.get(name).and_then(Value::as_bytes).unwrap_or_default();
         [text("type"), text("state")]
     });
     for ([kind, state], count) in groups {
@@ -77,7 +78,7 @@ fn by_type_and_state(records: Members<'_>, emit: &mut Emit<'_>) {
     }
 }
 
-/// How many records have the same key.
+/// Counts the records with the same key.
 pub(super) fn count_by<'r, const N: usize>(
     records: Members<'r>,
     key: impl Fn(Value<'r>) -> [&'r [u8]; N],

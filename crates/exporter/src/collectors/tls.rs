@@ -1,7 +1,7 @@
-//! TLS (module tls).
+//! TLS connections (module tls).
 
 use super::tcp::count_by;
-use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, size};
+use crate::collectors::schema::{Collector, Cost, Emit, Key, Table, at, label, unsigned_gauge};
 use kamailio_binrpc::{Members, Value};
 use prometheus_exposition::Number;
 
@@ -9,52 +9,52 @@ use prometheus_exposition::Number;
 pub(super) static INFO: Collector = Collector {
     tables: &[Table {
         fields: &[
-            size(
+            unsigned_gauge(
                 at(&["opened_connections"]),
                 "kamailio_tls_info_opened_connections",
-                "TLS connections that are open.",
+                "Open TLS connections.",
             ),
-            size(
+            unsigned_gauge(
                 at(&["max_connections"]),
                 "kamailio_tls_info_max_connections",
-                "TLS connections that may be open at once.",
+                "Maximum number of open TLS connections.",
             ),
         ],
-        more: &[size(
+        extra_fields: &[unsigned_gauge(
             at(&["clear_text_write_queued_bytes"]),
             "kamailio_tls_clear_text_write_queued_bytes",
-            "Bytes that wait to be encrypted.",
+            "Bytes waiting to be encrypted.",
         )],
         ..Table::NEW
     }],
     ..Collector::new("tls.info", "tls", "TLS connections.")
 };
 
-/// `tls/tls_rpc.c`, `tls_list`: one record a connection, of which only their number is of use.
+/// `tls/tls_rpc.c`, `tls_list`: one record per connection. Only the number of connections is served.
 pub(super) static LIST: Collector = Collector {
     tables: &[Table {
         labels: &[label("cipher", &["cipher"]), label("version", &["cipher"]), label("state", &["state"])],
-        fields: &[size(
-            Key::Mapped,
+        fields: &[unsigned_gauge(
+            Key::Custom,
             "kamailio_tls_connections_by_cipher",
-            "TLS connections by cipher suite, version of the protocol and state.",
+            "TLS connections by cipher suite, protocol version and state.",
         )],
         ..Table::NEW
     }],
-    map: Some(by_cipher),
+    custom_reader: Some(by_cipher),
     large: true,
-    cost: Cost::Walk,
+    cost: Cost::LockedWalk,
     ..Collector::opt_in(
         "tls.list",
         "tls",
-        "TLS connections by cipher: Kamailio's TCP workers wait while it lists them.",
+        "TLS connections by cipher suite. Kamailio's TCP workers wait while it lists the connections.",
     )
 };
 
-/// The cipher is OpenSSL's description: name, version and more, with blanks between them (`SSL_CIPHER_description`).
-fn by_cipher(records: Members<'_>, emit: &mut Emit<'_>) {
+/// The member `cipher` is OpenSSL's description (`SSL_CIPHER_description`): name, version and more, separated by blanks.
+fn by_cipher(records: Members<'_>, _: &[String], emit: &mut Emit<'_>) {
     let groups = count_by(records, |connection| {
-        let text = |name| connection.get(name).and_then(Value::bytes).unwrap_or_default();
+        let text = |name| connection.get(name).and_then(Value::as_bytes).unwrap_or_default();
         let mut words = text("cipher").split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         [words.next().unwrap_or_default(), words.next().unwrap_or_default(), text("state")]
     });

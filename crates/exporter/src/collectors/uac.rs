@@ -1,10 +1,13 @@
-//! Registrations with other servers (module uac).
+//! Registrations of Kamailio at remote servers (module uac).
 
-use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, flag, gauge, label, size};
+use crate::collectors::schema::{
+    Collector, Cost, Table, Unreadable, at, boolean, field, label, signed, unsigned_gauge,
+};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `uac/uac_reg.c`, `rpc_uac_reg_dump`: one record a registration. It has passwords in it, which are not read.
+/// `uac/uac_reg.c`, `rpc_uac_reg_dump`: one record per registration. The records contain passwords, which are
+/// not read.
 pub(super) static REG_DUMP: Collector = Collector {
     tables: &[Table {
         labels: &[
@@ -17,43 +20,54 @@ pub(super) static REG_DUMP: Collector = Collector {
                 at(&["flags"]),
                 Kind::Gauge,
                 "kamailio_uac_registration_up",
-                "1 if Kamailio is registered.",
+                "1 if Kamailio is registered at the remote server, 0 otherwise.",
                 has::<ONLINE>,
             ),
             field(
                 at(&["flags"]),
                 Kind::Gauge,
                 "kamailio_uac_registration_disabled",
-                "1 if the registration was switched off.",
+                "1 if the registration is disabled, 0 otherwise.",
                 has::<DISABLED>,
             ),
             field(
                 at(&["flags"]),
                 Kind::Gauge,
                 "kamailio_uac_registration_ongoing",
-                "1 if a REGISTER was sent that has no final reply yet.",
+                "1 if a REGISTER request is waiting for its final reply, 0 otherwise.",
                 has::<ONGOING>,
             ),
-            size(
+            unsigned_gauge(
                 at(&["expires"]),
                 "kamailio_uac_registration_expires_seconds",
-                "How long the registration is to last.",
+                "Requested lifetime of the registration, in seconds.",
             ),
-            gauge(
-                at(&["diff_expires"]),
+            field(
+                at(&[]),
+                Kind::Gauge,
                 "kamailio_uac_registration_remaining_seconds",
-                "Time until the registration ends or is tried again; below zero if that is overdue.",
+                "Time until the registration expires or is retried, in seconds; negative if that is overdue.",
+                remaining,
             ),
         ],
         ..Table::NEW
     }],
     large: true,
-    cost: Cost::List,
-    ..Collector::opt_in("uac.reg_dump", "uac", "Registrations with other servers.")
+    cost: Cost::Linear,
+    ..Collector::opt_in("uac.reg_dump", "uac", "Registrations of Kamailio at remote servers.")
 };
 
+/// The remaining time of an account without an expiry time, which is disabled or was not registered yet, is the negative
+/// of the current Unix time.
+fn remaining(registration: Value<'_>) -> Result<Option<Number>, Unreadable> {
+    match registration.get("timer_expires").map(Value::as_u64) {
+        Some(Some(0)) => Ok(None),
+        _ => signed(registration.get("diff_expires").ok_or(Unreadable)?),
+    }
+}
+
 fn has<const BIT: u64>(flags: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    flag(flags.unsigned().ok_or(Unreadable)? & BIT != 0)
+    boolean(flags.as_u64().ok_or(Unreadable)? & BIT != 0)
 }
 
 // uac/uac_reg.c: UAC_REG_*.

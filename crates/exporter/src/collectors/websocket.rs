@@ -1,10 +1,10 @@
-//! Websocket connections (module websocket).
+//! WebSocket connections (module websocket).
 
 use crate::collectors::schema::{Collector, Cost, Table, Unreadable, at, field, unsigned};
 use kamailio_binrpc::Value;
 use prometheus_exposition::{Kind, Number};
 
-/// `websocket/ws_conn.c`, `ws_rpc_dump`: up to 50 connections, and how many these are.
+/// `websocket/ws_conn.c`, `ws_rpc_dump`: up to 50 connections and their number.
 pub(super) static DUMP: Collector = Collector {
     tables: &[Table {
         rows: &["info"],
@@ -12,22 +12,22 @@ pub(super) static DUMP: Collector = Collector {
             at(&[]),
             Kind::Gauge,
             "kamailio_websocket_listed_connections",
-            "Websocket connections, if Kamailio lists them all.",
+            "Open WebSocket connections; missing if Kamailio does not list all of them.",
             all,
         )],
         ..Table::NEW
     }],
     large: true,
-    cost: Cost::Walk,
+    cost: Cost::LockedWalk,
     ..Collector::opt_in(
         "ws.dump",
         "websocket",
-        "Websocket connections, as long as they are few: the statistics count them better.",
+        "WebSocket connections, as long as Kamailio lists all of them. The statistics count them in any case.",
     )
 };
 
 fn all(info: Value<'_>) -> Result<Option<Number>, Unreadable> {
-    if info.get("truncated").and_then(Value::bytes) == Some(b"yes") {
+    if info.get("truncated").and_then(Value::as_bytes) == Some(b"yes") {
         return Ok(None);
     }
     unsigned(info.get("wscounter").ok_or(Unreadable)?)

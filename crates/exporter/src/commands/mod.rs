@@ -1,4 +1,4 @@
-//! The commands of the program, and the options that each one takes.
+//! The commands of the program, with their options.
 
 pub(crate) mod call;
 pub(crate) mod check;

@@ -1,106 +1,123 @@
-//! What is kept for each Kamailio from scrape to scrape, and how requests share a run.
+//! The state that is kept per Kamailio between scrapes, and how requests share a scrape.
 
+pub(crate) mod constant_labels;
+mod deadline;
+mod log;
+pub(crate) mod run_limit;
 pub(crate) mod self_metrics;
 pub(crate) mod single_flight;
 pub(crate) mod targets;
 
-use crate::collectors::ALL;
+pub use deadline::Deadline;
+
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::SET_INFO;
-use crate::collectors::schema::Call;
-
 use crate::outbound::allow_list::AllowList;
-use crate::scrape::capabilities::Capabilities;
-use crate::scrape::diagnosis;
+use crate::scrape::diagnosis::Summary;
+use crate::scrape::external_page::{self, FetchedPage};
 use crate::scrape::memory_budget::MemoryBudget;
-use crate::scrape::page::{self, FetchedPage};
-use crate::scrape::selection::{Selection, names};
-use crate::scrape::{self, Job, Known, Outcome, Scrape};
+use crate::scrape::selection::Selection;
+use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use exporter_toolkit::rate_limit::TokenBucket;
-use kamailio_binrpc::{Error, Target};
+use exporter_toolkit::sync::LockUnpoisoned as _;
+use kamailio_binrpc::Target;
+use log::{LogContext, ScrapeLog};
 use prometheus_exposition::Number;
+use run_limit::RunLimit;
 use self_metrics::Counters;
-use single_flight::{Run, SingleFlight};
-use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use single_flight::{Flight, SingleFlight};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
-/// What a Kamailio is asked for, and how much of it is taken.
+/// What is scraped of a Kamailio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The collectors, and the groups of statistics.
+    /// The collectors, and the arguments of their calls.
     pub selection: Arc<Selection>,
-    /// How many samples a family may have.
+    /// Maximum number of samples per family.
     pub max_series: usize,
     /// The numbers and names of dispatcher sets.
     pub set_names: Vec<(String, String)>,
 }
 
-/// The exporter of one Kamailio.
+/// One Kamailio: its address, its settings, and the state between its scrapes.
 pub struct Instance {
     target: Target,
     allow: Option<Arc<AllowList>>,
     settings: Arc<Settings>,
     counters: Counters,
-    runs: SingleFlight<Arc<Selection>, Arc<Scrape>>,
-    /// The external metrics page, which all selections share.
+    runs: SingleFlight<RunKey, Arc<Scrape>>,
+    /// The fetches of the external metrics page, which all selections share.
     pages: SingleFlight<(), Arc<FetchedPage>>,
     budget: Arc<MemoryBudget>,
-    memory: Mutex<Memory>,
-    /// Of lines in the log, which who asks can cause.
-    lines: Arc<TokenBucket>,
+    state: Mutex<State>,
+    /// Limits the log lines that clients can trigger.
+    line_limit: Arc<TokenBucket>,
+}
+
+/// What requests have to agree on to share a scrape.
+#[derive(PartialEq, Eq)]
+struct RunKey {
+    selection: Arc<Selection>,
+    hurried: bool,
 }
 
 #[derive(Default)]
-struct Memory {
-    same: Option<Same>,
-    /// Whether scrapes come to asking for values, as the log has said; `None` before the first line.
-    worked: Option<bool>,
-    /// By collector, as in [`ALL`].
-    logged: Vec<Logged>,
+struct State {
+    server: Option<Server>,
+    log: ScrapeLog,
+    last: Option<LastScrape>,
+    refresh: Option<Refresh>,
 }
 
-/// What the log has already said of a collector.
-#[derive(Clone, Copy, Default)]
-struct Logged {
-    failed: bool,
-    duplicates: bool,
-    over_limit: bool,
-}
-
-/// What holds as long as it is the same Kamailio, and the selection that its plan is for.
+/// The summary of the last scrape of the operator's selection.
 #[derive(Clone)]
-struct Same {
-    known: Known,
-    selection: Arc<Selection>,
+pub(crate) struct LastScrape {
+    pub(crate) end: Instant,
+    pub(crate) summary: Arc<Summary>,
+}
+
+/// A scrape that was started in the background.
+struct Refresh {
+    start: Instant,
+    task: JoinHandle<()>,
+}
+
+/// The state that is valid until Kamailio restarts.
+#[derive(Clone)]
+struct Server {
     up_since: Option<Vec<u8>>,
+    preparation: Preparation,
+    /// The selection of the preparation's plan.
+    selection: Arc<Selection>,
 }
 
 impl Instance {
-    /// An exporter that has not scraped yet.
+    /// Creates the instance of a Kamailio that the operator chose.
     pub fn new(target: Target, settings: Arc<Settings>) -> Arc<Self> {
-        let lines = TokenBucket::new(LINES_INTERVAL, LINES_AT_ONCE);
-        Self::within(None, target, settings, MemoryBudget::new(), Arc::new(lines))
+        Self::with_limits(None, target, settings, MemoryBudget::new(), Arc::new(log::line_limit()))
     }
 
-    /// The same, for a target that somebody else has chosen: only what is allowed is connected to, and all such
-    /// exporters share memory and the lines in the log.
+    /// Creates the instance of a Kamailio that a client chose. It connects only to allowed addresses, and shares the memory
+    /// budget and the limit on log lines with all such instances.
     pub(crate) fn of_allowed(
         allow: Arc<AllowList>,
         target: Target,
         settings: Arc<Settings>,
         budget: Arc<MemoryBudget>,
-        lines: Arc<TokenBucket>,
+        line_limit: Arc<TokenBucket>,
     ) -> Arc<Self> {
-        Self::within(Some(allow), target, settings, budget, lines)
+        Self::with_limits(Some(allow), target, settings, budget, line_limit)
     }
 
-    fn within(
+    fn with_limits(
         allow: Option<Arc<AllowList>>,
         target: Target,
         settings: Arc<Settings>,
         budget: Arc<MemoryBudget>,
-        lines: Arc<TokenBucket>,
+        line_limit: Arc<TokenBucket>,
     ) -> Arc<Self> {
         Arc::new(Self {
             target,
@@ -110,57 +127,124 @@ impl Instance {
             runs: SingleFlight::default(),
             pages: SingleFlight::default(),
             budget,
-            memory: Mutex::default(),
-            lines,
+            state: Mutex::default(),
+            line_limit,
         })
     }
 
-    /// The collectors that the operator selected.
+    /// Returns the operator's selection.
     pub fn selection(&self) -> &Arc<Selection> {
         &self.settings.selection
     }
 
-    /// The counters of this exporter.
+    /// Returns the counters of this instance.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The Kamailio.
+    /// Returns the address of Kamailio.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Scrapes, or waits for a run of the same selection that is under way and will end in time. A run that nobody
-    /// waits for any more is dropped, and with it its connection.
-    pub fn scrape(self: &Arc<Self>, selection: Arc<Selection>, deadline: Instant) -> Run<Arc<Scrape>> {
-        self.runs.join(selection.clone(), deadline, || self.clone().run(selection, deadline))
+    /// Scrapes, or joins a running scrape of the same selection that ends in time. A scrape that no request waits for any
+    /// more is dropped together with its connection.
+    pub fn scrape(self: &Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Flight<Arc<Scrape>> {
+        let run = self.join(selection, deadline, |_| Ok::<_, Infallible>(()));
+        run.unwrap_or_else(|never| match never {})
     }
 
-    async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Instant) -> Arc<Scrape> {
-        let same = lock(&self.memory).same.clone();
-        let known = same.as_ref().map(|same| same.of(&selection)).unwrap_or_default();
-        let limit = self.settings.max_series;
+    /// Does the same within a limit on scrapes at the same time. Joining a running scrape needs no permit.
+    ///
+    /// # Errors
+    /// A human-readable message.
+    pub(crate) fn scrape_within(
+        self: &Arc<Self>,
+        selection: Arc<Selection>,
+        deadline: Deadline,
+        limit: &RunLimit,
+    ) -> Result<Flight<Arc<Scrape>>, String> {
+        self.join(selection, deadline, |running| limit.permit(running))
+    }
+
+    fn join<P: Send + 'static, E>(
+        self: &Arc<Self>,
+        selection: Arc<Selection>,
+        deadline: Deadline,
+        permit: impl FnOnce(usize) -> Result<P, E>,
+    ) -> Result<Flight<Arc<Scrape>>, E> {
+        let key = RunKey { selection: selection.clone(), hurried: deadline.hurried };
+        self.runs.join(key, deadline.at, |running| {
+            let (permit, run) = (permit(running)?, self.clone().run(selection, deadline));
+            Ok(async move {
+                let _permit = permit;
+                run.await
+            })
+        })
+    }
+
+    /// Returns the last scrape without waiting. If it is missing or old and no scrape is under way, a scrape is started in
+    /// the background, which requests for the metrics can join.
+    pub(crate) fn last_scrape(self: &Arc<Self>, timeout: Duration) -> Option<LastScrape> {
+        let selection = self.selection();
+        let running = self.runs.is_running(&RunKey { selection: selection.clone(), hurried: false });
+        let mut state = self.state.lock_unpoisoned();
+        let recent = |time: Instant| time.elapsed() < REFRESH_INTERVAL;
+        let is_fresh = state.last.as_ref().is_some_and(|last| recent(last.end));
+        let was_refreshed = state
+            .refresh
+            .as_ref()
+            .is_some_and(|refresh| recent(refresh.start) || !refresh.task.is_finished());
+        if !is_fresh && !was_refreshed && !running {
+            let run = self.scrape(selection.clone(), Deadline::after(timeout));
+            // The task drops the samples, which may take megabytes.
+            let task = tokio::spawn(async { drop(run.await) });
+            state.refresh = Some(Refresh { start: Instant::now(), task });
+        }
+        state.last.clone()
+    }
+
+    async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Arc<Scrape> {
+        let start = Instant::now();
+        let server = self.state.lock_unpoisoned().server.clone();
+        let preparation = server.as_ref().map(|server| server.preparation(&selection)).unwrap_or_default();
+        let max_series = self.settings.max_series;
         let page = selection.page().map(|(_, url)| {
             let url = url.clone();
-            self.pages.join((), deadline, || page::fetch(url, limit, deadline))
+            let fetch = |_| Ok::<_, Infallible>(external_page::fetch(url, max_series, deadline.at));
+            self.pages.join((), deadline.at, fetch).unwrap_or_else(|never| match never {})
         });
-        let job = Job {
+        let request = ScrapeRequest {
             target: &self.target,
             allow: self.allow.as_deref(),
             configured: &self.settings.selection,
             selection: &selection,
-            limit,
-            deadline,
+            max_series,
+            deadline: deadline.at,
             budget: &self.budget,
             page: page.as_ref(),
         };
-        let mut scrape = scrape::run(job, known).await;
-        if same.is_some_and(|same| scrape.up_since.is_some() && same.up_since != scrape.up_since) {
-            lock(&self.memory).same = None;
-            if self.lines.take() {
-                tracing::info!(target = %self.target, "Kamailio was restarted");
+        let mut scrape = scrape::run(request, preparation).await;
+        if server.is_some_and(|server| scrape.up_since.is_some() && server.up_since != scrape.up_since) {
+            self.state.lock_unpoisoned().server = None;
+            if self.line_limit.take() {
+                tracing::info!(target = %self.target, "Kamailio restarted");
             }
-            scrape = scrape::run(job, Known::default()).await;
+            scrape = scrape::run(request, Preparation::default()).await;
+        }
+        let mut smallest_structs = scrape.preparation.smallest_structs;
+        if scrape.struct_overflow && !smallest_structs {
+            smallest_structs = true;
+            if self.line_limit.take() {
+                let advice = "raise modparam(\"ctl\", \"binrpc_struct_max_body_size\", ...) in Kamailio; its default is \
+                              8 (KiB)";
+                tracing::warn!(target = %self.target, advice, "statistics fetched in small parts");
+            }
+            // If there may be too little time for another scrape, the parts of this one that succeeded are kept.
+            if start.elapsed() < deadline.at.saturating_duration_since(Instant::now()) {
+                let preparation = Preparation { smallest_structs, ..Preparation::default() };
+                scrape = scrape::run(request, preparation).await;
+            }
         }
         if scrape.answered {
             let family = catalogue().id(&SET_INFO);
@@ -169,127 +253,74 @@ impl Instance {
                 scrape.samples.push(family, labels, Number::Unsigned(1));
             }
         }
+        scrape.cut_short = deadline.hurried && scrape.timed_out();
         self.counters.count_run(&scrape);
-        self.remember(&scrape, selection);
+        let mut preparation = scrape.preparation.clone();
+        if smallest_structs != preparation.smallest_structs {
+            preparation = Preparation { smallest_structs, ..Preparation::default() };
+        }
+        self.update_state(&scrape, preparation, selection);
         Arc::new(scrape)
     }
 
-    /// Keeps what the next scrape can use, and logs what has changed since the log was told last. A change that there
-    /// is no line left for is found again by the next scrape, so that the log ends with how it is.
-    fn remember(&self, scrape: &Scrape, selection: Arc<Selection>) {
-        let mut memory = lock(&self.memory);
-        let capabilities = scrape.known.capabilities.as_deref();
-        if scrape.answered && scrape.up_since.is_some() && capabilities.is_some() {
-            let same = Same { known: scrape.known.clone(), selection, up_since: scrape.up_since.clone() };
-            memory.same = if self.allow.is_some() { same.in_little() } else { Some(same) };
-        } else if !is_late(scrape) {
-            memory.same = None;
-        }
-        // Who broke off while it told what it has has answered, and nothing is known of its collectors.
-        let worked = scrape.answered && capabilities.is_some();
-        if memory.worked != Some(worked) && self.lines.take() {
-            memory.worked = Some(worked);
-            match capabilities {
-                Some(capabilities) if worked => self.tell_of_answer(scrape, capabilities),
-                _ => self.tell_of_failure(scrape),
+    /// Keeps what the next scrape can reuse, and logs what changed.
+    fn update_state(&self, scrape: &Scrape, preparation: Preparation, selection: Arc<Selection>) {
+        let mut state = self.state.lock_unpoisoned();
+        if scrape.answered && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
+            let up_since = scrape.up_since.clone();
+            let server = Server { up_since, preparation, selection: selection.clone() };
+            if !state.server.as_ref().is_some_and(|known| known.knows_more_than(&server)) {
+                state.server = Some(if self.allow.is_some() { server.compact() } else { server });
             }
+        } else if !scrape.timed_out() {
+            // Running out of time says nothing about Kamailio; a restart meanwhile is detected by the uptime.
+            state.server = None;
         }
-        memory.logged.resize(ALL.len(), Logged::default());
-        // While Kamailio is down, its collectors fail for the reason that was told. A page is not its own.
-        let has_reason = |outcome: &&Outcome| worked || ALL[outcome.collector].call == Call::Page;
-        for outcome in scrape.outcomes.iter().filter(has_reason) {
-            if let Some(logged) = memory.logged.get_mut(outcome.collector) {
-                self.tell_of_collector(outcome, logged);
-            }
+        if scrape.cut_short {
+            return;
         }
-    }
-
-    fn tell_of_answer(&self, scrape: &Scrape, capabilities: &Capabilities) {
-        let collectors = names(scrape.outcomes.iter().map(|outcome| &ALL[outcome.collector]));
-        tracing::info!(target = %self.target, collectors, "Kamailio answers");
-        if capabilities.is_cut() {
-            tracing::warn!(target = %self.target, "Kamailio has more names than the exporter takes: some are left out");
-        }
-    }
-
-    fn tell_of_failure(&self, scrape: &Scrape) {
-        let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
-        let advice = scrape.error.as_ref().and_then(|error| diagnosis::advice(&self.target, error));
-        tracing::error!(target = %self.target, error, advice, "scrape failed");
-    }
-
-    fn tell_of_collector(&self, outcome: &Outcome, logged: &mut Logged) {
-        let (target, collector) = (&self.target, ALL[outcome.collector].name);
-        if outcome.failure.is_some() != logged.failed && self.lines.take() {
-            logged.failed = outcome.failure.is_some();
-            match &outcome.failure {
-                Some(error) => tracing::warn!(%target, collector, error, "collector failed"),
-                None => tracing::info!(%target, collector, "collector works again"),
-            }
-        }
-        let begins = |has: bool, logged: &mut bool| {
-            let begins = has && !*logged && self.lines.take();
-            *logged = has && (*logged || begins);
-            begins
+        let context = LogContext {
+            target: &self.target,
+            max_series: self.settings.max_series,
+            limit: &self.line_limit,
         };
-        let duplicates = outcome.findings.duplicates;
-        if begins(duplicates > 0, &mut logged.duplicates) {
-            tracing::warn!(
-                %target,
-                collector,
-                duplicates,
-                "rows with the labels of an earlier one are left out"
-            );
-        }
-        let dropped = outcome.findings.over_limit;
-        if begins(dropped > 0, &mut logged.over_limit) {
-            tracing::warn!(
-                %target,
-                collector,
-                dropped,
-                limit = self.settings.max_series,
-                "a family has more samples than its limit, or all of them have more than 9 MiB"
-            );
+        state.log.update(context, scrape);
+        // Clients see no state of the targets that they choose.
+        if self.allow.is_none() && selection == self.settings.selection {
+            let summary = Arc::new(Summary::of(scrape, &self.target));
+            state.last = Some(LastScrape { end: Instant::now(), summary });
         }
     }
 }
 
-impl Same {
-    /// What is known for a scrape of this selection.
-    fn of(&self, selection: &Arc<Selection>) -> Known {
-        let plan = self.known.plan.clone().filter(|_| self.selection == *selection);
-        Known { plan, ..self.known.clone() }
+impl Server {
+    /// Returns what a scrape of this selection can reuse.
+    fn preparation(&self, selection: &Arc<Selection>) -> Preparation {
+        let plan = self.preparation.plan.clone().filter(|_| self.selection == *selection);
+        Preparation { plan, ..self.preparation.clone() }
     }
 
-    /// What is remembered of a target that somebody else has chosen, of which there may be thousands: no plan, and
-    /// nothing of one that has too much.
-    fn in_little(mut self) -> Option<Self> {
-        self.known.plan = None;
-        let capabilities = self.known.capabilities.as_ref().map_or(0, |capabilities| capabilities.size());
-        let size = capabilities + self.up_since.as_ref().map_or(0, Vec::len);
-        (size <= MOST_REMEMBERED).then_some(self)
+    /// Returns whether another scrape has found out meanwhile that the same run of Kamailio has small structs.
+    fn knows_more_than(&self, other: &Self) -> bool {
+        let more = self.preparation.smallest_structs && !other.preparation.smallest_structs;
+        more && self.up_since == other.up_since
+    }
+
+    /// Drops what takes too much memory for a target that a client chose, of which there may be thousands: the plan, and the
+    /// capabilities if they are large.
+    fn compact(mut self) -> Self {
+        self.preparation.plan = None;
+        self.preparation.capabilities.take_if(|capabilities| capabilities.size() > MAX_KEPT_BYTES);
+        self
     }
 }
 
-/// Bytes of a target that somebody else has chosen: ten times as many as of a Kamailio with every module. Of one that
-/// has more, all is asked for at each scrape.
-const MOST_REMEMBERED: usize = 64 * 1024;
+/// Bytes that are kept of a target that a client chose: ten times what a Kamailio with every module needs. A server with
+/// more is discovered at each scrape.
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
-/// Whether time ran out, which says nothing about Kamailio: it may be the client that had little. If it was restarted
-/// meanwhile, its uptime will tell.
-fn is_late(scrape: &Scrape) -> bool {
-    matches!(&scrape.error, Some(Error::Io(error)) if error.kind() == ErrorKind::TimedOut)
-}
-
-/// All collectors can fail at once, and more than half of them work again; `once` has no second scrape to say the rest.
-const LINES_AT_ONCE: u32 = 100;
-/// One more each ten seconds: less often than most are scraped, and less than 2 MB a day.
-const LINES_INTERVAL: Duration = Duration::from_secs(10);
-
-/// No code that holds one of these locks can panic and leave them half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The age at which the last scrape is old, and the shortest time between two scrapes in the background.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -297,32 +328,29 @@ mod tests {
     use fake_kamailio::{Captures, Fake};
 
     #[tokio::test]
-    async fn what_there_was_no_line_for_is_logged_later() {
-        let folder = tempfile::tempdir().unwrap();
-        let target: Target = format!("unix:{}", folder.path().join("ctl").display()).parse().unwrap();
+    async fn a_change_without_a_line_left_is_logged_by_a_later_scrape() {
+        let directory = tempfile::tempdir().unwrap();
+        let target: Target = format!("unix:{}", directory.path().join("ctl").display()).parse().unwrap();
         let selection = Arc::new(Selection::parse("auto").unwrap());
         let settings = Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() };
         let one_line = || Arc::new(TokenBucket::new(Duration::from_secs(3600), 1));
         let mut instance =
-            Instance::within(None, target.clone(), Arc::new(settings), MemoryBudget::new(), one_line());
+            Instance::with_limits(None, target.clone(), Arc::new(settings), MemoryBudget::new(), one_line());
         let scrape = |instance: &Arc<Instance>| {
-            instance.scrape(selection.clone(), Instant::now() + Duration::from_secs(10))
+            instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(10)))
         };
+        let logged = |instance: &Instance| instance.state.lock_unpoisoned().log.summary();
         assert!(!scrape(&instance).await.answered);
-        assert_eq!(lock(&instance.memory).worked, Some(false));
+        assert_eq!(logged(&instance), (Some(false), 0));
         let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
         assert!(scrape(&instance).await.answered);
-        assert_eq!(lock(&instance.memory).worked, Some(false), "no line was left");
-        Arc::get_mut(&mut instance).unwrap().lines = one_line();
+        assert_eq!(logged(&instance), (Some(false), 0), "no line was left");
+        Arc::get_mut(&mut instance).unwrap().line_limit = one_line();
         fake.skip("tm.stats");
         assert!(scrape(&instance).await.answered);
-        let said = |instance: &Instance| {
-            let memory = lock(&instance.memory);
-            (memory.worked, memory.logged.iter().filter(|logged| logged.failed).count())
-        };
-        assert_eq!(said(&instance), (Some(true), 0));
-        Arc::get_mut(&mut instance).unwrap().lines = one_line();
+        assert_eq!(logged(&instance), (Some(true), 0));
+        Arc::get_mut(&mut instance).unwrap().line_limit = one_line();
         assert!(scrape(&instance).await.answered);
-        assert_eq!(said(&instance), (Some(true), 1));
+        assert_eq!(logged(&instance), (Some(true), 1));
     }
 }

@@ -1,4 +1,4 @@
-//! What the exporter tells about itself: its scrapes, its build, its process.
+//! The metrics of the exporter itself: its scrapes, its build, its process.
 
 use crate::collectors;
 use crate::collectors::catalogue::catalogue;
@@ -21,25 +21,25 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-/// What there is to tell beside the scrapes.
+/// The state of the program beside its scrapes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Program {
-    /// Whether to tell about the process.
+    /// Whether to add the metrics of the process.
     pub process: bool,
-    /// If there is a web configuration file: whether it was last read successfully, and when it last was.
+    /// The web configuration file, if there is one: whether the last reading succeeded, and the time of the last success.
     pub web_config: Option<(bool, SystemTime)>,
 }
 
-/// Counters of a running exporter.
+/// The counters of an instance.
 pub struct Counters {
     total_scrapes: AtomicU64,
     failed_scrapes: AtomicU64,
-    /// By collector, as in [`collectors::ALL`].
-    findings: Vec<Findings>,
+    /// The counters by collector, as in [`collectors::ALL`].
+    omissions: Vec<OmissionCounters>,
 }
 
 #[derive(Default)]
-struct Findings {
+struct OmissionCounters {
     unreadable: AtomicU64,
     duplicates: AtomicU64,
     over_limit: AtomicU64,
@@ -47,23 +47,23 @@ struct Findings {
 
 impl Default for Counters {
     fn default() -> Self {
-        let findings = collectors::ALL.iter().map(|_| Findings::default()).collect();
-        Self { total_scrapes: AtomicU64::new(0), failed_scrapes: AtomicU64::new(0), findings }
+        let omissions = collectors::ALL.iter().map(|_| OmissionCounters::default()).collect();
+        Self { total_scrapes: AtomicU64::new(0), failed_scrapes: AtomicU64::new(0), omissions }
     }
 }
 
 impl Counters {
-    /// Counts what a run found in Kamailio's replies; once for each run, however many requests share it.
+    /// Counts what a run left out; once for each run, however many requests share it.
     pub fn count_run(&self, scrape: &Scrape) {
-        for outcome in &scrape.outcomes {
-            let findings = &self.findings[outcome.collector];
-            findings.unreadable.fetch_add(outcome.findings.unreadable, Ordering::Relaxed);
-            findings.duplicates.fetch_add(outcome.findings.duplicates, Ordering::Relaxed);
-            findings.over_limit.fetch_add(outcome.findings.over_limit, Ordering::Relaxed);
+        for result in &scrape.results {
+            let omissions = &self.omissions[result.collector];
+            omissions.unreadable.fetch_add(result.omissions.unreadable, Ordering::Relaxed);
+            omissions.duplicates.fetch_add(result.omissions.duplicates, Ordering::Relaxed);
+            omissions.over_limit.fetch_add(result.omissions.over_limit, Ordering::Relaxed);
         }
     }
 
-    /// Counts a request that a scrape answers.
+    /// Counts a request that was answered with this scrape.
     pub fn count_request(&self, scrape: &Scrape) {
         self.total_scrapes.fetch_add(1, Ordering::Relaxed);
         if scrape.failed() {
@@ -71,25 +71,25 @@ impl Counters {
         }
     }
 
-    /// The samples about this scrape and the scrapes before it.
+    /// Returns the samples about this scrape and the scrapes before it.
     pub fn samples(&self, scrape: &Scrape) -> Samples {
         let own =
             [&COLLECTOR_SUCCESS, &COLLECTOR_DURATION, &UNREADABLE_VALUES, &DUPLICATE_ROWS, &DROPPED_SAMPLES];
         let own = own.map(|family| catalogue().id(family));
-        let mut samples = Samples::with_capacity(usize::MAX, SCRAPE + own.len() * scrape.outcomes.len());
+        let mut samples = Samples::with_capacity(usize::MAX, SCRAPE + own.len() * scrape.results.len());
         let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
         one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
         one(&mut samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
         one(&mut samples, &FAILED_SCRAPES, load(&self.failed_scrapes));
-        for outcome in &scrape.outcomes {
-            let collector = samples.labels([("collector", collectors::ALL[outcome.collector].name)]);
-            let findings = &self.findings[outcome.collector];
+        for result in &scrape.results {
+            let collector = samples.labels([("collector", collectors::ALL[result.collector].name)]);
+            let omissions = &self.omissions[result.collector];
             let values = [
-                Number::Unsigned(outcome.failure.is_none().into()),
-                Number::Float(outcome.duration.as_secs_f64()),
-                load(&findings.unreadable),
-                load(&findings.duplicates),
-                load(&findings.over_limit),
+                Number::Unsigned(result.failure.is_none().into()),
+                Number::Float(result.duration.as_secs_f64()),
+                load(&omissions.unreadable),
+                load(&omissions.duplicates),
+                load(&omissions.over_limit),
             ];
             for (family, value) in own.into_iter().zip(values) {
                 samples.push(family, collector, value);
@@ -99,7 +99,7 @@ impl Counters {
     }
 }
 
-/// The samples about the rest of the program.
+/// Returns the samples about the rest of the program.
 pub(crate) fn samples_of(program: Program) -> Samples {
     let mut samples = Samples::with_capacity(usize::MAX, PROGRAM);
     let build = samples.labels([
@@ -126,7 +126,8 @@ fn one(samples: &mut Samples, family: &Family, value: Number) {
     samples.push(catalogue().id(family), Labels::NONE, value);
 }
 
-/// The nine `process_` metrics that Prometheus' client libraries have. What the system does not tell is left out.
+/// Adds the nine `process_` metrics that Prometheus' client libraries have. A metric that the system does not provide is
+/// left out.
 fn process(samples: &mut Samples) {
     let cpu = clock_gettime(ClockId::ProcessCPUTime);
     #[expect(clippy::cast_precision_loss, reason = "seconds since the start, far below 2^52")]
@@ -149,22 +150,23 @@ fn process(samples: &mut Samples) {
     }
 }
 
-/// A limit; without one, the largest number there is, as the client libraries have it.
+/// Returns a limit; without one, the largest number, as the client libraries do.
 fn limit(resource: Resource) -> Number {
     Number::Unsigned(getrlimit(resource).current.unwrap_or(u64::MAX))
 }
 
-/// The size of the directory since Linux 6.2; before it is 0, and the entries have to be counted.
+/// Returns the number of open files: the size of the directory since Linux 6.2. Before, the size is 0 and the entries are
+/// counted.
 fn open_files() -> Option<u64> {
     static DIRECTORY: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/fd").ok());
     match DIRECTORY.as_ref()?.metadata().ok()?.len() {
-        // The directory itself is open while it is read.
+        // Reading opens the directory itself.
         0 => Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1)),
         count => Some(count),
     }
 }
 
-/// The bytes of virtual and of resident memory, which `/proc/self/statm` has in pages.
+/// Returns the bytes of virtual and of resident memory, which `/proc/self/statm` has in pages.
 fn memory() -> Option<(u64, u64)> {
     static STATM: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/statm").ok());
     let mut buffer = [0; 128];
@@ -174,12 +176,12 @@ fn memory() -> Option<(u64, u64)> {
     Some((pages.next()??, pages.next()??))
 }
 
-/// When the process was started, in seconds since 1970: ticks after the boot (field 22 of `/proc/self/stat`), and when
-/// that was.
+/// Returns the start of the process in seconds since 1970: the time of the boot, and the ticks after it (field 22 of
+/// `/proc/self/stat`).
 fn start_time() -> Option<f64> {
     static START: LazyLock<Option<f64>> = LazyLock::new(|| {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
-        // The second field is the program's name in parentheses, and may have blanks in it.
+        // The second field is the program's name in parentheses, which may have blanks.
         let ticks: f64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
         let kernel = fs::read_to_string("/proc/stat").ok()?;
         let boot: f64 = kernel.lines().find_map(|line| line.strip_prefix("btime "))?.parse().ok()?;
@@ -189,7 +191,7 @@ fn start_time() -> Option<f64> {
     *START
 }
 
-/// The bytes that this network namespace has received and sent over IP. No other file has them.
+/// Returns the bytes that this network namespace has received and sent over IP. No other file has them.
 fn network() -> Option<(u64, u64)> {
     static NETSTAT: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/net/netstat").ok());
     let mut buffer = [0; 16 * 1024];
@@ -200,17 +202,16 @@ fn network() -> Option<(u64, u64)> {
     Some((value("InOctets")?, value("OutOctets")?))
 }
 
-/// A file of /proc, in one read: the kernel makes as much of it as there is room for, and its length is not known. These
-/// files stay open. For one that is opened anew the kernel starts with a page of memory, and where that is too small, as
-/// it is for netstat, prints everything a second time.
+/// Reads a file of /proc with one system call. The files stay open: for a file that was just opened, the kernel starts with
+/// one page of memory, and prints a larger file such as netstat a second time.
 fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
     let length = file.read_at(buffer, 0).ok()?;
     std::str::from_utf8(buffer.get(..length)?).ok()
 }
 
-/// Samples about a scrape, beside those about its collectors.
+/// Number of samples about a scrape, beside those about its collectors.
 const SCRAPE: usize = 3;
-/// Samples about the program.
+/// Number of samples about the program.
 const PROGRAM: usize = 12;
 
 #[cfg(test)]
@@ -219,7 +220,7 @@ mod tests {
     use crate::collectors::exporter;
 
     #[test]
-    fn the_system_tells_about_this_process() {
+    fn the_system_provides_all_process_metrics() {
         let mut samples = Samples::new(usize::MAX);
         process(&mut samples);
         for family in exporter::FAMILIES.iter().filter(|family| family.name.starts_with("process_")) {
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_stay_open_tell_what_is_now() {
+    fn files_that_stay_open_show_current_values() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let (received, transmitted) = network().unwrap();
         let open = open_files().unwrap();

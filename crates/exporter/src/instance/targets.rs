@@ -1,100 +1,101 @@
-//! Exporters of Kamailios that those who ask choose, one for each.
+//! The instances of the Kamailios that clients choose, one per target.
 
 use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use exporter_toolkit::rate_limit::TokenBucket;
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use kamailio_binrpc::Target;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The exporters of the targets that were asked for last. Each remembers its Kamailio, counts for itself, and shares
-/// its runs.
+/// The instances of the targets that were requested last. Each has its own state, counters and shared runs.
 pub(crate) struct Targets {
     allow: Arc<AllowList>,
     settings: Arc<Settings>,
     budget: Arc<MemoryBudget>,
-    remembered: Mutex<Remembered>,
-    /// Of lines in the log about any of the targets.
-    lines: Arc<TokenBucket>,
+    kept: Mutex<KeptInstances>,
+    /// Limits the log lines about all targets together.
+    line_limit: Arc<TokenBucket>,
 }
 
 #[derive(Default)]
-struct Remembered {
-    instances: HashMap<Target, Used>,
-    /// How often one was asked for.
-    uses: u64,
+struct KeptInstances {
+    instances: HashMap<Target, KeptInstance>,
+    /// Number of requests for an instance so far.
+    requests: u64,
 }
 
-struct Used {
+struct KeptInstance {
     instance: Arc<Instance>,
-    last: u64,
+    /// The number of the last request for the instance.
+    last_request: u64,
 }
 
 impl Targets {
-    /// A fleet whose targets are all scraped in the same way, but without a page of somebody else's metrics, which is
-    /// of one Kamailio.
+    /// Creates instances that all have the same settings, but without the external metrics page, which belongs to one
+    /// Kamailio.
     pub(crate) fn new(allow: AllowList, settings: &Settings) -> Self {
         let selection = Arc::new(Selection::clone(&settings.selection).without_page());
         let settings = Settings { selection, ..settings.clone() };
-        let lines = TokenBucket::new(Duration::from_secs(1), LINES_AT_ONCE);
         Self {
             allow: Arc::new(allow),
             settings: Arc::new(settings),
             budget: MemoryBudget::new(),
-            remembered: Mutex::default(),
-            lines: Arc::new(lines),
+            kept: Mutex::default(),
+            line_limit: Arc::new(TokenBucket::new(LINE_INTERVAL, LINE_BURST)),
         }
     }
 
-    /// The exporter of a target; `None` if no rule is for it.
+    /// Returns the instance of a target; `None` if no rule allows it.
     pub(crate) fn instance(&self, target: &Target) -> Option<Arc<Instance>> {
-        if !self.allow.names(target) {
+        if !self.allow.matches(target) {
             return None;
         }
         // No code that holds this lock can panic and leave it half changed.
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.uses += 1;
-        let last = remembered.uses;
-        if let Some(used) = remembered.instances.get_mut(target) {
-            used.last = last;
-            return Some(used.instance.clone());
+        let mut kept = self.kept.lock_unpoisoned();
+        kept.requests += 1;
+        let last_request = kept.requests;
+        if let Some(known) = kept.instances.get_mut(target) {
+            known.last_request = last_request;
+            return Some(known.instance.clone());
         }
-        remembered.make_room();
+        kept.make_room();
         let (allow, settings) = (self.allow.clone(), self.settings.clone());
-        let (budget, lines) = (self.budget.clone(), self.lines.clone());
-        let instance = Instance::of_allowed(allow, target.clone(), settings, budget, lines);
-        let used = Used { instance: instance.clone(), last };
-        remembered.instances.insert(target.clone(), used);
+        let (budget, line_limit) = (self.budget.clone(), self.line_limit.clone());
+        let instance = Instance::of_allowed(allow, target.clone(), settings, budget, line_limit);
+        kept.instances.insert(target.clone(), KeptInstance { instance: instance.clone(), last_request });
         Some(instance)
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).instances.len()
+        self.kept.lock_unpoisoned().instances.len()
     }
 }
 
-impl Remembered {
-    /// Forgets who was not asked for the longest, of those that nobody uses now: a request and a run hold on to theirs.
+impl KeptInstances {
+    /// Drops the instance that was not requested for the longest time, unless a request or a run holds it.
     fn make_room(&mut self) {
         if self.instances.len() < MAX_TARGETS {
             return;
         }
-        let idle = self.instances.iter().filter(|(_, used)| Arc::strong_count(&used.instance) == 1);
-        if let Some(oldest) = idle.min_by_key(|(_, used)| used.last).map(|(target, _)| target.clone()) {
+        let idle = self.instances.iter().filter(|(_, kept)| Arc::strong_count(&kept.instance) == 1);
+        if let Some(oldest) = idle.min_by_key(|(_, kept)| kept.last_request).map(|(target, _)| target.clone())
+        {
             self.instances.remove(&oldest);
         }
     }
 }
 
-/// What is remembered of a Kamailio takes some 6 KiB; twice as many as the largest fleet that was measured.
+/// An instance takes some 6 KiB. The largest fleet that was measured has half as many.
 const MAX_TARGETS: usize = 2000;
-/// And one more each second, of all targets together: whoever may probe can name as many that are down as the rules
-/// allow, and those that are forgotten are new the next time.
-const LINES_AT_ONCE: u32 = 100;
+/// Lines about all targets together: a client can name as many targets that are down as the rules allow, and a target whose
+/// instance was dropped is logged again.
+const LINE_BURST: u32 = 100;
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_not_asked_for_the_longest_is_forgotten_unless_in_use() {
+    fn the_instance_that_is_unused_for_longest_is_dropped() {
         let settings = Settings {
             selection: Arc::new(Selection::parse("auto").unwrap()),
             max_series: 10,

@@ -1,4 +1,4 @@
-//! Connections that the exporter opens, and the rules for which of them are allowed.
+//! Connections that the exporter opens, and rules for the targets that clients name.
 
 pub(crate) mod allow_list;
 pub(crate) mod http;

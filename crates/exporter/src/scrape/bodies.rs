@@ -1,10 +1,10 @@
-//! The bodies of one scrape, plain and compressed.
+//! The expositions of one scrape, plain and compressed.
 
 use bytes::Bytes;
 use prometheus_exposition::Format;
 use tokio::sync::OnceCell;
 
-/// The bodies of one scrape: each is written once, however many requests the scrape answers.
+/// The expositions of one scrape: each is written once, however many requests share the scrape.
 #[derive(Default)]
 pub struct Bodies {
     /// By syntax, then plain and compressed.
@@ -14,14 +14,14 @@ pub struct Bodies {
 /// The body of a response.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
-    /// Its bytes.
+    /// The bytes.
     pub(crate) content: Bytes,
-    /// Whether they are compressed.
+    /// Whether the bytes are compressed.
     pub(crate) gzip: bool,
 }
 
 impl Bodies {
-    /// Returns the body in a format, compressed or not; `write` writes it unless it is there.
+    /// Returns the body in a format, compressed or not. The first request for it runs `write`.
     pub(crate) async fn get(&self, format: Format, gzip: bool, write: impl Future<Output = Body>) -> Body {
         let [text, openmetrics] = &self.written;
         let [plain, compressed] = if format.is_text() { text } else { openmetrics };

@@ -1,57 +1,106 @@
-//! Why a Kamailio cannot be reached or a collector has nothing, and what to do about it.
+//! Why a Kamailio cannot be reached or a collector has no samples, with advice for the operator.
 
 use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector};
 use crate::scrape::Scrape;
+use crate::scrape::capabilities::Capabilities;
 use crate::scrape::selection::Selection;
 use kamailio_binrpc::{Error, Target};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 
-/// How a collector fared.
+/// The state of a collector after a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It has what there is.
+    /// Scraped without a failure.
     Ok,
-    /// It was wanted, and something went wrong.
+    /// Selected, and its scrape failed.
     Failed,
-    /// Kamailio lacks its method.
+    /// Selected, but Kamailio lacks its method.
     Absent,
-    /// It was not asked for.
+    /// Not selected.
     NotSelected,
     /// Kamailio did not answer.
     Unknown,
 }
 
-/// How a collector fared, by its place in [`ALL`], and the reason, with what would change it.
-pub(crate) fn condition(place: usize, selection: &Selection, scrape: &Scrape) -> (State, String) {
-    if let Some(outcome) = scrape.outcomes.iter().find(|outcome| outcome.collector == place) {
-        return match &outcome.failure {
-            Some(failure) => (State::Failed, failure.clone()),
-            None => (State::Ok, String::new()),
-        };
+/// What is shown of a scrape: how Kamailio and its collectors fared.
+pub(crate) struct Summary {
+    /// Whether Kamailio answered.
+    pub(crate) answered: bool,
+    /// Why the exchange with Kamailio ended early, with advice.
+    pub(crate) error: Option<String>,
+    /// The failures of the collectors that were scraped, by their index in [`ALL`].
+    failures: BTreeMap<usize, Option<String>>,
+    capabilities: Option<Arc<Capabilities>>,
+}
+
+impl Summary {
+    /// Summarizes a scrape of the target.
+    pub(crate) fn of(scrape: &Scrape, target: &Target) -> Self {
+        let error = scrape.error.as_ref().map(|error| {
+            let advice = advice(target, error).unwrap_or_default();
+            shortened(&format!("{error}. {advice}")).trim_end().to_owned()
+        });
+        let failures = scrape.results.iter().map(|result| {
+            (result.collector, result.failure.as_deref().map(|failure| shortened(failure).to_owned()))
+        });
+        Self {
+            answered: scrape.answered,
+            error,
+            failures: failures.collect(),
+            capabilities: scrape.preparation.capabilities.clone(),
+        }
     }
-    let Collector { name, method, module, call, .. } = ALL[place];
-    if *call == Call::EachProfile {
-        (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
-    } else if *call == Call::Page {
-        (State::NotSelected, "Give the address of the page with --kamailio.custom-metrics-url.".to_owned())
-    } else if !selection.collectors().any(|selected| selected.name == *name) {
-        (State::NotSelected, format!("Not selected: add {name} to --kamailio.methods."))
-    } else if !scrape.answered {
-        (State::Unknown, "Kamailio did not answer.".to_owned())
-    } else if *module == "core" {
-        (State::Absent, format!("This Kamailio has no method {method}."))
-    } else {
-        (State::Absent, format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\"."))
+
+    /// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
+    pub(crate) fn state(&self, index: usize, selection: &Selection) -> (State, String) {
+        match self.failures.get(&index) {
+            Some(Some(failure)) => return (State::Failed, failure.clone()),
+            Some(None) => return (State::Ok, String::new()),
+            None => {}
+        }
+        let Collector { name, method, module, call, .. } = ALL[index];
+        let lacks_method = *call != Call::Page
+            && self.capabilities.as_ref().is_some_and(|found| found.knows_methods() && !found.has(method));
+        let is_selected = selection.collectors().any(|selected| selected.name == *name);
+        let missing = if *module == "core" {
+            format!("This Kamailio has no method {method}.")
+        } else {
+            format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\".")
+        };
+        match call {
+            _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
+            _ if is_selected && *call != Call::Page => (State::Absent, missing),
+            _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
+            Call::NamedProfiles | Call::ProfileValues => {
+                (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
+            }
+            Call::Page => (
+                State::NotSelected,
+                "Give the address of the page with --kamailio.custom-metrics-url.".to_owned(),
+            ),
+            _ => (State::NotSelected, format!("Not selected: add {name} to --kamailio.methods.")),
+        }
     }
 }
 
-/// What the operator can do about an error of the connection, in sentences; `None` if there is nothing to add.
+/// Returns the beginning of a message that may contain texts of Kamailio.
+fn shortened(message: &str) -> &str {
+    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= MAX_MESSAGE);
+    end.and_then(|end| message.get(..end)).unwrap_or(message)
+}
+
+/// Bytes of a message in a summary, which is kept until the next scrape.
+const MAX_MESSAGE: usize = 2048;
+
+/// Returns advice about an error of the connection; `None` if there is nothing to add.
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     let Error::Io(error) = error else {
         return Some("Is that address a binrpc socket of Kamailio's module ctl?".to_owned());
@@ -62,22 +111,28 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     };
     if let Some(limit) = descriptors_are_used_up() {
         return Some(format!(
-            "This process has as many files and connections open as it may ({limit}): raise LimitNOFILE= in its unit, \
-             or lower --web.max-connections."
+            "The exporter has reached its limit of open files and connections ({limit}): raise LimitNOFILE= in its \
+             unit, or lower --web.max-connections."
         ));
     }
     match (error.kind(), path) {
         (ErrorKind::NotFound, Some(path)) => Some(not_found(path)),
         (ErrorKind::PermissionDenied, Some(path)) => Some(permission_denied(path)),
         (ErrorKind::ConnectionRefused, Some(path)) => Some(format!(
-            "The socket is there ({}), but nobody listens: Kamailio is not running, or was killed.",
+            "The socket exists ({}), but no process listens on it: Kamailio is not running, or was killed.",
             owner(path)
         )),
         (ErrorKind::ConnectionRefused, None) => Some(format!(
-            "Nobody listens there. Kamailio does with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
+            "No process listens there. Kamailio does with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
              {DEFAULT_SOCKET}."
         )),
-        (ErrorKind::TimedOut, _) => Some(
+        (ErrorKind::TimedOut, None) => Some(
+            "Kamailio is stopped, starting or busy with another RPC, or this is not the port of its module ctl: \
+             `kamcmd ctl.listen` lists the ports, modparam(\"ctl\", \"binrpc\", …) sets them. Or the timeout is too short \
+             (--kamailio.timeout; Prometheus' scrape_timeout minus half a second applies too)."
+                .to_owned(),
+        ),
+        (ErrorKind::TimedOut, Some(_)) => Some(
             "Kamailio is stopped or still starting, or its ctl process is busy with another RPC; or the time is too \
              short (--kamailio.timeout, and half a second less than Prometheus' scrape_timeout)."
                 .to_owned(),
@@ -91,8 +146,8 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     }
 }
 
-/// What the operator can do about a fault that says that a reply does not fit into ctl's buffers. Their sizes cannot be
-/// asked for, and the texts are those of 5.6 and 6.2 (`ctl/binrpc_run.c`, and of each method its own).
+/// Returns advice about a fault that says that a reply does not fit into ctl's buffers. No method returns their sizes; the
+/// texts of the faults are those of 5.6 and 6.2 (`ctl/binrpc_run.c`, and each method's own).
 pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
     let reason = failure.split_once("fault 500: ")?.1;
     if reason.contains("buffer too small") {
@@ -102,7 +157,7 @@ pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
         )
     } else if reason.starts_with("Internal error") {
         Some(
-            "As a rule a struct of the reply does not fit: raise modparam(\"ctl\", \
+            "Usually a struct of the reply does not fit: raise modparam(\"ctl\", \
              \"binrpc_struct_max_body_size\", …), which is 8 (KiB) by default and enough for 1,024 \
              destinations in a dispatcher set.",
         )
@@ -111,7 +166,7 @@ pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
     }
 }
 
-/// The limit of descriptors, if there is none left.
+/// Returns the limit of open descriptors if it is reached.
 fn descriptors_are_used_up() -> Option<u64> {
     let error = fs::File::open("/").err()?;
     let limit = getrlimit(Resource::Nofile).current?;
@@ -119,10 +174,10 @@ fn descriptors_are_used_up() -> Option<u64> {
 }
 
 fn not_found(path: &Path) -> String {
-    let missing = path.ancestors().skip(1).find(|folder| !folder.exists());
+    let missing = path.ancestors().skip(1).find(|directory| !directory.exists());
     let what = missing.map_or_else(
         || "There is no such socket".to_owned(),
-        |folder| format!("There is no folder {}", folder.display()),
+        |directory| format!("There is no directory {}", directory.display()),
     );
     format!(
         "{what}: is Kamailio running, with loadmodule \"ctl.so\"? Its socket is where modparam(\"ctl\", \"binrpc\", …) \
@@ -130,32 +185,32 @@ fn not_found(path: &Path) -> String {
     )
 }
 
-/// Either the socket is closed to us, or a folder on the way to it.
+/// Explains a denied permission: either the socket or a directory above it is not accessible.
 fn permission_denied(path: &Path) -> String {
-    let closed = path.ancestors().skip(1).filter(|folder| fs::read_dir(folder).is_err()).last();
+    let closed = path.ancestors().skip(1).filter(|directory| fs::read_dir(directory).is_err()).last();
     let user = rustix::process::geteuid().as_raw();
     let user = name_of("/etc/passwd", user);
     match closed.filter(|_| fs::metadata(path).is_err()) {
-        Some(folder) => format!(
-            "The folder {} is {}, and this process runs as {user}: let it into that group.",
-            folder.display(),
-            owner(folder)
+        Some(directory) => format!(
+            "The directory {} is {}, and this process runs as {user}: add the user to that group.",
+            directory.display(),
+            owner(directory)
         ),
         None => format!(
-            "The socket is {}, and this process runs as {user}: let it into the socket's group (usermod -aG GROUP \
+            "The socket is {}, and this process runs as {user}: add the user to the socket's group (usermod -aG GROUP \
              {user}, or SupplementaryGroups= in the unit), with modparam(\"ctl\", \"mode\", 0660) in Kamailio.",
             owner(path)
         ),
     }
 }
 
-/// `a socket of kamailio:kamailio with mode 0660`.
+/// Describes a file: `a socket of kamailio:kamailio with mode 0660`.
 pub(crate) fn owner(path: &Path) -> String {
     let Ok(metadata) = fs::metadata(path) else { return "of an unknown owner".to_owned() };
     let kind = match metadata.file_type() {
         kind if kind.is_socket() => "a socket",
-        kind if kind.is_dir() => "a folder",
-        _ => "a file that is no socket",
+        kind if kind.is_dir() => "a directory",
+        _ => "a file that is not a socket",
     };
     format!(
         "{kind} of {}:{} with mode {:04o}",
@@ -165,7 +220,7 @@ pub(crate) fn owner(path: &Path) -> String {
     )
 }
 
-/// The name of a user or a group by its number, or the number.
+/// Returns the name of a user or a group by its number, or the number.
 pub(crate) fn name_of(table: &str, id: u32) -> String {
     let table = fs::read_to_string(table).unwrap_or_default();
     let named = table.lines().find_map(|line| {

@@ -1,147 +1,158 @@
-//! Memory for the scrapes that are under way at the same time.
+//! A limit on the memory of all scrapes that run at the same time.
 
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-/// The memory that scrapes have together, beyond the little that each may always have. One may have as much of it as it
-/// leaves to the others, so that those that take what they can get leave something to those that need less.
+/// The memory that all scrapes share, beyond the small amount that each may use without a reservation. A scrape may
+/// reserve at most half of what is free, so that large scrapes always leave memory to small ones.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
     total: usize,
-    left: Mutex<usize>,
-    /// Whether each must leave as much as it takes.
+    free: Mutex<usize>,
+    /// Whether a reservation must leave as much as it takes.
     is_fair: bool,
 }
 
-/// What one scrape has of it, given back when it is dropped.
+/// The memory that one scrape has reserved. Dropping it frees the memory.
 #[derive(Debug, Default)]
-pub struct Share {
-    /// None for one that is alone in the program.
+pub struct Reservation {
+    /// `None` without a limit.
     budget: Option<Arc<MemoryBudget>>,
-    taken: usize,
+    reserved: usize,
 }
 
 impl MemoryBudget {
-    /// One of which nothing is taken.
+    /// Creates a budget without reservations.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { total: TOGETHER, left: Mutex::new(TOGETHER), is_fair: true })
+        Arc::new(Self { total: TOTAL, free: Mutex::new(TOTAL), is_fair: true })
     }
 
-    /// The one for external metrics pages, parsed and written: the first may take all of it.
+    /// Creates the budget of external metrics pages, parsed and written: the first page may reserve all of it.
     pub(crate) fn of_pages() -> Arc<Self> {
-        Arc::new(Self { total: PAGES, left: Mutex::new(PAGES), is_fair: false })
+        Arc::new(Self { total: PAGES, free: Mutex::new(PAGES), is_fair: false })
     }
 
-    /// A share, of nothing yet.
-    pub(crate) fn share(self: &Arc<Self>) -> Share {
-        Share { budget: Some(self.clone()), taken: 0 }
+    /// A reservation, of nothing yet.
+    pub(crate) fn reservation(self: &Arc<Self>) -> Reservation {
+        Reservation { budget: Some(self.clone()), reserved: 0 }
     }
 
     /// No code that holds the lock can panic.
-    fn left(&self) -> MutexGuard<'_, usize> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock_unpoisoned()
     }
 }
 
-impl Share {
-    /// The scrape has so many bytes now: more or fewer than before.
+impl Reservation {
+    /// Changes the reservation to `bytes`, which may be more or fewer than before.
     ///
     /// # Errors
-    /// A sentence. The share is as it was.
-    pub fn set(&mut self, bytes: usize) -> io::Result<()> {
+    /// A human-readable message. The reservation is unchanged.
+    pub fn resize(&mut self, bytes: usize) -> io::Result<()> {
         let Some(budget) = &self.budget else { return Ok(()) };
-        let wanted = bytes.saturating_sub(ALWAYS);
-        if wanted == self.taken {
+        let wanted = bytes.saturating_sub(UNRESERVED);
+        if wanted == self.reserved {
             return Ok(());
         }
-        let mut left = budget.left();
-        let others = (*left + self.taken).checked_sub(wanted);
-        let is_enough = others.is_some_and(|others| !budget.is_fair || wanted <= others);
-        let others = others.unwrap_or_default();
-        if wanted > self.taken && !is_enough {
-            let (left, total) = (*left, budget.total);
-            let rule = if budget.is_fair { ": one may have as many as it leaves to the others" } else { "" };
-            let sentence = format!(
-                "it takes {bytes} bytes of memory, and all scrapes under way have {total} bytes, of which {left} are \
-                 left{rule}"
-            );
-            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, sentence));
+        let mut free = budget.free();
+        let remaining = (*free + self.reserved).checked_sub(wanted);
+        let is_enough = remaining.is_some_and(|remaining| !budget.is_fair || wanted <= remaining);
+        if wanted > self.reserved && !is_enough {
+            let (free, total) = (*free, budget.total);
+            let message = if budget.is_fair {
+                format!(
+                    "the scrape needs {bytes} bytes of memory; all scrapes share {total} bytes, of which {free} are free, \
+                     and one may take at most half of that"
+                )
+            } else {
+                format!(
+                    "the page needs {bytes} bytes of memory; all pages share {total} bytes, of which {free} are free"
+                )
+            };
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
         }
-        (*left, self.taken) = (others, wanted);
+        (*free, self.reserved) = (remaining.unwrap_or_default(), wanted);
         Ok(())
     }
 }
 
-impl Drop for Share {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(budget) = &self.budget {
-            *budget.left() += self.taken;
+            *budget.free() += self.reserved;
         }
     }
 }
 
-/// Of all scrapes, in bytes. One that is alone may have half of it: a reply of the largest size (8 MiB), the most values
+/// Bytes of all reservations. A scrape that is alone may have half: a reply of the largest size (8 MiB), the most values
 /// (6 MiB), and some samples.
-const TOGETHER: usize = 32 << 20;
-/// Of all external metrics pages and what is written of them, in bytes. A page of the largest size takes 7 MiB of it, and its
-/// exposition 4. With what connections hold of responses that are on their way, it stays under 16 MiB.
+const TOTAL: usize = 32 << 20;
+/// Bytes of all external metrics pages and of what is written from them. A page of the largest size takes 7 MiB, and its
+/// exposition 4 MiB. Together with what connections hold of responses in transit, this stays under 16 MiB.
 const PAGES: usize = 12 << 20;
-/// Of each without asking: twice as much as a Kamailio without long lists needs, so that none of these fails for others.
-const ALWAYS: usize = 128 << 10;
+/// Bytes of each scrape without a reservation: twice what a Kamailio without long lists needs, so that its scrapes never
+/// fail because of other scrapes.
+const UNRESERVED: usize = 128 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn one_may_have_as_much_as_it_leaves_to_the_others() {
+    fn a_scrape_may_reserve_half_of_what_is_free() {
         let budget = MemoryBudget::new();
-        let mut greedy: Vec<_> = (0..4).map(|_| budget.share()).collect();
-        for (share, part) in greedy.iter_mut().zip([2, 4, 8, 16]) {
-            let most = TOGETHER / part;
-            let sentence = share.set(ALWAYS + most + 1).unwrap_err().to_string();
-            assert!(sentence.starts_with(&format!("it takes {} bytes", ALWAYS + most + 1)), "{sentence}");
-            share.set(ALWAYS + most).unwrap();
+        let mut greedy: Vec<_> = (0..4).map(|_| budget.reservation()).collect();
+        for (reservation, part) in greedy.iter_mut().zip([2, 4, 8, 16]) {
+            let most = TOTAL / part;
+            let message = reservation.resize(UNRESERVED + most + 1).unwrap_err().to_string();
+            assert!(
+                message.starts_with(&format!("the scrape needs {} bytes", UNRESERVED + most + 1)),
+                "{message}"
+            );
+            reservation.resize(UNRESERVED + most).unwrap();
         }
-        let mut modest = budget.share();
-        modest.set(ALWAYS).unwrap();
-        modest.set(ALWAYS + TOGETHER / 32).unwrap();
-        assert_eq!(*budget.left(), TOGETHER / 32);
+        let mut modest = budget.reservation();
+        modest.resize(UNRESERVED).unwrap();
+        modest.resize(UNRESERVED + TOTAL / 32).unwrap();
+        assert_eq!(*budget.free(), TOTAL / 32);
         greedy.clear();
-        modest.set(ALWAYS + TOGETHER / 2).unwrap();
+        modest.resize(UNRESERVED + TOTAL / 2).unwrap();
         drop(modest);
-        assert_eq!(*budget.left(), TOGETHER);
+        assert_eq!(*budget.free(), TOTAL);
     }
 
     #[test]
-    fn the_first_page_may_have_all_of_the_memory_for_pages() {
+    fn the_first_page_may_reserve_all_of_the_memory_for_pages() {
         let budget = MemoryBudget::of_pages();
-        let (mut first, mut second) = (budget.share(), budget.share());
-        assert!(first.set(ALWAYS + PAGES + 1).is_err());
-        first.set(ALWAYS + PAGES - 5).unwrap();
-        assert!(second.set(ALWAYS + 6).is_err());
-        second.set(ALWAYS + 5).unwrap();
-        first.set(ALWAYS + PAGES / 2).unwrap();
-        second.set(ALWAYS + PAGES / 2).unwrap();
+        let (mut first, mut second) = (budget.reservation(), budget.reservation());
+        let message = first.resize(UNRESERVED + PAGES + 1).unwrap_err().to_string();
+        assert!(message.starts_with("the page needs "), "{message}");
+        first.resize(UNRESERVED + PAGES - 5).unwrap();
+        assert!(second.resize(UNRESERVED + 6).is_err());
+        second.resize(UNRESERVED + 5).unwrap();
+        first.resize(UNRESERVED + PAGES / 2).unwrap();
+        second.resize(UNRESERVED + PAGES / 2).unwrap();
         drop((first, second));
-        assert_eq!(*budget.left(), PAGES);
+        assert_eq!(*budget.free(), PAGES);
     }
 
     #[test]
-    fn less_is_always_possible_and_so_is_a_little() {
+    fn shrinking_and_small_scrapes_never_fail() {
         let budget = MemoryBudget::new();
-        let mut shares: Vec<_> = (0..60).map(|_| budget.share()).collect();
-        for share in &mut shares {
+        let mut reservations: Vec<_> = (0..60).map(|_| budget.reservation()).collect();
+        for reservation in &mut reservations {
             for step in (0..24).rev() {
-                while share.set(ALWAYS + share.taken + (1 << step)).is_ok() {}
+                while reservation.resize(UNRESERVED + reservation.reserved + (1 << step)).is_ok() {}
             }
         }
-        let mut modest = budget.share();
-        modest.set(ALWAYS).unwrap();
-        for share in &mut shares {
-            share.set(ALWAYS + share.taken / 2).unwrap();
+        let mut modest = budget.reservation();
+        modest.resize(UNRESERVED).unwrap();
+        for reservation in &mut reservations {
+            reservation.resize(UNRESERVED + reservation.reserved.saturating_sub(1)).unwrap();
+            reservation.resize(UNRESERVED + reservation.reserved / 2).unwrap();
         }
-        drop((shares, modest));
-        assert_eq!(*budget.left(), TOGETHER);
+        drop((reservations, modest));
+        assert_eq!(*budget.free(), TOTAL);
     }
 }

@@ -3,14 +3,61 @@
 pub(crate) mod bodies;
 pub(crate) mod capabilities;
 pub(crate) mod diagnosis;
+mod exchange;
+pub(crate) mod external_page;
 pub(crate) mod extraction;
 pub(crate) mod memory_budget;
-pub(crate) mod page;
 pub(crate) mod plan;
-mod run;
+mod result;
 pub(crate) mod selection;
+mod start_time;
 
-pub use page::join_page;
-pub(crate) use run::argument;
-pub(crate) use run::{Job, run};
-pub use run::{Known, Outcome, Scrape};
+pub(crate) use exchange::argument;
+pub use external_page::merge_page;
+pub use result::{CollectorResult, Omissions, Preparation, Scrape};
+
+use crate::outbound::allow_list::AllowList;
+use crate::scrape::exchange::Exchange;
+use crate::scrape::external_page::PageFlight;
+use crate::scrape::memory_budget::MemoryBudget;
+use crate::scrape::selection::Selection;
+use kamailio_binrpc::Target;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What to scrape, and the limits of the scrape.
+#[derive(Clone, Copy)]
+pub(crate) struct ScrapeRequest<'a> {
+    /// The Kamailio to connect to.
+    pub target: &'a Target,
+    /// The addresses that may be connected to; `None` allows all of them.
+    pub allow: Option<&'a AllowList>,
+    /// The operator's selection. Capabilities are discovered for it, so that they serve every request.
+    pub configured: &'a Selection,
+    /// The selection of this scrape, which is a part of `configured`.
+    pub selection: &'a Selection,
+    /// Maximum number of samples per family.
+    pub max_series: usize,
+    /// The time at which the scrape ends with the replies that have arrived.
+    pub deadline: Instant,
+    /// The memory that all scrapes share.
+    pub budget: &'a Arc<MemoryBudget>,
+    /// The fetch of the external metrics page, if the selection has it.
+    pub page: Option<&'a PageFlight>,
+}
+
+/// Scrapes a Kamailio. Without capabilities in `preparation`, the server's capabilities are discovered first.
+pub(crate) async fn run(request: ScrapeRequest<'_>, preparation: Preparation) -> Scrape {
+    let mut exchange = Exchange::new(request, preparation);
+    // The external page does not depend on Kamailio, so both are fetched at the same time.
+    let page = async {
+        let (collector, _) = request.selection.page()?;
+        Some((collector, request.page?.clone().await))
+    };
+    let (exchanged, page) = tokio::join!(exchange.run(), page);
+    let mut scrape = exchange.finish(exchanged);
+    if let Some((collector, page)) = page {
+        scrape.add_page(collector, page);
+    }
+    scrape
+}

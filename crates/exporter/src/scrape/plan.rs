@@ -1,52 +1,62 @@
-//! What to ask: the calls that follow from what the operator wants and what the server has.
+//! The calls of a scrape, which follow from the selection and the capabilities.
 
-use crate::collectors::schema::{Call, Collector};
+use crate::collectors::schema::{Call, Collector, Listing};
 use crate::collectors::{ALL, UPTIME};
 use crate::scrape::capabilities::Capabilities;
-use crate::scrape::selection::{Selection, Want};
+use crate::scrape::selection::{Requirement, Selection, has_all_values};
 
-/// The calls of a scrape. They follow from the selection and the capabilities, so that they stay the same as long as these
-/// do.
+/// The calls of a scrape. A plan is valid as long as its selection and the capabilities are the same.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// In the order in which they are made.
+    /// The calls, in the order in which they are made.
     pub calls: Vec<PlannedCall>,
-    /// The collectors that the scrape has an outcome for, by their place in [`ALL`], in that order.
+    /// The collectors that the scrape has a result for, by their index in [`ALL`], in that order.
     pub collectors: Vec<usize>,
-    /// Those of them that were named and whose method the server lacks.
-    pub lacking: Vec<usize>,
-    /// Whether the fields that the Go exporter does not have are wanted.
-    pub more: bool,
+    /// The collectors of these that the operator named and whose method the server lacks.
+    pub missing: Vec<usize>,
+    /// The listings that arguments of the calls are taken from.
+    pub listings: Vec<Listing>,
+    /// Whether to read the fields that the Go exporter does not have.
+    pub extra_fields: bool,
+    /// The parameters that become labels.
+    pub parameters: Vec<String>,
 }
 
-/// A call, and who reads its reply.
+/// A call, and the collectors that read its reply.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PlannedCall {
     /// The method.
     pub method: &'static str,
     /// The arguments.
     pub args: Vec<String>,
-    /// Whether they are ints; else they are strings.
+    /// Whether the arguments are ints instead of strings.
     pub numbers: bool,
-    /// The collectors that the reply is for. Without any it only tells that Kamailio is still the same.
+    /// The collectors that read the reply. `core.uptime` is called even without a reader, to detect restarts.
     pub readers: Vec<Reader>,
 }
 
 /// A collector that reads a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// The collector, by its place in [`ALL`].
+    /// The collector, by its index in [`ALL`].
     pub collector: usize,
-    /// Whether a reply without any value is a failure.
+    /// Whether a reply without values is a failure.
     pub expects_rows: bool,
 }
 
 impl Plan {
-    /// The calls that can succeed: small replies first, those that grow with the installation last. The uptime is
-    /// always asked for, because a restart is seen by it.
+    /// Plans the calls that can succeed: small replies first, and last the replies that grow with the installation. The
+    /// uptime is always fetched, to detect restarts.
     pub fn new(selection: &Selection, capabilities: &Capabilities) -> Self {
-        let more = !selection.drop_in;
-        let mut plan = Self { calls: Vec::new(), collectors: Vec::new(), lacking: Vec::new(), more };
+        let extra_fields = !selection.drop_in;
+        let mut plan = Self {
+            calls: Vec::new(),
+            collectors: Vec::new(),
+            missing: Vec::new(),
+            listings: Vec::new(),
+            extra_fields,
+            parameters: selection.parameters.clone(),
+        };
         let page = selection.page().map(|(collector, _)| collector);
         if capabilities.has(UPTIME.method) {
             plan.calls.push(PlannedCall {
@@ -56,7 +66,7 @@ impl Plan {
                 readers: Vec::new(),
             });
         }
-        for (index, (collector, want)) in ALL.iter().zip(&selection.wants).enumerate() {
+        for (index, (collector, requirement)) in ALL.iter().zip(&selection.requirements).enumerate() {
             if page == Some(index) {
                 plan.collectors.push(index);
                 continue;
@@ -65,13 +75,15 @@ impl Plan {
                 Call::Page => None,
                 _ => source(collector, capabilities),
             };
-            if *want == Want::No || present.is_none() && *want == Want::IfPresent {
+            if *requirement == Requirement::Excluded
+                || present.is_none() && *requirement == Requirement::IfPresent
+            {
                 continue;
             }
             plan.collectors.push(index);
             match present {
                 Some(source) => plan.add(index, source, selection, capabilities),
-                None => plan.lacking.push(index),
+                None => plan.missing.push(index),
             }
         }
         plan.calls.sort_by_key(|call| call.readers.iter().any(|reader| ALL[reader.collector].large));
@@ -94,40 +106,61 @@ impl Plan {
         }
         match ALL[collector].call {
             Call::Once(args) => add(args.iter().map(|arg| (*arg).to_owned()).collect(), false),
-            Call::EachGroup if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
-                capabilities.statistics().into_iter().for_each(|args| add(args, false));
+            Call::NamedGroups if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
+                capabilities.statistics_calls().iter().for_each(|args| add(args.clone(), false));
             }
-            Call::EachGroup => {
+            Call::NamedGroups => {
                 for group in &selection.groups {
-                    let arg = if group.contains(':') { group.clone() } else { format!("{group}:") };
-                    add(vec![arg], selection.groups_named);
+                    let calls = match group.contains(':') {
+                        true => vec![vec![group.clone()]],
+                        false => capabilities.group_calls(group),
+                    };
+                    calls.into_iter().for_each(|args| add(args, selection.groups_named));
                 }
             }
-            Call::EveryGroup => capabilities.statistics().into_iter().for_each(|args| add(args, false)),
+            Call::AllGroups => {
+                capabilities.statistics_calls().iter().for_each(|args| add(args.clone(), false))
+            }
             Call::Page => {}
-            Call::EachProfile => selection.profiles.iter().for_each(|args| add(args.clone(), false)),
+            Call::NamedProfiles => {
+                let named = selection.profiles.iter().filter(|profile| !has_all_values(profile));
+                named.for_each(|args| add(args.clone(), false));
+            }
+            Call::ProfileValues => {
+                let listed = selection.profiles.iter().filter(|profile| has_all_values(profile));
+                listed.for_each(|args| add(args[..1].to_vec(), false));
+            }
             Call::Each(args) => args.iter().for_each(|arg| add(vec![(*arg).to_owned()], false)),
             Call::EachOf(listing) | Call::EachNumberOf(listing) => {
+                self.listings.push(listing);
                 capabilities.listed(listing).iter().for_each(|value| add(vec![value.clone()], false));
             }
         }
     }
 }
 
-/// A method, and its arguments where they are not those of the collector's own calls.
+impl PlannedCall {
+    /// Returns whether the reply is also that of a listing.
+    pub(super) fn lists(&self, listing: &Listing) -> bool {
+        self.method == listing.method && self.args.is_empty()
+    }
+}
+
+/// The method of a collector's reply, with its arguments if it is called instead of the collector's own method.
 struct Source {
     method: &'static str,
     args: Option<Vec<String>>,
 }
 
-/// Where a collector's reply comes from, if the server has it.
+/// Returns the method that a collector's reply comes from, if the server has one.
 fn source(collector: &'static Collector, capabilities: &Capabilities) -> Option<Source> {
-    let instead = collector.instead.iter().filter(|_| capabilities.knows_methods()).find_map(|call| {
-        let mut words = call.split(' ');
-        let method = words.next().filter(|method| capabilities.has(method))?;
-        Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
-    });
-    // A server that does not list its methods is asked for what every version has.
+    let instead =
+        collector.preferred_calls.iter().filter(|_| capabilities.knows_methods()).find_map(|call| {
+            let mut words = call.split(' ');
+            let method = words.next().filter(|method| capabilities.has(method))?;
+            Some(Source { method, args: Some(words.map(str::to_owned).collect()) })
+        });
+    // Without a list of methods, only the method that every version has is tried.
     instead.or_else(|| {
         capabilities.has(collector.method).then_some(Source { method: collector.method, args: None })
     })
@@ -145,18 +178,18 @@ mod tests {
         let plan = Plan::new(&Selection::parse(methods).unwrap().with_groups(groups).unwrap(), capabilities);
         let call = |call: &PlannedCall| [&[call.method.to_owned()], &call.args[..]].concat().join(" ");
         let calls = plan.calls.iter().map(call).collect::<Vec<_>>().join("; ");
-        format!("{calls} | lacking: {}", names(plan.lacking.iter().map(|index| &ALL[*index])))
+        format!("{calls} | missing: {}", names(plan.missing.iter().map(|index| &ALL[*index])))
     }
 
     #[test]
-    fn auto_takes_what_the_server_has() {
+    fn auto_calls_the_methods_that_the_server_has() {
         let capabilities = Capabilities::of(
             &["core.uptime", "tm.stats", "stats.fetch", "tls.info", "dlg.stats_active"],
             &[],
         );
         assert_eq!(
             calls("auto,-stats,-core.shmmem", "script", &capabilities),
-            "core.uptime; tm.stats; tls.info; stats.fetch script: | lacking: "
+            "core.uptime; tm.stats; tls.info; stats.fetch script: | missing: "
         );
         assert!(calls("all", "script", &capabilities).contains("dlg.stats_active"));
         assert!(
@@ -166,16 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn a_named_method_that_the_server_lacks_is_not_called_and_not_forgotten() {
+    fn a_named_method_that_the_server_lacks_is_missing_and_not_called() {
         let capabilities = Capabilities::of(&["core.uptime", "tm.stats"], &[]);
         assert_eq!(
             calls("auto,dmq.list_nodes,dmq.list_nodes", "script", &capabilities),
-            "core.uptime; tm.stats | lacking: dmq.list_nodes"
+            "core.uptime; tm.stats | missing: dmq.list_nodes"
         );
     }
 
     #[test]
-    fn the_uptime_is_asked_for_in_any_case() {
+    fn the_uptime_is_always_fetched() {
         let capabilities = Capabilities::of(&["core.uptime", "tm.stats"], &[]);
         let plan = Plan::new(&Selection::parse("tm.stats").unwrap(), &capabilities);
         assert_eq!(names(plan.collectors.iter().map(|index| &ALL[*index])), "tm.stats");
@@ -184,15 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_list_its_methods_is_asked_for_each_one() {
+    fn without_a_list_of_methods_each_one_is_tried() {
         assert_eq!(
-            calls("sl.stats,tls.info", "script", &Capabilities::default()),
-            "core.uptime; sl.stats; tls.info | lacking: "
+            calls("sl.stats,core.shmmem,tls.info", "script", &Capabilities::default()),
+            "core.uptime; sl.stats; core.shmmem; tls.info | missing: "
         );
     }
 
     #[test]
-    fn statistics_go_by_group() {
+    fn statistics_are_fetched_by_group() {
         let known = Capabilities::of(&["stats.fetch"], &["core", "tmx"]);
         let unknown = Capabilities::of(&["stats.fetch"], &[]);
         let every = catalogue().statistic_groups().map(|group| format!("stats.fetch {group}:"));
@@ -207,7 +240,7 @@ mod tests {
         ] {
             assert_eq!(
                 calls("stats.fetch", groups, capabilities),
-                format!("{expected} | lacking: "),
+                format!("{expected} | missing: "),
                 "{groups}"
             );
         }

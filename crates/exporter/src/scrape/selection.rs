@@ -1,4 +1,4 @@
-//! Which collectors the operator wants, and what they are called with.
+//! The operator's selection of collectors, and the arguments of their calls.
 
 use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector};
@@ -6,58 +6,85 @@ use crate::outbound::http::Url;
 use exporter_toolkit::suggestion::nearest;
 use std::sync::Arc;
 
-/// The collectors that are wanted, and what they are called with.
+/// The selected collectors, and the arguments of their calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// By collector, as in [`ALL`].
-    pub(crate) wants: Vec<Want>,
-    /// Whether the methods were named without `auto`: then those of the Go exporter have its families and no others.
+    /// The requirements by collector, as in [`ALL`].
+    pub(crate) requirements: Vec<Requirement>,
+    /// Whether all methods were named, without `auto` or `all`. Then the collectors of the Go exporter have its families
+    /// and no others.
     pub(crate) drop_in: bool,
+    /// The groups of statistics to fetch.
     pub(crate) groups: Vec<String>,
-    /// Whether the operator named the groups himself: then one that does not exist is a failure.
+    /// Whether the operator named the groups. Then a group that does not exist is a failure.
     pub(crate) groups_named: bool,
+    /// The arguments of the calls for dialog profiles.
     pub(crate) profiles: Vec<Vec<String>>,
+    /// The attributes of dispatcher destinations that become labels.
+    pub(crate) parameters: Vec<String>,
+    /// The external metrics page.
     pub(crate) page: Option<Url>,
 }
 
+/// Whether a collector is part of a selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
-    No,
-    /// If the server has the method.
+pub(crate) enum Requirement {
+    /// Not collected.
+    Excluded,
+    /// Collected if the server has the method.
     IfPresent,
-    /// A server without the method is a failure.
-    Named,
+    /// Collected; a server without the method is a failure.
+    Required,
 }
 
 impl Selection {
-    /// Reads a list of methods: names, `auto`, `all`, and names with a `-` in front, which are taken out again. The
-    /// error is a sentence.
+    /// Parses a list of methods: names, `auto`, `all`, and names with a `-` in front, which are removed again.
+    ///
+    /// # Errors
+    /// A human-readable message.
     pub fn parse(methods: &str) -> Result<Self, String> {
-        let mut wants = vec![Want::No; ALL.len()];
+        let mut requirements = vec![Requirement::Excluded; ALL.len()];
         let mut drop_in = true;
         for method in methods.split(',').map(str::trim) {
             if let "auto" | "all" = method {
                 drop_in = false;
-                for (collector, want) in ALL.iter().zip(&mut wants) {
-                    if *want == Want::No && (collector.default || method == "all") {
-                        *want = Want::IfPresent;
+                for (collector, requirement) in ALL.iter().zip(&mut requirements) {
+                    if *requirement == Requirement::Excluded && (collector.default || method == "all") {
+                        *requirement = Requirement::IfPresent;
                     }
                 }
             } else if let Some(method) = method.strip_prefix('-') {
-                wants[place(method)?] = Want::No;
+                requirements[index(method)?] = Requirement::Excluded;
             } else {
-                wants[place(method)?] = Want::Named;
+                requirements[index(method)?] = Requirement::Required;
             }
         }
-        if wants.iter().all(|want| *want == Want::No) {
+        if requirements.iter().all(|requirement| *requirement == Requirement::Excluded) {
             return Err(format!("--kamailio.methods \"{methods}\" leaves no method to call"));
         }
         let groups = vec!["script".to_owned()];
-        Ok(Self { wants, drop_in, groups, groups_named: false, profiles: Vec::new(), page: None })
+        Ok(Self {
+            requirements,
+            drop_in,
+            groups,
+            groups_named: false,
+            profiles: Vec::new(),
+            parameters: Vec::new(),
+            page: None,
+        })
     }
 
-    /// The same with the groups of statistics that the operator names for `stats.fetch`. The error is a sentence.
+    /// Sets the groups of statistics for `stats.fetch`.
+    ///
+    /// # Errors
+    /// A human-readable message.
     pub fn with_groups(self, groups: &str) -> Result<Self, String> {
+        let is_named = |(collector, requirement): (&&Collector, &Requirement)| {
+            collector.call == Call::NamedGroups && *requirement == Requirement::Required
+        };
+        if groups.trim().is_empty() && !ALL.iter().zip(&self.requirements).any(is_named) {
+            return Ok(self.without_groups());
+        }
         let groups: Vec<String> = groups.split(',').map(|group| group.trim().to_owned()).collect();
         if groups.iter().any(String::is_empty) {
             return Err(
@@ -69,49 +96,103 @@ impl Selection {
         Ok(Self { groups, groups_named: true, ..self })
     }
 
-    /// The same with the dialog profiles whose sizes are wanted: `profile`, or `profile:value`. Naming a profile selects
-    /// its collector.
+    /// The same without the collectors that need groups of statistics.
+    fn without_groups(mut self) -> Self {
+        for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
+            if collector.call == Call::NamedGroups {
+                *requirement = Requirement::Excluded;
+            }
+        }
+        Self { groups: Vec::new(), ..self }
+    }
+
+    /// Sets the dialog profiles to count: `profile`, or `profile:value`. Naming a profile selects its collector.
     pub fn with_profiles<'p>(mut self, profiles: impl Iterator<Item = &'p str>) -> Self {
         let split = |profile: &str| match profile.split_once(':') {
             Some((profile, value)) => vec![profile.to_owned(), value.to_owned()],
             None => vec![profile.to_owned()],
         };
-        self.profiles = profiles.map(split).collect();
-        for (collector, want) in ALL.iter().zip(&mut self.wants) {
-            if collector.call == Call::EachProfile && !self.profiles.is_empty() {
-                *want = Want::Named;
+        let mut profiles: Vec<Vec<String>> = profiles.map(split).collect();
+        let listed: Vec<_> = profiles.iter().filter(|profile| has_all_values(profile)).cloned().collect();
+        // Otherwise a value would be served twice.
+        let is_listed = |profile: &[String]| listed.iter().any(|listed| listed[0] == profile[0]);
+        profiles.retain(|profile| profile.len() < 2 || has_all_values(profile) || !is_listed(profile));
+        for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
+            let is_wanted = match collector.call {
+                Call::NamedProfiles => profiles.len() > listed.len(),
+                Call::ProfileValues => !listed.is_empty(),
+                _ => false,
+            };
+            if is_wanted {
+                *requirement = Requirement::Required;
             }
         }
+        self.profiles = profiles;
         self
     }
 
-    /// The same with a page of somebody else's metrics, which the collector of pages brings.
+    /// Sets the attributes of dispatcher destinations that become labels. Naming an attribute selects its collector, where
+    /// the server has the method.
+    ///
+    /// # Errors
+    /// A human-readable message.
+    pub fn with_attributes<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        for name in names.map(str::trim).filter(|name| !name.is_empty()) {
+            let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+            let mut bytes = name.bytes();
+            let is_label = bytes.next().is_some_and(is_letter)
+                && bytes.all(|byte| is_letter(byte) || byte.is_ascii_digit())
+                && !name.starts_with("__");
+            if !is_label {
+                return Err(format!(
+                    "--collector.dispatcher.attributes \"{name}\" is not valid as a label's name"
+                ));
+            }
+            if RESERVED.contains(&name) {
+                return Err(format!(
+                    "--collector.dispatcher.attributes \"{name}\": the metric has a label of this name already"
+                ));
+            }
+            if !self.parameters.iter().any(|known| known == name) {
+                self.parameters.push(name.to_owned());
+            }
+        }
+        for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
+            let is_unused = *requirement == Requirement::Excluded && !self.parameters.is_empty();
+            if is_unused && collector.has_parameters() {
+                *requirement = Requirement::IfPresent;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Sets the external metrics page.
     pub fn with_page(self, page: Option<Url>) -> Self {
         Self { page, ..self }
     }
 
-    /// The same without that page, even where its collector was named.
+    /// Removes the external metrics page, even where its collector was named.
     pub fn without_page(mut self) -> Self {
-        for (collector, want) in ALL.iter().zip(&mut self.wants) {
+        for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
             if collector.call == Call::Page {
-                *want = Want::No;
+                *requirement = Requirement::Excluded;
             }
         }
         Self { page: None, ..self }
     }
 
-    /// Whether a page of somebody else's metrics is wanted: the collector that it is for, by its place in [`ALL`], and
-    /// where it is.
+    /// Returns the selected external page: the index of its collector in [`ALL`], and its address.
     pub(crate) fn page(&self) -> Option<(usize, &Url)> {
-        let collector = ALL
-            .iter()
-            .zip(&self.wants)
-            .position(|(collector, want)| collector.call == Call::Page && *want != Want::No);
+        let collector = ALL.iter().zip(&self.requirements).position(|(collector, requirement)| {
+            collector.call == Call::Page && *requirement != Requirement::Excluded
+        });
         collector.zip(self.page.as_ref())
     }
 
-    /// The same with only the collectors that a request asks for, or without those that it excludes. The error is a
-    /// sentence.
+    /// Returns the selection of a request: only the collectors in `collect`, or without the collectors in `exclude`.
+    ///
+    /// # Errors
+    /// A human-readable message.
     pub fn filtered(self: &Arc<Self>, collect: &[String], exclude: &[String]) -> Result<Arc<Self>, String> {
         if collect.is_empty() && exclude.is_empty() {
             return Ok(self.clone());
@@ -122,55 +203,70 @@ impl Selection {
         for name in collect.iter().chain(exclude) {
             match ALL.iter().position(|collector| collector.name == name) {
                 None => return Err(format!("missing collector: {name}")),
-                Some(collector) if self.wants[collector] == Want::No => {
+                Some(collector) if self.requirements[collector] == Requirement::Excluded => {
                     return Err(format!("disabled collector: {name}"));
                 }
                 Some(_) => {}
             }
         }
         let mut filtered = Self::clone(self);
-        for (collector, want) in ALL.iter().zip(&mut filtered.wants) {
+        for (collector, requirement) in ALL.iter().zip(&mut filtered.requirements) {
             let named = |names: &[String]| names.iter().any(|name| name == collector.name);
             if named(exclude) || !collect.is_empty() && !named(collect) {
-                *want = Want::No;
+                *requirement = Requirement::Excluded;
             }
         }
         Ok(Arc::new(filtered))
     }
 
-    /// The collectors that are wanted, if the server has them.
+    /// Returns the selected collectors, which the server may lack.
     pub fn collectors(&self) -> impl Iterator<Item = &'static Collector> {
-        let wanted = ALL.iter().zip(&self.wants).filter(|(_, want)| **want != Want::No);
+        let wanted = ALL
+            .iter()
+            .zip(&self.requirements)
+            .filter(|(_, requirement)| **requirement != Requirement::Excluded);
         wanted.map(|(collector, _)| *collector)
     }
 }
 
-/// The names of collectors, for a sentence or a log line.
+/// Joins the names of collectors, for a message or a log line.
 pub(crate) fn names<'c>(collectors: impl Iterator<Item = &'c &'static Collector>) -> String {
     collectors.map(|collector| collector.name).collect::<Vec<_>>().join(",")
 }
 
-fn place(method: &str) -> Result<usize, String> {
+fn index(method: &str) -> Result<usize, String> {
     ALL.iter().position(|collector| collector.name == method).ok_or_else(|| {
         let nearest = nearest(method, ALL.iter().map(|collector| collector.name));
         let advice = nearest.map(|name| format!(" did you mean \"{name}\"?")).unwrap_or_default();
-        format!("unknown method \"{method}\":{advice} --help lists all of them")
+        format!("unknown method \"{method}\":{advice} kamailio_exporter man lists the methods")
     })
 }
+
+/// Returns whether a profile is to be counted by all of its values: `profile:*`.
+pub(crate) fn has_all_values(profile: &[String]) -> bool {
+    profile.get(1).is_some_and(|value| value == "*")
+}
+
+/// Labels of a dispatcher destination, and labels that Prometheus adds.
+const RESERVED: [&str; 9] =
+    ["setid", "uri", "duid", "index", "socket", "socket_name", "outbound_proxy", "job", "instance"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bad_lists_are_refused() {
+    fn invalid_lists_are_refused() {
         let error = |methods| Selection::parse(methods).unwrap_err();
         assert_eq!(
             error("tm.stat"),
-            "unknown method \"tm.stat\": did you mean \"tm.stats\"? --help lists all of them"
+            "unknown method \"tm.stat\": did you mean \"tm.stats\"? kamailio_exporter man lists the methods"
         );
         for method in ["", "garbage"] {
-            assert_eq!(error(method), format!("unknown method \"{method}\": --help lists all of them"));
+            assert_eq!(
+                error(method),
+                format!("unknown method \"{method}\": kamailio_exporter man lists the methods")
+            );
         }
         assert_eq!(
             error("tm.stats,-tm.stats"),
@@ -182,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_may_filter() {
+    fn a_request_filters_the_selection() {
         let selection = Arc::new(Selection::parse("tm.stats,sl.stats").unwrap());
         let filter = |collect: &[&str], exclude: &[&str]| {
             let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();

@@ -1,9 +1,9 @@
-//! The page for people.
+//! The landing page, for people.
 
 use super::{Paths, probe};
 use crate::collectors::ALL;
-use crate::scrape::Scrape;
-use crate::scrape::diagnosis::{self, State};
+use crate::instance::LastScrape;
+use crate::scrape::diagnosis::State;
 use crate::scrape::selection::Selection;
 use crate::support::build_info;
 use base64::Engine as _;
@@ -16,31 +16,32 @@ use hyper::header::{
 use kamailio_binrpc::Target;
 use ring::digest::{SHA256, digest};
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
-/// A page that may load nothing and run nothing; its style is the one below.
+/// Responds with a page that can load and run nothing; its only style is the one below.
 pub(super) fn html(page: String) -> Response {
-    let mut answer = with_body(StatusCode::OK, "text/html; charset=UTF-8", page);
+    let mut response = with_body(StatusCode::OK, "text/html; charset=UTF-8", page);
     let style = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    response
 }
 
-/// The landing page: what this is, how Kamailio is, how each collector fared, and where the rest is.
+/// Renders the landing page: the links, the state of Kamailio, and the state of each collector.
 pub(super) fn landing(
     paths: &Paths,
     probes: bool,
     target: &Target,
     selection: &Selection,
-    scrape: &Scrape,
+    last: Option<&LastScrape>,
 ) -> String {
     let mut links = vec![(&*paths.telemetry, "Metrics")];
     links.extend(paths.rtpengine.iter().map(|(_, path)| (path.as_str(), "Metrics of rtpengine")));
@@ -64,23 +65,26 @@ pub(super) fn landing(
     } else {
         String::new()
     };
-    let answers = match &scrape.error {
-        _ if scrape.answered => "<p class=\"ok\">Kamailio answers.</p>\n".to_owned(),
-        error => {
-            let reason = error.as_ref().map(ToString::to_string).unwrap_or_default();
-            let advice =
-                error.as_ref().and_then(|error| diagnosis::advice(target, error)).unwrap_or_default();
-            format!(
-                "<p class=\"failed\">Kamailio does not answer: {} {}</p>\n",
-                Text(&reason),
-                Text(&advice.to_string())
-            )
+    let (class, state) = match last {
+        None => {
+            ("absent", "Kamailio was not scraped yet. A scrape is under way: reload this page.".to_owned())
+        }
+        Some(LastScrape { end, summary }) => {
+            let age = age(end.elapsed());
+            let error = summary.error.as_deref().unwrap_or_default();
+            match summary.answered {
+                true => ("ok", format!("Kamailio answered {age}.")),
+                false => ("failed", format!("Kamailio did not answer {age}: {error}")),
+            }
         }
     };
     let mut rows = String::new();
-    for (place, collector) in ALL.iter().enumerate() {
-        let (state, reason) = diagnosis::condition(place, selection, scrape);
-        let (class, state) = shown(state);
+    for (index, collector) in ALL.iter().enumerate() {
+        let (state, reason) = match last {
+            None => (State::Unknown, "Not scraped yet.".to_owned()),
+            Some(last) => last.summary.state(index, selection),
+        };
+        let (class, state) = class_and_name(state);
         let _ = writeln!(
             rows,
             "<tr class=\"{class}\"><td>{}</td><td>{state}</td><td>{}</td></tr>",
@@ -93,25 +97,38 @@ pub(super) fn landing(
          content=\"width=device-width, initial-scale=1\">\n<title>Kamailio Exporter</title>\n<style>{STYLE}</style>\n\
          </head>\n<body>\n<header><h1>Kamailio Exporter</h1></header>\n<main>\n\
          <h2>Prometheus Instance for Kamailio</h2>\n<div>Version: {version}</div>\n<ul>\n{list}</ul>\n{others}\
-         <h2>Kamailio</h2>\n<div>Target: {target}</div>\n{answers}\
+         <h2>Kamailio</h2>\n<div>Target: {target}</div>\n<p class=\"{class}\">{state}</p>\n\
          <h2>Collectors</h2>\n<table>\n<thead><tr><th>Collector</th><th>State</th><th>Reason</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n</main>\n</body>\n</html>\n",
         version = Text(&build_info::info()),
         target = Text(&target.to_string()),
+        state = Text(&state),
     )
 }
 
-/// The class of a state, and its word.
-fn shown(state: State) -> (&'static str, &'static str) {
+/// Returns the class and the name of a state.
+fn class_and_name(state: State) -> (&'static str, &'static str) {
     match state {
         State::Ok => ("ok", "ok"),
         State::Failed => ("failed", "failed"),
-        State::Absent | State::NotSelected => ("absent", "absent"),
+        State::Absent => ("absent", "absent"),
+        State::NotSelected => ("absent", "not selected"),
         State::Unknown => ("absent", "unknown"),
     }
 }
 
-/// Text that cannot become markup.
+/// Formats how long ago a scrape was.
+fn age(age: Duration) -> String {
+    match age.as_secs() {
+        0 => "just now".to_owned(),
+        1 => "1 second ago".to_owned(),
+        seconds @ 2..120 => format!("{seconds} seconds ago"),
+        seconds @ 120..7200 => format!("{} minutes ago", seconds / 60),
+        seconds => format!("{} hours ago", seconds / 3600),
+    }
+}
+
+/// Displays text with the characters of markup escaped.
 struct Text<'t>(&'t str);
 
 impl fmt::Display for Text<'_> {
@@ -130,7 +147,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// Colours follow the reader's system; on a narrow screen each row becomes a block.
+/// The colours follow the reader's system; on a narrow screen each row becomes a block.
 const STYLE: &str = "
 :root{color-scheme:light dark}
 body{margin:0;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
@@ -154,9 +171,8 @@ td:nth-child(3){grid-column:1/-1;font-size:.9rem}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::instance::{Instance, Settings};
+    use crate::instance::{Deadline, Instance, Settings};
     use std::sync::Arc;
-    use std::time::{Duration, Instant};
 
     #[tokio::test]
     async fn values_cannot_become_markup() {
@@ -167,14 +183,15 @@ mod tests {
             target.clone(),
             Arc::new(Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() }),
         );
-        let scrape = instance.scrape(selection.clone(), Instant::now() + Duration::from_secs(1)).await;
+        instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(1))).await;
+        let last = instance.last_scrape(Duration::from_secs(1));
         let paths = Paths {
             telemetry: evil.to_owned(),
             rtpengine: None,
             prefix: String::new(),
             external_prefix: "/'x".to_owned(),
         };
-        let page = landing(&paths, true, &target, &selection, &scrape);
+        let page = landing(&paths, true, &target, &selection, last.as_ref());
         assert!(
             page.contains("href=\"/&#39;x/&quot;&gt;&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;\""),
             "{page}"

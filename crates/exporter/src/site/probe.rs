@@ -1,44 +1,54 @@
-//! The page of whatever Kamailio the request names, for one exporter in front of many.
+//! The page that scrapes the Kamailio which the request names, for one exporter in front of many.
 
+use crate::instance::run_limit::RunLimit;
 use crate::instance::targets::Targets;
 use crate::instance::{Instance, Settings};
 use crate::outbound::allow_list::AllowList;
+use crate::site::Site;
 use exporter_toolkit::rate_limit::TokenBucket;
+use exporter_toolkit::{Request, Response, text};
 use hyper::StatusCode;
 use kamailio_binrpc::Target;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Why a request is not answered with metrics.
+/// The status and the message of a request that is not answered with metrics.
 pub(super) type Refusal = (StatusCode, String);
 
-/// What probes may ask for, and how many may be under way.
+/// The targets that may be probed, and the limit on probes at the same time.
 pub struct Probes {
     targets: Targets,
-    max_requests: usize,
-    permits: Semaphore,
-    /// Of lines in the log about what is not allowed.
-    lines: TokenBucket,
+    run_limit: RunLimit,
+    /// Limits the log lines about refused targets.
+    line_limit: TokenBucket,
+}
+
+impl Site {
+    /// Responds with the metrics of the Kamailio that the request names, without those of this program.
+    pub(super) async fn probe(&self, probes: &Probes, request: &Request) -> Response {
+        let query = request.uri().query().unwrap_or_default();
+        match probes.instance(query) {
+            Ok(instance) => self.exposition(request, &instance, &probes.run_limit, None).await,
+            Err((status, message)) => text(status, message + "\n"),
+        }
+    }
 }
 
 impl Probes {
-    /// Probes of allowed targets, so many at once.
+    /// Creates the page for allowed targets, with a maximum number of probes at the same time.
     pub fn new(allow: AllowList, settings: &Settings, max_requests: Option<usize>) -> Self {
-        let max_requests = max_requests.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         Self {
             targets: Targets::new(allow, settings),
-            max_requests,
-            permits: Semaphore::new(max_requests),
-            lines: TokenBucket::new(Duration::from_secs(1), LINES_AT_ONCE),
+            run_limit: RunLimit::of_many_targets("probes", max_requests),
+            line_limit: TokenBucket::new(LINE_INTERVAL, LINE_BURST),
         }
     }
 
-    /// The exporter of the target that a query names. Whether it is refused follows from the query and the rules alone,
-    /// so that a refusal tells nothing about what there is.
+    /// Returns the instance of the target that a query names. A refusal depends on the query and the rules alone, so that
+    /// it reveals nothing about the network.
     pub(super) fn instance(&self, query: &str) -> Result<Arc<Instance>, Refusal> {
         let mut targets = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "target");
-        let bad = |sentence: String| (StatusCode::BAD_REQUEST, sentence);
+        let bad = |message: String| (StatusCode::BAD_REQUEST, message);
         let target = match (targets.next(), targets.next()) {
             (None, _) => return Err(bad(format!("Target parameter is missing: {EXAMPLE}"))),
             (Some(_), Some(_)) => {
@@ -48,25 +58,18 @@ impl Probes {
         };
         let target: Target = target.parse().map_err(|error| bad(format!("{error}")))?;
         self.targets.instance(&target).ok_or_else(|| {
-            if self.lines.take() {
-                tracing::warn!(%target, "probe refused: no rule of --probe.allow is for this target");
+            if self.line_limit.take() {
+                let advice = "allow the target with --probe.allow";
+                tracing::warn!(%target, advice, "probe refused");
             }
             (StatusCode::FORBIDDEN, "This target is not allowed by --probe.allow.".to_owned())
         })
     }
-
-    /// Leave to probe, unless there are too many probes.
-    pub(super) fn permit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.permits.try_acquire().map_err(|_| {
-            let limit = self.max_requests;
-            let sentence = format!("Limit of concurrent probes reached ({limit}), try again later.");
-            (StatusCode::SERVICE_UNAVAILABLE, sentence)
-        })
-    }
 }
 
-/// The path of the page; that of blackbox_exporter.
+/// The path of the page, which is the path of blackbox_exporter.
 pub(crate) const PATH: &str = "/probe";
 const EXAMPLE: &str = "/probe?target=tcp:sip1.example.org:2049";
-/// And one more each second: enough to see what is missing, too few to fill a disk.
-const LINES_AT_ONCE: u32 = 20;
+/// Enough lines to see which rules are missing, and too few to fill a disk.
+const LINE_BURST: u32 = 20;
+const LINE_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,16 +1,16 @@
-//! What this build is: version, commit, compiler, platform.
+//! Information about this build: version, commit, compiler, platform.
 
-/// The version, as in `VERSION`.
+/// The version, as in the file `VERSION`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The commit, or `unknown` where the source was not a git checkout.
+/// The commit, or `unknown` if the source was not a git checkout.
 pub const REVISION: &str = env!("BUILD_REVISION");
 /// The branch, or `unknown`.
 pub const BRANCH: &str = env!("BUILD_BRANCH");
-/// The compiler, as it prints its own version.
+/// The version that the compiler prints.
 pub const COMPILER: &str = env!("BUILD_RUSTC");
-/// The operating system, as Go and so every exporter's `goos` label names it.
+/// The operating system, by the name that Go uses, for the label `goos`.
 pub const OS: &str = std::env::consts::OS;
-/// The processor, as Go and so every exporter's `goarch` label names it.
+/// The processor architecture, by the name that Go uses, for the label `goarch`.
 pub const ARCHITECTURE: &str = match std::env::consts::ARCH.as_bytes() {
     b"x86_64" => "amd64",
     b"aarch64" => "arm64",
@@ -18,7 +18,7 @@ pub const ARCHITECTURE: &str = match std::env::consts::ARCH.as_bytes() {
     _ => std::env::consts::ARCH,
 };
 
-/// What `--version` prints.
+/// Returns the output of `--version`.
 pub fn version_text() -> String {
     format!(
         "kamailio_exporter, version {VERSION} (branch: {BRANCH}, revision: {REVISION})\n  \
@@ -27,12 +27,12 @@ pub fn version_text() -> String {
     )
 }
 
-/// `(version=…, branch=…, revision=…)`, as exporters show it on their page and in their log.
+/// Returns `(version=…, branch=…, revision=…)`, as exporters show it on the landing page and in the log.
 pub fn info() -> String {
     format!("(version={VERSION}, branch={BRANCH}, revision={REVISION})")
 }
 
-/// `(rust=…, platform=…)`, the same for the build.
+/// Returns `(rust=…, platform=…)`, as exporters show it in the log.
 pub fn context() -> String {
     format!("(rust={COMPILER}, platform={OS}/{ARCHITECTURE})")
 }

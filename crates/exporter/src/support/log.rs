@@ -1,33 +1,55 @@
-//! The log, in the form that Prometheus' programs have: `time=… level=… source=… msg=…` and attributes, or JSON.
+//! The log, in the format of Prometheus' own programs: `time=… level=… source=… msg=…` and attributes, or JSON.
 
+use super::printable::is_printable;
+use exporter_toolkit::LogLimit;
 use std::fmt::{self, Write as _};
+use std::io::{self, Stderr};
 use std::time::SystemTime;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::writer::OptionalWriter;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The form of a line.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// `key=value`, quoted where needed.
     Logfmt,
-    /// An object.
+    /// One JSON object per line.
     Json,
 }
 
-/// Sends the log to standard error from now on.
+/// Starts logging to standard error.
 pub(crate) fn start(level: Level, format: Format) {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
-        .with_writer(std::io::stderr)
-        // It would be told on standard error as well, and whoever cannot write there panics.
+        .with_writer(LimitedStderr(LogLimit::new(OWN)))
+        // The subscriber would report its errors on standard error too, and panic if that fails.
         .log_internal_errors(false)
         .event_format(format)
         .init();
 }
+
+/// Standard error, with a limit on the lines of other crates.
+struct LimitedStderr(LogLimit);
+
+impl<'w> MakeWriter<'w> for LimitedStderr {
+    type Writer = OptionalWriter<Stderr>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        OptionalWriter::some(io::stderr())
+    }
+
+    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Self::Writer {
+        if self.0.admits(event) { self.make_writer() } else { OptionalWriter::none() }
+    }
+}
+
+/// The crates whose lines are limited where they are written.
+const OWN: &[&str] = &["kamailio_exporter", "kamailio_binrpc", "prometheus_exposition"];
 
 impl<S, N> FormatEvent<S, N> for Format
 where
@@ -60,16 +82,16 @@ impl Format {
         attributes: impl Iterator<Item = (&'a str, &'a str)>,
         writer: &mut impl fmt::Write,
     ) -> fmt::Result {
-        for (place, (name, value)) in attributes.enumerate() {
+        for (index, (name, value)) in attributes.enumerate() {
             let (separator, equals) = match self {
-                Self::Logfmt => (if place == 0 { "" } else { " " }, "="),
-                Self::Json => (if place == 0 { "{\"" } else { ",\"" }, "\":"),
+                Self::Logfmt => (if index == 0 { "" } else { " " }, "="),
+                Self::Json => (if index == 0 { "{\"" } else { ",\"" }, "\":"),
             };
             write!(writer, "{separator}{name}{equals}")?;
             match self {
                 Self::Logfmt if !needs_quotes(value) => writer.write_str(value)?,
                 Self::Logfmt => write_quoted(value, writer)?,
-                Self::Json => writer.write_str(&serde_json::Value::from(value).to_string())?,
+                Self::Json => write_json(value, writer)?,
             }
         }
         writer.write_str(if self == Self::Json { "}\n" } else { "\n" })
@@ -101,7 +123,7 @@ fn needs_quotes(value: &str) -> bool {
         || value.chars().any(|c| c == ' ' || c == '=' || c == '"' || c == '\\' || !is_printable(c))
 }
 
-/// In quotes, with what would break the line or the terminal escaped.
+/// Writes a value in quotes, with the characters escaped that are not printable.
 fn write_quoted(value: &str, writer: &mut impl fmt::Write) -> fmt::Result {
     writer.write_char('"')?;
     for c in value.chars() {
@@ -111,18 +133,27 @@ fn write_quoted(value: &str, writer: &mut impl fmt::Write) -> fmt::Result {
             '\r' => writer.write_str("\\r")?,
             '\t' => writer.write_str("\\t")?,
             c if is_printable(c) => writer.write_char(c)?,
-            c => write!(writer, "\\u{:04x}", c as u32)?,
+            c => write_escape(c, writer)?,
         }
     }
     writer.write_char('"')
 }
 
-fn is_printable(c: char) -> bool {
-    !c.is_control()
+/// Writes a JSON string. JSON itself allows characters that are not printable.
+fn write_json(value: &str, writer: &mut impl fmt::Write) -> fmt::Result {
+    for c in serde_json::Value::from(value).to_string().chars() {
+        if is_printable(c) { writer.write_char(c)? } else { write_escape(c, writer)? }
+    }
+    Ok(())
 }
 
-/// The end of a source file's path: its directory, unless that is the root of the crate, and its name. The rest says where
-/// the program was built, which is nobody's business.
+/// Writes a character as JSON and Go escape it: `\uXXXX` for each unit of its UTF-16.
+fn write_escape(c: char, writer: &mut impl fmt::Write) -> fmt::Result {
+    c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(writer, "\\u{unit:04x}"))
+}
+
+/// Shortens the path of a source file to its directory, unless that is the root of the crate, and its name. The rest would
+/// reveal where the program was built.
 fn short_path(path: &str) -> &str {
     let start = path.rmatch_indices('/').nth(1).map_or(0, |(slash, _)| slash + 1);
     let end = path.get(start..).unwrap_or(path);
@@ -137,14 +168,14 @@ mod tests {
         [("level", "INFO"), ("msg", "two words"), ("empty", ""), ("odd", "a=\"b\"\\\n\u{1b}[0m")];
 
     #[test]
-    fn logfmt_quotes_only_what_needs_it() {
+    fn logfmt_quotes_values_only_where_needed() {
         let mut line = String::new();
         Format::Logfmt.write_line(ATTRIBUTES.into_iter(), &mut line).unwrap();
         assert_eq!(line, "level=INFO msg=\"two words\" empty=\"\" odd=\"a=\\\"b\\\"\\\\\\n\\u001b[0m\"\n");
     }
 
     #[test]
-    fn a_source_is_named_without_the_path_of_the_build() {
+    fn source_files_are_logged_without_the_path_of_the_build() {
         for (path, short) in [
             ("crates/exporter/src/site/mod.rs", "site/mod.rs"),
             ("crates/exporter-toolkit/src/server.rs", "server.rs"),
@@ -153,6 +184,23 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(short_path(path), short);
+        }
+    }
+
+    #[test]
+    fn characters_that_are_not_printable_are_escaped() {
+        let value = "a\u{202e}b\u{2028}\u{200b}\u{e0041}\u{85}";
+        for (format, line) in [
+            (Format::Logfmt, "a=\"a\\u202eb\\u2028\\u200b\\udb40\\udc41\\u0085\"\n"),
+            (Format::Json, "{\"a\":\"a\\u202eb\\u2028\\u200b\\udb40\\udc41\\u0085\"}\n"),
+        ] {
+            let mut written = String::new();
+            format.write_line([("a", value)].into_iter(), &mut written).unwrap();
+            assert_eq!(written, line);
+            if format == Format::Json {
+                let object: serde_json::Value = serde_json::from_str(&written).unwrap();
+                assert_eq!(object["a"], value);
+            }
         }
     }
 

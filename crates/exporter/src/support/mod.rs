@@ -1,5 +1,7 @@
-//! Helpers that know nothing of Kamailio or of metrics.
+//! Helpers that know neither Kamailio nor metrics.
 
 pub mod build_info;
+pub(crate) mod decimal;
 pub(crate) mod log;
+pub(crate) mod printable;
 pub(crate) mod terminal;

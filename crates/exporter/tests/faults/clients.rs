@@ -1,5 +1,5 @@
-//! Slow, greedy and hostile clients: what they do, and what comes of it. While they do it and after it, a scrape beside
-//! them is answered. More of it, with TLS, users and each limit by itself, is in `tests/it`.
+//! Slow, greedy and hostile clients: what they do, and the expected effect. Scrapes are answered during and after each
+//! attack. `tests/it` has more of them, with TLS, users and each limit by itself.
 
 use crate::support::{Exporter, eventually, samples};
 use fake_kamailio::Fake;
@@ -8,34 +8,34 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What clients do.
+/// A kind of misbehaving clients.
 pub(crate) struct Clients {
-    /// As the document has it.
+    /// The description in the document, with the clients as the subject.
     pub(crate) what: &'static str,
-    /// As the document has it.
+    /// The effect, as described in the document.
     pub(crate) then: &'static str,
-    /// Does it, and returns the connections that it leaves open.
+    /// Misbehaves, and returns the connections left open.
     how: fn(&str) -> Vec<TcpStream>,
 }
 
 pub(crate) const CLIENTS: &[Clients] = &[
     Clients {
-        what: "send half a request and wait, 500 of them",
-        then: "those that wait longest make room for others, and all are closed after `--web.header-timeout`",
+        what: "send half a request and wait (500 clients)",
+        then: "the connections that have been idle longest are evicted, and all are closed after `--web.header-timeout`",
         how: |address| (0..500).map(|_| send(address, b"GET /metrics HTTP/1.1\r\nHost: ")).collect(),
     },
     Clients {
-        what: "connect and say nothing, 3,000 of them",
-        then: "as above: 256 places (`--web.max-connections`), and never more descriptors than that",
-        // In turns, for this side has descriptors too.
+        what: "connect and send nothing (3,000 clients)",
+        then: "as above; at most 256 connections (`--web.max-connections`) are open",
+        // In turns, because the test also has a limit on its file descriptors.
         how: |address| {
             (0..6).for_each(|_| drop((0..400).map(|_| send(address, b"")).collect::<Vec<_>>()));
             (0..600).map(|_| send(address, b"")).collect()
         },
     },
     Clients {
-        what: "send a byte now and then",
-        then: "the time for a request's head is that of all of it",
+        what: "send the request headers one byte at a time (50 clients)",
+        then: "`--web.header-timeout` applies to the request headers in total",
         how: |address| {
             let mut slow: Vec<_> = (0..50).map(|_| send(address, b"GET")).collect();
             for byte in b" /metrics" {
@@ -48,8 +48,8 @@ pub(crate) const CLIENTS: &[Clients] = &[
         },
     },
     Clients {
-        what: "close their side and wait for the answer",
-        then: "it ends the scrape, as for one that has gone",
+        what: "close their sending side and wait for the response",
+        then: "the scrape is cancelled, as for a client that disconnected",
         how: |address| {
             let stream = send(address, REQUEST);
             stream.shutdown(Shutdown::Write).unwrap();
@@ -57,8 +57,8 @@ pub(crate) const CLIENTS: &[Clients] = &[
         },
     },
     Clients {
-        what: "send 100 requests at once",
-        then: "they are answered one after the other, in their order",
+        what: "send 100 requests at once, on one connection",
+        then: "the responses are sent one after another, in order",
         how: |address| {
             let mut stream = send(address, &REQUEST.repeat(100));
             let mut answers = String::new();
@@ -72,8 +72,8 @@ pub(crate) const CLIENTS: &[Clients] = &[
         },
     },
     Clients {
-        what: "send what is no request: a TLS handshake, garbage, line feeds, a request with two lengths",
-        then: "400, or the connection is closed",
+        what: "send an invalid request: a TLS handshake, garbage, line feeds, a request with two lengths",
+        then: "status 400, or the connection is closed",
         how: |address| {
             let garbage: Vec<u8> = (0..=255).cycle().take(10_000).collect();
             for bytes in [
@@ -97,8 +97,8 @@ pub(crate) const CLIENTS: &[Clients] = &[
         },
     },
     Clients {
-        what: "send a head of 1 MiB, or a header 100,000 times",
-        then: "431, or the connection is closed (`--web.max-header-size`)",
+        what: "send request headers of 1 MiB, or the same header 100,000 times",
+        then: "status 431, or the connection is closed (`--web.max-header-size`)",
         how: |address| {
             for head in [format!("X: {}\r\n", "y".repeat(1 << 20)), "X: y\r\n".repeat(100_000)] {
                 let status = status(send(address, format!("GET /metrics HTTP/1.1\r\n{head}\r\n").as_bytes()));
@@ -108,8 +108,8 @@ pub(crate) const CLIENTS: &[Clients] = &[
         },
     },
     Clients {
-        what: "use other methods, and send a body that nobody reads",
-        then: "405",
+        what: "use other HTTP methods, with a body",
+        then: "status 405",
         how: |address| {
             for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "CONNECT", "BREW"] {
                 let head =
@@ -122,16 +122,16 @@ pub(crate) const CLIENTS: &[Clients] = &[
         },
     },
     Clients {
-        what: "ask, and go away without the answer, 500 times",
-        then: "the scrape ends with them, and its connection to Kamailio",
+        what: "send a request and disconnect (500 times)",
+        then: "the scrape is cancelled, and its connection to Kamailio closed",
         how: |address| {
             (0..500).for_each(|_| drop(send(address, REQUEST)));
             Vec::new()
         },
     },
     Clients {
-        what: "ask, and take nothing of the answer, 100 of them",
-        then: "the answers that are not taken have 8 MiB together and `--web.write-timeout`",
+        what: "send a request and never read the response (100 clients)",
+        then: "unread responses are limited to 8 MiB in total, and connections are closed after `--web.write-timeout`",
         how: |address| (0..100).map(|_| send(address, &REQUEST.repeat(20))).collect(),
     },
 ];

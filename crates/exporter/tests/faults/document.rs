@@ -1,4 +1,4 @@
-//! `docs/reliability.md`: what was tried, over what, and what came of it.
+//! Writes the tables of `docs/reliability.md` from the tables of faults and clients.
 
 use crate::clients::CLIENTS;
 use crate::kamailio::{FAULTS, Served};
@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 #[test]
-fn the_document_is_that_of_the_tables() {
+fn the_document_contains_the_tables() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reliability.md");
     let found = std::fs::read_to_string(&path).unwrap();
     let mut expected = found.clone();
-    for (name, table) in [("kamailio", of_kamailio()), ("clients", of_clients())] {
+    for (name, table) in [("kamailio", kamailio_table()), ("clients", clients_table())] {
         let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- {name} end -->"));
         let (before, rest) = expected.split_once(&begin).unwrap();
         let (_, after) = rest.split_once(&end).unwrap();
@@ -26,21 +26,23 @@ fn the_document_is_that_of_the_tables() {
     }
 }
 
-fn of_kamailio() -> String {
+fn kamailio_table() -> String {
     let mut table =
-        String::from("| Kamailio … | over | what is served | what the log says, once |\n|---|---|---|---|\n");
+        String::from("| Kamailio … | transports | exported metrics | log message |\n|---|---|---|---|\n");
     for fault in FAULTS {
         for case in fault.cases {
             let over: Vec<_> = case.over.iter().map(|transport| transport.name()).collect();
             let served = match case.served {
                 Served::Nothing => "`kamailio_up 0`".to_owned(),
-                Served::Only([]) => "`kamailio_up 1` and no values".to_owned(),
-                Served::Only(collectors) => format!("only {}", names(collectors)),
-                Served::Without([]) => "everything that makes sense".to_owned(),
-                Served::Without(collectors) => format!("all but the bad part of {}", names(collectors)),
+                Served::Only([]) => "`kamailio_up 1`, and no other metrics of Kamailio".to_owned(),
+                Served::Only(collectors) => format!("only those of {}", names(collectors)),
+                Served::Without([]) => "all valid ones".to_owned(),
+                Served::Without(collectors) => {
+                    format!("all except the invalid part of {}", names(collectors))
+                }
             };
             let said = match case.said.trim().trim_end_matches(['"', ' ']) {
-                "" => "nothing, for nothing is wrong".to_owned(),
+                "" => "none, because this is no failure".to_owned(),
                 said => format!("`… {said} …`"),
             };
             writeln!(table, "| {} | {} | {served} | {said} |", cell(fault.what), over.join(", ")).unwrap();
@@ -49,8 +51,8 @@ fn of_kamailio() -> String {
     table
 }
 
-fn of_clients() -> String {
-    let mut table = String::from("| clients … | what comes of it |\n|---|---|\n");
+fn clients_table() -> String {
+    let mut table = String::from("| clients … | effect |\n|---|---|\n");
     for client in CLIENTS {
         writeln!(table, "| {} | {} |", cell(client.what), cell(client.then)).unwrap();
     }

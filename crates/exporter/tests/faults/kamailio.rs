@@ -1,4 +1,4 @@
-//! A hostile or broken Kamailio: what it does, over what, and what has to become of a scrape.
+//! Faults of a hostile or broken Kamailio: what it does, over which transports, and the expected scrape.
 
 use crate::packets::{body, destinations, of_struct, packet, reply};
 use fake_kamailio::{Fake, Then};
@@ -7,44 +7,44 @@ use kamailio_binrpc::wire::{self, Arg, Kind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What a Kamailio does.
+/// A fault.
 pub(crate) struct Fault {
-    /// As the document has it.
+    /// Its description in the document, with Kamailio as the subject.
     pub(crate) what: &'static str,
-    /// Makes a fake one do it.
+    /// Makes the fake Kamailio misbehave.
     pub(crate) how: fn(&Fake),
-    /// Whether anybody listens.
+    /// Whether a server listens on the socket.
     pub(crate) listens: bool,
     /// The exporter's `--kamailio.methods`.
     pub(crate) methods: &'static str,
-    /// Its `--kamailio.timeout` in seconds, longer for what takes long to read.
+    /// The exporter's `--kamailio.timeout` in seconds, longer for replies that take long to read.
     pub(crate) timeout: u64,
-    /// Whether it takes a restart of Kamailio to end it: what it has is learned only then.
+    /// Whether the fault ends only with a restart of Kamailio, because its capabilities are fetched only then.
     pub(crate) until_restart: bool,
-    /// What has to hold, by transport.
+    /// The expected results, by transport.
     pub(crate) cases: &'static [Case],
-    /// Lines of the page.
+    /// Lines that the exposition must contain.
     pub(crate) shows: &'static [&'static str],
-    /// What is nowhere on the page.
+    /// Texts that the exposition must not contain.
     pub(crate) hides: &'static [&'static str],
 }
 
-/// What has to hold over some transports.
+/// The expected result over some transports.
 pub(crate) struct Case {
     pub(crate) over: &'static [Transport],
     pub(crate) served: Served,
-    /// Part of the line in the log; empty if there is none.
+    /// Part of the expected log line; empty if none is expected.
     pub(crate) said: &'static str,
 }
 
-/// What is served.
+/// The expected metrics.
 #[derive(Clone, Copy)]
 pub(crate) enum Served {
-    /// `kamailio_up 0`, and nothing of Kamailio's.
+    /// `kamailio_up 0`, and no metrics of Kamailio.
     Nothing,
-    /// These collectors, and no others.
+    /// The metrics of only these collectors.
     Only(&'static [&'static str]),
-    /// All but these.
+    /// The metrics of all collectors but these.
     Without(&'static [&'static str]),
 }
 
@@ -89,7 +89,7 @@ const STREAMS: &[Transport] = &[Transport::Unix, Transport::Tcp];
 const DATAGRAMS: &[Transport] = &[Transport::Unixd, Transport::Udp];
 const ALL: &[Transport] = &[Transport::Unix, Transport::Unixd, Transport::Tcp, Transport::Udp];
 
-/// Most faults hit the reply to `sl.stats`, which is the third: these are the first two.
+/// Most faults affect the reply to `sl.stats`, which is the third: these collectors are read before it.
 const BEFORE: Served = Served::Only(&["core.uptime", "tm.stats"]);
 const BUT_SL: Served = Served::Without(&["sl.stats"]);
 const BUT_TM: Served = Served::Without(&["tm.stats"]);
@@ -107,7 +107,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "accepts and says nothing",
+        what: "accepts the connection and sends nothing",
         how: |fake| fake.silent(true),
         cases: &[case(ALL, Served::Nothing, LATE)],
         ..Fault::NEW
@@ -125,19 +125,19 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "ends in the middle of a header",
+        what: "stops in the middle of a header",
         how: |fake| fake.truncate("sl.stats", 3, Then::Close),
         cases: &[case(STREAMS, BEFORE, CLOSED), case(DATAGRAMS, BEFORE, LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "ends in the middle of a record",
+        what: "stops in the middle of a record",
         how: |fake| fake.mangle("sl.stats", Then::Close, |_, good| vec![good[..good.len() - 1].to_vec()]),
         cases: &[case(STREAMS, BEFORE, CLOSED), case(DATAGRAMS, BEFORE, LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "ends in the middle of a string",
+        what: "stops in the middle of a string",
         how: |fake| {
             fake.mangle("sl.stats", Then::Close, |_, good| {
                 // Behind the header: the struct's mark, a name's mark, the name's first letter.
@@ -149,9 +149,9 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "answers garbage",
+        what: "sends garbage",
         how: |fake| fake.garbage("sl.stats", &(0..=255).collect::<Vec<_>>()),
-        cases: &[case(ALL, BEFORE, "the first byte of a packet is 0x00 and not 0xa1")],
+        cases: &[case(ALL, BEFORE, "expected a packet that begins with 0xa1, found 0x00")],
         ..Fault::NEW
     },
     Fault {
@@ -160,42 +160,42 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             Served::Nothing,
-            "the first byte of a packet is 0x48 and not 0xa1: this is not BINRPC",
+            "expected a packet that begins with 0xa1, found 0x48: the peer does not speak BINRPC",
         )],
         ..Fault::NEW
     },
     Fault {
-        what: "is a mail server, which speaks first",
+        what: "is a mail server, which sends a greeting",
         how: |fake| fake.greet(b"220 sip.example.org ESMTP\r\n"),
-        cases: &[case(STREAMS, Served::Nothing, "the first byte of a packet is 0x32 and not 0xa1")],
+        cases: &[case(STREAMS, Served::Nothing, "expected a packet that begins with 0xa1, found 0x32")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers with another magic number",
+        what: "replies with a wrong magic number",
         how: |fake| fake.mangle("sl.stats", Then::GoOn, |cookie, _| vec![packet(0xb1, 1, cookie, 0, b"")]),
-        cases: &[case(ALL, BEFORE, "the first byte of a packet is 0xb1 and not 0xa1")],
+        cases: &[case(ALL, BEFORE, "expected a packet that begins with 0xa1, found 0xb1")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers in another version",
+        what: "replies with a wrong protocol version",
         how: |fake| fake.mangle("sl.stats", Then::GoOn, |cookie, _| vec![packet(0xa2, 1, cookie, 0, b"")]),
         cases: &[case(ALL, BEFORE, "BINRPC version 2 is not supported")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers with a packet of an unknown type",
+        what: "replies with a packet of unknown type",
         how: |fake| fake.mangle("sl.stats", Then::GoOn, |cookie, _| vec![packet(0xa1, 7, cookie, 0, b"")]),
         cases: &[case(ALL, BEFORE, "packet type 7 is neither reply (1) nor fault (3)")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers with a request",
+        what: "replies with a request",
         how: |fake| fake.mangle("sl.stats", Then::GoOn, |cookie, _| vec![packet(0xa1, 0, cookie, 0, b"")]),
-        cases: &[case(ALL, BEFORE, "a request came where only replies can")],
+        cases: &[case(ALL, BEFORE, "expected a reply, found a request")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers a call with the wrong cookie",
+        what: "replies to one call with a wrong cookie",
         how: |fake| {
             fake.mangle("sl.stats", Then::GoOn, |Cookie(cookie), _| vec![reply(Cookie(!cookie), b"")]);
         },
@@ -203,13 +203,13 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "answers every call with the wrong cookie",
+        what: "replies to every call with a wrong cookie",
         how: |fake| fake.mangle("*", Then::GoOn, |Cookie(cookie), _| vec![reply(Cookie(!cookie), b"")]),
         cases: &[case(ALL, Served::Nothing, LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "answers a call with the cookie of the call before",
+        what: "replies to one call with the cookie of the previous call",
         how: |fake| {
             fake.mangle("sl.stats", Then::GoOn, |Cookie(cookie), _| {
                 vec![reply(Cookie(cookie.wrapping_sub(1)), b"")]
@@ -219,31 +219,31 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "answers a call twice",
+        what: "replies to one call twice",
         how: |fake| fake.mangle("sl.stats", Then::GoOn, |_, good| vec![good.to_vec(), good.to_vec()]),
         cases: &[case(ALL, EVERYTHING, "")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers every call twice",
+        what: "replies to every call twice",
         how: |fake| fake.mangle("*", Then::GoOn, |_, good| vec![good.to_vec(), good.to_vec()]),
         cases: &[case(ALL, EVERYTHING, "")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers two calls in the wrong order",
+        what: "replies to two calls in the wrong order",
         how: |fake| fake.postpone("sl.stats"),
         cases: &[case(STREAMS, BUT_SL, SKIPPED)],
         ..Fault::NEW
     },
     Fault {
-        what: "skips a call",
+        what: "skips one call",
         how: |fake| fake.skip("sl.stats"),
         cases: &[case(STREAMS, BUT_SL, SKIPPED), case(DATAGRAMS, BEFORE, LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "sends a reply that nobody asked for",
+        what: "sends an unsolicited reply",
         how: |fake| {
             fake.mangle("sl.stats", Then::GoOn, |Cookie(cookie), good| {
                 vec![reply(Cookie(!cookie), b"\x10\x07"), good.to_vec()]
@@ -253,25 +253,25 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "sends a reply before it is asked",
+        what: "sends a reply before the first request",
         how: |fake| fake.greet(&reply(Cookie(0), b"\x10\x07")),
         cases: &[case(STREAMS, EVERYTHING, "")],
         ..Fault::NEW
     },
     Fault {
-        what: "declares 4 GiB and sends a little",
+        what: "declares a body of 4 GiB and sends a few bytes",
         how: |fake| fake.lie("sl.stats", u32::MAX),
         cases: &[case(ALL, BEFORE, "reply body of 4294967295 bytes is over the limit of 8388608")],
         ..Fault::NEW
     },
     Fault {
-        what: "declares 8 MiB, which is allowed, and sends a little",
+        what: "declares a body of 8 MiB, which is allowed, and sends a few bytes",
         how: |fake| fake.lie("sl.stats", 8 << 20),
         cases: &[case(ALL, BEFORE, LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "sends a body without end",
+        what: "sends an endless body",
         how: |fake| {
             fake.mangle("sl.stats", Then::Repeat, |cookie, _| {
                 vec![packet(0xa1, 1, cookie, 8 << 20, b""), vec![0; 60_000]]
@@ -284,7 +284,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "sends replies that nobody asked for, without end",
+        what: "sends unsolicited replies endlessly",
         how: |fake| {
             fake.mangle("sl.stats", Then::Repeat, |Cookie(cookie), _| {
                 vec![reply(Cookie(!cookie), &[0; 1000]).repeat(50)]
@@ -296,7 +296,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "sends a string whose length has 7 bytes",
         how: |fake| fake.answer("sl.stats", Kind::Reply, b"\xf1\x00\xff\xff\xff\xff\xff\xffx"),
-        cases: &[case(ALL, BUT_SL, "string at offset 0 has 281474976710655 bytes where only 1 are left")],
+        cases: &[case(
+            ALL,
+            BUT_SL,
+            "string at offset 0 declares 281474976710655 bytes, but the body ends after 1",
+        )],
         ..Fault::NEW
     },
     Fault {
@@ -315,7 +319,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "sends the end of a struct that has not begun",
+        what: "sends the end of a struct without its start",
         how: |fake| fake.answer("sl.stats", Kind::Reply, b"\x83"),
         cases: &[case(ALL, BUT_SL, "struct ends at offset 0 and has not begun")],
         ..Fault::NEW
@@ -327,7 +331,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "sends 200,000 members that nobody knows",
+        what: "sends 200,000 unknown members",
         how: |fake| {
             let names: Vec<_> = (0..200_000).map(|number| format!("member{number}")).collect();
             let members: Vec<_> = names.iter().map(|name| (name.as_str(), Arg::Int(7))).collect();
@@ -347,18 +351,18 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         methods: "auto,-stats",
-        cases: &[case(STREAMS, EVERYTHING, "a family has more samples than its limit")],
+        cases: &[case(STREAMS, EVERYTHING, "samples over the limit dropped")],
         shows: &["kamailio_exporter_dropped_samples_total{collector=\"stats.fetch\"} 190000"],
         ..Fault::NEW
     },
     Fault {
-        what: "sends a byte every half second",
+        what: "sends one byte every half second",
         how: |fake| fake.chop(1, Duration::from_millis(500)),
         cases: &[case(ALL, Served::Nothing, LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "answers with faults of many codes, with a text as their reason",
+        what: "replies with faults of many codes, with a string as the reason",
         how: |fake| faults(fake, &[Arg::Str(b"it \"said\"\nno")]),
         cases: &[case(
             ALL,
@@ -368,19 +372,19 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "answers with faults of many codes, with a number as their reason",
+        what: "replies with faults of many codes, with a number as the reason",
         how: |fake| faults(fake, &[Arg::Int(-7)]),
         cases: &[case(ALL, Served::Only(&["core.uptime"]), "Kamailio answered with fault 404: -7")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers with faults of many codes, without a reason",
+        what: "replies with faults of many codes, without a reason",
         how: |fake| faults(fake, &[]),
         cases: &[case(ALL, Served::Only(&["core.uptime"]), "Kamailio answered with fault 404: \"")],
         ..Fault::NEW
     },
     Fault {
-        what: "answers with a fault without a code",
+        what: "replies with a fault without a code",
         how: |fake| fake.answer("sl.stats", Kind::Fault, b""),
         cases: &[case(ALL, BUT_SL, "Kamailio answered with fault 0: ")],
         ..Fault::NEW
@@ -401,16 +405,12 @@ pub(crate) const FAULTS: &[Fault] = &[
         how: |fake| {
             fake.answer("dispatcher.list", Kind::Reply, &destinations([&vec![0xff; 1 << 20][..], b"sip:b"]));
         },
-        cases: &[case(
-            STREAMS,
-            EVERYTHING,
-            "more samples than its limit, or all of them have more than 9 MiB",
-        )],
+        cases: &[case(STREAMS, EVERYTHING, "samples over the limit dropped")],
         shows: &["kamailio_dispatcher_list_target{setid=\"1\",uri=\"sip:b\",flags=\"AP\"} 1"],
         ..Fault::NEW
     },
     Fault {
-        what: "sends every list as long as it can be",
+        what: "sends every list at its maximum length",
         how: |fake| {
             let uris: Vec<_> = (0..40_000)
                 .map(|number| format!("sip:user{number}@very-long-{number:040}.example"))
@@ -423,11 +423,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         methods: "auto,-stats",
-        cases: &[case(
-            STREAMS,
-            EVERYTHING,
-            "more samples than its limit, or all of them have more than 9 MiB",
-        )],
+        cases: &[case(STREAMS, EVERYTHING, "samples over the limit dropped")],
         ..Fault::NEW
     },
     Fault {
@@ -443,7 +439,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             Served::Without(&["stats.fetch"]),
-            "5 of its values could not be read, the first of them for kamailio_stats_fetch_value",
+            "5 values could not be read, the first of them for kamailio_stats_fetch_value",
         )],
         shows: &[
             "kamailio_stats_fetch_value{group=\"script\",name=\"f\"} -5",
@@ -453,7 +449,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "sends a struct and a string where ints were",
+        what: "sends a struct and a string in place of ints",
         how: |fake| {
             let members = [("current", Arg::Struct(&[])), ("waiting", "3".into()), ("total", Arg::Int(7))];
             fake.answer("tm.stats", Kind::Reply, &of_struct(&members));
@@ -461,7 +457,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             BUT_TM,
-            "2 of its values could not be read, the first of them for kamailio_tm_stats_current",
+            "2 values could not be read, the first of them for kamailio_tm_stats_current",
         )],
         shows: &[
             "kamailio_tm_stats_total_total 7",
@@ -470,15 +466,15 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "sends an int where a struct was",
+        what: "sends an int in place of a struct",
         how: |fake| fake.answer("tm.stats", Kind::Reply, &body(&[Arg::Int(7)])),
-        cases: &[case(ALL, BUT_TM, "1 of its values could not be read")],
+        cases: &[case(ALL, BUT_TM, "1 values could not be read")],
         shows: &["kamailio_exporter_unreadable_values_total{collector=\"tm.stats\"} 1"],
         hides: &["kamailio_tm_stats_"],
         ..Fault::NEW
     },
     Fault {
-        what: "leaves fields out",
+        what: "omits fields",
         how: |fake| fake.answer("tm.stats", Kind::Reply, &of_struct(&[("waiting", Arg::Int(7))])),
         cases: &[case(ALL, EVERYTHING, "")],
         shows: &["kamailio_tm_stats_waiting 7"],
@@ -490,7 +486,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         how: |fake| {
             fake.answer("sl.stats", Kind::Reply, &of_struct(&[("200", Arg::Int(3)), ("200", Arg::Int(4))]));
         },
-        cases: &[case(ALL, EVERYTHING, "rows with the labels of an earlier one are left out")],
+        cases: &[case(ALL, EVERYTHING, "duplicate samples dropped")],
         shows: &[
             "kamailio_sl_stats_codes_total{code=\"200\"} 3",
             "kamailio_exporter_duplicate_rows_total{collector=\"sl.stats\"} 1",
@@ -498,7 +494,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "sends fields that are not known",
+        what: "sends unknown fields",
         how: |fake| {
             let members = [("waiting", Arg::Int(7)), ("brand_new", Arg::Struct(&[]))];
             fake.answer("tm.stats", Kind::Reply, &of_struct(&members));
@@ -509,33 +505,33 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..Fault::NEW
     },
     Fault {
-        what: "answers with an empty reply",
+        what: "sends an empty reply",
         how: |fake| fake.answer("sl.stats", Kind::Reply, b""),
         cases: &[case(ALL, EVERYTHING, "")],
         hides: &["kamailio_sl_stats_"],
         ..Fault::NEW
     },
     Fault {
-        what: "does not tell its methods",
+        what: "rejects the request for its list of methods",
         how: |fake| fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "no".into()])),
         methods: "core.uptime,tm.stats,sl.stats",
         cases: &[case(ALL, EVERYTHING, "")],
         ..Fault::NEW
     },
     Fault {
-        what: "closes the connection while it tells its methods",
+        what: "closes the connection while sending its list of methods",
         how: |fake| fake.truncate("system.listMethods", 100, Then::Close),
         cases: &[case(STREAMS, Served::Nothing, CLOSED), case(DATAGRAMS, Served::Nothing, LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "closes the connection while it tells its groups of statistics",
+        what: "closes the connection while sending its list of statistics groups",
         how: |fake| fake.truncate("cnt.list_groups", 10, Then::Close),
         cases: &[case(STREAMS, Served::Only(&[]), CLOSED), case(DATAGRAMS, Served::Only(&[]), LATE)],
         ..Fault::NEW
     },
     Fault {
-        what: "has 200,000 groups of statistics",
+        what: "has 200,000 statistics groups",
         how: |fake| {
             let names: Vec<_> = (0..200_000).map(|number| format!("group{number}")).collect();
             let names: Vec<_> = names.iter().map(|name| name.as_str().into()).collect();
@@ -543,7 +539,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         until_restart: true,
-        cases: &[case(STREAMS, EVERYTHING, "Kamailio has more names than the exporter takes")],
+        cases: &[case(STREAMS, EVERYTHING, "capabilities truncated")],
         ..Fault::NEW
     },
     Fault {
@@ -555,11 +551,11 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
         timeout: 10,
         until_restart: true,
-        cases: &[case(STREAMS, EVERYTHING, "Kamailio has more names than the exporter takes")],
+        cases: &[case(STREAMS, EVERYTHING, "capabilities truncated")],
         ..Fault::NEW
     },
     Fault {
-        what: "was started at another time in each answer",
+        what: "reports a different start time in each reply",
         how: |fake| {
             let times = AtomicUsize::new(0);
             fake.mangle("core.uptime", Then::GoOn, move |cookie, _| {
@@ -575,7 +571,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// Every call but the uptime is a fault, with one code after the other.
+/// Makes every call except `core.uptime` a fault, and cycles through the codes.
 fn faults(fake: &Fake, reason: &'static [Arg<'static>]) {
     let next = AtomicUsize::new(0);
     fake.mangle("*", Then::GoOn, move |cookie, _| {
@@ -588,6 +584,6 @@ fn faults(fake: &Fake, reason: &'static [Arg<'static>]) {
     }
 }
 
-/// Those of SIP, those that Kamailio has, and those that no method has.
+/// Codes of SIP, codes that Kamailio uses, and codes that no method uses.
 const CODES: [i64; 16] =
     [404, 500, 400, -1, 0, 1, 100, 200, 300, 408, 480, 503, 603, 699, i32::MAX as i64, i32::MIN as i64];

@@ -1,5 +1,5 @@
-//! What breaks, and what the program makes of it: one table for each side that it can come from. `docs/reliability.md`
-//! is written from these tables.
+//! Faults and their expected effects: one table for faults of Kamailio and one for misbehaving clients.
+//! `docs/reliability.md` is written from these tables.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,19 +9,19 @@ mod support;
 
 /// Slow, greedy and hostile clients: the table.
 mod clients;
-/// What is written about the tables.
+/// The document written from the tables.
 mod document;
 /// External metrics pages that are made to take memory or time.
 mod external_page;
 /// A hostile or broken Kamailio: the table.
 mod kamailio;
-/// What a scrape may take of Kamailio.
+/// What a scrape may use of Kamailio's resources.
 mod kindness;
 /// The faults of the table over their transports, all at the same time.
 mod matrix;
 /// Many scrapes at once, and large ones.
 mod memory;
-/// Replies as no Kamailio writes them.
+/// Replies that no real Kamailio sends.
 mod packets;
 /// Descriptors, memory, logs, clocks.
 mod resources;

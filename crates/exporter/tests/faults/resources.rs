@@ -120,7 +120,7 @@ fn too_few_descriptors_are_told_of_and_get_over() {
     early.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     assert!(early.read(&mut [0; 1024]).unwrap() > 0);
     let others: Vec<_> = (0..40).map(|_| TcpStream::connect(&started.address).unwrap()).collect();
-    eventually(|| said("cannot accept a connection"));
+    eventually(|| said("failed to accept a connection"));
     early.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut page = String::new();
     early.read_to_string(&mut page).unwrap();
@@ -128,7 +128,7 @@ fn too_few_descriptors_are_told_of_and_get_over() {
     said("Too many open files").unwrap();
     said("LimitNOFILE=").unwrap();
     std::thread::sleep(Duration::from_secs(1));
-    let lines = std::fs::read_to_string(&log).unwrap().matches("cannot accept a connection").count();
+    let lines = std::fs::read_to_string(&log).unwrap().matches("failed to accept a connection").count();
     assert_eq!(lines, 1, "it is told again and again");
     drop(others);
     eventually(|| started.up());

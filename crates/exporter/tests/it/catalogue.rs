@@ -6,7 +6,7 @@ use kamailio_binrpc::wire::Kind;
 use kamailio_exporter::internals::{ALL, Call, catalogue};
 use std::collections::BTreeSet;
 
-/// Captures of other servers than the one that most were taken from, for methods that only these had.
+/// Captures of methods that the main recorded server did not have.
 const ELSEWHERE: [&str; 5] = [
     "aux.cdp.list_peers",
     "aux.rtpproxy.list",
@@ -15,11 +15,11 @@ const ELSEWHERE: [&str; 5] = [
     "aux2.cnxcc.stats",
 ];
 
-/// Where a method's rows and values stand in its reply, told once more and independently of the tables.
+/// Where the rows and values of a method's reply are, written down independently of the collectors' tables.
 struct Plain {
     method: &'static str,
     capture: &'static str,
-    /// The path to a row; each record is one if there is none.
+    /// The path to a row; if empty, each record is a row.
     rows: &'static [&'static str],
     labels: &'static [(&'static str, &'static str)],
     values: &'static [(&'static str, &'static [&'static str], f64)],
@@ -236,7 +236,7 @@ const PLAIN: &[Plain] = &[
 ];
 
 #[test]
-fn what_is_served_is_what_the_index_says() {
+fn served_values_equal_those_of_the_capture_index() {
     for version in VERSIONS {
         for Plain { method, capture, rows, labels, values } in PLAIN {
             let page = page(version, method, &[capture], &[]);
@@ -253,7 +253,7 @@ fn what_is_served_is_what_the_index_says() {
 }
 
 #[test]
-fn whatever_a_server_has_can_be_read() {
+fn every_reply_in_the_captures_can_be_read() {
     for version in VERSIONS {
         page(version, "all", &[], &["--kamailio.stats-groups", "all"]);
     }
@@ -261,8 +261,9 @@ fn whatever_a_server_has_can_be_read() {
 
 #[test]
 fn every_family_of_a_table_is_in_a_capture() {
-    // None of the recorded servers had sctp, pdb or a proxy in front of UDP; the S-CSCF had no records, no Diameter peer
-    // had been used, no gateway was defunct.
+    // No recorded server had sctp, pdb or a proxy in front of UDP. The S-CSCF had no records, no Diameter peer had been
+    // used, no gateway was defunct, no
+    // destination had sent overload control, and no configuration file was hashed.
     let never = [
         "kamailio_sctp_opened_connections",
         "kamailio_sctp_tracked_connections",
@@ -275,6 +276,9 @@ fn every_family_of_a_table_is_in_a_capture() {
         "kamailio_ulscscf_slot_records_max",
         "kamailio_cdp_peer_last_used_timestamp_seconds",
         "kamailio_lcr_gateway_defunct_until_timestamp_seconds",
+        "kamailio_dispatcher_destination_overload_valid_until_timestamp_seconds",
+        "kamailio_dispatcher_destination_overload_sequence",
+        "kamailio_config_unchanged",
     ];
     let mut served = BTreeSet::new();
     for version in VERSIONS {
@@ -298,9 +302,9 @@ fn every_family_of_a_table_is_in_a_capture() {
     }
 }
 
-/// Texts and structs that are not what they should be fail their collector, and nothing else.
+/// Malformed texts and structs fail their own collector and no other.
 #[test]
-fn replies_that_no_kamailio_sends_are_counted() {
+fn malformed_replies_are_counted() {
     let texts: [&[u8]; 6] =
         [b"", b"PIPE[", b"PIPE[0]: 1/2 (drop rate: x)", b"[+] a:b:c", b"Total: x \xff", b"[+] By \xff : -"];
     let members = texts.map(|text| (Some("Peers"), Arg::Str(text)));

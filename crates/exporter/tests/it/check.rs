@@ -1,4 +1,4 @@
-//! The doctor, against a fake Kamailio.
+//! `check`, against a fake Kamailio.
 
 use crate::support::{on_a_terminal, run};
 use fake_kamailio::{Captures, Fake};
@@ -26,27 +26,27 @@ fn collector<'j>(report: &'j Json, name: &str) -> &'j Json {
     report["collectors"].as_array().unwrap().iter().find(|collector| collector["name"] == name).unwrap()
 }
 
-fn sentences(list: &Json) -> String {
-    list.as_array().unwrap().iter().map(|sentence| sentence.as_str().unwrap().to_owned() + "\n").collect()
+fn messages(list: &Json) -> String {
+    list.as_array().unwrap().iter().map(|message| message.as_str().unwrap().to_owned() + "\n").collect()
 }
 
 #[test]
-fn a_healthy_kamailio_is_exit_code_0() {
+fn a_kamailio_without_problems_is_exit_code_0() {
     let kamailio = Fake::replay(Captures::of("5.6.3"));
     kamailio.remove("dmq.list_nodes");
     let (text, code) = check(&kamailio.unix(), &[]);
     for part in [
         &format!("Target    {}\n", kamailio.unix()),
         "Socket    a socket of ",
-        " may use it\n",
+        " can connect\n",
         "Kamailio  kamailio 5.6.3 (x86_64/linux), up 3m 23s, 28 processes\n",
-        "Scrape    6",
+        " series in ",
         "\nok      tm.stats                         1 ",
         // Nearly always 1977: the cookie is random, and may begin with bytes that are not sent.
         " B           178 B\n",
         "\nabsent  dmq.list_nodes (dmq)\n",
-        " more are not selected; --json names them.\n",
-        "\n\nAll is well.\n",
+        " more are not selected; --json lists them.\n",
+        "\n\nNo problems found.\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -55,7 +55,7 @@ fn a_healthy_kamailio_is_exit_code_0() {
 }
 
 #[test]
-fn json_says_the_same() {
+fn the_json_report_contains_the_same() {
     let kamailio = Fake::replay(Captures::of("5.6.3"));
     kamailio.remove("dmq.list_nodes");
     for uri in [kamailio.unix(), kamailio.tcp()] {
@@ -88,23 +88,20 @@ fn json_says_the_same() {
 }
 
 #[test]
-fn what_failed_is_a_warning_with_its_reason() {
+fn a_failed_collector_is_a_warning_with_the_reason() {
     let kamailio = Fake::replay(Captures::of("5.6.3"));
     kamailio.remove("dmq.list_nodes");
     kamailio.answer("tls.info", Kind::Fault, b"\x20\x01\xf4\x51oops\0");
     let (report, code) = json(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
     assert_eq!((report["verdict"].as_str(), code), (Some("warnings"), Some(1)));
-    let warnings = sentences(&report["warnings"]);
+    let warnings = messages(&report["warnings"]);
     let expected = "tls.info failed: Kamailio answered with fault 500: oops.\ndmq.list_nodes failed: Kamailio has no \
-                    method dmq.list_nodes: load its module dmq, or take dmq.list_nodes out of --kamailio.methods.\n";
+                    method dmq.list_nodes: load its module dmq, or remove dmq.list_nodes from --kamailio.methods.\n";
     assert_eq!(warnings, expected);
     assert_eq!(collector(&report, "tls.info")["state"], "failed");
     let (text, _) = check(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
     assert!(text.contains("\nfailed  tls.info "), "{text}");
-    assert!(
-        text.ends_with("take dmq.list_nodes out of --kamailio.methods.\nThere are 2 warnings.\n"),
-        "{text}"
-    );
+    assert!(text.ends_with("remove dmq.list_nodes from --kamailio.methods.\n2 warnings.\n"), "{text}");
 }
 
 #[test]
@@ -120,7 +117,7 @@ fn a_reply_near_the_limits_of_ctl_is_a_warning() {
         (
             "dispatcher.list.1024dest",
             8_192,
-            Some("8192 bytes, and ctl has room for 8192 unless it was given more"),
+            Some("has 8192 bytes, and the default limit of module ctl is 8192"),
         ),
         ("dispatcher.list.1025dest", 0, Some("raise modparam(\"ctl\", \"binrpc_struct_max_body_size\", …)")),
     ] {
@@ -128,7 +125,7 @@ fn a_reply_near_the_limits_of_ctl_is_a_warning() {
         let (report, code) = json(&kamailio.unix(), &["-m", "dispatcher.list"]);
         let call = &collector(&report, "dispatcher.list")["calls"][0];
         assert_eq!(call["fullest_struct_bytes"], bytes, "{capture}");
-        let warnings = sentences(&report["warnings"]);
+        let warnings = messages(&report["warnings"]);
         assert!(warnings.contains(warning.unwrap_or_default()), "{capture}: {warnings}");
         assert_eq!(
             (code, warnings.lines().count()),
@@ -138,43 +135,43 @@ fn a_reply_near_the_limits_of_ctl_is_a_warning() {
 }
 
 #[test]
-fn what_is_left_out_is_a_warning() {
+fn dropped_samples_are_a_warning() {
     let kamailio = Fake::replay(Captures::of("5.6.3"));
     let (report, code) = json(&kamailio.unix(), &["-m", "auto", "--collector.max-series", "3"]);
-    let warnings = sentences(&report["warnings"]);
-    let part = "samples are left out, because a family may have 3 of them (--collector.max-series).";
+    let warnings = messages(&report["warnings"]);
+    let part = "samples dropped, because --collector.max-series limits a metric to 3.";
     assert!(warnings.contains(&format!("pkg.stats: 125 {part}")), "{warnings}");
     assert_eq!(code, Some(1));
 }
 
 #[test]
-fn a_connection_that_is_lost_is_a_warning() {
+fn a_lost_connection_is_a_warning() {
     let kamailio = Fake::replay(Captures::of("5.6.3"));
     kamailio.close_after(10);
     let (report, code) = json(&kamailio.unix(), &["-m", "tm.stats,sl.stats,core.shmmem,core.tcp_info"]);
     assert_eq!(code, Some(0), "{report}");
     kamailio.close_after(6);
     let (report, code) = json(&kamailio.unix(), &["-m", "tm.stats,sl.stats,core.shmmem,core.tcp_info"]);
-    let warnings = sentences(&report["warnings"]);
-    let part = "The calls could not all be made one at a time: Kamailio closed the connection";
+    let warnings = messages(&report["warnings"]);
+    let part = "Not every call could be measured: Kamailio closed the connection";
     assert!(warnings.contains(part), "{warnings}");
     assert_eq!(code, Some(1));
 }
 
 #[test]
-fn without_kamailio_it_is_exit_code_2_and_says_why() {
+fn an_unreachable_kamailio_is_exit_code_2_with_the_reason() {
     let kamailio = Fake::start();
     kamailio.silent(true);
-    let folder = tempfile::tempdir().unwrap();
-    let dead = folder.path().join("ctl");
+    let directory = tempfile::tempdir().unwrap();
+    let dead = directory.path().join("ctl");
     drop(UnixListener::bind(&dead).unwrap());
     for (uri, parts) in [
         (kamailio.unix(), ["the deadline passed with ", "Kamailio is stopped or still starting"]),
         (
             "unix:/nonexistent/ctl".to_owned(),
-            ["cannot connect to unix:/nonexistent/ctl", "There is no folder"],
+            ["cannot connect to unix:/nonexistent/ctl", "There is no directory"],
         ),
-        (format!("unix:{}", dead.display()), ["cannot connect to unix:", "but nobody listens"]),
+        (format!("unix:{}", dead.display()), ["cannot connect to unix:", "but no process listens on it"]),
     ] {
         let (text, code) = check(&uri, &["-t", "300ms"]);
         assert_eq!(code, Some(2), "{text}");
@@ -183,53 +180,56 @@ fn without_kamailio_it_is_exit_code_2_and_says_why() {
         let (report, code) = json(&uri, &["-t", "300ms"]);
         assert_eq!((report["verdict"].as_str(), code), (Some("failed"), Some(2)));
         assert_eq!(collector(&report, "tm.stats")["state"], "unknown");
-        assert!(sentences(&report["problems"]).contains(parts[1]));
+        assert!(messages(&report["problems"]).contains(parts[1]));
     }
 }
 
 #[test]
-fn a_user_who_is_not_let_in_is_exit_code_2_though_another_may_scrape() {
+fn a_user_without_access_is_exit_code_2_even_if_the_current_user_can_scrape() {
     let kamailio = Fake::start();
     let uri = kamailio.unix();
     let socket = Path::new(uri.strip_prefix("unix:").unwrap());
     let set = |mode| fs::set_permissions(socket, fs::Permissions::from_mode(mode)).unwrap();
-    // Who runs the tests is not this user, or could not have made the socket.
+    // The user nobody does not run the tests, or could not have created the socket.
     set(0o600);
     let (report, code) = json(&uri, &["--user", "nobody"]);
     assert_eq!((report["verdict"].as_str(), code), (Some("failed"), Some(2)));
     assert_eq!((&report["socket"]["user"], &report["socket"]["allowed"]), (&"nobody".into(), &false.into()));
-    let problems = sentences(&report["problems"]);
-    assert!(problems.starts_with("nobody may not use the socket. The socket is a socket of "), "{problems}");
+    let problems = messages(&report["problems"]);
+    assert!(
+        problems.starts_with("The user nobody cannot connect to the socket. The socket is a socket of "),
+        "{problems}"
+    );
     assert!(problems.contains("with mode 0600: set modparam(\"ctl\", \"mode\", 0660), and "));
-    assert_eq!(collector(&report, "tm.stats")["state"], "ok", "who asks may scrape");
+    assert_eq!(collector(&report, "tm.stats")["state"], "ok", "the current user can scrape");
     set(0o666);
     let (text, code) = check(&uri, &["--user", "nobody"]);
-    assert!(text.contains("; nobody may use it\n"), "{text}");
+    assert!(text.contains("; user nobody can connect\n"), "{text}");
     assert_eq!(code, Some(0));
     let output = run(&["check", "-u", &uri, "--user", "no such user"]);
-    assert_eq!(output.status.code(), Some(2));
-    let sentence = "there is no user \"no such user\" in /etc/passwd, which --user names";
-    assert!(String::from_utf8_lossy(&output.stderr).contains(sentence));
+    assert_eq!(output.status.code(), Some(3));
+    let message = "--user \"no such user\": there is no such user in /etc/passwd";
+    assert!(String::from_utf8_lossy(&output.stderr).contains(message));
 }
 
 #[test]
-fn who_is_not_let_in_himself_is_told_so() {
+fn missing_access_of_the_current_user_is_explained() {
     let kamailio = Fake::start();
     let uri = kamailio.unix();
     fs::set_permissions(uri.strip_prefix("unix:").unwrap(), fs::Permissions::from_mode(0o000)).unwrap();
     let output = without_rights(&["check", "-u", &uri]);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("with mode 0000; ") && text.contains(" may not use it\n"), "{text}");
+    assert!(text.contains("with mode 0000; ") && text.contains(" cannot connect\n"), "{text}");
     assert!(text.contains("Permission denied") && text.contains("usermod -aG GROUP"), "{text}");
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// SingleFlight the program as somebody who is not root, to whom modes mean nothing.
+/// Runs the program as a user other than root, for whom modes do not count.
 fn without_rights(arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = folder.path().join("kamailio_exporter");
-    // Where it was built others may have no access.
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = directory.path().join("kamailio_exporter");
+    // Other users may have no access to the build directory.
     fs::copy(env!("CARGO_BIN_EXE_kamailio_exporter"), &program).unwrap();
     let mut command = Command::new(program);
     if rustix::process::geteuid().is_root() {
@@ -239,12 +239,14 @@ fn without_rights(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn colours_and_progress_are_for_terminals() {
+fn colours_and_progress_appear_on_terminals_only() {
     let kamailio = Fake::start();
     let arguments = ["check", "-u", &kamailio.unix(), "-m", "tm.stats,sl.stats"];
     let (screen, code) = on_a_terminal(&arguments, &[]);
     assert_eq!(code, Some(0), "{screen}");
-    for part in ["\r\x1b[Kcall 3 of 3", "\x1b[32mok      \x1b[0mtm.stats", "\x1b[32mAll is well.\x1b[0m"] {
+    for part in
+        ["\r\x1b[Kcall 3 of 3", "\x1b[32mok      \x1b[0mtm.stats", "\x1b[32mNo problems found.\x1b[0m"]
+    {
         assert!(screen.contains(part), "{part:?}: {screen:?}");
     }
     for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
@@ -253,4 +255,70 @@ fn colours_and_progress_are_for_terminals() {
     }
     let (piped, _) = check(&kamailio.unix(), &["-m", "tm.stats,sl.stats"]);
     assert!(!piped.contains('\x1b') && !piped.contains('\r'), "{piped:?}");
+}
+
+/// The output and the exit code of the plugin.
+fn plugin(uri: &str, arguments: &[&str]) -> (String, Option<i32>) {
+    let output = run(&[&["check", "--nagios", "-u", uri], arguments].concat());
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+#[test]
+fn nagios_reads_status_and_performance_data_from_the_first_line() {
+    let kamailio = Fake::replay(Captures::of("5.6.3"));
+    let (text, code) = plugin(&kamailio.unix(), &["-t", "3s"]);
+    assert_eq!((text.lines().count(), code), (1, Some(0)), "{text}");
+    let (status, data) = text.trim_end().split_once(" | ").unwrap();
+    assert!(status.starts_with("KAMAILIO OK - kamailio 5.6.3 (x86_64/linux), "), "{status}");
+    let data: Vec<_> = data.split(' ').collect();
+    assert!(data[0].starts_with("time=0.") && data[0].ends_with("s;1.5;3;0"), "{data:?}");
+    let series: u64 = data[1].strip_prefix("series=").unwrap().strip_suffix(";;;0").unwrap().parse().unwrap();
+    assert!(series > 500, "{data:?}");
+    assert_eq!(data[2..], ["failed_collectors=0;0;;0", "processes=28;;;0", "uptime=203s;;;0"]);
+
+    kamailio.answer("tls.info", Kind::Fault, b"\x20\x01\xf4\x51a|b\n\0");
+    kamailio.answer("core.psx", Kind::Reply, b"\x10\x01");
+    let (text, code) = plugin(&kamailio.unix(), &[]);
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("KAMAILIO WARNING - 1 warning, kamailio 5.6.3"), "{text}");
+    assert!(lines[0].contains(" failed_collectors=1;0;;0 processes=1;;;0 "), "{text}");
+    assert_eq!(
+        (&lines[1..], code),
+        (&["tls.info failed: Kamailio answered with fault 500: a/b\\n."][..], Some(1))
+    );
+    let (text, _) = check(&kamailio.unix(), &[]);
+    assert!(text.contains(", 1 process\n") && text.ends_with("\n1 warning.\n"), "{text}");
+
+    let (text, code) = plugin("unix:/nonexistent/ctl", &[]);
+    assert!(text.starts_with("KAMAILIO CRITICAL - cannot connect to unix:/nonexistent/ctl: "), "{text}");
+    assert!(text.lines().next().unwrap().contains(" | time=0.") && text.contains(" series=0;;;0"), "{text}");
+    assert_eq!((text.lines().count(), code), (2, Some(2)));
+}
+
+#[test]
+fn nagios_is_told_that_a_check_could_not_run() {
+    for (arguments, message) in [
+        (&["--user", "no such user"][..], "--user \"no such user\": there is no such user in /etc/passwd"),
+        (&["--nope"], "unknown long flag '--nope'"),
+        (&["-t", "5"], "--kamailio.timeout \"5\": the unit is missing"),
+        (&["--json"], "--json and --nagios"),
+    ] {
+        let (text, code) = plugin("unix:/nonexistent/ctl", arguments);
+        assert!(text.starts_with(&format!("KAMAILIO UNKNOWN - {message}")), "{text}");
+        assert_eq!((text.lines().count(), code), (1, Some(3)), "{text}");
+    }
+    // Without --nagios the message is an error as that of other commands, with the same exit code.
+    let output = run(&["check", "--nope"]);
+    assert_eq!((output.stdout.as_slice(), output.status.code()), (&b""[..], Some(3)));
+}
+
+#[test]
+fn a_port_that_is_not_that_of_ctl_is_among_the_reasons_for_silence() {
+    let sip = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (text, code) = check(&format!("tcp:{}", sip.local_addr().unwrap()), &["-t", "200ms"]);
+    assert!(
+        text.contains("or this is not the port of its module ctl: `kamcmd ctl.listen` lists the ports"),
+        "{text}"
+    );
+    assert_eq!(code, Some(2));
 }

@@ -1,15 +1,14 @@
-use kamailio_exporter::internals::{
-    ALL, Call, Collector, Cost, FAMILIES, Field, Key, Table, build_info, catalogue, command,
-};
-use prometheus_exposition::{Family, Kind};
-use std::fmt::Write as _;
+use kamailio_exporter::internals::{build_info, catalogue, command};
 use std::path::PathBuf;
 
-/// Compares a file with what it should be, or writes it: `BLESS=1 cargo test`.
-fn check(file: &str, expected: &str) {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../")).join(file);
+/// Compares a file with its expected content, or rewrites it with `BLESS=1 cargo test`.
+pub(crate) fn check(file: &str, expected: &str) {
+    let path = root().join(file);
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(path, expected).unwrap();
+        // Other tests read the file at the same time.
+        let new = path.with_extension("new");
+        std::fs::write(&new, expected).unwrap();
+        std::fs::rename(new, path).unwrap();
     } else {
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
@@ -20,157 +19,109 @@ fn check(file: &str, expected: &str) {
 }
 
 #[test]
-fn the_readme_has_the_flags() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
-    let (before, rest) = readme.split_once("<!-- flags:").unwrap();
-    let (head, rest) = rest.split_once("-->\n").unwrap();
-    let (_, after) = rest.split_once("<!-- flags end -->").unwrap();
+fn the_help_of_every_command_is_documented() {
+    const FILE: &str = "docs/command-line.md";
+    let mut page = read(FILE);
     let mut program = command().term_width(110);
     program.build();
-    let mut blocks = text_block(program.render_help());
-    for command in program.get_subcommands_mut() {
-        let name = command.get_name().to_owned();
-        let help = text_block(command.clone().term_width(110).render_help());
-        write!(
-            blocks,
-            "\n<details><summary><code>kamailio_exporter {name}</code></summary>\n\n{help}\n</details>\n"
-        )
-        .unwrap();
+    let mut helps = vec![("kamailio_exporter".to_owned(), program.render_help())];
+    helps.extend(program.get_subcommands_mut().map(|command| {
+        (format!("kamailio_exporter {}", command.get_name()), command.clone().term_width(110).render_help())
+    }));
+    for (name, help) in helps {
+        let (begin, end) = (format!("<!-- help: {name} -->\n"), "<!-- end of help -->");
+        let (before, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("{FILE} lacks {begin}"));
+        let (_, after) = rest.split_once(end).unwrap_or_else(|| panic!("{FILE} lacks {end} after {begin}"));
+        let help = help.to_string();
+        let lines: String = help.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+        page = format!("{before}{begin}```text\n{lines}```\n{end}{after}");
     }
-    check("README.md", &format!("{before}<!-- flags:{head}-->\n{blocks}<!-- flags end -->{after}"));
-}
-
-fn text_block(help: impl ToString) -> String {
-    let lines = help.to_string();
-    let lines: String = lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
-    format!("```text\n{lines}```\n")
+    check(FILE, &page);
 }
 
 #[test]
 fn the_version_is_the_same_everywhere() {
-    let version = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../VERSION")).unwrap();
-    assert_eq!(version.trim(), build_info::VERSION);
+    assert_eq!(read("VERSION").trim(), build_info::VERSION);
 }
 
 #[test]
-fn every_family_is_documented() {
-    let mut page = String::from(
-        "# Metrics\n\nGenerated from the collectors' tables by `BLESS=1 cargo test`.\n\nAll values are Kamailio's own. `auto`, the default of \
-         `--kamailio.methods`, takes the methods that are marked so and that Kamailio has; every version from 5.6 on has \
-         them unless it says otherwise. Where one of the Go exporter's ten methods is named without `auto`, only the \
-         families that it has there are served.\n",
-    );
-    for collector in ALL {
-        write_collector(&mut page, collector);
-    }
-    page +=
-        "\n## The exporter itself\n\n| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n";
-    for family in FAMILIES {
-        let labels = match family.name {
-            "kamailio_dispatcher_set_info" => "setid, name",
-            "kamailio_exporter_build_info" => "branch, goarch, goos, goversion, revision, version",
-            name if name.contains("_collector_")
-                || name.contains("_values")
-                || name.contains("_rows")
-                || name.contains("_dropped_") =>
-            {
-                "collector"
-            }
-            _ => "",
-        };
-        write_family(&mut page, family, labels);
-    }
-    check("docs/metrics.md", &page);
-}
-
-fn write_collector(page: &mut String, collector: &'static Collector) {
-    let Collector { name, method, module, help, call, since, cost, default, tables, .. } = collector;
-    if *call == Call::Page {
-        write!(page, "\n## {name}\n\n{help} See module {module}.\n").unwrap();
-        return;
-    }
-    let arguments = match call {
-        Call::Page => String::new(),
-        Call::Once(arguments) => arguments.iter().map(|argument| format!(" {argument}")).collect(),
-        Call::Each(arguments) => format!(" {}", arguments.join("|")),
-        Call::EachGroup | Call::EveryGroup => " GROUP:".to_owned(),
-        Call::EachProfile => " PROFILE [VALUE]".to_owned(),
-        Call::EachOf(listing) | Call::EachNumberOf(listing) => {
-            format!(" X` for each X of `{}", listing.method)
-        }
-    };
-    let selected = if *default { "In `auto`." } else { "Only if it is named, or with `all`." };
-    let since = since.map(|version| format!(", since Kamailio {version}")).unwrap_or_default();
-    let cost = match cost {
-        Cost::Constant => "constant",
-        Cost::List => "grows with what is listed",
-        Cost::Walk => "walks a table under its locks",
-    };
-    write!(
-        page,
-        "\n## {name}\n\n{help} Method `{method}{arguments}` of module {module}{since}. {selected} Cost: {cost}.\n\n\
-         | metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n"
-    )
-    .unwrap();
-    let mut rows: Vec<(&Family, Vec<&str>)> = Vec::new();
-    let fields =
-        |table: &'static Table| table.fields.iter().chain(table.more).map(move |field| (table, field));
-    for (table, Field { family, labels, key, .. }) in tables.iter().flat_map(fields) {
-        let labels = table.labels.iter().chain(*labels).chain(table.tell_apart);
-        let mut labels: Vec<_> = labels.map(|label| label.name).collect();
-        if let Key::Each(select) = key {
-            labels.extend(crate::tables::labels_of(*select));
-        }
-        match rows.iter_mut().find(|(row, _)| row.name == family.name) {
-            Some((_, known)) => known.extend(labels),
-            None => rows.push((family, labels)),
-        }
-    }
-    for (family, mut labels) in rows {
-        let mut unique = std::collections::BTreeSet::new();
-        labels.retain(|label| unique.insert(*label));
-        write_family(page, family, &labels.join(", "));
-    }
-}
-
-fn write_family(page: &mut String, family: &Family, labels: &str) {
-    let Family { name, kind, help } = family;
-    let (suffix, kind) = match kind {
-        Kind::Counter => ("_total", "counter"),
-        Kind::BareCounter => ("", "counter"),
-        Kind::Gauge => ("", "gauge"),
-        Kind::Untyped => ("", "untyped"),
-        kind => unreachable!("{kind:?}"),
-    };
-    writeln!(page, "| `{name}{suffix}` | {kind} | {} | {labels} | {help} |", unit(name)).unwrap();
-}
-
-#[test]
-fn the_new_names_in_the_migration_guide_exist() {
-    let page =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrating.md")).unwrap();
+fn the_metrics_in_the_migration_guide_exist() {
+    let page = read("docs/migrating.md");
     let mut checked = 0;
     for row in page.lines().filter(|line| line.starts_with("| `")) {
         let ours = row.split('|').nth(2).unwrap();
         for name in ours.split('`').skip(1).step_by(2) {
-            assert!(catalogue().has(name), "{name} is not one of our metrics");
+            assert!(
+                catalogue().has(name),
+                "docs/migrating.md names {name}, which the exporter does not export"
+            );
             checked += 1;
         }
     }
-    assert!(checked > 60, "only {checked} names were found");
+    assert!(checked > 60, "found only {checked} names");
 }
 
-/// The unit that a family's name ends with; the drop-in names have theirs without saying so.
-fn unit(name: &str) -> &'static str {
-    let drop_in_bytes = ["total", "free", "used", "real_used", "max_used"];
-    match name {
-        "kamailio_core_uptime_uptime" => "seconds",
-        _ if name.ends_with("_seconds") => "seconds",
-        _ if name.ends_with("_bytes") => "bytes",
-        _ if name.ends_with("_ratio") => "ratio",
-        _ if name.strip_prefix("kamailio_core_shmmem_").is_some_and(|part| drop_in_bytes.contains(&part)) => {
-            "bytes"
+/// The pages that people write, by their path from the root of the repository.
+const PAGES: [&str; 13] = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/architecture.md",
+    "docs/binrpc.md",
+    "docs/command-line.md",
+    "docs/metrics.md",
+    "docs/migrating.md",
+    "docs/operations.md",
+    "docs/performance.md",
+    "docs/reliability.md",
+    "docs/style.md",
+];
+
+fn read(page: &str) -> String {
+    let path = root().join(page);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The text of a page without its blocks of code.
+fn prose(page: &str) -> String {
+    read(page).split("```").step_by(2).collect()
+}
+
+#[test]
+fn links_and_paths_in_the_documentation_exist() {
+    let mut checked = 0;
+    for page in PAGES {
+        let text = prose(page);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let linked = if file.is_empty() { page.into() } else { PathBuf::from(page).with_file_name(file) };
+            assert!(root().join(&linked).exists(), "{page} links to {link}");
+            if !anchor.is_empty() {
+                let linked = prose(linked.to_str().unwrap());
+                let headings = linked.lines().filter(|line| line.starts_with('#')).map(slug);
+                assert!(headings.into_iter().any(|slug| slug == anchor), "{page} links to {link}");
+            }
+            checked += 1;
         }
-        _ => "",
+        let code = text.split('`').skip(1).step_by(2);
+        for path in code.filter(|code| ["crates/", "testing/", "docs/"].iter().any(|at| code.starts_with(at)))
+        {
+            assert!(root().join(path.trim_end_matches('*')).exists(), "{page} names {path}");
+            checked += 1;
+        }
     }
+    assert!(checked > 60, "found only {checked} links and paths");
+}
+
+/// The anchor of a heading, as GitHub builds it.
+fn slug(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+    kept.map(|char| if char == ' ' { '-' } else { char }).collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 #[test]
-fn each_path_answers_what_it_should() {
+fn each_path_responds_with_its_page() {
     let exporter = Exporter::start(&NOBODY);
     for (path, status, content_type, part) in [
         ("/", 200, "text/html; charset=UTF-8", "<h1>Kamailio Exporter</h1>"),
@@ -41,7 +41,7 @@ fn every_link_of_the_landing_page_answers() {
 }
 
 #[test]
-fn only_get_and_head_are_answered() {
+fn only_get_and_head_are_allowed() {
     let exporter = Exporter::start(&NOBODY);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"] {
         for path in ["/metrics", "/", "/-/healthy"] {
@@ -72,7 +72,7 @@ fn openmetrics_and_gzip_are_negotiated() {
 }
 
 #[test]
-fn bad_requests_are_explained() {
+fn bad_requests_are_refused_with_a_reason() {
     let exporter = Exporter::start(&["-m", "tm.stats", NOBODY[0], NOBODY[1]]);
     for (query, part) in [
         ("?collect[]=nope", "missing collector: nope"),
@@ -92,7 +92,20 @@ fn bad_requests_are_explained() {
 }
 
 #[test]
-fn a_head_that_is_too_long_is_refused() {
+fn requests_to_a_proxy_are_refused() {
+    let exporter = Exporter::start(&NOBODY);
+    for request in ["CONNECT localhost:443", "GET localhost:443", "CONNECT [::1]:9494", "OPTIONS *"] {
+        let mut stream = TcpStream::connect(exporter.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 400", "{request}");
+    }
+}
+
+#[test]
+fn request_headers_that_are_too_long_are_refused() {
     let exporter = Exporter::start(&NOBODY);
     let mut stream = TcpStream::connect(exporter.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();

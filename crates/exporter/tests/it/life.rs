@@ -49,7 +49,7 @@ fn the_second_signal_ends_it_at_once() {
         exporter.wait_for_log("msg=stopping signal=SIGTERM");
         exporter.signal(signal);
         assert_eq!(exporter.wait(), Some(1), "{signal}");
-        exporter.wait_for_log(&format!("msg=\"stopping at once\" signal=SIG{signal}"));
+        exporter.wait_for_log(&format!("msg=\"exiting at once\" signal=SIG{signal}"));
     }
 }
 
@@ -79,9 +79,9 @@ fn what_cannot_work_is_one_sentence_and_exit_code_1() {
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
         (&["--nope"][..], "kamailio_exporter: error: unknown long flag '--nope', try --help"),
-        (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port, udp:host:port"),
+        (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port or udp:host:port"),
         (&["-m", "a, b"], "unknown method \"a\""),
-        (&["--web.listen-address", &taken], &format!("listen {taken}: Address already in use")),
+        (&["--web.listen-address", &taken], &format!("failed to listen on {taken}: Address already in use")),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
@@ -97,7 +97,7 @@ fn a_full_disk_changes_no_exit_code() {
     for (arguments, code) in [
         (&["--nope"][..], 1),
         (&["call", "-u", "unix:/nonexistent/ctl", "core.uptime"], 2),
-        (&["check", "--user", "nobody-of-this-name"], 2),
+        (&["check", "--user", "nobody-of-this-name"], 3),
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let status = command().args(arguments).stderr(full).status().unwrap();
@@ -219,7 +219,7 @@ fn a_kamailio_that_is_not_there_is_explained_once() {
         assert!(page.contains("\nkamailio_up 0\n"), "{page}");
         assert!(!page.contains("kamailio_tm_"), "{page}");
     }
-    exporter.wait_for_log("There is no folder /nonexistent: is Kamailio running");
+    exporter.wait_for_log("There is no directory /nonexistent: is Kamailio running");
     assert_eq!(exporter.log().matches("scrape failed").count(), 1);
 }
 

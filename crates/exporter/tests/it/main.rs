@@ -6,21 +6,19 @@
 #[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
-/// Users, passwords, and those who guess them.
-mod auth;
-/// One method, called by an operator.
+/// `call`.
 mod call;
-/// Each collector on the captures of each version.
+/// Every collector, against the captures of every version.
 mod catalogue;
-/// The doctor.
+/// `check`.
 mod check;
-/// What is generated from the tables is up to date.
+/// Generated documentation is up to date.
 mod docs;
-/// Captures through the program: what is served is what it was.
+/// The exposition of every capture, against golden files.
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
-/// The page for people, and where it is.
+/// The landing page, and its path.
 mod landing;
 /// Which directory of the program may use which.
 mod layers;
@@ -28,15 +26,19 @@ mod layers;
 mod life;
 /// Clients that are slow, many, or greedy.
 mod limits;
-/// What the values of one module or another mean.
+/// The meaning of values of particular modules.
 mod meanings;
+/// The generated page of all metrics.
+mod metrics_page;
 /// Shared runs against a model of them.
 mod model;
 /// One exposition, printed or in a file.
 mod once;
-/// Pages of others.
+/// Options from variables and files.
+mod options;
+/// External metrics pages, and rtpengine's.
 mod pages;
-/// The names, types and labels that the users of the Go exporter know.
+/// The names, types and labels of the Go exporter's families.
 mod peer;
 /// Other Kamailios, by their address.
 mod probe;
@@ -46,21 +48,25 @@ mod probe_allow;
 mod properties;
 /// A Pushgateway, and what can go wrong with it.
 mod push;
-/// The web configuration changes under a running exporter.
+/// Reloading the web configuration by a request or a signal.
 mod reload;
-/// A capture as a page of samples, and as the index has it.
+/// Helpers: a capture as an exposition, and as the index describes it.
 mod replay;
 /// The oldest Rust that this is built with.
 mod rust_version;
-/// One scrape, and what can go wrong in it.
+/// One scrape, and its failures.
 mod scrape;
+/// What the log says about scrapes.
+mod scrape_log;
+/// What is known of a server from scrape to scrape.
+mod server;
+/// Requests that share a scrape, and their deadlines.
+mod sharing;
 /// Sockets of other kinds, and of systemd.
 mod sockets;
-/// The statistics against the list of all that Kamailio has, and against the captures.
+/// The statistics, against the list of all statistics of Kamailio and against the captures.
 mod statistics;
-/// The tables themselves.
+/// Invariants of the collectors' tables.
 mod tables;
-/// Encryption, and certificates of clients.
-mod tls;
-/// The web configuration file.
+/// The web configuration file: that it reaches the server.
 mod web_config;

@@ -1,4 +1,5 @@
 use crate::replay::*;
+use crate::support::run;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::Kind;
@@ -52,10 +53,12 @@ fn destinations_have_states_latencies_and_sets() {
                 let uri = text(member(destination, &["URI"]).unwrap());
                 let same = |other: &&&Value| text(member(other, &["URI"]).unwrap()) == uri;
                 let mut labels = vec![("setid", id.clone()), ("uri", uri.clone())];
+                let duid = member(destination, &["ATTRS", "DUID"]).map(text).unwrap_or_default();
+                let extra_labels = [&labels[..], &[("duid", duid.clone())]].concat();
                 if destinations.iter().filter(same).count() > 1 {
-                    labels.push(("duid", text(member(destination, &["ATTRS", "DUID"]).unwrap())));
+                    labels.push(("duid", duid));
                 }
-                let of = |name: &str| series(&format!("kamailio_dispatcher_{name}"), &labels);
+                let of = |name: &str| series(&format!("kamailio_dispatcher_{name}"), &extra_labels);
                 let flags = text(member(destination, &["FLAGS"]).unwrap());
                 let is = |letter| f64::from(u8::from(flags.starts_with(letter)));
                 for (name, letter) in [("active", 'A'), ("inactive", 'I'), ("disabled", 'D'), ("trying", 'T')]
@@ -66,6 +69,9 @@ fn destinations_have_states_latencies_and_sets() {
                 expect(&page, &of("destination_up"), is('A') + is('T'));
                 let probing = f64::from(u8::from(flags.as_bytes()[1] == b'P'));
                 expect(&page, &of("destination_probing"), probing);
+                let latency =
+                    ["AVG", "STD", "EST", "MAX"].map(|name| member(destination, &["LATENCY", name]));
+                let is_measured = latency.iter().flatten().any(|value| number(value) != 0.0);
                 for (name, path, unit) in [
                     ("priority", &["PRIORITY"][..], 1.0),
                     ("weight", &["ATTRS", "WEIGHT"], 1.0),
@@ -79,10 +85,10 @@ fn destinations_have_states_latencies_and_sets() {
                     ("timeouts_total", &["LATENCY", "TIMEOUT"], 1.0),
                 ] {
                     match member(destination, path) {
-                        Some(value) => {
+                        Some(value) if is_measured || !name.starts_with("latency") => {
                             expect(&page, &of(&format!("destination_{name}")), number(value) * unit)
                         }
-                        None => assert!(!page.contains_key(&of(&format!("destination_{name}")))),
+                        _ => assert!(!page.contains_key(&of(&format!("destination_{name}")))),
                     }
                 }
                 let attribute = |name| member(destination, &["ATTRS", name]).map(text).unwrap_or_default();
@@ -162,7 +168,7 @@ fn five_thousand_destinations_fit() {
 }
 
 #[test]
-fn overload_control_is_asked_for_by_set() {
+fn overload_control_is_queried_by_set() {
     let fake = Fake::replay(Captures::of("6.2-dev"));
     let page = overload_control(&fake);
     for record in records("6.2-dev", "dispatcher.oclist_1") {
@@ -178,7 +184,6 @@ fn overload_control_is_asked_for_by_set() {
     assert_eq!(asked.len(), 4, "{asked:?}");
 }
 
-/// Only one set's overload control was captured.
 #[test]
 fn states_are_read_from_flags_and_words() {
     for (version, method, series, value) in [
@@ -259,7 +264,11 @@ fn states_are_read_from_flags_and_words() {
     for version in VERSIONS {
         let page = page(version, "auto,-stats,-custom", &[], &[]);
         for port in ["5160", "5260"] {
-            expect(&page, &format!("kamailio_dmq_node_up{{host=\"127.0.0.1\",port=\"{port}\"}}"), 1.0);
+            expect(
+                &page,
+                &format!("kamailio_dmq_node_up{{host=\"127.0.0.1\",port=\"{port}\",proto=\"*\"}}"),
+                1.0,
+            );
         }
     }
 }
@@ -279,7 +288,7 @@ fn connections_are_counted_by_kind() {
 }
 
 #[test]
-fn texts_are_read_as_the_structs_that_replaced_them() {
+fn texts_are_read_like_the_structs_that_replaced_them() {
     let filters = VERSIONS.map(|version| {
         let mut page = page(version, "secfilter.stats", &[], &[]);
         page.retain(|series, _| series.starts_with("kamailio_secfilter_"));
@@ -341,9 +350,267 @@ fn newer_methods_are_read() {
     }
 }
 
-/// What was not captured, or not in that state: shapes as Kamailio's source has them.
 #[test]
-fn states_that_no_recorded_server_was_in() {
+fn values_that_mean_never_are_left_out() {
+    let latency = |average: f64, max: i64, timeouts: i64| {
+        [
+            (Some("AVG"), Arg::Double(average)),
+            (Some("STD"), Arg::Double(0.0)),
+            (Some("EST"), Arg::Double(average)),
+            (Some("MAX"), Arg::Int(max)),
+            (Some("TIMEOUT"), Arg::Int(timeouts)),
+        ]
+    };
+    let (never, fast) = (latency(0.0, 0, 41), latency(0.099, 3, 0));
+    let destination = |uri: &'static str, latency| {
+        let flags = (Some("FLAGS"), "IP".into());
+        [(Some("URI"), uri.into()), flags, (Some("LATENCY"), Arg::Struct(latency))]
+    };
+    let destinations = [destination("sip:never", &never), destination("sip:fast", &fast)];
+    let targets = [0, 1].map(|index| (Some("DEST"), Arg::Struct(&destinations[index])));
+    let set = [(Some("ID"), Arg::Int(4)), (Some("TARGETS"), Arg::Struct(&targets))];
+    let sets = [(Some("SET"), Arg::Struct(&set))];
+    let list = [(Some("NRSETS"), Arg::Int(1)), (Some("RECORDS"), Arg::Struct(&sets))];
+    let registration = |uuid: &'static str, expires, remaining| {
+        [
+            (Some("l_uuid"), uuid.into()),
+            (Some("flags"), Arg::Int(1)),
+            (Some("expires"), Arg::Int(300)),
+            (Some("timer_expires"), Arg::Int(expires)),
+            (Some("diff_expires"), Arg::Int(remaining)),
+        ]
+    };
+    let disabled = registration("disabled", 0, -1_795_354_968);
+    let overdue = registration("overdue", 1_795_354_000, -968);
+    let timer = |name: &'static str, calls: &'static str, min: &'static str, max: &'static str| {
+        let sum = (Some("sum"), max.into());
+        let limits = [(Some("global_min"), min.into()), (Some("global_max"), max.into())];
+        [[(Some("name"), name.into()), (Some("calls"), calls.into())], [sum, (None, Arg::Int(0))], limits]
+            .concat()
+    };
+    let (unused, used) = (timer("unused", "0", "4294967295", "0"), timer("used", "2", "11", "1201"));
+    let fake = Fake::start();
+    let methods = ["dispatcher.list", "uac.reg_dump", "benchmark.timer_list"].map(Arg::from);
+    fake.answer("system.listMethods", Kind::Reply, &body(&methods));
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&list)]));
+    fake.answer("uac.reg_dump", Kind::Reply, &body(&[Arg::Struct(&disabled), Arg::Struct(&overdue)]));
+    fake.answer("benchmark.timer_list", Kind::Reply, &body(&[Arg::Struct(&unused), Arg::Struct(&used)]));
+    let page = served(&fake, "all", &[]);
+    let of = |name: &str, label: &str| page.get(&format!("kamailio_{name}{{{label}}}")).copied();
+    for name in ["average", "deviation", "estimate", "max"] {
+        let name = format!("dispatcher_destination_latency_{name}_seconds");
+        assert_eq!(of(&name, "setid=\"4\",uri=\"sip:never\""), None, "{name}");
+        assert!(of(&name, "setid=\"4\",uri=\"sip:fast\"").is_some(), "{name}");
+    }
+    let timeouts = "dispatcher_destination_timeouts_total";
+    assert_eq!(of(timeouts, "setid=\"4\",uri=\"sip:never\""), Some(41.0));
+    let average = "dispatcher_destination_latency_average_seconds";
+    assert_eq!(of(average, "setid=\"4\",uri=\"sip:fast\""), Some(0.000_099));
+    let remaining = "uac_registration_remaining_seconds";
+    assert_eq!([of(remaining, "uuid=\"disabled\""), of(remaining, "uuid=\"overdue\"")], [None, Some(-968.0)]);
+    for (name, value) in [("min", 0.000_011), ("max", 0.001_201)] {
+        let name = format!("benchmark_timer_{name}_seconds");
+        assert_eq!([of(&name, "name=\"unused\""), of(&name, "name=\"used\"")], [None, Some(value)], "{name}");
+    }
+}
+
+/// A destination as dispatcher.list has it.
+fn destination<'a>(attributes: &'a [(Option<&'a str>, Arg<'a>)]) -> Vec<(Option<&'a str>, Arg<'a>)> {
+    let uri = (Some("URI"), "sip:10.9.8.7".into());
+    let flags = (Some("FLAGS"), "AP".into());
+    vec![uri, flags, (Some("PRIORITY"), Arg::Int(6)), (Some("ATTRS"), Arg::Struct(attributes))]
+}
+
+/// Returns the exposition for a dispatcher set of these destinations, without values.
+fn dispatcher_series(destinations: &[Vec<(Option<&str>, Arg<'_>)>], arguments: &[&str]) -> BTreeSet<String> {
+    let targets: Vec<_> = destinations.iter().map(|members| (Some("DEST"), Arg::Struct(members))).collect();
+    let set = [(Some("ID"), Arg::Int(12)), (Some("TARGETS"), Arg::Struct(&targets))];
+    let sets = [(Some("SET"), Arg::Struct(&set))];
+    let reply = [(Some("NRSETS"), Arg::Int(1)), (Some("RECORDS"), Arg::Struct(&sets))];
+    let fake = Fake::start();
+    fake.answer("system.listMethods", Kind::Reply, &body(&["dispatcher.list".into()]));
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&reply)]));
+    let page = served(&fake, "auto,dispatcher.info", arguments);
+    page.into_keys().filter(|series| series.starts_with("kamailio_dispatcher_destination_")).collect()
+}
+
+#[test]
+fn a_second_equal_destination_changes_no_series_of_the_first() {
+    let first = [(Some("BODY"), "duid=x7".into()), (Some("DUID"), "x7".into())];
+    let other = [(Some("BODY"), "duid=x8".into()), (Some("DUID"), "x8".into())];
+    let nameless = [(Some("BODY"), "".into()), (Some("DUID"), "<null string>".into())];
+    for (attributes, more) in
+        [(&first, &other), (&first, &first), (&nameless, &nameless), (&nameless, &other)]
+    {
+        let alone = dispatcher_series(&[destination(attributes)], &[]);
+        let both = dispatcher_series(&[destination(attributes), destination(more)], &[]);
+        assert!(alone.len() >= 8 && both.is_superset(&alone), "{alone:#?} {both:#?}");
+        assert_eq!(both.len(), 2 * alone.len());
+        let keys = |page: &BTreeSet<String>, family: &str| {
+            let labels = page.iter().filter_map(|series| {
+                series.strip_prefix(&format!("kamailio_dispatcher_destination_{family}{{"))
+            });
+            let key = |label: &&str| !label.starts_with("attributes=");
+            let keys = labels.map(|labels| labels.trim_end_matches('}').split(',').filter(key));
+            keys.map(|key| key.collect::<Vec<_>>().join(",")).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&both, "info"), keys(&both, "up"), "the info joins the values");
+    }
+}
+
+#[test]
+fn attributes_that_are_named_become_labels() {
+    let body = "weight=20;carrier=\"Blue; Ltd\";duid=x7;region=eu-1";
+    let first = [(Some("BODY"), body.into()), (Some("DUID"), "x7".into())];
+    let other = [(Some("BODY"), "region=us".into()), (Some("DUID"), "<null string>".into())];
+    let info = |arguments: &[&str]| {
+        let page = dispatcher_series(&[destination(&first), destination(&other)], arguments);
+        let info = page.into_iter().filter_map(|series| {
+            series.strip_prefix("kamailio_dispatcher_destination_info").map(str::to_owned)
+        });
+        info.collect::<Vec<_>>()
+    };
+    let named = info(&["--collector.dispatcher.attributes", "region,carrier"]);
+    let expected = [
+        "{carrier=\"Blue; Ltd\",duid=\"x7\",region=\"eu-1\",setid=\"12\",uri=\"sip:10.9.8.7\"}",
+        "{region=\"us\",setid=\"12\",uri=\"sip:10.9.8.7\"}",
+    ];
+    assert_eq!(named, expected);
+    let repeated =
+        ["--collector.dispatcher.attributes=region", "--collector.dispatcher.attributes=carrier,region"];
+    assert_eq!(info(&repeated), expected);
+    let whole = info(&["--collector.dispatcher.attributes="]);
+    assert!(whole.iter().all(|labels| labels.contains("attributes=")), "{whole:?}");
+    for (name, message) in [
+        ("duid", "the metric has a label of this name already"),
+        ("my-name", "not valid as a label's name"),
+        ("__x", "not valid as a label's name"),
+        ("7up", "not valid as a label's name"),
+    ] {
+        let output = run(&["--collector.dispatcher.attributes", name]);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && log.contains(message), "{name}: {log}");
+    }
+}
+
+#[test]
+fn labels_have_no_surrounding_blanks() {
+    let fake = Fake::start();
+    let info =
+        [("name", "kamailio"), ("version", "5.9.1"), ("sourceid", "77c0de "), ("compiler", " gcc 14\n")];
+    let info = info.map(|(name, value)| (Some(name), value.into()));
+    fake.answer("core.runinfo", Kind::Reply, &body(&[Arg::Struct(&info)]));
+    let page = served(&fake, "core.runinfo", &[]);
+    let labels = [
+        ("compiler", "gcc 14".to_owned()),
+        ("name", "kamailio".to_owned()),
+        ("sourceid", "77c0de".to_owned()),
+        ("version", "5.9.1".to_owned()),
+    ];
+    expect(&page, &series("kamailio_build_info", &labels), 1.0);
+}
+
+#[test]
+fn overload_control_says_until_when_it_is_valid() {
+    let destination = |uri: &'static str, sequence, seconds, microseconds| {
+        [
+            (Some("group"), Arg::Int(3)),
+            (Some("uri"), uri.into()),
+            (Some("ocrate"), Arg::Int(35)),
+            (Some("ocseq"), Arg::Int(sequence)),
+            (Some("octime_sec"), Arg::Double(seconds)),
+            (Some("octime_usec"), Arg::Double(microseconds)),
+        ]
+    };
+    let updated = destination("sip:a", 4_000_000_007, 1_795_354_968.0, 250_000.0);
+    let never = destination("sip:b", 0, 0.0, 0.0);
+    let list = [(Some("SET"), Arg::Struct(&[(Some("ID"), Arg::Int(3))]))];
+    let list = [(Some("RECORDS"), Arg::Struct(&list))];
+    let fake = Fake::start();
+    let methods = ["dispatcher.list", "dispatcher.oclist"].map(Arg::from);
+    fake.answer("system.listMethods", Kind::Reply, &body(&methods));
+    fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&list)]));
+    fake.answer("dispatcher.oclist", Kind::Reply, &body(&[Arg::Struct(&updated), Arg::Struct(&never)]));
+    let page = served(&fake, "dispatcher.oclist", &[]);
+    let of = |name: &str, uri: &str| {
+        let series = format!("kamailio_dispatcher_destination_overload_{name}{{setid=\"3\",uri=\"{uri}\"}}");
+        page.get(&series).copied()
+    };
+    assert_eq!([of("rate", "sip:a"), of("rate", "sip:b")], [Some(35.0); 2]);
+    let until = "valid_until_timestamp_seconds";
+    assert_eq!([of(until, "sip:a"), of(until, "sip:b")], [Some(1_795_354_968.25), None]);
+    assert_eq!([of("sequence", "sip:a"), of("sequence", "sip:b")], [Some(4_000_000_007.0), None]);
+}
+
+#[test]
+fn changes_of_the_configuration_are_seen() {
+    for (reply, expected) in [("Identical hash", 1.0), ("Different hash", 0.0)] {
+        let fake = Fake::start();
+        fake.answer("cfgutils.check_config_hash", Kind::Reply, &body(&[reply.into()]));
+        fake.answer("core.modules", Kind::Reply, &body(&["kex".into(), "tm".into(), "my_module".into()]));
+        // A server that does not list its methods has no preferred call either.
+        let socket = [
+            (Some("proto"), "tls".into()),
+            (Some("address"), "10.1.1.1".into()),
+            (Some("port"), "5061".into()),
+        ];
+        let sockets = [(Some("socket"), Arg::Struct(&socket))];
+        fake.answer("core.sockets_list", Kind::Reply, &body(&[Arg::Struct(&sockets)]));
+        fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "none".into()]));
+        let page = served(&fake, "cfgutils.check_config_hash,core.modules,core.sockets_list", &[]);
+        expect(&page, "kamailio_config_unchanged", expected);
+        expect(&page, "kamailio_modules", 3.0);
+        expect(&page, "kamailio_socket_info{address=\"10.1.1.1\",port=\"5061\",proto=\"tls\"}", 1.0);
+    }
+}
+
+#[test]
+fn all_values_of_a_profile_are_counted() {
+    let in_profile = |name: &'static str, value: &'static str| [(Some(name), Arg::from(value))];
+    let (blue, red, other) =
+        (in_profile("carrier", "blue"), in_profile("carrier", "red"), in_profile("callee", "blue"));
+    let entry = |members| (None, Arg::Struct(members));
+    let profiles = [
+        vec![entry(&blue), entry(&other), (None, "calls".into())],
+        vec![entry(&blue), entry(&red)],
+        vec![entry(&red)],
+        vec![entry(&blue)],
+    ];
+    let dialog = |number: i64, profiles| {
+        [
+            (Some("h_entry"), Arg::Int(5)),
+            (Some("h_id"), Arg::Int(number)),
+            (Some("profiles"), Arg::Struct(profiles)),
+        ]
+    };
+    let dialogs: Vec<_> =
+        profiles.iter().zip(1..).map(|(profiles, number)| dialog(number, profiles)).collect();
+    // The dialog with two values is listed twice.
+    let records: Vec<_> = [0, 1, 1, 2, 3].map(|index: usize| Arg::Struct(&dialogs[index])).into();
+    let fake = Fake::start();
+    fake.answer("dlg.profile_list", Kind::Reply, &body(&records));
+    fake.answer("dlg.profile_get_size", Kind::Reply, &body(&[Arg::Int(4)]));
+    let profiles = ["carrier:*", "carrier:red", "carrier", "calls:*", "empty:*"];
+    let arguments: Vec<_> =
+        profiles.iter().flat_map(|profile| ["--collector.dialog.profiles", profile]).collect();
+    let page = served(&fake, "dlg.profile_list", &arguments);
+    let of = |labels: &str| page.get(&format!("kamailio_dialog_profile_dialogs{{{labels}}}")).copied();
+    assert_eq!(of("profile=\"carrier\",value=\"blue\""), Some(3.0));
+    assert_eq!(of("profile=\"carrier\",value=\"red\""), Some(2.0));
+    assert_eq!(of("profile=\"carrier\""), Some(4.0));
+    assert_eq!(of("profile=\"calls\""), Some(1.0));
+    assert_eq!(
+        page.keys().filter(|series| series.starts_with("kamailio_dialog_profile_dialogs{")).count(),
+        4
+    );
+    let calls = fake.calls();
+    let sizes = calls.iter().filter(|call| call.starts_with("dlg.profile_get_size"));
+    assert_eq!(sizes.count(), 1, "a value that is listed is not asked for as well: {calls:?}");
+}
+
+/// Replies that were not captured, or not in this state, with the shapes of Kamailio's source.
+#[test]
+fn states_missing_in_the_captures_are_read() {
     let fake = Fake::start();
     fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "none".into()]));
     let answer = |method: &str, members: &[(Option<&str>, Arg<'_>)]| {

@@ -1,26 +1,27 @@
 use futures_util::FutureExt;
-use kamailio_exporter::internals::{Run, SingleFlight};
+use kamailio_exporter::internals::{Flight, SingleFlight};
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-/// What can happen, in any order.
+/// A step of an interleaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// A request of [`REQUESTS`] comes.
+    /// A request of [`REQUESTS`] arrives.
     Arrive(usize),
     /// Its client goes away.
     Abort(usize),
-    /// Kamailio answers the run that was started so many runs ago. One that never is, hangs.
+    /// Kamailio answers the run that was started so many runs ago.
     Answer(usize),
-    /// A second passes, and perhaps somebody's deadline.
+    /// A second passes, and with it a deadline.
     Tick,
 }
 
-/// Their selection, and how many seconds they wait.
+/// The requests: the selection of each, and the seconds that it waits.
 const REQUESTS: [(u8, u64); 4] = [(1, 2), (1, 1), (1, 3), (2, 2)];
 const STEPS: [Step; 11] = [
     Step::Arrive(0),
@@ -35,37 +36,37 @@ const STEPS: [Step; 11] = [
     Step::Answer(1),
     Step::Tick,
 ];
-/// So many that each request can come, share, and be ended in each way while the others are there.
+/// Enough steps for each request to arrive, join a run, and end in each way beside the others.
 const DEPTH: usize = 6;
 
-/// How a run ended, and which one it was.
+/// The end of a run, with its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Answered(usize),
     TimedOut(usize),
 }
 
-/// What is to be seen from outside after each step: each request's result; of each run whether it still goes on.
+/// The observable state after a step: the result of each request, and whether each run is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seen {
     results: [Option<Outcome>; REQUESTS.len()],
     runs: Vec<bool>,
 }
 
-/// How it should be, in a few lines: who waits for what is written down, and nobody owns anything.
+/// The model: a table of the requests and the runs that they wait for.
 #[derive(Clone, Default)]
 struct Model {
     seen: Seen,
     now: u64,
-    /// By run: its selection, its deadline.
+    /// The selection and the deadline of each run.
     made: Vec<(u8, u64)>,
-    /// By request: the run that it waits for.
+    /// The run that each request waits for.
     waits: [Option<usize>; REQUESTS.len()],
     arrived: [bool; REQUESTS.len()],
 }
 
 impl Model {
-    /// False if the step cannot be taken now.
+    /// Takes a step, or returns false if it is impossible now.
     fn step(&mut self, step: Step) -> bool {
         match step {
             Step::Arrive(request) if self.arrived[request] => return false,
@@ -118,19 +119,19 @@ impl Model {
     }
 }
 
-/// The real thing: requests that own what they wait for, runs that hold a connection until they end.
+/// The real implementation: requests own their runs, and runs hold a connection until they end.
 struct Real {
     runs: SingleFlight<u8, Outcome>,
-    requests: [Option<Run<Outcome>>; REQUESTS.len()],
+    requests: [Option<Flight<Outcome>>; REQUESTS.len()],
     results: [Option<Outcome>; REQUESTS.len()],
-    /// By run: what makes it answer, and whether its connection is open.
+    /// For each run: the sender that makes it answer, and whether its connection is open.
     made: RefCell<Vec<(Option<oneshot::Sender<()>>, Connection)>>,
 }
 
 #[derive(Clone)]
 struct Connection(Arc<Mutex<bool>>);
 
-/// Held by a run.
+/// A connection that is held by a run, and closed with it.
 struct Open(Connection);
 
 impl Drop for Open {
@@ -149,20 +150,21 @@ impl Real {
         }
     }
 
-    fn join(&self, selection: u8, deadline: Instant) -> Run<Outcome> {
-        self.runs.join(selection, deadline.into_std(), || {
+    fn join(&self, selection: u8, deadline: Instant) -> Flight<Outcome> {
+        let run = self.runs.join(selection, deadline.into_std(), |_| {
             let (answer, answered) = oneshot::channel();
             let connection = Connection(Arc::new(Mutex::new(true)));
             self.made.borrow_mut().push((Some(answer), connection.clone()));
             let (number, open) = (self.made.borrow().len() - 1, Open(connection));
-            async move {
+            Ok::<_, Infallible>(async move {
                 let _open = open;
                 tokio::select! {
                     Ok(()) = answered => Outcome::Answered(number),
                     () = sleep_until(deadline) => Outcome::TimedOut(number),
                 }
-            }
-        })
+            })
+        });
+        run.unwrap()
     }
 
     async fn step(&mut self, step: Step) {
@@ -194,7 +196,7 @@ impl Real {
     }
 }
 
-/// Takes the steps, and compares after each of them.
+/// Takes the steps, and compares the implementation with the model after each of them.
 fn check(runtime: &Runtime, steps: &[Step]) {
     runtime.block_on(async {
         let (mut model, mut real) = (Model::default(), Real::new());
@@ -204,20 +206,20 @@ fn check(runtime: &Runtime, steps: &[Step]) {
             assert_eq!(real.seen(), model.seen, "after {:?}", &steps[..=place]);
             if matches!(step, Step::Arrive(_)) {
                 let going_on = model.seen.runs.iter().filter(|run| **run).count();
-                assert_eq!(real.runs.remembered(), going_on, "after {:?}", &steps[..=place]);
+                assert_eq!(real.runs.active(), going_on, "after {:?}", &steps[..=place]);
             }
         }
-        // Everybody goes away: no connection is left, and the next request finds nothing to join.
+        // After all clients are gone, no connection is left, and the next request finds no run to join.
         real.requests.fill(None);
         assert!(real.seen().runs.iter().all(|open| !open), "a connection is left open after {steps:?}");
         let made = real.made.borrow().len();
         let next = real.join(1, Instant::now() + Duration::from_secs(9));
-        assert_eq!((real.made.borrow().len(), real.runs.remembered()), (made + 1, 1), "{steps:?}");
+        assert_eq!((real.made.borrow().len(), real.runs.active()), (made + 1, 1), "{steps:?}");
         assert_eq!(next.now_or_never(), None);
     });
 }
 
-/// All sequences of steps that can be taken, longest ones only: the shorter ones are their beginnings.
+/// Visits all possible sequences of the full length; shorter ones are their beginnings.
 fn explore(model: &Model, steps: &mut Vec<Step>, visit: &mut impl FnMut(&[Step])) {
     if steps.len() == DEPTH {
         return visit(steps);
@@ -254,7 +256,7 @@ fn every_interleaving_of_requests_aborts_answers_and_deadlines_is_as_in_the_mode
 }
 
 #[test]
-fn a_run_that_has_ended_is_not_joined_though_somebody_has_yet_to_look_at_it() {
+fn a_run_that_has_ended_is_not_joined_before_all_requests_have_its_result() {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let mut real = Real::new();
@@ -262,7 +264,7 @@ fn a_run_that_has_ended_is_not_joined_though_somebody_has_yet_to_look_at_it() {
         let slow = real.requests[0].clone();
         real.step(Step::Answer(0)).await;
         assert_eq!(real.results[0], Some(Outcome::Answered(0)));
-        let next = real.join(1, Instant::now() + Duration::from_secs(9));
+        let next = real.join(1, Instant::now() + Duration::from_secs(REQUESTS[0].1));
         assert_eq!((real.made.borrow().len(), next.now_or_never()), (2, None));
         assert_eq!(slow.and_then(FutureExt::now_or_never), Some(Outcome::Answered(0)));
     });

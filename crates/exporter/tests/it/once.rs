@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
-/// What it printed, its exit code, and its log.
+/// Standard output, exit code, and standard error.
 fn ended(output: Output) -> (String, Option<i32>, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(output.stdout), output.status.code(), text(output.stderr))
@@ -19,7 +19,7 @@ fn once(arguments: &[&str]) -> (String, Option<i32>, String) {
     ended(run(&[&["once"], arguments].concat()))
 }
 
-/// The same from a shell that has done `before`.
+/// Runs `once` from a shell, after the commands in `before`.
 fn once_after(before: &str, arguments: &[&str]) -> (String, Option<i32>, String) {
     let mut shell = Command::new("sh");
     shell.args([
@@ -36,16 +36,16 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+fn names(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
     names.map(|name| name.into_string().unwrap()).collect()
 }
 
 #[test]
-fn it_prints_what_the_server_serves_less_its_process() {
+fn the_exposition_is_that_of_the_server_without_process_metrics() {
     let fake = Fake::start();
     let (page, code, log) = once(&["-u", &fake.unix()]);
-    assert_eq!((code, log.as_str()), (Some(0), ""), "all is well, and cron has nothing to mail");
+    assert_eq!((code, log.as_str()), (Some(0), ""), "without problems there is no output for cron to mail");
     let printed: BTreeSet<_> = samples(&page).into_keys().collect();
     let served = samples(&Exporter::start(&["-u", &fake.unix()]).page());
     let served: BTreeSet<_> = served.into_keys().filter(|name| !name.starts_with("process_")).collect();
@@ -62,12 +62,12 @@ fn it_prints_what_the_server_serves_less_its_process() {
 }
 
 #[test]
-fn without_kamailio_the_page_says_so_and_the_exit_code_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("kamailio.prom");
+fn an_unreachable_kamailio_is_up_0_and_exit_code_1() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("kamailio.prom");
     let (page, code, log) = once(&NOBODY);
     assert_eq!((code, samples(&page)["kamailio_up"]), (Some(1), 0.0));
-    assert!(log.contains("There is no folder /nonexistent"), "{log}");
+    assert!(log.contains("There is no directory /nonexistent"), "{log}");
 
     let output = file.to_str().unwrap();
     let (page, code, log) = once(&[&NOBODY[..], &["-o", output]].concat());
@@ -76,7 +76,7 @@ fn without_kamailio_the_page_says_so_and_the_exit_code_too() {
 }
 
 #[test]
-fn standard_output_that_takes_nothing_is_a_sentence() {
+fn a_failed_write_to_standard_output_is_reported() {
     let closed = || {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -97,9 +97,9 @@ fn standard_output_that_takes_nothing_is_a_sentence() {
 }
 
 #[test]
-fn a_file_is_replaced_and_never_written_into() {
-    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
-    let (file, old) = (folder.path().join("kamailio.prom"), folder.path().join("old"));
+fn a_file_is_replaced_and_never_modified() {
+    let (fake, directory) = (Fake::start(), tempfile::tempdir().unwrap());
+    let (file, old) = (directory.path().join("kamailio.prom"), directory.path().join("old"));
     let arguments = ["-u", &fake.unix(), "--output", file.to_str().unwrap()];
     let (page, code, log) = once_after("umask 077", &arguments);
     assert_eq!((page.as_str(), code, log.as_str()), ("", Some(0), ""));
@@ -110,24 +110,28 @@ fn a_file_is_replaced_and_never_written_into() {
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
     fs::hard_link(&file, &old).unwrap();
     assert_eq!(once(&arguments).1, Some(0));
-    assert!(fs::read_to_string(&old).unwrap() == "the old content", "who has it open reads on in it");
+    assert!(
+        fs::read_to_string(&old).unwrap() == "the old content",
+        "a process that has the old file open still reads the old content"
+    );
     assert_eq!(samples(&fs::read_to_string(&file).unwrap())["kamailio_up"], 1.0);
-    assert_eq!(mode(&file), 0o640, "as the operator made it");
-    assert_eq!(names(folder.path()).len(), 2, "{:?}", names(folder.path()));
+    assert_eq!(mode(&file), 0o640, "the mode is kept");
+    assert_eq!(names(directory.path()).len(), 2, "{:?}", names(directory.path()));
 }
 
 #[test]
-fn a_file_name_is_relative_to_where_it_runs() {
-    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
-    let output = command().args(["once", "-u", &fake.unix(), "-o", "x.prom"]).current_dir(&folder).output();
+fn a_file_name_is_relative_to_the_working_directory() {
+    let (fake, directory) = (Fake::start(), tempfile::tempdir().unwrap());
+    let output =
+        command().args(["once", "-u", &fake.unix(), "-o", "x.prom"]).current_dir(&directory).output();
     assert_eq!(output.unwrap().status.code(), Some(0));
-    assert_eq!(names(folder.path()), ["x.prom"]);
+    assert_eq!(names(directory.path()), ["x.prom"]);
 }
 
 #[test]
-fn a_file_that_cannot_be_replaced_stays_as_it_is() {
-    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
-    let file = folder.path().join("kamailio.prom");
+fn a_file_that_cannot_be_replaced_is_left_unchanged() {
+    let (fake, directory) = (Fake::start(), tempfile::tempdir().unwrap());
+    let file = directory.path().join("kamailio.prom");
     fs::write(&file, "the old content").unwrap();
     let arguments = ["-u", &fake.unix(), "-o", file.to_str().unwrap()];
     let stays = |(page, code, log): (String, Option<i32>, String), reason: &str| {
@@ -135,53 +139,53 @@ fn a_file_that_cannot_be_replaced_stays_as_it_is() {
         let sentence = format!("error=\"cannot replace {}: {reason}", file.display());
         assert!(log.contains(&sentence) && log.lines().count() == 1, "{log}");
         assert!(fs::read_to_string(&file).unwrap() == "the old content");
-        assert_eq!(names(folder.path()), ["kamailio.prom"]);
+        assert_eq!(names(directory.path()), ["kamailio.prom"]);
     };
-    // What a full disk is to a program, without a disk: some of the file is written, and then no more.
+    // Like a full disk: part of the file is written, then writing fails.
     stays(once_after("trap '' XFSZ; ulimit -f 8", &arguments), "File too large");
 
-    fs::set_permissions(&folder, Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(&directory, Permissions::from_mode(0o555)).unwrap();
     let mut command = command();
     if rustix::process::geteuid().is_root() {
-        // Root without the right to disregard modes.
+        // Root without the capability to ignore modes.
         let program = command.get_program().to_owned();
         command = Command::new("setpriv");
         command.arg("--bounding-set=-dac_override").arg(program);
     }
     let output = command.arg("once").args(arguments).output().unwrap();
     let reason = format!(
-        "Permission denied (os error 13); this user has to be allowed to create files in the folder {}",
-        folder.path().display()
+        "Permission denied (os error 13); allow this user to create files in the directory {}",
+        directory.path().display()
     );
     stays(ended(output), &reason);
-    fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
-fn only_files_are_replaced() {
-    let folder = tempfile::tempdir().unwrap();
-    let (link, target) = (folder.path().join("link.prom"), folder.path().join("target"));
+fn only_regular_files_are_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let (link, target) = (directory.path().join("link.prom"), directory.path().join("target"));
     fs::write(&target, "").unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
     let fake = Fake::start();
-    for path in [link.as_os_str(), OsStr::new("/dev/null"), folder.path().as_os_str()] {
+    for path in [link.as_os_str(), OsStr::new("/dev/null"), directory.path().as_os_str()] {
         let path = path.to_str().unwrap();
         let (_, code, log) = once(&["-u", &fake.unix(), "-o", path]);
         assert_eq!(code, Some(1));
-        assert!(log.contains(&format!("{path} is not a regular file, and only such are replaced")), "{log}");
+        assert!(log.contains(&format!("{path} is not a regular file, so it is not replaced")), "{log}");
     }
     assert!(link.is_symlink());
-    let (_, code, log) = once(&["-u", &fake.unix(), "-o", "/nonexistent/folder/x.prom"]);
+    let (_, code, log) = once(&["-u", &fake.unix(), "-o", "/nonexistent/directory/x.prom"]);
     assert_eq!(code, Some(1));
-    assert!(log.contains("create the folder /nonexistent/folder first"), "{log}");
+    assert!(log.contains("create the directory /nonexistent/directory"), "{log}");
 }
 
 #[test]
-fn a_format_that_there_is_not_is_a_sentence() {
+fn an_unknown_format_is_a_usage_error() {
     let (page, code, log) = once(&["--format", "json"]);
     assert_eq!((page.as_str(), code), ("", Some(1)));
     assert_eq!(
         log,
-        "kamailio_exporter: error: unrecognized format json; there are text and openmetrics, try --help\n"
+        "kamailio_exporter: error: unrecognized format json; expected text or openmetrics, try --help\n"
     );
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// A server that gives every request this answer, as long as the test runs.
+/// Starts a server that gives every request the same response as long as the test runs.
 fn server(answer: impl Into<Vec<u8>>) -> String {
     serve(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
 }
@@ -57,13 +57,28 @@ fn a_custom_page_is_joined_to_ours() {
 }
 
 #[test]
-fn a_custom_page_that_cannot_be_had_fails_alone() {
+fn every_sample_of_a_large_custom_page_gets_the_labels() {
+    let page: String = (0..40_000).map(|number| format!("large{{number=\"{number}\"}} 1\n")).collect();
+    let url = server(ok(&page));
+    let limits = ["--collector.max-series", "100000", "--label", "site=berlin"];
+    let arguments = [&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url], &limits[..]];
+    let exporter = Exporter::start(&arguments.concat());
+    let page = exporter.page();
+    let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(samples.iter().filter(|line| line.starts_with("large{")).count(), 40_000);
+    for sample in samples {
+        assert!(sample.contains("{site=\"berlin\""), "{sample}");
+    }
+}
+
+#[test]
+fn an_unavailable_custom_page_fails_only_its_collector() {
     let large = format!("# {}\n", "x".repeat(1000)).repeat(8 << 10);
     for (answer, reason) in [
-        (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the answer is 404 Not Found"),
-        (b"garbage\r\n\r\n", "cannot get"),
+        (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the response is 404 Not Found"),
+        (b"garbage\r\n\r\n", "cannot fetch"),
         (&ok("good 1\n<html>\n"), "1 lines of the page were left out, the first of them (no value): <html>"),
-        (&ok(&large), "it has more than 4194304 bytes"),
+        (&ok(&large), "the response has more than 4194304 bytes"),
     ] {
         let fake = Fake::start();
         let exporter =
@@ -86,7 +101,7 @@ fn a_custom_page_has_the_deadline_of_the_scrape() {
     let page = exporter.page();
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!((samples(&page)["kamailio_up"], success(&page)), (1.0, 0.0));
-    exporter.wait_for_log("it did not come in time");
+    exporter.wait_for_log("no response before the deadline");
 }
 
 #[test]
@@ -98,7 +113,7 @@ fn a_custom_page_is_served_without_kamailio() {
 }
 
 #[test]
-fn why_a_custom_page_failed_is_logged_without_kamailio_too() {
+fn the_failure_of_a_custom_page_is_logged_without_kamailio() {
     let url = server("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url]);
     for _ in 0..2 {
@@ -106,7 +121,7 @@ fn why_a_custom_page_failed_is_logged_without_kamailio_too() {
         assert_eq!((samples(&page)["kamailio_up"], success(&page)), (0.0, 0.0));
     }
     exporter.wait_for_log("scrape failed");
-    exporter.wait_for_log("the answer is 404 Not Found");
+    exporter.wait_for_log("the response is 404 Not Found");
     assert_eq!(exporter.log().matches("collector failed").count(), 1, "{}", exporter.log());
 }
 
@@ -123,7 +138,7 @@ fn rtpengines_page_has_a_path_of_its_own() {
     let answer = exporter.get("/rtpengine");
     assert_eq!(answer.status, 502);
     assert!(
-        answer.text().contains("cannot get http://127.0.0.1:1/: Connection refused"),
+        answer.text().contains("cannot fetch http://127.0.0.1:1/: Connection refused"),
         "{}",
         answer.text()
     );
@@ -133,7 +148,52 @@ fn rtpengines_page_has_a_path_of_its_own() {
 }
 
 #[test]
-fn the_log_says_once_that_rtpengines_page_is_gone_and_that_it_is_back() {
+fn rtpengines_page_cannot_run_scripts() {
+    let served = |content_type: &str| {
+        let page = "<script>alert(1)</script>";
+        let response = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{page}",
+            page.len()
+        );
+        let url = server(response);
+        Exporter::start(&["-u", "unix:/nonexistent/ctl", "--rtpengine.metrics-url", &url]).get("/rtpengine")
+    };
+    let text = "text/plain; version=0.0.4; charset=utf-8";
+    for (declared, expected) in [
+        ("text/html", text),
+        ("image/svg+xml; charset=utf-8", text),
+        ("TEXT/Plain;version=0.0.4", "TEXT/Plain;version=0.0.4"),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text; version=1.0.0"),
+    ] {
+        let answer = served(declared);
+        assert_eq!((answer.status, answer.header("content-type")), (200, expected), "{declared}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+    }
+}
+
+#[test]
+fn requests_for_rtpengines_page_share_a_fetch() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let limits = ["--web.max-requests", "1", "--rtpengine.metrics-url", &url];
+    let exporter = Exporter::start(&[&["-u", "unix:/nonexistent/ctl"], &limits[..]].concat());
+    std::thread::scope(|scope| {
+        let requests: Vec<_> = (0..30).map(|_| scope.spawn(|| exporter.get("/rtpengine"))).collect();
+        let (mut stream, _) = listener.accept().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        stream.write_all(&ok("rtpengine_sessions 3\n")).unwrap();
+        for request in requests {
+            let answer = request.join().unwrap();
+            assert_eq!((answer.status, answer.text().as_str()), (200, "rtpengine_sessions 3\n"));
+        }
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "another fetch");
+    });
+}
+
+#[test]
+fn an_outage_of_rtpengines_page_and_its_end_are_logged_once() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = gone.local_addr().unwrap();
     drop(gone);
@@ -146,20 +206,22 @@ fn the_log_says_once_that_rtpengines_page_is_gone_and_that_it_is_back() {
     for _ in 0..3 {
         assert_eq!(exporter.get("/rtpengine").status, 200);
     }
-    exporter.wait_for_log("rtpengine's page is there again");
+    exporter.wait_for_log("rtpengine metrics recovered");
     let log = exporter.log();
-    assert_eq!(log.matches("no page of rtpengine").count(), 1, "{log}");
-    assert_eq!(log.matches("there again").count(), 1, "{log}");
+    assert_eq!(log.matches("rtpengine metrics unavailable").count(), 1, "{log}");
+    assert_eq!(log.matches("rtpengine metrics recovered").count(), 1, "{log}");
 }
 
 #[test]
-fn dispatcher_sets_have_the_names_that_they_are_given() {
+fn dispatcher_sets_have_the_configured_names() {
     let fake = Fake::start();
     let exporter = Exporter::start(&[
         "-u",
         &fake.unix(),
         "--collector.dispatcher.mapping",
-        "0:carriers,1:media servers",
+        "0:carriers",
+        "--collector.dispatcher.mapping",
+        "1:media servers",
     ]);
     let page = samples(&exporter.page());
     assert_eq!(page["kamailio_dispatcher_set_info{name=\"carriers\",setid=\"0\"}"], 1.0);

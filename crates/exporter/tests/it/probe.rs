@@ -1,4 +1,4 @@
-//! The metrics of whatever Kamailio a request names.
+//! The metrics of the Kamailio that a request names.
 
 use crate::support::{Answer, Exporter, eventually, samples};
 use fake_kamailio::{Captures, Fake};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
-/// An exporter without a Kamailio of its own that may probe these.
+/// Starts an exporter whose own Kamailio is down, and that may probe these targets.
 fn start(allow: &[&str], arguments: &[&str]) -> Exporter {
     let allow: Vec<_> = allow.iter().flat_map(|rule| ["--probe.allow", rule]).collect();
     Exporter::start(&[&NOBODY, &allow[..], arguments].concat())
@@ -21,7 +21,7 @@ fn probe(exporter: &Exporter, target: &str) -> Answer {
     exporter.get(&format!("/probe?target={target}"))
 }
 
-/// The samples of a target, which has to be allowed.
+/// Returns the samples of an allowed target.
 fn probed(exporter: &Exporter, target: &str) -> std::collections::BTreeMap<String, f64> {
     let answer = probe(exporter, target);
     assert_eq!(answer.status, 200, "{target}: {}", answer.text());
@@ -29,7 +29,7 @@ fn probed(exporter: &Exporter, target: &str) -> std::collections::BTreeMap<Strin
 }
 
 #[test]
-fn without_a_rule_there_is_no_such_page() {
+fn without_rules_there_is_no_probe_page() {
     let fake = Fake::start();
     let exporter = start(&[], &[]);
     let answer = probe(&exporter, &fake.unix());
@@ -46,7 +46,7 @@ fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
     let direct = samples(&direct.page());
     let own = |name: &&String| name.starts_with("process_") || name.contains("exporter_build_info");
     let expected: Vec<_> = direct.keys().filter(|name| !own(name)).collect();
-    let exporter = start(&["unix:/*/*/ctl,unixd:/*/*/ctld", "tcp:127.0.0.1:*", "udp:127.0.0.1:*"], &[]);
+    let exporter = start(&["unix:/*/*/ctl", "unixd:/*/*/ctld", "tcp:127.0.0.1:*", "udp:127.0.0.1:*"], &[]);
     for target in [fake.unix(), fake.unixd(), fake.tcp(), fake.udp()] {
         for count in [1.0, 2.0] {
             let page = probed(&exporter, &target);
@@ -58,7 +58,7 @@ fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
 }
 
 #[test]
-fn a_target_that_is_down_is_an_answer_all_the_same() {
+fn a_target_that_is_down_is_reported_with_status_200() {
     let exporter = start(&["unix:/nonexistent/*", "tcp:127.0.0.1:1", "tcp:*:*"], &[]);
     for target in ["unix:/nonexistent/ctl", "tcp:127.0.0.1:1", "tcp:name.invalid:2049"] {
         for count in [1.0, 2.0] {
@@ -74,7 +74,7 @@ fn a_target_that_is_down_is_an_answer_all_the_same() {
 }
 
 #[test]
-fn a_request_without_one_good_target_is_explained() {
+fn a_request_without_exactly_one_valid_target_is_refused_with_a_reason() {
     let exporter = start(&["unix:/run/*"], &[]);
     for (query, sentence) in [
         ("", "Target parameter is missing: /probe?target=tcp:sip1.example.org:2049\n"),
@@ -85,18 +85,18 @@ fn a_request_without_one_good_target_is_explained() {
         ),
         (
             "?target=",
-            "\"\" cannot be a control socket: it is empty (accepted: unix:/path, unixd:/path, tcp:host:port, \
-             udp:host:port)\n",
+            "invalid Kamailio address \"\": the address is empty; expected unix:/path, unixd:/path, tcp:host:port or \
+             udp:host:port\n",
         ),
         (
             "?target=http://x:1/",
-            "\"http://x:1/\" cannot be a control socket: \"http\" is not a kind of control socket (accepted: \
-             unix:/path, unixd:/path, tcp:host:port, udp:host:port)\n",
+            "invalid Kamailio address \"http://x:1/\": unknown socket type \"http\"; expected unix:/path, unixd:/path, \
+             tcp:host:port or udp:host:port\n",
         ),
         (
             "?target=unix:/run/a%0ab",
-            "\"unix:/run/a\\nb\" cannot be a control socket: it has a control character in it (accepted: unix:/path, \
-             unixd:/path, tcp:host:port, udp:host:port)\n",
+            "invalid Kamailio address \"unix:/run/a\\nb\": the address contains a control character; expected unix:/path, \
+             unixd:/path, tcp:host:port or udp:host:port\n",
         ),
     ] {
         for method in ["GET", "HEAD"] {
@@ -110,7 +110,7 @@ fn a_request_without_one_good_target_is_explained() {
         (refused.status, refused.text().as_str()),
         (403, "This target is not allowed by --probe.allow.\n")
     );
-    exporter.wait_for_log("no rule of --probe.allow is for this target\" target=unix:/etc/x");
+    exporter.wait_for_log("msg=\"probe refused\" target=unix:/etc/x");
     let header = [("X-Prometheus-Scrape-Timeout-Seconds", "soon")];
     assert_eq!(exporter.request("GET", "/probe?target=unix:/run/x", &header).status, 400);
     assert_eq!(exporter.request("POST", "/probe?target=unix:/run/x", &[]).status, 405);
@@ -142,7 +142,7 @@ fn formats_filters_and_head_are_those_of_the_metrics() {
 }
 
 #[test]
-fn the_page_of_others_is_of_one_kamailio_and_not_asked_for() {
+fn probes_do_not_fetch_the_external_page() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
@@ -162,7 +162,7 @@ fn the_page_of_others_is_of_one_kamailio_and_not_asked_for() {
 }
 
 #[test]
-fn concurrent_probes_of_a_target_share_a_run_and_what_is_known_is_remembered() {
+fn probes_of_a_target_share_runs_and_capabilities() {
     let fake = Fake::start();
     let exporter = start(&["unix:/*/*/*"], &[]);
     probed(&exporter, &fake.unix());
@@ -177,7 +177,7 @@ fn concurrent_probes_of_a_target_share_a_run_and_what_is_known_is_remembered() {
 }
 
 #[test]
-fn of_a_target_that_has_too_much_little_is_remembered() {
+fn large_capabilities_of_a_target_are_not_kept() {
     let fake = Fake::start();
     let names: Vec<_> = (0..2000).map(|number| format!("statistic_{number:040}")).collect();
     fake.answer("cnt.list_groups", Kind::Reply, &body(&["script".into()]));
@@ -202,7 +202,7 @@ fn body(records: &[Arg<'_>]) -> Vec<u8> {
     packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
 }
 
-/// Sockets that accept a connection and then nothing more, one for each name.
+/// Creates sockets that accept connections and never reply, one for each name.
 fn hung(folder: &tempfile::TempDir, names: std::ops::Range<usize>) -> Vec<(String, UnixListener)> {
     let listen = |name: usize| {
         let path = folder.path().join(name.to_string());
@@ -214,13 +214,13 @@ fn hung(folder: &tempfile::TempDir, names: std::ops::Range<usize>) -> Vec<(Strin
     names.map(listen).collect()
 }
 
-/// The connection that somebody makes to it, which has to be soon.
+/// Waits for a connection.
 fn accept(listener: &UnixListener) -> UnixStream {
     eventually(|| listener.accept().map(|(stream, _)| stream).map_err(|error| error.to_string()))
 }
 
 #[test]
-fn hung_targets_delay_no_other_and_leave_the_metrics_alone() {
+fn hung_targets_delay_neither_other_targets_nor_the_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let hung = hung(&folder, 0..30);
     let fake = Fake::start();
@@ -257,6 +257,30 @@ fn concurrent_probes_are_limited() {
         assert_eq!(first.join().unwrap(), 0.0);
     });
     assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+}
+
+#[test]
+fn a_target_that_hangs_leaves_most_probes_to_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let hung = hung(&folder, 0..1);
+    let fake = Fake::start();
+    let exporter = start(&["unix:/*/*/*"], &["-t", "20s", "--probe.max-requests", "8"]);
+    // Two selections are two scrapes; more requests for the same join one of them.
+    let paths: Vec<_> = ["tm.stats", "sl.stats"]
+        .iter()
+        .flat_map(|name| std::iter::repeat_n(format!("/probe?target={}&collect[]={name}", hung[0].0), 10))
+        .collect();
+    std::thread::scope(|scope| {
+        let requests: Vec<_> = paths.iter().map(|path| scope.spawn(|| exporter.get(path).status)).collect();
+        let connections: Vec<_> = (0..2).map(|_| accept(&hung[0].1)).collect();
+        let refused = exporter.get(&format!("/probe?target={}&collect[]=tls.info", hung[0].0));
+        let sentence = "Limit of concurrent probes of one target reached (2), try again later.\n";
+        assert_eq!((refused.status, refused.text().as_str()), (503, sentence));
+        assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+        std::thread::sleep(Duration::from_millis(300));
+        drop(connections);
+        assert!(requests.into_iter().all(|request| request.join().unwrap() == 200));
+    });
 }
 
 #[test]

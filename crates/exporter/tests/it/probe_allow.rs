@@ -1,4 +1,4 @@
-//! What may be probed. Every attack is a row: its status, and that nothing was connected to.
+//! Which targets can be probed. The tables list attacks, with the status that each must get; none may reach a server.
 
 use crate::support::{Exporter, samples};
 use fake_kamailio::{Captures, Fake};
@@ -8,73 +8,67 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A Kamailio that must not be reached, and another one that may be: `FOLDER/secret/ctl`, `FOLDER/open/a.sock`.
-struct Place {
-    folder: tempfile::TempDir,
+/// One Kamailio that must not be reached, at `DIRECTORY/secret/ctl`, and another one, at `DIRECTORY/open/a.sock`.
+struct Scene {
+    directory: tempfile::TempDir,
     secret: Fake,
     open: Fake,
     tcp: String,
     udp: String,
 }
 
-impl Place {
+impl Scene {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().display();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
         for name in ["secret", "open"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
+            std::fs::create_dir(path.join(name)).unwrap();
         }
-        let listen = |sockets: &[String]| {
-            let targets: Vec<_> = sockets.iter().map(|socket| socket.parse().unwrap()).collect();
-            Fake::listen(Captures::of("5.6.3"), &targets).unwrap()
-        };
-        let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-        let (tcp, udp) = (port(), port());
-        let secret = listen(&[
-            format!("unix:{path}/secret/ctl"),
-            format!("unixd:{path}/secret/ctld"),
-            format!("tcp:127.0.0.1:{tcp}"),
-            format!("udp:127.0.0.1:{udp}"),
-        ]);
-        let open = listen(&[format!("unix:{path}/open/a.sock"), format!("unixd:{path}/open/d.sock")]);
-        Self { folder, secret, open, tcp, udp }
+        let secret = Fake::listen_in(Captures::of("5.6.3"), &path.join("secret")).unwrap();
+        let port = |uri: String| uri.rsplit_once(':').unwrap().1.to_owned();
+        let (tcp, udp) = (port(secret.tcp()), port(secret.udp()));
+        let open = [("unix", "a.sock"), ("unixd", "d.sock")]
+            .map(|(scheme, name)| format!("{scheme}:{}/open/{name}", path.display()).parse().unwrap());
+        let open = Fake::listen(Captures::of("5.6.3"), &open).unwrap();
+        Self { directory, secret, open, tcp, udp }
     }
 
-    /// With `{F}` for the folder, `{T}` and `{U}` for the ports.
+    /// Replaces `{F}` by the directory, `{T}` by the TCP port, and `{U}` by the UDP port.
     fn fill(&self, text: &str) -> String {
-        let folder = self.folder.path().display().to_string();
-        text.replace("{F}", &folder).replace("{T}", &self.tcp).replace("{U}", &self.udp)
+        let directory = self.directory.path().display().to_string();
+        text.replace("{F}", &directory).replace("{T}", &self.tcp).replace("{U}", &self.udp)
     }
 
     fn link(&self, from: &str, to: &str) {
-        symlink(self.fill(to), self.folder.path().join(from)).unwrap();
+        symlink(self.fill(to), self.directory.path().join(from)).unwrap();
     }
 
-    /// The status, and `kamailio_up` if it is 200.
+    /// Returns the status, and `kamailio_up` if the status is 200.
     fn probe(&self, exporter: &Exporter, target: &str) -> (u16, f64) {
-        let answer = exporter.get(&format!("/probe?target={}", self.fill(target)));
-        let up = if answer.status == 200 { samples(&answer.text())["kamailio_up"] } else { 0.0 };
-        (answer.status, up)
+        let response = exporter.get(&format!("/probe?target={}", self.fill(target)));
+        let up = if response.status == 200 { samples(&response.text())["kamailio_up"] } else { 0.0 };
+        (response.status, up)
     }
 
     fn exporter(&self, rules: &str) -> Exporter {
         let rules = self.fill(rules);
-        Exporter::start(&["-u", "unix:/nonexistent/ctl", "-t", "2s", "--probe.allow", &rules])
+        let rules: Vec<_> = rules.split(',').flat_map(|rule| ["--probe.allow", rule]).collect();
+        Exporter::start(&[&["-u", "unix:/nonexistent/ctl", "-t", "30s"], &rules[..]].concat())
     }
 
-    /// None of these brings anything, and none comes near what is not allowed.
+    /// Checks that each target gets its status and `kamailio_up 0`, and that the exporter did not connect.
     fn attack(&self, rules: &str, targets: &[(&str, u16)]) {
         let exporter = self.exporter(rules);
         for (target, status) in targets {
             assert_eq!(self.probe(&exporter, target), (*status, 0.0), "{rules} {target}\n{}", exporter.log());
             assert_eq!(self.secret.connections().accepted, 0, "{rules} {target}");
-            // A datagram is no connection.
+            // Datagrams are not counted as connections.
             assert_eq!(self.secret.calls(), [""; 0], "{rules} {target}");
         }
     }
 
-    /// Each of these is allowed, and works.
-    fn use_well(&self, rules: &str, targets: &[&str]) {
+    /// Checks that each target is allowed and scraped.
+    fn allow(&self, rules: &str, targets: &[&str]) {
         let exporter = self.exporter(rules);
         for target in targets {
             assert_eq!(self.probe(&exporter, target), (200, 1.0), "{rules} {target}\n{}", exporter.log());
@@ -83,16 +77,16 @@ impl Place {
 }
 
 #[test]
-fn paths_lead_nowhere_else() {
-    let place = Place::new();
-    place.link("open/link.sock", "{F}/secret/ctl");
-    place.link("open/linkd.sock", "{F}/secret/ctld");
-    place.link("open/relative.sock", "../secret/ctl");
-    place.link("open/chain.sock", "link.sock");
-    place.link("open/dir.sock", "{F}/secret");
-    place.link("open/loop.sock", "loop.sock");
-    place.link("way", "{F}/secret");
-    place.attack(
+fn disguised_paths_are_refused() {
+    let scene = Scene::new();
+    scene.link("open/link.sock", "{F}/secret/ctl");
+    scene.link("open/linkd.sock", "{F}/secret/ctld");
+    scene.link("open/relative.sock", "../secret/ctl");
+    scene.link("open/chain.sock", "link.sock");
+    scene.link("open/dir.sock", "{F}/secret");
+    scene.link("open/loop.sock", "loop.sock");
+    scene.link("way", "{F}/secret");
+    scene.attack(
         "unix:{F}/open/*.sock,unixd:{F}/open/*.sock",
         &[
             ("unix:{F}/secret/ctl", 403),
@@ -121,7 +115,7 @@ fn paths_lead_nowhere_else() {
             ("unix:/proc/self/root{F}/open/a.sock", 403),
             ("unix:{F}/open/sub/a.sock", 403),
             ("unix:{F}/open/.sock2", 403),
-            // What lies behind a name is not told.
+            // The response does not reveal what a path leads to.
             ("unix:{F}/open/link.sock", 200),
             ("unixd:{F}/open/linkd.sock", 200),
             ("unix:{F}/open/relative.sock", 200),
@@ -132,22 +126,22 @@ fn paths_lead_nowhere_else() {
             ("unix:{F}/open/none.sock", 200),
         ],
     );
-    place.attack(
+    scene.attack(
         "unix:{F}/w*/ctl,unix:{F}/open/*.sock",
         &[("unix:{F}/way/ctl", 200), ("unix:{F}/open/link.sock/ctl", 403)],
     );
-    // The transport is part of the rule.
-    place.attack("unixd:{F}/secret/ctl", &[("unix:{F}/secret/ctl", 403)]);
-    place.attack("unix:{F}/secret/ctld", &[("unixd:{F}/secret/ctld", 403)]);
-    assert_eq!(place.open.connections().accepted, 0);
+    // A rule applies to one transport only.
+    scene.attack("unixd:{F}/secret/ctl", &[("unix:{F}/secret/ctl", 403)]);
+    scene.attack("unix:{F}/secret/ctld", &[("unixd:{F}/secret/ctld", 403)]);
+    assert_eq!(scene.open.connections().accepted, 0);
 }
 
 #[test]
-fn paths_that_are_allowed_work() {
-    let place = Place::new();
-    place.link("open/b.sock", "a.sock");
-    place.link("way", "{F}/open");
-    place.use_well(
+fn allowed_paths_are_scraped() {
+    let scene = Scene::new();
+    scene.link("open/b.sock", "a.sock");
+    scene.link("way", "{F}/open");
+    scene.allow(
         "unix:{F}/open/*.sock,unixd:{F}/open/d*",
         &[
             "unix:{F}/open/a.sock",
@@ -155,18 +149,19 @@ fn paths_that_are_allowed_work() {
             "{F}/open/a.sock",
             "unix:{F}/op%65n/a%2Esock",
             "unixd:{F}/open/d.sock",
-            // It leads to what is allowed, too.
+            // The link leads to an allowed socket.
             "unix:{F}/open/b.sock",
         ],
     );
-    // As /var/run is a link to /run.
-    place.use_well("unix:{F}/way/a.sock,unix:{F}/way/*k", &["unix:{F}/way/a.sock", "unix:{F}/way/b.sock"]);
-    place.use_well("unix:{F}/*/*.sock", &["unix:{F}/open/a.sock", "unix:{F}/way/a.sock"]);
+    scene.allow("{F}/open/*.sock,unixd://{F}/open/d*", &["unix:{F}/open/a.sock", "unixd:{F}/open/d.sock"]);
+    // Like /var/run, which is a link to /run.
+    scene.allow("unix:{F}/way/a.sock,unix:{F}/way/*k", &["unix:{F}/way/a.sock", "unix:{F}/way/b.sock"]);
+    scene.allow("unix:{F}/*/*.sock", &["unix:{F}/open/a.sock", "unix:{F}/way/a.sock"]);
 }
 
 #[test]
-fn addresses_are_not_let_in_by_another_name() {
-    let place = Place::new();
+fn disguised_addresses_are_refused() {
+    let scene = Scene::new();
     let disguised = [
         "127.0.0.1",
         "2130706433",
@@ -191,18 +186,18 @@ fn addresses_are_not_let_in_by_another_name() {
     for (transport, port) in [("tcp", "{T}"), ("udp", "{U}")] {
         let targets: Vec<_> = disguised.iter().map(|host| format!("{transport}:{host}:{port}")).collect();
         let targets: Vec<_> = targets.iter().map(|target| (target.as_str(), 403)).collect();
-        place.attack(&format!("{transport}:*:*"), &targets);
-        place.attack(&format!("{transport}:10.0.0.0/8:*,{transport}:[2000::]/3:*"), &targets);
-        place.attack(&format!("{transport}:localhost:*,{transport}:*i*:*"), &targets);
+        scene.attack(&format!("{transport}:*:*"), &targets);
+        scene.attack(&format!("{transport}:10.0.0.0/8:*,{transport}:[2000::]/3:*"), &targets);
+        scene.attack(&format!("{transport}:localhost:*,{transport}:*i*:*"), &targets);
     }
     for (rules, target, status) in [
-        // A wildcard does not let in what is only here.
+        // A wildcard does not allow addresses of this machine.
         ("tcp:*:*", "tcp:localhost:{T}", 200),
         ("tcp:*:*", "tcp:LocalHost:{T}", 200),
         ("tcp:*:*", "tcp:localhost.:{T}", 200),
         ("tcp:local*:*", "tcp4:localhost:{T}", 200),
         ("udp:*:*", "udp:localhost:{U}", 200),
-        // What is named may be anywhere, unless there are rules about addresses.
+        // A literal name may have any address, unless there are rules for addresses.
         ("tcp:localhost:*,tcp:10.0.0.0/8:*", "tcp:localhost:{T}", 200),
         ("tcp:localhost:{T}", "tcp:localhost.localdomain:{T}", 403),
         ("tcp:127.0.0.1:{T}", "tcp:localhost:{T}", 403),
@@ -222,13 +217,13 @@ fn addresses_are_not_let_in_by_another_name() {
         ("tcp:*:*", "http://127.0.0.1:{T}/", 400),
         ("tcp:*:*", "https://127.0.0.1:{T}/", 400),
     ] {
-        place.attack(rules, &[(target, status)]);
+        scene.attack(rules, &[(target, status)]);
     }
 }
 
 #[test]
-fn addresses_and_names_that_are_allowed_work() {
-    let place = Place::new();
+fn allowed_addresses_and_names_are_scraped() {
+    let scene = Scene::new();
     for (rules, target) in [
         ("tcp:127.0.0.0/8:{T}", "tcp:127.0.0.1:{T}"),
         ("tcp:127.0.0.1:*", "tcp://127.0.0.1:{T}"),
@@ -239,44 +234,47 @@ fn addresses_and_names_that_are_allowed_work() {
         ("tcp:localhost:{T}", "tcp4:LOCALHOST:{T}"),
         ("tcp:*:*,tcp:127.0.0.0/8:*", "tcp4:localhost:{T}"),
         ("udp:localhost:*", "udp4:localhost:{U}"),
+        ("tcp://127.0.0.1:{T}", "tcp:127.0.0.1:{T}"),
+        ("tcp:{T}", "tcp4:localhost:{T}"),
+        ("udp4://localhost:*", "udp:localhost:{U}"),
     ] {
-        place.use_well(rules, &[target]);
+        scene.allow(rules, &[target]);
     }
 }
 
 #[test]
-fn what_a_target_says_leads_nowhere() {
-    let place = Place::new();
+fn redirects_of_a_target_are_not_followed() {
+    let scene = Scene::new();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
-    let asked = AtomicUsize::new(0);
-    let exporter = place.exporter(&format!("tcp:127.0.0.1:{port}"));
+    let requests = AtomicUsize::new(0);
+    let exporter = scene.exporter(&format!("tcp:127.0.0.1:{port}"));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for status in
                 ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
             {
                 let (mut stream, _) = server.accept().unwrap();
-                asked.fetch_add(1, Ordering::Relaxed);
-                let location = place.fill("http://127.0.0.1:{T}/");
+                requests.fetch_add(1, Ordering::Relaxed);
+                let location = scene.fill("http://127.0.0.1:{T}/");
                 let _ = stream.read(&mut [0; 4096]);
                 let _ =
                     stream.write_all(format!("HTTP/1.1 {status}\r\nLocation: {location}\r\n\r\n").as_bytes());
             }
         });
         for _ in 0..4 {
-            assert_eq!(place.probe(&exporter, &format!("tcp:127.0.0.1:{port}")), (200, 0.0));
+            assert_eq!(scene.probe(&exporter, &format!("tcp:127.0.0.1:{port}")), (200, 0.0));
         }
     });
-    assert_eq!(asked.load(Ordering::Relaxed), 4);
-    assert_eq!(place.secret.connections().accepted, 0);
+    assert_eq!(requests.load(Ordering::Relaxed), 4);
+    assert_eq!(scene.secret.connections().accepted, 0);
 }
 
 #[test]
-fn the_rules_of_the_documentation_are_rules() {
+fn the_rules_in_the_documentation_are_valid() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let (_, section) = page.split_once("\n## A fleet\n").unwrap();
+    let (_, section) = page.split_once("\n## Multiple Kamailios\n").unwrap();
     let quoted = section.split("\n## ").next().unwrap().split('`').skip(1).step_by(2);
     let flags = quoted
         .clone()

@@ -3,7 +3,7 @@ use crate::support::Exporter;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::{self, Cookie, Kind, Nodes};
-use kamailio_exporter::internals::{ALL, Answered, Capabilities, catalogue, extract, join_page};
+use kamailio_exporter::internals::{ALL, CallContext, Capabilities, catalogue, extract, merge_page};
 use prometheus_exposition::Format;
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Kind as MetricKind, Number};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 use testbed::{Syntax, check_exposition};
 
-/// The page in both formats: valid, and with as many samples.
+/// Checks that the page is valid in both formats and has all samples.
 fn check(parts: &[&Samples]) {
     let expected: usize = parts.iter().map(|samples| samples.external_len() + samples.len()).sum();
     for (accept, syntax) in
@@ -33,8 +33,8 @@ fn any_number() -> impl Strategy<Value = Number> {
     ]
 }
 
-/// A sample of each family of ours, with a label that no other has.
-fn of_each_family() -> Samples {
+/// Returns a sample of each family of ours, with a unique label.
+fn one_sample_of_each_family() -> Samples {
     let mut samples = Samples::new(1);
     for family in 0..catalogue().families().len() {
         let labels = samples.labels([("only", "here")]);
@@ -43,13 +43,13 @@ fn of_each_family() -> Samples {
     samples
 }
 
-/// Bytes as they come in labels, and as they should not.
+/// Generates label values, valid and invalid.
 fn any_label() -> impl Strategy<Value = Vec<u8>> {
     let special = prop::sample::select(&b"\"\\\n\r\0{},= \xff\xc3\xa9a"[..]);
     prop_oneof![prop::collection::vec(special, 0..6), prop::collection::vec(any::<u8>(), 0..6)]
 }
 
-/// Lines that somebody else's page could have, most of them about the same few names.
+/// Generates lines of external pages, most of them with the same few names.
 fn any_line() -> impl Strategy<Value = String> {
     let name =
         || prop_oneof![Just("a"), Just("b"), Just("a_total"), Just("a_total_total"), Just("kamailio_up")];
@@ -75,7 +75,7 @@ fn any_line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Names of all kinds, and those that would make a family of ours out of a statistic.
+/// Generates names of statistics, among them those that collide with families of ours.
 fn any_statistic() -> impl Strategy<Value = String> {
     let ours = catalogue().families().iter().filter_map(|announced| {
         let (group, name) = announced.sample_name().strip_prefix("kamailio_")?.split_once('_')?;
@@ -91,7 +91,7 @@ fn any_statistic() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever the families, the labels and the numbers are.
+    /// Holds for all families, labels and numbers.
     #[test]
     fn expositions_of_any_samples_are_valid(
         pushed in prop::collection::vec((any::<prop::sample::Index>(), any_label(), any_label(), any_number()), 0..60),
@@ -112,15 +112,15 @@ proptest! {
         check(&[&samples]);
     }
 
-    /// Whatever others serve.
+    /// Holds for all external pages.
     #[test]
-    fn expositions_with_any_page_of_others_are_valid(lines in prop::collection::vec(any_line(), 0..24)) {
+    fn expositions_with_any_external_page_are_valid(lines in prop::collection::vec(any_line(), 0..24)) {
         let mut samples = Samples::new(20);
-        join_page(lines.join("\n").as_bytes(), 20, &mut samples);
+        merge_page(lines.join("\n").as_bytes(), 20, &mut samples);
         check(&[&samples]);
     }
 
-    /// Whatever a script calls its statistics, and whatever their values are.
+    /// Holds for all names and values of statistics.
     #[test]
     fn expositions_of_any_statistics_are_valid(
         statistics in prop::collection::vec(
@@ -138,14 +138,17 @@ proptest! {
         let mut samples = Samples::new(20);
         for (place, collector) in ALL.iter().enumerate().filter(|(_, found)| found.method == "stats.fetch") {
             let (families, arguments, capabilities) = (catalogue().collector(place), [], Capabilities::default());
-            let call = Answered { collector, families, arguments: &arguments, capabilities: &capabilities, more: true };
+            let (arguments, capabilities) = (&arguments, &capabilities);
+            let parameters = &["name".to_owned()];
+            let call =
+                CallContext { collector, families, arguments, capabilities, extra_fields: true, parameters };
             extract(call, nodes.members(&body), &mut samples);
         }
-        check(&[&samples, &of_each_family()]);
+        check(&[&samples, &one_sample_of_each_family()]);
     }
 }
 
-/// What is served does not depend on the pieces in which replies come, nor on when they do.
+/// The page does not depend on how replies are divided into pieces, nor on when they arrive.
 #[test]
 fn pages_are_a_function_of_the_replies() {
     let page = |prepare: &dyn Fn(&Fake)| -> Vec<String> {

@@ -1,5 +1,5 @@
 use crate::support::gateway::Gateway;
-use crate::support::web::{Folder, basic};
+use crate::support::web::{Directory, basic};
 use crate::support::{Process, command, run, samples};
 use fake_kamailio::Fake;
 use std::io::{Read as _, Write as _};
@@ -21,7 +21,7 @@ fn push(url: &str, arguments: &[&str]) -> Process {
 }
 
 #[test]
-fn the_group_is_replaced_again_and_again() {
+fn every_push_replaces_the_group() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     let process = push(
         &format!("{}/behind/a/proxy/", gateway.url()),
@@ -51,12 +51,12 @@ fn the_group_is_replaced_again_and_again() {
         assert!(samples.contains_key("kamailio_tm_stats_current"));
         assert!(!samples.keys().any(|name| name.starts_with("process_")), "they are the gateway's own");
     }
-    process.wait_for_log("the gateway takes pushes");
-    assert_eq!(process.log().matches("takes pushes").count(), 1, "{}", process.log());
+    process.wait_for_log("first push succeeded");
+    assert_eq!(process.log().matches("first push succeeded").count(), 1, "{}", process.log());
 }
 
 #[test]
-fn the_instance_is_this_machine() {
+fn the_default_instance_is_the_host_name() {
     let gateway = Gateway::start();
     let _process = push(&gateway.url(), &NOBODY);
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -64,30 +64,30 @@ fn the_instance_is_this_machine() {
 }
 
 #[test]
-fn a_kamailio_that_is_down_is_pushed_as_such() {
+fn an_unreachable_kamailio_is_pushed_as_up_0() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     let _process = push(&gateway.url(), &["-u", &fake.unix()]);
     assert_eq!(samples(&gateway.request(1).body)["kamailio_up"], 1.0);
     drop(fake);
     let before = gateway.requests().len();
-    // The scrape of the next one may have been under way.
+    // The scrape of the next push may already be in progress.
     let samples = samples(&gateway.request(before + 2).body);
     assert_eq!(samples["kamailio_up"], 0.0);
-    assert!(!samples.contains_key("kamailio_tm_stats_current"), "its old series would live on");
+    assert!(!samples.contains_key("kamailio_tm_stats_current"), "series of the last push would remain");
 }
 
 #[test]
-fn a_gateway_that_is_down_is_logged_once_and_gets_the_latest_when_it_is_back() {
+fn an_outage_of_the_gateway_is_logged_once_and_ends_with_the_latest_metrics() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     gateway.answer("503 Service Unavailable", "");
     let process = push(&gateway.url(), &["-u", &fake.unix()]);
     gateway.request(2);
     gateway.answer("200 OK", "");
-    process.wait_for_log("the gateway takes pushes again");
+    process.wait_for_log("push succeeded after failures");
     let log = process.log();
-    assert_eq!(log.matches("push failed, trying again").count(), 1, "{log}");
-    assert_eq!(log.matches("takes pushes").count(), 1, "{log}");
-    assert!(log.contains("the answer is 503 Service Unavailable\""), "{log}");
+    assert_eq!(log.matches("push failed, will retry").count(), 1, "{log}");
+    assert_eq!(log.matches("push succeeded").count(), 1, "{log}");
+    assert!(log.contains("the response is 503 Service Unavailable\""), "{log}");
     let scrapes = gateway.requests().into_iter().map(|r| samples(&r.body)["kamailio_exporter_total_scrapes"]);
     assert!(
         scrapes.clone().zip(1..).all(|(count, number)| count == f64::from(number)),
@@ -97,31 +97,31 @@ fn a_gateway_that_is_down_is_logged_once_and_gets_the_latest_when_it_is_back() {
 }
 
 #[test]
-fn what_the_gateway_says_is_in_the_log() {
+fn errors_of_the_gateway_are_logged_with_advice() {
     let large = format!("HTTP/1.1 500 X\r\n\r\n{}", "x".repeat(1 << 20));
     for (answer, sentence) in [
         (
             "HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nnot\nconsistent \r\n",
-            "the answer is 400 Bad Request: not\\nconsistent\"",
+            "the response is 400 Bad Request: not\\nconsistent\"",
         ),
         (
             "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
-            "the answer is 401 Unauthorized; see --basic-auth.username",
+            "the response is 401 Unauthorized; check --basic-auth.username",
         ),
         (
             "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!",
-            "the answer is 404 Not Found: no!; is --gateway the address of a Pushgateway",
+            "the response is 404 Not Found: no!; check that --gateway is the URL of a Pushgateway",
         ),
         (
             "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://else/x\r\nContent-Length: 0\r\n\r\n",
-            "the answer is 308 Permanent Redirect to \\\"https://else/x\\\"; redirects are not followed",
+            "the response is 308 Permanent Redirect to \\\"https://else/x\\\"; redirects are not followed",
         ),
         (
             "HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\nbroken off",
-            "the answer is 400 Bad Request: broken off\"",
+            "the response is 400 Bad Request: broken off\"",
         ),
         ("garbage\r\n\r\n", "invalid HTTP"),
-        (&large, &format!("the answer is 500 Internal Server Error: {}\"", "x".repeat(400))),
+        (&large, &format!("the response is 500 Internal Server Error: {}\"", "x".repeat(400))),
     ] {
         let gateway = Gateway::start();
         gateway.answer_raw(answer);
@@ -147,12 +147,12 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn at_a_clean_stop_the_group_is_deleted_if_asked() {
+fn the_group_is_deleted_at_a_clean_stop_on_request() {
     for (signal, arguments, deleted) in [("TERM", &["--delete-on-exit"][..], true), ("INT", &[], false)] {
         let gateway = Gateway::start();
         let mut process = push(&gateway.url(), &[&NOBODY[..], arguments].concat());
         let pushed = gateway.request(1);
-        process.wait_for_log("the gateway takes pushes");
+        process.wait_for_log("first push succeeded");
         gateway.answer("202 Accepted", "");
         process.signal(signal);
         assert_eq!(process.wait(), Some(0), "{}", process.log());
@@ -162,7 +162,7 @@ fn at_a_clean_stop_the_group_is_deleted_if_asked() {
 }
 
 #[test]
-fn a_stop_in_the_middle_of_a_push_does_not_wait_for_it() {
+fn a_stop_does_not_wait_for_a_push_in_progress() {
     let gateway = Gateway::start();
     gateway.answer_raw("");
     let mut process = push(&gateway.url(), &NOBODY);
@@ -173,7 +173,7 @@ fn a_stop_in_the_middle_of_a_push_does_not_wait_for_it() {
 }
 
 #[test]
-fn a_stop_with_a_gateway_that_hangs_is_bounded() {
+fn a_hung_gateway_delays_a_stop_for_a_limited_time() {
     let gateway = Gateway::start();
     gateway.answer_raw("");
     let mut process = push(&gateway.url(), &[&NOBODY[..], &["--delete-on-exit"]].concat());
@@ -181,13 +181,13 @@ fn a_stop_with_a_gateway_that_hangs_is_bounded() {
     process.signal("TERM");
     assert_eq!(process.wait(), Some(1));
     process.wait_for_log("cannot DELETE");
-    process.wait_for_log("it took more than 3 s");
+    process.wait_for_log("no response within 3 s");
     let methods: Vec<_> = gateway.requests().into_iter().map(|request| request.method).collect();
     assert_eq!(methods, ["PUT", "DELETE"], "the push under way first, and one attempt");
 }
 
 #[test]
-fn a_deletion_does_not_overtake_the_push_under_way() {
+fn the_deletion_waits_for_a_push_in_progress() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut process = push(&url, &[&NOBODY[..], &["--delete-on-exit"]].concat());
@@ -210,7 +210,7 @@ fn a_deletion_does_not_overtake_the_push_under_way() {
 }
 
 #[test]
-fn a_stop_in_the_middle_of_a_scrape_does_not_wait_for_it() {
+fn a_stop_does_not_wait_for_a_scrape_in_progress() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     fake.delay_method("core.uptime", Duration::from_secs(60));
     let mut process = push(&gateway.url(), &["-u", &fake.unix(), "-t", "60s", "--delete-on-exit"]);
@@ -224,9 +224,9 @@ fn a_stop_in_the_middle_of_a_scrape_does_not_wait_for_it() {
 }
 
 #[test]
-fn a_password_is_read_for_each_push_and_never_shown() {
-    let (gateway, folder) = (Gateway::start(), Folder::new());
-    let file = folder.write("password", " first-secret\n");
+fn the_password_is_read_for_each_push_and_never_printed() {
+    let (gateway, directory) = (Gateway::start(), Directory::new());
+    let file = directory.write("password", " first-secret\n");
     let mut process = push(
         &gateway.url(),
         &[
@@ -244,11 +244,11 @@ fn a_password_is_read_for_each_push_and_never_shown() {
         .concat(),
     );
     assert_eq!(gateway.request(1).headers["authorization"], basic("me", "first-secret"));
-    folder.replace("password", "second-secret");
+    directory.replace("password", "second-secret");
     let before = gateway.requests().len();
     assert_eq!(gateway.request(before + 2).headers["authorization"], basic("me", "second-secret"));
     gateway.answer("401 Unauthorized", "");
-    process.wait_for_log("the answer is 401");
+    process.wait_for_log("the response is 401");
     process.signal("TERM");
     assert_eq!(process.wait(), Some(1));
     let last = gateway.requests().pop().unwrap();
@@ -260,12 +260,12 @@ fn a_password_is_read_for_each_push_and_never_shown() {
     assert!(!log.contains("secret") && !log.contains("Basic ") && !log.contains("plain text"), "{log}");
 }
 
-/// A server's side of TLS, with these files of the folder; with an authority, for clients that it has signed.
-fn tls(folder: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
+/// The TLS configuration of a server with files of the directory. `clients`: requires a certificate of the authority.
+fn tls(directory: &Directory, name: &str, clients: bool) -> Option<Arc<ServerConfig>> {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let certificate =
-        |name: &str| CertificateDer::from_pem_file(folder.path(&format!("{name}.pem"))).unwrap();
+        |name: &str| CertificateDer::from_pem_file(directory.path(&format!("{name}.pem"))).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(certificate("ca")).unwrap();
     let builder = if clients {
@@ -274,16 +274,16 @@ fn tls(folder: &Folder, name: &str, clients: bool) -> Option<Arc<ServerConfig>> 
     } else {
         builder.unwrap().with_no_client_auth()
     };
-    let key = PrivateKeyDer::from_pem_file(folder.path(&format!("{name}.key"))).unwrap();
+    let key = PrivateKeyDer::from_pem_file(directory.path(&format!("{name}.key"))).unwrap();
     Some(Arc::new(builder.with_single_cert(vec![certificate(name)], key).unwrap()))
 }
 
 #[test]
-fn over_tls_the_gateway_is_who_it_says() {
-    let folder = Folder::new();
-    folder.client("client", &["me"]);
-    folder.self_signed("self", &["localhost"]);
-    let path = |name: &str| folder.path(name).display().to_string();
+fn the_certificate_of_the_gateway_is_verified() {
+    let directory = Directory::new();
+    directory.client("client", &["me"]);
+    directory.self_signed("self", &["localhost"]);
+    let path = |name: &str| directory.path(name).display().to_string();
     let (ca, own, pem, key) = (path("ca.pem"), path("self.pem"), path("client.pem"), path("client.key"));
     let identity = ["--tls.ca-file", &ca, "--tls.cert-file", &pem, "--tls.key-file", &key];
     for (address, name, clients, arguments, complaint) in [
@@ -291,12 +291,12 @@ fn over_tls_the_gateway_is_who_it_says() {
         ("127.0.0.1:0", "self", false, &["--tls.ca-file", &own], None),
         ("127.0.0.1:0", "server", true, &identity, None),
         ("127.0.0.1:0", "server", true, &["--tls.ca-file", &ca], Some("CertificateRequired")),
-        ("127.0.0.1:0", "server", false, &[], Some("not signed by an authority that is trusted here")),
-        ("127.0.0.1:0", "self", false, &["--tls.ca-file", &ca], Some("no TLS with the server")),
+        ("127.0.0.1:0", "server", false, &[], Some("not signed by a trusted authority")),
+        ("127.0.0.1:0", "self", false, &["--tls.ca-file", &ca], Some("TLS handshake failed")),
         ("127.0.0.2:0", "server", false, &["--tls.ca-file", &ca], Some("certificate not valid for name")),
         ("127.0.0.2:0", "self", false, &["--tls.ca-file", &own], Some("certificate not valid for name")),
     ] {
-        let gateway = Gateway::start_on(address, tls(&folder, name, clients));
+        let gateway = Gateway::start_on(address, tls(&directory, name, clients));
         let process = push(&format!("https://{}", gateway.address()), &[&NOBODY[..], arguments].concat());
         match complaint {
             None => assert_eq!(gateway.request(1).method, "PUT"),
@@ -309,22 +309,22 @@ fn over_tls_the_gateway_is_who_it_says() {
 }
 
 #[test]
-fn a_gateway_without_tls_is_told_apart() {
+fn a_gateway_without_tls_is_reported() {
     let gateway = Gateway::start();
     let process = push(&format!("https://{}", gateway.address()), &NOBODY);
-    process.wait_for_log("no TLS with the server");
+    process.wait_for_log("TLS handshake failed");
 }
 
 #[test]
-fn systemd_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let systemd = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+fn systemd_is_notified() {
+    let directory = tempfile::tempdir().unwrap();
+    let systemd = UnixDatagram::bind(directory.path().join("notify")).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let gateway = Gateway::start();
     let mut child = command()
         .args(["push", "--gateway", &gateway.url()])
         .args(NOBODY)
-        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .env("NOTIFY_SOCKET", directory.path().join("notify"))
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
@@ -340,49 +340,49 @@ fn systemd_is_told() {
 }
 
 #[test]
-fn what_cannot_work_is_one_sentence_without_passwords() {
-    let folder = Folder::new();
+fn invalid_command_lines_are_one_line_messages_without_passwords() {
+    let directory = Directory::new();
     let (password, ca, large) = (
-        folder.write("password", "secret"),
-        folder.write("ca", "secret"),
-        folder.write("large", &"secret".repeat(1000)),
+        directory.write("password", "secret"),
+        directory.write("ca", "secret"),
+        directory.write("large", &"secret".repeat(1000)),
     );
-    let key = folder.path("server.key").display().to_string();
+    let key = directory.path("server.key").display().to_string();
     let http = ["--gateway", "http://h"];
     let https = ["--gateway", "https://h"];
     for (gateway, arguments, part) in [
         (
             &[][..],
             &[][..],
-            "--gateway is missing: the address of the Pushgateway, as in http://HOST:9091, try --help",
+            "--gateway is required: the URL of the Pushgateway, for example http://HOST:9091, try --help",
         ),
         (
             &["--gateway", "http://me:secret@h"],
             &[],
             "use --basic-auth.username and --basic-auth.password-file",
         ),
-        (&["--gateway", "ftp://secret/"], &[], "--gateway is not an address of the form"),
-        (&["--gateway", "http://h/?secret"], &[], "--gateway is not an address of the form"),
-        (&["--gateway", "http://h/#secret"], &[], "--gateway is not an address of the form"),
+        (&["--gateway", "ftp://secret/"], &[], "--gateway must have the form"),
+        (&["--gateway", "http://h/?secret"], &[], "--gateway must have the form"),
+        (&["--gateway", "http://h/#secret"], &[], "--gateway must have the form"),
         (&http, &["--interval", "999ms"], "--interval \"999ms\" is shorter than 1s"),
-        (&http, &["--job="], "--job may not be empty"),
-        (&http, &["--grouping", "job=x"], "--grouping \"job=x\": this label has the option --job"),
-        (&http, &["--grouping", "x"], "--grouping \"x\" is not NAME=VALUE"),
-        (&http, &["--grouping", "a-b=x"], "--grouping: \"a-b\" is not the name of a label"),
+        (&http, &["--job="], "--job must not be empty"),
+        (&http, &["--grouping", "job=x"], "--grouping \"job=x\": use --job to set this label"),
+        (&http, &["--grouping", "x"], "--grouping \"x\" must have the form NAME=VALUE"),
+        (&http, &["--grouping", "a-b=x"], "--grouping: \"a-b\" is not a label name"),
         (
             &http,
             &["--basic-auth.username", "me"],
-            "--basic-auth.username and --basic-auth.password-file go together",
+            "--basic-auth.username and --basic-auth.password-file must be set together",
         ),
         (
             &http,
             &["--basic-auth.password-file", &password],
-            "--basic-auth.username and --basic-auth.password-file go together",
+            "--basic-auth.username and --basic-auth.password-file must be set together",
         ),
         (
             &http,
             &["--basic-auth.username", "a:b", "--basic-auth.password-file", &password],
-            "may have no colon",
+            "must not contain a colon",
         ),
         (
             &http,
@@ -392,15 +392,15 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
         (
             &http,
             &["--basic-auth.username", "me", "--basic-auth.password-file", &large],
-            "more than 4096 bytes",
+            "longer than the limit of 4096 bytes",
         ),
-        (&http, &["--tls.ca-file", &ca], "begins with https://"),
-        (&https, &["--tls.ca-file", &ca], "there is no certificate in "),
-        (&https, &["--tls.ca-file", "/nonexistent"], "cannot read the certificates in /nonexistent"),
-        (&https, &["--tls.key-file", &key], "--tls.cert-file and --tls.key-file go together"),
+        (&http, &["--tls.ca-file", &ca], "starts with https://"),
+        (&https, &["--tls.ca-file", &ca], "no certificate in "),
+        (&https, &["--tls.ca-file", "/nonexistent"], "failed to read /nonexistent"),
+        (&https, &["--tls.key-file", &key], "--tls.cert-file and --tls.key-file must be set together"),
         (
             &https,
-            &["--tls.cert-file", &folder.path("ca.pem").display().to_string(), "--tls.key-file", &key],
+            &["--tls.cert-file", &directory.path("ca.pem").display().to_string(), "--tls.key-file", &key],
             "cannot be used together",
         ),
     ] {
@@ -414,7 +414,7 @@ fn what_cannot_work_is_one_sentence_without_passwords() {
 }
 
 #[test]
-fn the_environment_sets_its_options_too() {
+fn the_environment_sets_the_options_of_push() {
     let mut command = command();
     command.env("KAMAILIO_EXPORTER_INTERVAL", "999ms").env("KAMAILIO_EXPORTER_GATEWAY", "http://h");
     let log = String::from_utf8(command.arg("push").output().unwrap().stderr).unwrap();

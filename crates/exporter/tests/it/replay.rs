@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 pub(crate) const VERSIONS: [&str; 2] = ["5.6.3", "6.2-dev"];
 
-/// What the index says that a capture decodes to.
+/// Returns the records of a capture, as the index of the captures lists them.
 pub(crate) fn records(version: &str, name: &str) -> Vec<Value> {
     static INDEX: LazyLock<Value> = LazyLock::new(|| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../captures/index.json");
@@ -20,7 +20,7 @@ pub(crate) fn records(version: &str, name: &str) -> Vec<Value> {
     capture.unwrap_or_else(|| panic!("no {request} in the index"))["records"].as_array().unwrap().clone()
 }
 
-/// All members of that name.
+/// Returns all members with this name.
 pub(crate) fn members<'v>(value: &'v Value, name: Option<&str>) -> Vec<&'v Value> {
     let members = value["struct"].as_array().into_iter().flatten();
     members.filter(|member| member[0].as_str() == name).map(|member| &member[1]).collect()
@@ -51,14 +51,14 @@ pub(crate) fn series(name: &str, labels: &[(&str, String)]) -> String {
     if labels.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", labels.join(",")) }
 }
 
-/// A packet's body with these records.
+/// Returns a packet's body with these records.
 pub(crate) fn body(records: &[Arg<'_>]) -> Vec<u8> {
     let mut packet = Vec::new();
     wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
     packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
 }
 
-/// The page of an exporter with these methods, none of whose replies had anything that could not be read.
+/// Returns the exposition of an exporter with these methods, after checking that every value could be read.
 pub(crate) fn page(
     version: &str,
     methods: &str,
@@ -67,23 +67,30 @@ pub(crate) fn page(
 ) -> BTreeMap<String, f64> {
     let fake = Fake::replay(Captures::of(version));
     captures.iter().for_each(|capture| fake.answer_with(capture));
-    // The second of the calls to the one, and all but one of those to the other were not captured.
+    // Only the first call of the one method, and one call of the other, were captured.
     fake.answer("sca.subscription_count", Kind::Reply, &body(&[Arg::from("3 call-info")]));
     fake.answer(
         "dispatcher.oclist",
         Kind::Fault,
         &body(&[Arg::Int(404), "Destination Group Not Found".into()]),
     );
+    answer_uncaptured(&fake);
     let is_listed = |name: &str| {
         let listed = records(version, "system.listMethods");
         ["auto", "all", "dispatcher.info"].contains(&name)
             || listed.iter().any(|method| method["str"] == name)
     };
     if methods.split(',').any(|name| !name.starts_with('-') && !is_listed(name)) {
-        // Nor does the captured list have all methods that were.
+        // The captured list lacks some captured methods.
         fake.answer("system.listMethods", Kind::Fault, &body(&[Arg::Int(500), "none".into()]));
     }
     served(&fake, methods, arguments)
+}
+
+/// Answers methods that the recorded servers had and that were not captured.
+pub(crate) fn answer_uncaptured(fake: &Fake) {
+    let no_file = body(&[Arg::Int(500), "No hash file".into()]);
+    fake.answer("cfgutils.check_config_hash", Kind::Fault, &no_file);
 }
 
 pub(crate) fn served(fake: &Fake, methods: &str, arguments: &[&str]) -> BTreeMap<String, f64> {

@@ -34,14 +34,6 @@ fn a_unix_socket_is_listened_on_and_removed_at_the_end() {
     assert!(!path.exists());
 }
 
-#[test]
-fn a_file_that_is_no_socket_is_not_removed() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let output = run(&["--web.listen-address", &format!("unix:{}", file.path().display())]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(file.path().exists());
-}
-
 /// A program that ends with the test.
 struct Running(Child);
 

@@ -1,11 +1,11 @@
 use crate::replay::{VERSIONS, records};
 use kamailio_exporter::internals::{
-    ALL, Call, Collector, Cost, EachKey, Key, Question, Table, UPTIME, catalogue,
+    ALL, Call, CapabilityQuery, Collector, Cost, EqualRows, Key, NameMatcher, Table, UPTIME, catalogue,
 };
 use prometheus_exposition::{Family, Kind};
 use std::collections::BTreeSet;
 
-/// Words of methods that change something, block Kamailio or show secrets.
+/// Words in the names of methods that change state, block Kamailio or reveal secrets.
 const NEVER_WORDS: [&str; 36] = [
     "set",
     "reload",
@@ -45,13 +45,13 @@ const NEVER_WORDS: [&str; 36] = [
     "sets",
 ];
 
-/// Methods that must not be called, whatever their names say; `*` is any end.
+/// Methods that must not be called, although their names may look harmless; `*` matches any suffix.
 const NEVER: [&str; 36] = [
-    // They kill Kamailio, or did.
+    // They crash or stop Kamailio.
     "core.kill",
     "httpclient.listcon",
     "modparam.list",
-    // They walk whole tables, or memory, under their locks.
+    // They walk whole tables, or all memory, under locks.
     "dlg.briefing",
     "dlg.list*",
     "dlg2.list",
@@ -63,17 +63,17 @@ const NEVER: [&str; 36] = [
     "tm.list",
     "ul.dump",
     "ulpcscf.status",
-    // They wait for the network in the one process that answers calls.
+    // They wait for the network in the one process that serves RPCs.
     "rtpengine.ping",
     "dispatcher.ping_active",
-    // They cast or cut what they print.
+    // Their values are truncated.
     "cnt.get*",
     "stats.fetchn",
     "stats.get_statistics",
-    // They show secrets.
+    // They reveal secrets.
     "auth_xkeys*",
     "autheph*",
-    // They change something.
+    // They change state.
     "benchmark.enable*",
     "call_obj.free*",
     "cfg.*",
@@ -91,11 +91,11 @@ const NEVER: [&str; 36] = [
     "uac.reg_*",
 ];
 
-/// Methods that a word or a pattern would stop, and that were read: they change nothing, and what they print is either
-/// small or as long as a list that the operator wrote himself.
+/// Methods that match the lists above but were reviewed in Kamailio's source: they change nothing, and their replies are
+/// either small or as long as a list that the operator configured.
 const REVIEWED: [&str; 5] = ["dmq.list_nodes", "lcr.dump_gws", "ts.dump", "uac.reg_dump", "ws.dump"];
 
-/// Methods that do something else, or much more, with other arguments.
+/// Methods that must be called with exactly these arguments, because others change state or are expensive.
 const ARGUMENTS: [(&str, Call); 6] = [
     ("pike.top", Call::Once(&[])),
     ("pkg.stats", Call::Once(&[])),
@@ -105,33 +105,38 @@ const ARGUMENTS: [(&str, Call); 6] = [
     ("ts.dump", Call::Once(&["brief"])),
 ];
 
-/// Why a method must not be called.
+/// Returns the reason why a method must not be called.
 fn objection(method: &str) -> Option<&'static str> {
-    let is_stopped_by = |pattern: &str| match pattern.strip_suffix('*') {
+    let is_matched_by = |pattern: &str| match pattern.strip_suffix('*') {
         Some(start) => method.starts_with(start),
         None => method == pattern,
     };
     let mut words = method.split(['.', '_']);
     let word = words.find_map(|word| NEVER_WORDS.into_iter().find(|never| *never == word));
-    word.or_else(|| NEVER.into_iter().find(|pattern| is_stopped_by(pattern)))
+    word.or_else(|| NEVER.into_iter().find(|pattern| is_matched_by(pattern)))
 }
 
-/// All methods that the exporter can call.
+/// Returns all methods that the exporter can call.
 fn called() -> BTreeSet<&'static str> {
     let listings = ALL.iter().filter_map(|collector| match collector.call {
         Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing.method),
         _ => None,
     });
-    let (groups, name) = (Question::Statistics(String::new()), String::new());
-    let questions = [Question::Methods, Question::Groups, groups, Question::Help(name.clone(), name)];
+    let (groups, name) = (CapabilityQuery::Statistics(String::new()), String::new());
+    let queries = [
+        CapabilityQuery::Methods,
+        CapabilityQuery::Groups,
+        groups,
+        CapabilityQuery::Help(name.clone(), name),
+    ];
     let called = ALL.iter().flat_map(|collector| {
-        collector.instead.iter().filter_map(|call| call.split(' ').next()).chain([collector.method])
+        collector.preferred_calls.iter().filter_map(|call| call.split(' ').next()).chain([collector.method])
     });
-    called.chain(listings).chain(questions.iter().map(Question::method)).collect()
+    called.chain(listings).chain(queries.iter().map(CapabilityQuery::method)).collect()
 }
 
 #[test]
-fn only_methods_that_read_are_called() {
+fn only_read_only_methods_are_called() {
     let called = called();
     for method in called.iter().filter(|method| !REVIEWED.contains(method)) {
         assert_eq!(objection(method), None, "{method}");
@@ -146,31 +151,31 @@ fn only_methods_that_read_are_called() {
 }
 
 #[test]
-fn methods_that_change_kamailio_are_stopped() {
+fn the_lists_cover_methods_that_change_state() {
     let mut stopped = 0;
     for method in VERSIONS.into_iter().flat_map(|version| records(version, "system.listMethods")) {
         let method = method["str"].as_str().unwrap();
         let verbs = ["reload", "reset", "set", "add", "del", "remove", "kill", "enable", "disable"];
         if method.split(['.', '_']).any(|word| verbs.contains(&word)) {
-            assert!(objection(method).is_some(), "the lists do not stop {method}");
+            assert!(objection(method).is_some(), "the lists lack {method}");
             stopped += 1;
         }
     }
     assert!(stopped > 50, "{stopped}");
     for method in ["core.kill", "modparam.list", "httpclient.listcon", "ul.dump", "mod.stats", "uac.reg_info"]
     {
-        assert!(objection(method).is_some(), "the lists do not stop {method}");
+        assert!(objection(method).is_some(), "the lists lack {method}");
     }
 }
 
 #[test]
-fn what_walks_kamailios_tables_is_asked_for_only_when_it_is_named() {
-    for collector in ALL.iter().filter(|collector| collector.cost == Cost::Walk) {
-        // It locks one slot after the other, each for as long as counting takes, of tables that the operator sized.
+fn locked_walks_are_opt_in_and_large_replies_come_last() {
+    for collector in ALL.iter().filter(|collector| collector.cost == Cost::LockedWalk) {
+        // It locks one slot at a time, only while counting, and the operator chose the number of slots.
         let is_cheap = collector.name == "htable.stats";
         assert!(collector.default == is_cheap, "{}", collector.name);
         let is_short = is_cheap || collector.name == "dlg.stats_active";
-        assert!(collector.large != is_short, "{}: what is long goes last", collector.name);
+        assert!(collector.large != is_short, "{}: large replies come last", collector.name);
     }
     for name in ["dispatcher.list", "pl.list", "stats", "stats.fetch", "core.tcp_list", "tls.list", "ws.dump"]
     {
@@ -180,7 +185,7 @@ fn what_walks_kamailios_tables_is_asked_for_only_when_it_is_named() {
 }
 
 #[test]
-fn collectors_have_one_name_each_and_sentences() {
+fn collectors_have_unique_names_and_descriptions() {
     let names: BTreeSet<_> = ALL.iter().map(|collector| collector.name).collect();
     assert_eq!(names.len(), ALL.len());
     assert!(ALL.iter().any(|collector| std::ptr::eq(*collector, UPTIME)));
@@ -191,7 +196,7 @@ fn collectors_have_one_name_each_and_sentences() {
 }
 
 #[test]
-fn families_have_valid_names_and_sentences() {
+fn families_have_valid_names_and_help_texts() {
     for announced in catalogue().families() {
         let Family { name, help, kind } = announced.family();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -214,12 +219,12 @@ fn fields_that_share_a_family_agree_on_it() {
 }
 
 #[test]
-fn labels_are_valid_and_a_sample_has_none_twice() {
+fn labels_are_valid_and_unique_per_sample() {
     for collector in ALL {
         for (field, labels) in labels_by_field(collector) {
             assert!(
                 !labels.contains(&"index")
-                    || collector.tables.iter().all(|table| table.tell_apart.is_empty())
+                    || collector.tables.iter().all(|table| matches!(table.equal_rows, EqualRows::Unexpected))
             );
             let unique: BTreeSet<_> = labels.iter().collect();
             assert_eq!(unique.len(), labels.len(), "{field}: {labels:?}");
@@ -233,26 +238,30 @@ fn labels_are_valid_and_a_sample_has_none_twice() {
 }
 
 fn labels_by_field(collector: &'static Collector) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    let fields =
-        |table: &'static Table| table.fields.iter().chain(table.more).map(move |field| (table, field));
+    let fields = |table: &'static Table| {
+        table.fields.iter().chain(table.extra_fields).map(move |field| (table, field))
+    };
     collector.tables.iter().flat_map(fields).map(|(table, field)| {
-        let labels = table.labels.iter().chain(table.tell_apart).chain(field.labels);
+        let labels = table.labels.iter().chain(table.equal_rows.labels()).chain(field.labels);
         let mut labels: Vec<_> = labels.map(|label| label.name).collect();
-        if let Key::Each(select) = field.key {
+        if let Key::Matching(select) = field.key {
             labels.extend(labels_of(select));
         }
         (field.family.name, labels)
     })
 }
 
-/// The labels that a function gives to the names that it selects.
-pub(crate) fn labels_of(select: EachKey) -> impl Iterator<Item = &'static str> {
-    let selected = SELECTED.iter().find_map(|name| select(name.as_bytes())).expect("SELECTED lacks a name");
+/// Returns the names of the labels that a matcher makes.
+pub(crate) fn labels_of(select: NameMatcher) -> impl Iterator<Item = &'static str> {
+    let selected = MATCHED
+        .iter()
+        .find_map(|name| select(name.as_bytes()))
+        .expect("MATCHED lacks a name for this matcher");
     selected.map(|(label, _)| label).into_iter().filter(|label| !label.is_empty())
 }
 
-/// A name for each of the functions that select names; the one that takes all names comes last.
-const SELECTED: [&str; 7] = [
+/// A name for each matcher; the name for the matcher that accepts all names comes last.
+const MATCHED: [&str; 7] = [
     "2xx",
     "usrloc.location_users",
     "usrloc.location_contacts",

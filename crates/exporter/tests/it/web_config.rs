@@ -1,165 +1,40 @@
-//! The file as such: each case is one that the exporter-toolkit tests, or one of ours where we are stricter.
+//! The web configuration file: that it reaches the server, which the toolkit tests.
 
-use crate::support::web::Folder;
+use crate::support::web::{Directory, hash};
 use crate::support::{Exporter, run};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
-/// The file is refused at the start with one sentence.
-fn refused(folder: &Folder, text: &str, part: &str) {
-    let file = folder.write("web.yml", text);
+fn start(file: &str) -> Exporter {
+    Exporter::start(&["--web.config.file", file, NOBODY[0], NOBODY[1]])
+}
+
+#[test]
+fn a_file_with_a_mistake_ends_the_program_with_one_message() {
+    let directory = Directory::new();
+    let file = directory.write("web.yml", "http_server_config:\n  http2: \"true\"\n");
     let output = run(&["--web.listen-address", "127.0.0.1:0", "--web.config.file", &file]);
     let log = String::from_utf8(output.stderr).unwrap();
     let errors: Vec<_> = log.lines().filter(|line| !line.contains("level=INFO")).collect();
-    assert_eq!(output.status.code(), Some(1), "{text}\n{log}");
-    assert!(errors.len() == 1 && errors[0].contains(part) && errors[0].contains("web.yml"), "{text}\n{log}");
-}
-
-fn taken(folder: &Folder, text: &str) -> Exporter {
-    let file = folder.write("web.yml", text);
-    Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]])
-}
-
-macro_rules! refused {
-    ($($name:ident: $text:expr => $part:expr;)*) => {$(
-        #[test]
-        fn $name() {
-            refused(&Folder::new(), $text, $part);
-        }
-    )*};
-}
-
-refused! {
-    junk: "hfkjaqfk hqks: [1\n" => "line ";
-    junk_key: "tls_server_config:\n  cert_filse: \"server.pem\"\n" => "line 2: there is no key \\\"cert_filse\\\" in tls_server_config; did you mean cert_file?";
-    a_key_twice: "rate_limit: {}\nhttp_server_config:\nrate_limit: {}\n" => "line 3: the key \\\"rate_limit\\\" is already in line 1";
-    junk_section: "tls_config: {}\n" => "did you mean tls_server_config?";
-    unlike_any_section: "garbage: 1\n" => "there is no key \\\"garbage\\\" in the file; there are tls_server_config, http_server_config, basic_auth_users, rate_limit";
-    cert_path_empty: "tls_server_config:\n  cert_file: ''\n  key_file: server.key\n" => "missing one of cert or cert_file";
-    cert_empty: "tls_server_config:\n  cert: ''\n  key_file: server.key\n" => "missing one of cert or cert_file";
-    key_path_empty: "tls_server_config:\n  cert_file: server.pem\n  key_file: ''\n" => "missing one of key or key_file";
-    key_empty: "tls_server_config:\n  cert_file: server.pem\n  key: ''\n" => "missing one of key or key_file";
-    cert_and_key_path_empty: "tls_server_config:\n  cert_file: ''\n  key_file: ''\n  client_auth_type: NoClientCert\n" => "missing one of cert or cert_file";
-    cert_path_invalid: "tls_server_config:\n  cert_file: nope.pem\n  key_file: server.key\n" => "nope.pem: No such file or directory";
-    key_path_invalid: "tls_server_config:\n  cert_file: server.pem\n  key_file: nope.key\n" => "nope.key: No such file or directory";
-    cert_and_key_path_invalid: "tls_server_config:\n  cert_file: nope.pem\n  key_file: nope.key\n" => "nope.pem: No such file or directory";
-    client_ca_invalid: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_ca_file: nope.pem\n  client_auth_type: RequireAndVerifyClientCert\n" => "nope.pem: No such file or directory";
-    client_ca_without_a_policy: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_ca_file: /dev/null\n" => "there are client CAs but no client_auth_type";
-    client_ca_without_a_certificate: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_ca_file: /dev/null\n  client_auth_type: RequireAndVerifyClientCert\n" => "there is no certificate in /dev/null";
-    client_auth_type_invented: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_auth_type: Maybe\n" => "line 4: invalid client_auth_type: Maybe";
-    user_list_invalid: "basic_auth_users:\n  alice: hunter2\n" => "line 2: the password of user \\\"alice\\\" is not a bcrypt hash: it is too short, 7 characters instead of 60";
-    hash_with_a_low_cost: "basic_auth_users:\n  a: $2y$03$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n" => "its cost 3 is not between 4 and 31";
-    hash_of_another_kind: "basic_auth_users:\n  a: $6$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi.\n" => "it does not begin with $2a$, $2b$ or $2y$";
-    ciphers_invented: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA2048]\n" => "line 4: unknown cipher: TLS_RSA_WITH_AES_128_CBC_SHA2048";
-    ciphers_of_rsa: "tls_server_config:\n  cipher_suites: [TLS_RSA_WITH_AES_128_GCM_SHA256]\n" => "unknown cipher: TLS_RSA_WITH_AES_128_GCM_SHA256";
-    curves_invented: "tls_server_config:\n  curve_preferences:\n  - CurveP257\n" => "line 3: unknown curve: CurveP257";
-    curves_post_quantum: "tls_server_config:\n  curve_preferences: [X25519MLKEM768]\n" => "unknown curve: X25519MLKEM768";
-    tls_version_wrong: "tls_server_config:\n  min_version: TLS111\n" => "line 2: unknown TLS version: TLS111";
-    tls_version_min_above_max: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  min_version: TLS13\n  max_version: TLS12\n" => "min_version is above max_version";
-    tls_version_too_old: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  min_version: TLS10\n  max_version: TLS11\n" => "none that can be served";
-    http2_without_its_cipher: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n" => "which HTTP/2 requires";
-    http2_in_quotes: "http_server_config:\n  http2: \"true\"\n" => "line 2: http2 is not true or false (without quotes)";
-    headers_extra_header: "http_server_config:\n  headers:\n    x-frame-options: deny\n" => "line 3: HTTP header \\\"x-frame-options\\\" can not be configured";
-    headers_frame_options_bad: "http_server_config:\n  headers:\n    X-Frame-Options: sometimes\n" => "line 3: invalid value for X-Frame-Options: \\\"sometimes\\\"; there is deny and sameorigin";
-    headers_content_type_options_bad: "http_server_config:\n  headers:\n    X-Content-Type-Options: ''\n" => "invalid value for X-Content-Type-Options";
-    rate_limit_interval_without_a_unit: "rate_limit:\n  interval: 1x\n" => "line 2: interval \\\"1x\\\"";
-    rate_limit_burst_negative: "rate_limit:\n  interval: 1s\n  burst: -1\n" => "line 3: burst is not a whole number";
-    a_list_where_a_mapping_is: "basic_auth_users: [alice]\n" => "line 1: basic_auth_users is not a mapping";
-    names_that_nobody_is_asked_for: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_allowed_sans: [a]\n" => "nobody would be asked for them";
-    curves_that_are_not_offered: "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  curve_preferences: [CurveP521]\n" => "none of curve_preferences is offered";
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(errors.len() == 1 && errors[0].contains("web.yml: line 2: http2 is not true or false"), "{log}");
 }
 
 #[test]
-fn a_missing_file() {
-    let output = run(&["--web.config.file", "/nonexistent/web.yml"]);
-    let log = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(log.contains("cannot read /nonexistent/web.yml: No such file or directory"), "{log}");
-}
-
-#[test]
-fn a_key_that_does_not_belong_to_the_certificate() {
-    let folder = Folder::new();
-    folder.client("other", &[]);
-    refused(
-        &folder,
-        "tls_server_config:\n  cert_file: server.pem\n  key_file: other.key\n",
-        "cannot be used together",
+fn tls_users_and_headers_apply_to_the_pages() {
+    let directory = Directory::new();
+    let rest = format!(
+        "http_server_config: {{headers: {{X-Frame-Options: deny}}}}\nbasic_auth_users: {{a: {}}}\n",
+        hash("b")
     );
-}
-
-#[test]
-fn an_empty_file_is_no_tls_and_no_authentication() {
-    for text in
-        ["", "# nothing\n", "null\n", "---\n", "tls_server_config:\nbasic_auth_users: {}\nrate_limit:\n"]
-    {
-        let exporter = taken(&Folder::new(), text);
-        assert_eq!(exporter.get("/-/healthy").status, 200, "{text}");
-        exporter.wait_for_log("TLS is disabled.");
-    }
-}
-
-#[test]
-fn a_tls_section_without_a_certificate_is_no_tls_and_says_so() {
-    let exporter = taken(&Folder::new(), "tls_server_config:\n  min_version: TLS13\n");
-    assert_eq!(exporter.get("/-/healthy").status, 200);
-    exporter.wait_for_log("tls_server_config has no certificate, so TLS stays disabled");
-}
-
-#[test]
-fn headers_are_on_every_answer_and_win_over_ours() {
-    let exporter = taken(
-        &Folder::new(),
-        "http_server_config:\n  http2: no\n  headers:\n    Content-Security-Policy: \"default-src 'self'\"\n    \
-         Strict-Transport-Security: max-age=1\n    X-Frame-Options: deny\n    X-Content-Type-Options: nosniff\n    \
-         X-XSS-Protection: 1\n",
-    );
-    for path in ["/metrics", "/", "/nope", "/-/healthy"] {
-        let answer = exporter.get(path);
-        for (name, value) in [
-            ("content-security-policy", "default-src 'self'"),
-            ("strict-transport-security", "max-age=1"),
-            ("x-frame-options", "deny"),
-            ("x-content-type-options", "nosniff"),
-            ("x-xss-protection", "1"),
-        ] {
-            assert_eq!(answer.header(name), value, "{path}");
-        }
-    }
-}
-
-#[test]
-fn rate_limit_that_does_not_block() {
-    let exporter = taken(&Folder::new(), "rate_limit:\n  interval: 1us\n  burst: 10\n");
-    for _ in 0..10 {
-        assert_eq!(exporter.get("/-/healthy").status, 200);
-    }
-}
-
-#[test]
-fn rate_limit_of_one_second_without_a_burst_lets_nothing_through() {
-    let folder = Folder::new();
-    let exporter = taken(
-        &folder,
-        "rate_limit:\n  interval: 1000000000\nhttp_server_config: {headers: {X-Frame-Options: deny}}\n",
-    );
-    let answer = exporter.get("/-/healthy");
-    assert_eq!(
-        (answer.status, answer.text().as_str(), answer.header("x-frame-options")),
-        (429, "Too Many Requests\n", "")
-    );
-    exporter.wait_for_log("msg=\"Rate Limiter is enabled.\" burst=0 interval=1s");
-}
-
-#[test]
-fn rate_limit_comes_before_authentication() {
-    let text = format!(
-        "rate_limit: {{interval: 1h, burst: 2}}\nbasic_auth_users: {{a: '{}'}}\n",
-        crate::support::web::hash("x")
-    );
-    let exporter = taken(&Folder::new(), &text);
-    let statuses: Vec<_> = (0..4).map(|_| exporter.get("/").status).collect();
-    assert_eq!(statuses, [401, 401, 429, 429]);
+    let exporter = start(&directory.tls("", &rest));
+    let url = format!("https://{}/metrics", exporter.address());
+    assert_eq!(directory.curl(&["--cacert", "ca.pem", &url]).status, 401);
+    let got = directory.curl(&["--cacert", "ca.pem", "-u", "a:b", "-i", "--http2", &url]);
+    assert!(got.status == 200 && got.version == "2", "{got:?}");
+    assert!(got.body.contains("\nkamailio_up 0\n") && got.body.contains("x-frame-options: deny"), "{got:?}");
+    exporter.wait_for_log("level=WARN");
+    exporter.wait_for_log("msg=\"authentication failed\" client=127.0.0.1:");
 }
 
 #[test]
@@ -168,13 +43,14 @@ fn the_documented_file_works() {
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap();
     let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let documented = blocks.into_iter().find(|block| block.starts_with("tls_server_config")).unwrap();
-    let folder = Folder::new();
-    folder.client("client", &["prometheus.example.org"]);
-    let exporter = taken(&folder, documented);
+    let directory = Directory::new();
+    directory.client("client", &["prometheus.example.org"]);
+    let file = directory.write("web.yml", documented);
+    let exporter = start(&file);
     let url = format!("https://{}/-/healthy", exporter.address());
     let arguments =
         ["--cacert", "ca.pem", "--cert", "client.pem", "--key", "client.key", "-u", "prometheus:x", &url];
-    // The documented password is nobody's.
-    assert_eq!(folder.curl(&arguments).status, 401);
-    assert_eq!(folder.curl(&["--cacert", "ca.pem", &url]).status, 0);
+    // Nobody knows the documented password.
+    assert_eq!(directory.curl(&arguments).status, 401);
+    assert_eq!(directory.curl(&["--cacert", "ca.pem", &url]).status, 0);
 }

@@ -1,4 +1,4 @@
-//! The doctor, at a real Kamailio.
+//! `check`, against a real Kamailio.
 
 use crate::support::run;
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ fn in_state<'j>(report: &'j Json, state: &str) -> Vec<&'j str> {
 }
 
 #[test]
-fn a_kamailio_with_many_modules_is_well() {
+fn a_kamailio_with_many_modules_has_no_problems() {
     let kamailio = Kamailio::many_modules();
     let (report, code) = check(&kamailio, &["-m", "all"]);
     let none = Json::Array(Vec::new());
@@ -36,9 +36,9 @@ fn a_kamailio_with_many_modules_is_well() {
     assert!(!log.contains("ERROR: ctl"), "{log}");
 }
 
-/// 1,024 destinations are all that fit into a struct of 8 KiB, and what is counted here says so.
+/// A struct of 8 KiB holds exactly 1,024 destinations, and so does the size that `check` reports.
 #[test]
-fn the_limits_of_ctl_are_where_it_says() {
+fn reply_sizes_are_those_of_the_limits_of_ctl() {
     for (destinations, bytes, code) in [(500, 4_000, 0), (1_024, 8_192, 1)] {
         let kamailio = Kamailio::builder().destinations(destinations).start();
         let (report, found) = check(&kamailio, &["-m", "dispatcher.list"]);
@@ -61,7 +61,7 @@ fn the_limits_of_ctl_are_where_it_says() {
 }
 
 #[test]
-fn one_that_does_not_answer_is_exit_code_2() {
+fn an_unresponsive_kamailio_is_exit_code_2() {
     let mut kamailio = Kamailio::builder().without("dispatcher").without("dmq").start();
     let (report, code) = check(&kamailio, &[]);
     assert_eq!(code, Some(0), "{}", report["warnings"]);
@@ -76,5 +76,26 @@ fn one_that_does_not_answer_is_exit_code_2() {
     let (report, code) = check(&kamailio, &[]);
     assert_eq!(code, Some(2));
     let problem = report["problems"][0].as_str().unwrap();
-    assert!(problem.contains("but nobody listens: Kamailio is not running, or was killed."), "{problem}");
+    assert!(
+        problem.contains("but no process listens on it: Kamailio is not running, or was killed."),
+        "{problem}"
+    );
+}
+
+#[test]
+fn nagios_gets_the_state_of_a_real_kamailio() {
+    let mut kamailio = Kamailio::start();
+    let plugin = |kamailio: &Kamailio| {
+        let output = run(&["check", "--nagios", "-t", "2s", "-u", &kamailio.unix()]);
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    let (text, code) = plugin(&kamailio);
+    let processes = kamailio.kamcmd(&["core.psx"]).matches("PID: ").count();
+    assert!(text.starts_with("KAMAILIO OK - kamailio "), "{text}");
+    assert!(text.contains(&format!(" failed_collectors=0;0;;0 processes={processes};;;0 uptime=")), "{text}");
+    assert_eq!(code, Some(0), "{text}");
+    kamailio.kill();
+    let (text, code) = plugin(&kamailio);
+    assert!(text.starts_with("KAMAILIO CRITICAL - cannot connect to unix:"), "{text}");
+    assert_eq!(code, Some(2));
 }

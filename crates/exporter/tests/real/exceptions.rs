@@ -1,21 +1,21 @@
-//! What kamcmd prints and the exporter does not serve as it stands, and why.
+//! Values that kamcmd prints and the exporter leaves out or converts, and why.
 
-/// A value that is not served.
+/// A value that is left out.
 pub(crate) struct LeftOut {
     pub(crate) collector: &'static str,
-    /// The last name of its path; `*` is any.
+    /// The last name of the path to the value; `*` matches any.
     pub(crate) leaf: &'static str,
-    /// Whether it is served if it is not 0.
+    /// Whether only 0 is left out.
     pub(crate) only_zero: bool,
     pub(crate) reason: &'static str,
 }
 
-/// A value that is served as something else.
+/// A value that is converted.
 pub(crate) struct ReadAs {
     pub(crate) collector: &'static str,
     pub(crate) leaf: &'static str,
     pub(crate) family: &'static str,
-    /// A label that the sample has to have.
+    /// A label that the sample must have.
     pub(crate) label: Option<(&'static str, &'static str)>,
     pub(crate) value: fn(f64) -> f64,
 }
@@ -43,46 +43,52 @@ fn is(yes: bool) -> f64 {
 }
 
 pub(crate) const LEFT_OUT: &[LeftOut] = &[
-    left_out("dispatcher.list", "BODY", "a text, which a quirk of Kamailio's makes look like a number"),
-    left_out("dispatcher.info", "*", "the reply of dispatcher.list once more, for its texts"),
-    left_out("dmq.list_nodes", "last_notification", "always 0: Kamailio does not set it"),
-    left_out("stats", "imc.active_rooms", "Kamailio does not count in it"),
-    left_out("stats", "sl.sent_err_replies", "Kamailio does not count in it"),
-    left_out("stats", "sst.expired_sst", "Kamailio does not count in it"),
+    left_out("dispatcher.list", "BODY", "a text that happens to look like a number"),
+    unset("dispatcher.list", "AVG", "a destination that has not answered yet"),
+    unset("dispatcher.list", "STD", "a destination that has not answered yet"),
+    unset("dispatcher.list", "EST", "a destination that has not answered yet"),
+    unset("dispatcher.list", "MAX", "a destination that has not answered yet"),
+    left_out("dispatcher.info", "*", "the texts of the reply of dispatcher.list"),
+    left_out("dmq.list_nodes", "last_notification", "always 0: Kamailio never sets it"),
+    left_out("stats", "imc.active_rooms", "Kamailio never updates it"),
+    left_out("stats", "sl.sent_err_replies", "Kamailio never updates it"),
+    left_out("stats", "sst.expired_sst", "Kamailio never updates it"),
+    unset("stats", "cdp.average_response_time", "the average of no reply"),
+    left_out("stats", "uac.regactive", "not the number of active registrations"),
     left_out("core.runinfo", "uptime_secs", "served by core.uptime"),
-    left_out("pkg.stats", "pid", "a process number, another one after each restart"),
-    left_out("rtpengine.show", "recheck_ticks", "a time on Kamailio's own clock"),
-    left_out("rtpproxy.list", "recheck", "a time on Kamailio's own clock"),
-    left_out("mtree.summary", "ttype", "what was configured"),
-    left_out("uac.reg_dump", "timer_expires", "served as the time that remains"),
-    left_out("uac.reg_dump", "reg_init", "when the row was loaded"),
-    left_out("uac.reg_dump", "reg_delay", "what was configured"),
-    left_out("rl.stats", "PIPE[", "the name of the pipe, which is a label of those that are used"),
-    unset("rl.stats", "]:", "a pipe that is not used"),
-    unset("rl.stats", "/", "a pipe that is not used"),
-    unset("rl.stats", "(drop rate:", "a pipe that is not used, or lets everything through"),
-    left_out("benchmark.timer_list", "id", "the place of the timer"),
-    left_out("benchmark.timer_list", "granularity", "what was configured"),
-    left_out("benchmark.timer_list", "period_sum", "of a period, which is a number of runs"),
-    left_out("benchmark.timer_list", "period_min", "of a period, which is a number of runs"),
-    left_out("benchmark.timer_list", "period_max", "of a period, which is a number of runs"),
-    left_out("benchmark.timer_list", "period_media", "of a period, which is a number of runs"),
-    left_out("benchmark.timer_list", "global_media", "the sum by the number of runs"),
-    left_out("cdp.list_peers", "Accept unknown peers", "what was configured"),
-    left_out("cdp.list_peers", "Connect timeout", "what was configured"),
-    left_out("cdp.list_peers", "Transaction timeout", "what was configured"),
-    left_out("cdp.list_peers", "Default auth session timeout", "what was configured"),
-    unset("cdp.list_peers", "Last used", "a peer that was never used"),
-    left_out("core.tcp_list", "*", "of one connection; how many there are is compared"),
-    left_out("tls.list", "*", "of one connection; how many there are is compared"),
-    left_out("core.psa", "pid", "a process number, another one after each restart"),
-    left_out("dbcl.list_connections", "flags", "what was configured"),
-    left_out("dbcl.list_connections", "ticks", "a time on Kamailio's own clock"),
-    left_out("dbcl.list_connections", "ref", "what was configured"),
-    left_out("lcr.dump_gws", "gw_index", "the place of the gateway"),
-    left_out("lcr.dump_gws", "port", "what was configured"),
-    left_out("lcr.dump_gws", "strip", "what was configured"),
-    left_out("lcr.dump_gws", "flags", "what was configured"),
+    left_out("pkg.stats", "pid", "a process ID, which changes with each restart"),
+    left_out("rtpengine.show", "recheck_ticks", "ticks of Kamailio's own clock"),
+    left_out("rtpproxy.list", "recheck", "ticks of Kamailio's own clock"),
+    left_out("mtree.summary", "ttype", "configuration"),
+    left_out("uac.reg_dump", "timer_expires", "served as the remaining time"),
+    left_out("uac.reg_dump", "reg_init", "the time at which the row was loaded"),
+    left_out("uac.reg_dump", "reg_delay", "configuration"),
+    left_out("rl.stats", "PIPE[", "the name of the pipe, which is a label"),
+    unset("rl.stats", "]:", "an unused pipe"),
+    unset("rl.stats", "/", "an unused pipe"),
+    unset("rl.stats", "(drop rate:", "an unused pipe, or one that drops nothing"),
+    left_out("benchmark.timer_list", "id", "the index of the timer"),
+    left_out("benchmark.timer_list", "granularity", "configuration"),
+    left_out("benchmark.timer_list", "period_sum", "restarts with each period"),
+    left_out("benchmark.timer_list", "period_min", "restarts with each period"),
+    left_out("benchmark.timer_list", "period_max", "restarts with each period"),
+    left_out("benchmark.timer_list", "period_media", "restarts with each period"),
+    left_out("benchmark.timer_list", "global_media", "the quotient of two served values"),
+    left_out("cdp.list_peers", "Accept unknown peers", "configuration"),
+    left_out("cdp.list_peers", "Connect timeout", "configuration"),
+    left_out("cdp.list_peers", "Transaction timeout", "configuration"),
+    left_out("cdp.list_peers", "Default auth session timeout", "configuration"),
+    unset("cdp.list_peers", "Last used", "a peer never used"),
+    left_out("core.tcp_list", "*", "only the number of connections is served"),
+    left_out("tls.list", "*", "only the number of connections is served"),
+    left_out("core.psa", "pid", "a process ID, which changes with each restart"),
+    left_out("dbcl.list_connections", "flags", "configuration"),
+    left_out("dbcl.list_connections", "ticks", "ticks of Kamailio's own clock"),
+    left_out("dbcl.list_connections", "ref", "configuration"),
+    left_out("lcr.dump_gws", "gw_index", "the index of the gateway"),
+    left_out("lcr.dump_gws", "port", "configuration"),
+    left_out("lcr.dump_gws", "strip", "configuration"),
+    left_out("lcr.dump_gws", "flags", "configuration"),
     unset("lcr.dump_gws", "defunct_until", "a gateway that is not defunct"),
 ];
 
@@ -114,24 +120,30 @@ pub(crate) const READ_AS: &[ReadAs] = &[
     read_as("benchmark.timer_list", "global_min", "kamailio_benchmark_timer_min_seconds", None, |us| {
         us / 1e6
     }),
+    read_as("benchmark.timer_list", "global_max", "kamailio_benchmark_timer_max_seconds", None, |us| {
+        us / 1e6
+    }),
+    read_as("uac.reg_dump", "diff_expires", "kamailio_uac_registration_remaining_seconds", None, |seconds| {
+        seconds
+    }),
     read_as("ws.dump", "wscounter", "kamailio_websocket_listed_connections", None, |connections| connections),
     read_as("lcr.dump_gws", "state", "kamailio_lcr_gateway_up", None, |state| is(state != 2.0)),
 ];
 
-/// Replies that are served as the number of their records.
+/// Replies of which only the number of records is served.
 pub(crate) const COUNTED: &[(&str, &str)] = &[
     ("core.tcp_list", "kamailio_tcp_connections_by_state"),
     ("tls.list", "kamailio_tls_connections_by_cipher"),
 ];
 
-/// Collectors whose methods neither Kamailio has.
+/// Collectors whose methods none of the test servers has.
 pub(crate) const NOT_COMPARED: &[(&str, &str)] = &[
-    ("custom", "a page and not a method; it has a test of its own"),
+    ("custom", "not a method; pages.rs tests it"),
     ("dispatcher.oclist", "since Kamailio 6.0"),
     ("dlgs.stats", "Debian does not package module dlgs"),
     ("peerstate.stats", "since Kamailio 6.1"),
     ("ptimer.list", "since Kamailio 6.1"),
     ("udp.proxy.stats", "after Kamailio 6.1"),
-    ("ulscscf.status", "its module needs ims_dialog, which is in the way of dialog"),
+    ("ulscscf.status", "its module needs ims_dialog, which conflicts with dialog"),
     ("sctp.info", "needs a kernel with SCTP"),
 ];

@@ -1,4 +1,4 @@
-use crate::support::web::{Folder, basic, hash};
+use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, eventually};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use testbed::{Kamailio, Prometheus};
 #[test]
 fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
     let kamailio = Kamailio::start();
-    let folder = Folder::new();
+    let folder = Directory::new();
     folder.client("client", &["prometheus"]);
     let section = "client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem\nclient_allowed_sans: [prometheus]";
     let file = folder.tls(section, &format!("basic_auth_users:\n  prometheus: {}\n", hash("secret")));
@@ -92,13 +92,14 @@ fn chromium(url: &str, width: u32, screenshot: &str) -> (String, String) {
 #[test]
 fn chromium_shows_the_landing_page() {
     let kamailio = Kamailio::start();
-    let folder = Folder::new();
+    let folder = Directory::new();
     let file = folder.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "--web.config.file", &file]);
+    exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
     let url = format!("http://a:b@{}/", exporter.address());
     for (width, screenshot) in [(1200, "landing-wide.png"), (500, "landing-phone.png")] {
         let (document, complaints) = chromium(&url, width, screenshot);
-        assert!(document.contains("<p class=\"ok\">Kamailio answers.</p>"), "{document}");
+        assert!(document.contains("<p class=\"ok\">Kamailio answered "), "{document}");
         assert!(document.contains("<td>tm.stats</td><td>ok</td>"), "{document}");
         // A style that the policy forbids, or anything that is missing, is a line on the console.
         let complaints: String = complaints.lines().filter(|line| !line.contains("favicon.ico")).collect();

@@ -150,7 +150,7 @@ fn the_socket_belongs_to_somebody_else_after_a_restart() {
     assert_eq!(exporter.up(), 0.0);
     let log = exporter.log();
     assert_eq!(log.matches("scrape failed").count(), 1, "{log}");
-    assert!(log.contains("with mode 0600, and this process runs as nobody: let it into"), "{log}");
+    assert!(log.contains("with mode 0600, and this process runs as nobody: add the user to"), "{log}");
     kamailio.restart_with(with("0666"));
     exporter.comes_back();
 }

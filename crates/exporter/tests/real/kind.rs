@@ -99,8 +99,10 @@ fn a_hundred_dialog_profiles_are_served() {
         .start();
     let _calls = kamailio.calls(2);
     let log = kamailio.log();
-    let profiles = format!("calls,{}", names.join(","));
-    let exporter = Exporter::start(&["-u", &kamailio.unix(), "--collector.dialog.profiles", &profiles]);
+    let uri = kamailio.unix();
+    let profiles = ["calls"].into_iter().chain(names.iter().map(String::as_str));
+    let profiles: Vec<_> = profiles.flat_map(|profile| ["--collector.dialog.profiles", profile]).collect();
+    let exporter = Exporter::start(&[&["-u", &*uri], &profiles[..]].concat());
     assert_eq!(failed(&exporter), [""; 0]);
     let sizes = ALL.iter().find(|collector| collector.name == "dlg.profile_get_size").unwrap();
     let family = sizes.fields().next().unwrap().family.name;

@@ -24,12 +24,69 @@ fn kamailio_is_killed_and_restarted_under_it() {
 
     kamailio.kill();
     assert_eq!(up(&exporter), 0.0);
-    exporter.wait_for_log("but nobody listens: Kamailio is not running, or was killed");
+    exporter.wait_for_log("but no process listens on it: Kamailio is not running, or was killed");
 
     kamailio.restart();
     eventually(|| if up(&exporter) == 1.0 { Ok(()) } else { Err("still down".to_owned()) });
-    assert_eq!(exporter.log().matches("msg=\"Kamailio answers\"").count(), 2, "{}", exporter.log());
+    let log = exporter.log();
+    let messages = ["msg=\"scrape succeeded\"", "msg=\"scrape recovered\""];
+    assert_eq!(messages.map(|message| log.matches(message).count()), [1, 1], "{log}");
     assert_eq!(idle_open_files(&exporter), open_files);
+}
+
+#[test]
+fn each_restart_is_another_start_time() {
+    let mut kamailio = Kamailio::start();
+    let exporters = [kamailio.unix(), kamailio.tcp()].map(|uri| Exporter::start(&["-u", &uri]));
+    let started = |exporter: &Exporter| -> f64 {
+        let mut start = None;
+        eventually(|| {
+            start = samples(&exporter.page()).get("kamailio_start_time_seconds").copied();
+            start.map(|_| ()).ok_or_else(|| "no start time".to_owned())
+        });
+        start.unwrap()
+    };
+    let mut starts = Vec::new();
+    for restart in 0..3 {
+        if restart > 0 {
+            kamailio.kill();
+            kamailio.restart();
+        }
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        let start = started(&exporters[0]);
+        assert!((-20.0..=2.0).contains(&(start - now)), "{start} is not near {now}");
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(430));
+            assert!(exporters.iter().all(|exporter| started(exporter) == start), "not the same as {start}");
+        }
+        starts.push(start);
+    }
+    println!("{starts:?}");
+    assert!(starts.is_sorted_by(|a, b| a < b), "{starts:?}");
+}
+
+#[test]
+fn structs_of_any_size_have_room_for_the_statistics() {
+    for kibibytes in [5, 3, 1] {
+        let config = format!("modparam(\"ctl\", \"binrpc_struct_max_body_size\", {kibibytes})\n");
+        let kamailio = Kamailio::builder().config(&config).start();
+        let errors = || {
+            let log = kamailio.log();
+            log.lines().filter(|line| line.contains("ERROR") && line.contains("ctl")).count()
+        };
+        let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.stats-groups", "all"]);
+        let mut counts = Vec::new();
+        for _ in 0..4 {
+            let page = samples(&exporter.page());
+            assert_eq!(page["kamailio_exporter_failed_scrapes"], 0.0, "{kibibytes} KiB: {}", exporter.log());
+            let statistics = page.keys().filter(|series| series.starts_with("kamailio_stats_fetch_value{"));
+            counts.push((statistics.count(), errors()));
+        }
+        println!("{kibibytes} KiB: {counts:?} statistics and errors");
+        assert!(counts[0].0 > 100, "{counts:?}");
+        assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+        assert!(exporter.log().matches("statistics fetched in small parts").count() <= 1);
+    }
 }
 
 #[test]

@@ -6,9 +6,9 @@
 #[allow(dead_code, reason = "each of the two test programs uses some of it")]
 mod support;
 
-/// What an operator calls is printed as kamcmd prints it.
+/// `call` prints what kamcmd prints.
 mod call;
-/// The doctor.
+/// `check`.
 mod check;
 /// What is served in another way than kamcmd prints it, or not at all.
 mod exceptions;
@@ -22,7 +22,9 @@ mod kamcmd;
 mod kind;
 /// What operators do to a Kamailio, and what happens to it by itself.
 mod life;
-/// One exposition, for node_exporter.
+/// Values that Kamailio reports in a misleading way.
+mod meanings;
+/// `once`, with node_exporter.
 mod once;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
@@ -32,7 +34,7 @@ mod pages;
 mod probe;
 /// Prometheus scrapes it, and its tools accept what it serves.
 mod prometheus;
-/// What a Pushgateway gets, and Prometheus from it.
+/// `push`, with a Pushgateway and Prometheus.
 mod push;
 /// Labels, transports, and what is not loaded.
 mod served;

@@ -10,7 +10,7 @@ fn once(kamailio: &Kamailio, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_judges_accept_what_it_prints() {
+fn promtool_and_the_openmetrics_parser_accept_the_output() {
     let kamailio = Kamailio::start();
     kamailio.traffic();
     let mut findings = promtool_check_metrics(&once(&kamailio, &["-m", "all"]));
@@ -21,14 +21,14 @@ fn the_judges_accept_what_it_prints() {
 }
 
 #[test]
-fn node_exporter_serves_its_file() {
+fn node_exporter_exposes_the_file() {
     let mut kamailio = Kamailio::start();
     kamailio.traffic();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("kamailio.prom");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("kamailio.prom");
     let output = ["-o", file.to_str().unwrap()];
     once(&kamailio, &output);
-    let node = Service::node_exporter(folder.path());
+    let node = Service::node_exporter(directory.path());
     let page = served(&node);
     let written = samples(&std::fs::read_to_string(&file).unwrap());
     assert!(written.len() > 100);
@@ -50,21 +50,21 @@ fn node_exporter_serves_its_file() {
 #[test]
 fn node_exporter_does_not_read_openmetrics() {
     let kamailio = Kamailio::start();
-    let folder = tempfile::tempdir().unwrap();
-    let (file, page) = (folder.path().join("kamailio.prom"), folder.path().join("page"));
+    let directory = tempfile::tempdir().unwrap();
+    let (file, page) = (directory.path().join("kamailio.prom"), directory.path().join("page"));
     let openmetrics = |path: &Path| {
         run(&["once", "-u", &kamailio.unix(), "--format", "openmetrics", "-o", path.to_str().unwrap()])
     };
-    // Which is why there is no such file.
+    // once refuses the name of such a file.
     assert_eq!(openmetrics(&file).status.code(), Some(1));
     assert_eq!(openmetrics(&page).status.code(), Some(0));
     std::fs::rename(&page, &file).unwrap();
-    let node = Service::node_exporter(folder.path());
+    let node = Service::node_exporter(directory.path());
     assert_eq!(samples(&node.page())["node_textfile_scrape_error"], 1.0, "{}", node.log());
     assert!(node.log().contains("unknown metric type"), "{}", node.log());
 }
 
-/// node_exporter gives all series of a family the same labels, empty ones if need be, which are none to Prometheus.
+/// The samples of node_exporter without empty labels, which it adds so that all series of a family have the same labels.
 fn served(node: &Service) -> BTreeMap<String, f64> {
     let without_empty = |series: &str| match series.split_once('{') {
         Some((name, labels)) => {

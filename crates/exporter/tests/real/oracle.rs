@@ -123,7 +123,7 @@ fn assert_healthy(text: &str, exporter: &Exporter) {
 
 /// The method that is called for a collector.
 fn method(collector: &'static Collector, methods: &HashSet<String>) -> Option<&'static str> {
-    let known = collector.instead.iter().copied().chain([collector.method]);
+    let known = collector.preferred_calls.iter().copied().chain([collector.method]);
     known.into_iter().find(|method| methods.contains(*method))
 }
 
@@ -133,24 +133,25 @@ fn answers(kamailio: &Kamailio, collector: &'static Collector, methods: &HashSet
     let calls = match collector.call {
         Call::Once(arguments) => own(arguments),
         Call::Each(arguments) => arguments.iter().map(|argument| vec![(*argument).to_owned()]).collect(),
-        Call::EachGroup | Call::EveryGroup => {
+        Call::NamedGroups | Call::AllGroups => {
             let groups = kamailio.kamcmd(&["cnt.list_groups"]);
             groups.lines().map(|group| vec![format!("{group}:")]).collect()
         }
-        Call::EachProfile => {
+        Call::NamedProfiles => {
             let profiles = PROFILES.iter().map(|profile| profile.split(':').map(str::to_owned).collect());
             profiles.collect()
         }
         Call::EachOf(listing) => listed(kamailio, listing, "s:"),
         Call::EachNumberOf(listing) => listed(kamailio, listing, ""),
-        Call::Page => return Vec::new(),
+        // Dialogs are counted by value; meanings.rs compares the counts.
+        Call::Page | Call::ProfileValues => return Vec::new(),
     };
     let printed = calls.into_iter().map(|arguments| {
         let mut call = vec![method];
         call.extend(arguments.iter().map(String::as_str));
         let text = kamailio.kamcmd(&call);
         let fault = text.strip_prefix("error: ").map(str::trim);
-        let none = |fault: &str| collector.none_configured.iter().any(|reason| fault.ends_with(reason));
+        let none = |fault: &str| collector.empty_faults.iter().any(|reason| fault.ends_with(reason));
         assert!(fault.is_none_or(none), "{call:?}: {text}");
         let records = if fault.is_some() { Vec::new() } else { records(&text) };
         let arguments = arguments.iter().map(|a| a.strip_prefix("s:").unwrap_or(a).to_owned()).collect();

@@ -2,12 +2,17 @@ use crate::support::{Exporter, eventually, samples};
 use std::time::Duration;
 use testbed::{Kamailio, Prometheus, promtool_check_config};
 
+/// An exporter that allows these targets to be probed.
+fn allowing(rules: &[String]) -> Exporter {
+    let rules = rules.iter().flat_map(|rule| ["--probe.allow", rule]);
+    Exporter::start(&["-u", "unix:/nonexistent/ctl"].into_iter().chain(rules).collect::<Vec<_>>())
+}
+
 #[test]
 fn one_exporter_probes_two_kamailios_over_every_transport() {
     let (first, second) = (Kamailio::start(), Kamailio::builder().without("dispatcher").start());
-    let rules =
-        [first.unix(), first.unixd(), first.tcp(), first.udp(), second.unix(), second.tcp()].join(",");
-    let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--probe.allow", &rules]);
+    let rules = [first.unix(), first.unixd(), first.tcp(), first.udp(), second.unix(), second.tcp()];
+    let exporter = allowing(&rules);
     let probe = |target: &str| {
         let answer = exporter.get(&format!("/probe?target={target}"));
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
@@ -32,8 +37,7 @@ fn one_exporter_probes_two_kamailios_over_every_transport() {
 #[test]
 fn a_prometheus_server_probes_with_each_relabelling_of_the_documentation() {
     let kamailio = Kamailio::start();
-    let rules = format!("{},{}", kamailio.tcp(), kamailio.unix());
-    let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--probe.allow", &rules]);
+    let exporter = allowing(&[kamailio.tcp(), kamailio.unix()]);
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("kamailios.yml");
     std::fs::write(&list, format!("- targets: ['{}']\n  labels: {{site: berlin}}\n", kamailio.unix()))
@@ -86,9 +90,9 @@ fn operations() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap()
 }
 
-/// The configurations of Prometheus in the section about fleets.
+/// The Prometheus configurations in the section about multiple Kamailios.
 fn blocks(page: &str) -> impl Iterator<Item = &str> {
-    let (_, section) = page.split_once("\n## A fleet\n").expect("the section");
+    let (_, section) = page.split_once("\n## Multiple Kamailios\n").expect("the section");
     let section = section.split("\n## ").next().unwrap_or_default();
     let blocks = section.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     blocks.filter(|block| block.contains("scrape_configs:"))

@@ -9,12 +9,12 @@ fn push(gateway: &Service, kamailio: &Kamailio, arguments: &[&str]) -> Process {
 }
 
 #[test]
-fn prometheus_gets_from_the_gateway_what_is_pushed() {
+fn prometheus_scrapes_the_pushed_metrics_from_the_gateway() {
     let kamailio = Kamailio::start();
     let gateway = Service::pushgateway();
     let group = ["--instance", "sip/1", "--grouping", "site=Nový Jičín, 1", "--grouping", "none="];
     let mut process = push(&gateway, &kamailio, &[&group[..], &["-m", "all", "--delete-on-exit"]].concat());
-    process.wait_for_log("the gateway takes pushes");
+    process.wait_for_log("first push succeeded");
     let prometheus =
         Prometheus::start_with(&[&gateway.address()], Duration::from_secs(1), "honor_labels: true");
     let query = |promql: &str| {
@@ -36,7 +36,7 @@ fn prometheus_gets_from_the_gateway_what_is_pushed() {
     let before = query(&format!("kamailio_core_uptime_uptime_total{{{group}}}"));
     eventually(|| match query(&format!("kamailio_core_uptime_uptime_total{{{group}}}")) {
         now if now > before => Ok(()),
-        now => Err(format!("{now} is what it was")),
+        now => Err(format!("{now} has not changed")),
     });
     assert!(
         !gateway.log().contains("level=warn") && !gateway.log().contains("level=error"),
@@ -50,7 +50,7 @@ fn prometheus_gets_from_the_gateway_what_is_pushed() {
 }
 
 #[test]
-fn of_a_kamailio_that_is_down_nothing_is_left_but_that() {
+fn an_unreachable_kamailio_leaves_only_up_0_at_the_gateway() {
     let mut kamailio = Kamailio::start();
     let gateway = Service::pushgateway();
     let group = ["--instance", "sip/1", "--grouping", "site=Nový Jičín; 1"];
@@ -73,7 +73,7 @@ fn of_a_kamailio_that_is_down_nothing_is_left_but_that() {
 
     process.signal("TERM");
     assert_eq!(process.wait(), Some(0));
-    assert!(samples(&gateway.page()).contains_key(UP), "it stays unless it is to be deleted");
+    assert!(samples(&gateway.page()).contains_key(UP), "the group is kept without --delete-on-exit");
 }
 
 const UP: &str = "kamailio_up{instance=\"sip/1\",job=\"kamailio\",site=\"Nový Jičín; 1\"}";

@@ -103,12 +103,12 @@ impl Wanted<'_> {
             .collector
             .tables
             .iter()
-            .flat_map(|table| table.fields.iter().chain(table.more).map(move |field| (table, field)))
+            .flat_map(|table| table.fields.iter().chain(table.extra_fields).map(move |field| (table, field)))
             .collect();
         let reads = |(table, field): &(&'static Table, &'static Field)| self.is_read_by(table, field);
         let readers: Vec<_> = all.iter().copied().filter(reads).collect();
         // The name of a statistic says more than a family's does: that has labels instead.
-        if self.collector.tables.iter().any(|table| table.wide) {
+        if self.collector.tables.iter().any(|table| table.by_name) {
             let own: Vec<_> =
                 readers.iter().copied().filter(|(_, field)| matches!(field.key, Key::At(_))).collect();
             return if own.is_empty() { readers } else { own };
@@ -130,12 +130,18 @@ impl Wanted<'_> {
                 && path.iter().zip(table.rows).all(|(name, row)| name == row || *row == "*")
         };
         match field.key {
-            Key::At(key) => path.strip_suffix(key).is_some_and(row) || self.leaf.is_text && key.is_empty(),
-            Key::Each(select) => {
+            Key::At(key) => {
+                // The field can read a struct as a whole.
+                let parent = path.split_last().and_then(|(_, path)| path.strip_suffix(key));
+                path.strip_suffix(key).is_some_and(row)
+                    || !key.is_empty() && parent.is_some_and(row)
+                    || self.leaf.is_text && key.is_empty()
+            }
+            Key::Matching(select) => {
                 path.split_last().is_some_and(|(last, path)| row(path) && select(last.as_bytes()).is_some())
             }
-            Key::Rest(..) => path.split_last().is_some_and(|(_, path)| row(path)),
-            Key::Mapped => true,
+            Key::Remaining(..) => path.split_last().is_some_and(|(_, path)| row(path)),
+            Key::Custom => true,
         }
     }
 
@@ -155,15 +161,17 @@ impl Wanted<'_> {
 
     /// Whether the sample's labels are those of the value's row.
     fn is_row(&self, table: &Table, field: &Field, sample: &Sample) -> bool {
-        let labels = || table.labels.iter().chain(field.labels).chain(table.tell_apart);
+        let labels = || table.labels.iter().chain(field.labels).chain(table.equal_rows.labels());
         let has = |label: &Label| match label.value {
-            LabelValue::Is(value) => sample.labels.iter().any(|(name, v)| name == label.name && v == value),
+            LabelValue::Constant(value) => {
+                sample.labels.iter().any(|(name, v)| name == label.name && v == value)
+            }
             _ => true,
         };
         // What a method or a code is called does not depend on the exporter: the statistic has it in its name.
         let constant = |name: &str| {
             !["method", "code", "class"].contains(&name)
-                && labels().any(|label| label.name == name && matches!(label.value, LabelValue::Is(_)))
+                && labels().any(|label| label.name == name && matches!(label.value, LabelValue::Constant(_)))
         };
         labels().all(has)
             && sample.labels.iter().all(|(name, value)| constant(name) || self.explains(name, value))
@@ -202,9 +210,9 @@ impl Wanted<'_> {
         let text = format!("{}", self.leaf.value);
         let is_it = |label: &&Label| matches!(label.value, LabelValue::At(path) if path.last().is_some_and(|last| *last == self.last()));
         self.collector.tables.iter().any(|table| {
-            table.fields.iter().chain(table.more).any(|field| {
+            table.fields.iter().chain(table.extra_fields).any(|field| {
                 let mut labels =
-                    table.labels.iter().chain(table.tell_apart).chain(field.labels).filter(is_it);
+                    table.labels.iter().chain(table.equal_rows.labels()).chain(field.labels).filter(is_it);
                 labels.any(|label| {
                     let has = |sample: &Sample| {
                         sample.labels.iter().any(|(name, value)| name == label.name && *value == text)
@@ -221,7 +229,7 @@ impl Wanted<'_> {
         let words: Vec<_> = self.last().split('.').collect();
         let own = self.page.iter().filter(|(family, _)| !catalogue().has(family));
         let mut own = own.filter(|(family, _)| words.iter().all(|word| family.contains(word)));
-        self.collector.tables.iter().any(|table| table.wide)
+        self.collector.tables.iter().any(|table| table.by_name)
             && own.any(|(family, samples)| samples.iter().any(|sample| self.has_value(family, sample.value)))
     }
 

@@ -1,4 +1,4 @@
-//! A gateway that remembers what it is sent, and answers as it is told.
+//! A gateway that records requests, and responds as configured.
 
 use super::eventually;
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// SingleFlight as long as the test.
+/// A gateway that runs as long as the test.
 pub(crate) struct Gateway {
     address: String,
     shared: Arc<Shared>,
@@ -27,12 +27,12 @@ struct Shared {
 }
 
 impl Gateway {
-    /// One that answers 200.
+    /// Starts a gateway that responds with status 200.
     pub(crate) fn start() -> Self {
         Self::start_on("127.0.0.1:0", None)
     }
 
-    /// One on an address of its own, with TLS.
+    /// Starts a gateway at an address of its own, optionally with TLS.
     pub(crate) fn start_on(address: &str, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -62,12 +62,12 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
-    /// Answers so from now on.
+    /// Sets the response to further requests.
     pub(crate) fn answer(&self, status: &str, body: &str) {
         self.answer_raw(answer(status, body));
     }
 
-    /// Sends these bytes and closes the connection; if there are none, is silent until the other side closes it.
+    /// Sends these bytes and closes the connection. Without bytes, stays silent until the client disconnects.
     pub(crate) fn answer_raw(&self, answer: impl Into<Vec<u8>>) {
         *self.shared.answer.lock().unwrap() = answer.into();
     }
@@ -76,7 +76,7 @@ impl Gateway {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// Waits for so many requests and returns the last of them.
+    /// Waits for a number of requests, and returns the last one.
     pub(crate) fn request(&self, number: usize) -> Request {
         eventually(|| {
             let requests = self.requests();
@@ -98,7 +98,7 @@ impl Shared {
     }
 }
 
-/// A request; `None` if the connection broke, or the handshake failed.
+/// Reads a request; `None` if the connection or the handshake failed.
 fn read(stream: &mut BufReader<impl Read>) -> Option<Request> {
     let mut lines = Vec::new();
     loop {

@@ -1,7 +1,8 @@
-//! The real binary as a process, and a client for its pages.
+//! Runs the real binary, and requests its pages.
 
 pub(crate) mod gateway;
 mod process;
+#[path = "../../../exporter-toolkit/tests/support/web.rs"]
 pub(crate) mod web;
 
 pub(crate) use process::Process;
@@ -19,7 +20,7 @@ pub(crate) struct Exporter {
     address: String,
 }
 
-/// An answer of the exporter.
+/// A response of the exporter.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
@@ -27,7 +28,7 @@ pub(crate) struct Answer {
 }
 
 impl Exporter {
-    /// Starts it on a free port, and returns when it listens.
+    /// Starts an exporter on a free port, and returns when it listens.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let process = Process::start(&[&["--web.listen-address", "127.0.0.1:0"], arguments].concat());
         process.wait_for_log("msg=\"Listening on\" address=");
@@ -45,7 +46,7 @@ impl Exporter {
         self.process.pid()
     }
 
-    /// What it has logged so far.
+    /// Returns the log so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }
@@ -59,7 +60,7 @@ impl Exporter {
         self.request("GET", path, &[])
     }
 
-    /// The metrics, which have to be there.
+    /// Returns the metrics, whose status must be 200.
     pub(crate) fn page(&self) -> String {
         let answer = self.get("/metrics");
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -68,7 +69,7 @@ impl Exporter {
 
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        // Longer than anything that is waited for: a program that hangs fails its test.
+        // Longer than every wait of the tests, so that only a hung program fails.
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
@@ -89,21 +90,21 @@ impl Exporter {
         self.process.wait()
     }
 
-    /// The memory that it has written to, in bytes. Not the pages of the program's file, which a debug build has many of.
+    /// Returns the anonymous memory in bytes. A debug build also maps many pages of its file.
     pub(crate) fn memory(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap() * 1024.0
     }
 
-    /// The most memory that it has had, in bytes.
+    /// Returns the peak of the resident memory, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
-    /// How many file descriptors it has open.
+    /// Returns the number of open file descriptors.
     pub(crate) fn open_files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
     }
@@ -145,12 +146,12 @@ pub(crate) fn send_signal(pid: u32, name: &str) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-/// SingleFlight the binary to its end.
+/// Runs the binary to completion.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
 }
 
-/// SingleFlight the binary to its end on a terminal: what that shows, standard error included, and the exit code.
+/// Runs the binary to completion on a terminal. Returns the output, including standard error, and the exit code.
 pub(crate) fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
     let quoted = arguments.iter().map(|argument| format!(" '{argument}'")).collect::<String>();
     let line = format!("{}{quoted}", env!("CARGO_BIN_EXE_kamailio_exporter"));
@@ -165,7 +166,7 @@ pub(crate) fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) ->
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
 
-/// The binary, without the environment's influence.
+/// The binary, without variables of the environment that set options.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kamailio_exporter"));
     command.stdin(Stdio::null());
@@ -177,7 +178,7 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// The samples of a page in one of the formats: value by name and labels, labels sorted.
+/// Parses the samples of an exposition: value by name and sorted labels.
 pub(crate) fn samples(page: &str) -> BTreeMap<String, f64> {
     let mut samples = BTreeMap::new();
     for line in page.lines().filter(|line| !line.starts_with('#')) {
@@ -185,7 +186,7 @@ pub(crate) fn samples(page: &str) -> BTreeMap<String, f64> {
         let series = match series.split_once('{') {
             Some((name, labels)) => {
                 let labels = labels.strip_suffix('}').unwrap();
-                // None of the labels in these tests has a comma in it.
+                // No label value in these tests contains a comma.
                 let mut labels: Vec<_> = labels.split(',').collect();
                 labels.sort_unstable();
                 format!("{name}{{{}}}", labels.join(","))
@@ -198,7 +199,7 @@ pub(crate) fn samples(page: &str) -> BTreeMap<String, f64> {
     samples
 }
 
-/// Tries until it succeeds, for ten seconds.
+/// Retries until success, for ten seconds.
 pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + Duration::from_secs(10);
     loop {

@@ -1,4 +1,4 @@
-//! The real binary, whichever command it runs.
+//! The real binary as a process, with any command.
 
 use super::{command, eventually, send_signal};
 use std::io::{BufRead as _, BufReader};
@@ -30,7 +30,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What it has logged so far.
+    /// Returns the log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }

@@ -1,16 +1,16 @@
-//! usage: seeds FOLDER
+//! usage: seeds DIRECTORY
 //!
-//! Writes what the fuzz targets begin with into FOLDER/TARGET.
+//! Writes the seeds of the fuzz targets into DIRECTORY/TARGET.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = env::args_os().nth(1).ok_or_else(|| io::Error::other("usage: seeds FOLDER"))?;
+    let directory = env::args_os().nth(1).ok_or_else(|| io::Error::other("usage: seeds DIRECTORY"))?;
     for seed in fuzz_targets::seeds()? {
-        let folder = PathBuf::from(&folder).join(seed.target);
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join(seed.name), seed.input)?;
+        let directory = PathBuf::from(&directory).join(seed.target);
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join(seed.name), seed.input)?;
     }
     Ok(())
 }

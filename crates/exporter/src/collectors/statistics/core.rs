@@ -3,7 +3,7 @@
 use super::{counter, gauge};
 use crate::collectors::schema::Field;
 
-/// `kex/core_stats.c`, `core_stats` and `shm_stats`; `core/resolve.c` has the group `dns`.
+/// `kex/core_stats.c`, `core_stats` and `shm_stats`; the group `dns` is in `core/resolve.c`.
 pub(super) const CORE: &[Field] = &[
     counter(
         &["core.bad_URIs_rcvd"],
@@ -19,24 +19,24 @@ pub(super) const CORE: &[Field] = &[
     counter(
         &["dns.slow_dns_request"],
         "kamailio_dns_requests_slow",
-        "DNS requests that took longer than the core parameter dns_slow_query_ms allows.",
+        "DNS requests that took longer than the core parameter dns_slow_query_ms.",
     ),
-    gauge(&["shmem.total_size"], "kamailio_shmem_size_bytes", "Size of the shared memory."),
+    gauge(&["shmem.total_size"], "kamailio_shmem_size_bytes", "Size of the shared memory, in bytes."),
     gauge(
         &["shmem.used_size"],
         "kamailio_shmem_used_bytes",
-        "Shared memory that is in use, without what the allocator needs.",
+        "Used shared memory without allocator overhead, in bytes.",
     ),
     gauge(
         &["shmem.real_used_size"],
         "kamailio_shmem_real_used_bytes",
-        "Shared memory that is in use, with what the allocator needs.",
+        "Used shared memory including allocator overhead, in bytes.",
     ),
     gauge(
         &["shmem.max_used_size"],
         "kamailio_shmem_max_used_bytes",
-        "The most shared memory that has been in use since the start, with what the allocator needs.",
+        "Highest amount of used shared memory since start, including allocator overhead, in bytes.",
     ),
-    gauge(&["shmem.free_size"], "kamailio_shmem_free_bytes", "Shared memory that is free."),
-    gauge(&["shmem.fragments"], "kamailio_shmem_fragments", "Fragments of the free shared memory."),
+    gauge(&["shmem.free_size"], "kamailio_shmem_free_bytes", "Free shared memory, in bytes."),
+    gauge(&["shmem.fragments"], "kamailio_shmem_fragments", "Free fragments of the shared memory."),
 ];

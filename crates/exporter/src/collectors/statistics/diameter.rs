@@ -1,8 +1,9 @@
-//! Diameter: all of it (module cdp), and the requests of the IMS modules by command. Kamailio documents the response
-//! times as seconds and counts milliseconds.
+//! Diameter: module cdp in total, and the requests of the IMS modules by command. Response times are in milliseconds,
+//! although Kamailio documents them as seconds.
 
 use super::{
-    counted_milliseconds, counter, family_of_counters, family_of_gauges, gauge, milliseconds, read, stat,
+    average_milliseconds, counted_milliseconds, counter, family_of_counters, family_of_gauges, gauge, read,
+    stat,
 };
 use crate::collectors::schema::{Field, Label, is};
 
@@ -17,16 +18,16 @@ const REPLIES: Field = family_of_counters(
 const RESPONSE_SECONDS: Field = read(
     family_of_counters(
         "kamailio_diameter_response_seconds",
-        "Time spent waiting for the replies to Diameter requests of the IMS modules, by command.",
+        "Total response time of the replies to Diameter requests of the IMS modules, by command, in seconds.",
     ),
     counted_milliseconds,
 );
 const AVERAGE_SECONDS: Field = read(
     family_of_gauges(
         "kamailio_diameter_average_response_seconds",
-        "Average time until the reply to a Diameter request of the IMS modules since the start, by command.",
+        "Average response time of Diameter requests of the IMS modules since start, by command, in seconds; missing before the first reply.",
     ),
-    milliseconds,
+    average_milliseconds,
 );
 
 /// `cdp/cdp_stats.c`.
@@ -37,7 +38,7 @@ pub(super) const CDP: &[Field] = &[
         counter(
             &["cdp.replies_response_time"],
             "kamailio_cdp_response_seconds",
-            "Time spent waiting for the replies to Diameter requests.",
+            "Total response time of the replies to Diameter requests, in seconds.",
         ),
         counted_milliseconds,
     ),
@@ -45,15 +46,15 @@ pub(super) const CDP: &[Field] = &[
         gauge(
             &["cdp.average_response_time"],
             "kamailio_cdp_average_response_seconds",
-            "Average time until the reply to a Diameter request since the start.",
+            "Average response time of Diameter requests since start, in seconds; missing before the first reply.",
         ),
-        milliseconds,
+        average_milliseconds,
     ),
-    gauge(&["cdp.queuelength"], "kamailio_cdp_queue_length", "Diameter messages that wait for a worker."),
+    gauge(&["cdp.queuelength"], "kamailio_cdp_queue_length", "Diameter messages waiting for a worker."),
 ];
 
 /// `ims_auth/stats.c`, `ims_icscf/stats.c`, `ims_charging/ims_charging_stats.c`, `ims_qos/ims_qos_stats.c`,
-/// `ims_registrar_scscf/stats.c`. Old versions of ims_qos counted the replies to all AARs together.
+/// `ims_registrar_scscf/stats.c`. Old versions of ims_qos count the replies to all AARs together.
 pub(super) const BY_COMMAND: &[Field] = &[
     stat(&["ims_auth.mar_timeouts"], TIMEOUTS, MAR),
     stat(&["ims_auth.mar_replies_received"], REPLIES, MAR),

@@ -5,43 +5,43 @@ use crate::collectors::schema::{Field, is};
 
 const CCRS: Field = family_of_counters(
     "kamailio_ims_charging_ccrs_sent",
-    "Credit control requests sent, by the place that they have in a session.",
+    "Credit control requests sent, by type: initial, interim or final.",
 );
 const CCRS_BY_RESULT: Field = family_of_counters(
     "kamailio_ims_charging_ccrs_by_result",
-    "Credit control requests that were answered or failed, by the place that they have in a session and by whether \
-     they succeeded.",
+    "Credit control requests that were answered or failed, by type and result.",
 );
 const RX_SESSIONS: Field =
-    family_of_gauges("kamailio_ims_qos_rx_sessions", "Rx sessions, by what they are for.");
+    family_of_gauges("kamailio_ims_qos_rx_sessions", "Active Rx sessions, by purpose.");
 const AARS: Field =
-    family_of_counters("kamailio_ims_qos_aars_sent", "AA requests sent, by what their Rx session is for.");
+    family_of_counters("kamailio_ims_qos_aars_sent", "AA requests sent, by purpose of the Rx session.");
 const AARS_BY_RESULT: Field = family_of_counters(
     "kamailio_ims_qos_aars_by_result",
-    "AA requests that were answered or failed, by what their Rx session is for and by whether they succeeded.",
+    "AA requests that were answered or failed, by purpose of the Rx session and by result.",
 );
 const ANSWERED: Field = family_of_counters(
     "kamailio_ims_registrar_scscf_registrations",
-    "REGISTER requests at the S-CSCF, by what they were answered.",
+    "REGISTER requests at the S-CSCF, by result.",
 );
 const COLLISIONS: Field = family_of_gauges(
     "kamailio_ims_usrloc_scscf_hash_collisions",
-    "Entries of a hash table of the S-CSCF that share their slot with others; Kamailio's count can fall below zero.",
+    "Entries of a hash table of the S-CSCF that share their slot with others; Kamailio's count can become \
+             negative.",
 );
 
 macro_rules! ccrs {
-    ($($place:literal),*) => {
+    ($($type:literal),*) => {
         &[$(
-            stat(&[concat!("ims_charging.", $place, "_ccrs")], CCRS, &[is("type", $place)]),
+            stat(&[concat!("ims_charging.", $type, "_ccrs")], CCRS, &[is("type", $type)]),
             stat(
-                &[concat!("ims_charging.successful_", $place, "_ccrs")],
+                &[concat!("ims_charging.successful_", $type, "_ccrs")],
                 CCRS_BY_RESULT,
-                &[is("type", $place), is("result", "success")],
+                &[is("type", $type), is("result", "success")],
             ),
             stat(
-                &[concat!("ims_charging.failed_", $place, "_ccrs")],
+                &[concat!("ims_charging.failed_", $type, "_ccrs")],
                 CCRS_BY_RESULT,
-                &[is("type", $place), is("result", "failure")],
+                &[is("type", $type), is("result", "failure")],
             ),
         )*]
     };
@@ -72,24 +72,28 @@ pub(super) const CCR: &[Field] = ccrs!["initial", "interim", "final"];
 /// `ims_qos/ims_qos_stats.c`.
 pub(super) const RX: &[Field] = rx!["registration", "media"];
 
-/// `ims_charging/ims_charging_stats.c` and `ims_qos/ims_qos_stats.c`, the rest.
+/// `ims_charging/ims_charging_stats.c` and `ims_qos/ims_qos_stats.c`, the other statistics.
 pub(super) const SESSIONS: &[Field] = &[
     gauge(
         &["ims_charging.active_ro_sessions"],
         "kamailio_ims_charging_ro_sessions",
-        "Ro sessions, which charge a call while it lasts.",
+        "Active Ro sessions, each charging a call.",
     ),
-    counter(&["ims_charging.billed_secs"], "kamailio_ims_charging_billed_seconds", "Time that was charged."),
+    counter(
+        &["ims_charging.billed_secs"],
+        "kamailio_ims_charging_billed_seconds",
+        "Charged time, in seconds.",
+    ),
     counter(
         &["ims_charging.killed_calls"],
         "kamailio_ims_charging_calls_ended",
-        "Calls that Kamailio ended because of their charging.",
+        "Calls ended by Kamailio because of their charging.",
     ),
     counter(&["ims_qos.asrs"], "kamailio_ims_qos_asrs_received", "Abort session requests received."),
     counter(
         &["ims_qos.media_rx_sessions"],
         "kamailio_ims_qos_media_rx_sessions_opened",
-        "Rx sessions for media since the start.",
+        "Rx sessions opened for media since start.",
     ),
 ];
 
@@ -100,30 +104,30 @@ pub(super) const REGISTRAR: &[Field] = &[
     gauge(
         &["ims_registrar_scscf.max_expires"],
         "kamailio_ims_registrar_scscf_max_expires_seconds",
-        "The longest that a registration at the S-CSCF may last.",
+        "Maximum lifetime of a registration at the S-CSCF, in seconds.",
     ),
     gauge(
         &["ims_registrar_scscf.max_contacts"],
         "kamailio_ims_registrar_scscf_max_contacts",
-        "Contacts that an identity may have at the S-CSCF.",
+        "Maximum number of contacts of an identity at the S-CSCF; 0 means no limit.",
     ),
     gauge(
         &["ims_registrar_scscf.default_expire"],
         "kamailio_ims_registrar_scscf_default_expires_seconds",
-        "How long a registration at the S-CSCF lasts if the client does not say.",
+        "Lifetime of a registration at the S-CSCF if the client requests none, in seconds.",
     ),
     read(
         gauge(
             &["ims_registrar_scscf.default_expires_range"],
             "kamailio_ims_registrar_scscf_default_expires_range_ratio",
-            "By which part the time that a registration at the S-CSCF lasts is varied at random.",
+            "Range of the random variation of the lifetime of a registration at the S-CSCF, as a ratio.",
         ),
         percent,
     ),
     gauge(
         &["ims_registrar_scscf.notifies_in_q"],
         "kamailio_ims_registrar_scscf_notify_queue_length",
-        "NOTIFY requests that the S-CSCF still has to send.",
+        "NOTIFY requests waiting to be sent by the S-CSCF.",
     ),
 ];
 
@@ -137,7 +141,7 @@ pub(super) const USRLOC: &[Field] = &[
     counter(
         &["ims_usrloc_pcscf.expired_contacts"],
         "kamailio_ims_usrloc_pcscf_contacts_expired",
-        "Contacts of the P-CSCF whose registration ran out.",
+        "Contacts at the P-CSCF whose registration expired.",
     ),
     gauge(
         &["ims_usrloc_scscf.active_subscriptions"],

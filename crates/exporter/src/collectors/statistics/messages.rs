@@ -1,11 +1,11 @@
-//! Messages that are kept, traced or captured (modules msilo, siptrace, sipcapture).
+//! Stored, traced and captured messages (modules msilo, siptrace, sipcapture).
 
 use super::{NO_LABEL, counter, family_of_counters, selected, stat};
 use crate::collectors::schema::{Field, NameLabels, is};
 
 const DELIVERIES: Field = family_of_counters(
     "kamailio_msilo_deliveries",
-    "Attempts to deliver what was kept for a user, by kind and by whether they succeeded.",
+    "Delivery attempts of stored messages and reminders, by kind and result.",
 );
 const REQUESTS: Field = family_of_counters(
     "kamailio_sipcapture_requests_captured",
@@ -21,7 +21,7 @@ pub(super) const MSILO: &[Field] = &[
     counter(
         &["msilo.stored_messages"],
         "kamailio_msilo_messages_stored",
-        "Messages kept because their receiver was not there.",
+        "Messages stored because their recipient was not registered.",
     ),
     stat(&["msilo.dumped_messages"], DELIVERIES, &[is("kind", "message"), is("result", "success")]),
     stat(&["msilo.failed_messages"], DELIVERIES, &[is("kind", "message"), is("result", "failure")]),
@@ -29,7 +29,7 @@ pub(super) const MSILO: &[Field] = &[
     stat(&["msilo.failed_reminders"], DELIVERIES, &[is("kind", "reminder"), is("result", "failure")]),
 ];
 
-/// `siptrace/siptrace.c`, `siptrace_stats`; `sipcapture/sipcapture.c` has two for each capture mode.
+/// `siptrace/siptrace.c`, `siptrace_stats`; `sipcapture/sipcapture.c` has two statistics for each capture mode.
 pub(super) const TRACED: &[Field] = &[
     counter(&["siptrace.traced_requests"], "kamailio_siptrace_requests_traced", "SIP requests traced."),
     counter(&["siptrace.traced_replies"], "kamailio_siptrace_replies_traced", "SIP replies traced."),
@@ -39,7 +39,7 @@ pub(super) const TRACED: &[Field] = &[
     selected(|name| mode(name, b"sipcapture.captured_replies["), REPLIES),
 ];
 
-/// `captured_requests[mode]`.
+/// Matches `captured_requests[mode]`.
 fn mode<'n>(name: &'n [u8], what: &[u8]) -> Option<NameLabels<'n>> {
     let mode = name.strip_prefix(what)?.strip_suffix(b"]")?;
     (!mode.is_empty()).then_some([("mode", mode), NO_LABEL])

@@ -1,12 +1,12 @@
-//! Who Kamailio deals with: clients behind NAT (module nat_traversal), those it blocks (pike), and the servers that it
-//! asks (http_client, http_async_client, kafka, db_mysql).
+//! Clients behind NAT (module nat_traversal), blocked clients (pike), and the servers that Kamailio is a client of
+//! (http_client, http_async_client, kafka, db_mysql).
 
 use super::{counter, family_of_counters, gauge, stat};
 use crate::collectors::schema::{Field, is};
 
 const HTTP_REQUESTS: Field = family_of_counters(
     "kamailio_http_client_requests",
-    "HTTP requests of module http_client, by result: a success is a reply with code 200.",
+    "HTTP requests of module http_client, by result; a success is a reply with code 200.",
 );
 
 /// `nat_traversal/nat_traversal.c`, `statistics`. An endpoint can be kept alive for several reasons at once.
@@ -31,7 +31,7 @@ pub(super) const NAT_TRAVERSAL: &[Field] = &[
         "kamailio_nat_traversal_dialog_endpoints",
         "Endpoints behind NAT that are kept alive because they are in a dialog.",
     ),
-    counter(&["pike.blocked_ips"], "kamailio_pike_ips_blocked", "How often an IP address was blocked."),
+    counter(&["pike.blocked_ips"], "kamailio_pike_ips_blocked", "Number of times an IP address was blocked."),
 ];
 
 /// `http_client/http_client.c`, `http_async_client/http_async_client_mod.c`, `kafka/kafka_mod.c`, `db_mysql/db_mysql.c`.
@@ -39,7 +39,7 @@ pub(super) const SERVERS: &[Field] = &[
     gauge(
         &["httpclient.connections"],
         "kamailio_http_client_connections",
-        "HTTP connections that are defined (the parameter httpcon).",
+        "Configured HTTP connections (parameter httpcon).",
     ),
     stat(&["httpclient.connok"], HTTP_REQUESTS, &[is("result", "success")]),
     stat(&["httpclient.connfail"], HTTP_REQUESTS, &[is("result", "failure")]),
@@ -63,15 +63,15 @@ pub(super) const SERVERS: &[Field] = &[
         "kamailio_http_async_client_timeouts",
         "HTTP requests of module http_async_client that timed out.",
     ),
-    counter(&["kafka.total_messages"], "kamailio_kafka_messages", "Messages for Kafka."),
+    counter(&["kafka.total_messages"], "kamailio_kafka_messages", "Messages passed to Kafka."),
     counter(
         &["kafka.total_messages_err"],
         "kamailio_kafka_message_errors",
-        "Messages for Kafka that could not be delivered.",
+        "Messages that could not be delivered to Kafka.",
     ),
     counter(
         &["mysql.driver_errors"],
         "kamailio_mysql_driver_errors",
-        "Errors of MySQL that its server or the connection caused.",
+        "MySQL errors caused by the server or the connection.",
     ),
 ];

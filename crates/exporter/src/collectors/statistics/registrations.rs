@@ -1,18 +1,20 @@
-//! Registrations: what is accepted (module registrar), where users are (usrloc, p_usrloc), and those that Kamailio
-//! itself has elsewhere (uac).
+//! Registrations: REGISTER requests (module registrar), contacts of users (usrloc, p_usrloc), and Kamailio's own
+//! registrations at remote servers (uac).
 
 use super::{NO_LABEL, family_of_counters, family_of_gauges, gauge, percent, read, selected, stat};
 use crate::collectors::schema::{Field, NameLabels, is};
 
 const ANSWERED: Field =
-    family_of_counters("kamailio_registrar_registrations", "REGISTER requests, by what they were answered.");
-const USERS: Field =
-    family_of_gauges("kamailio_usrloc_users", "Addresses of record that have a contact, by location table.");
+    family_of_counters("kamailio_registrar_registrations", "REGISTER requests by result.");
+const USERS: Field = family_of_gauges(
+    "kamailio_usrloc_users",
+    "Addresses of record with at least one contact, by location table.",
+);
 const CONTACTS: Field =
     family_of_gauges("kamailio_usrloc_contacts", "Registered contacts, by location table.");
 const EXPIRED: Field = family_of_counters(
     "kamailio_usrloc_contacts_expired",
-    "Contacts whose registration ran out, by location table.",
+    "Contacts whose registration expired, by location table.",
 );
 
 /// `registrar/registrar.c`, `mod_stats`.
@@ -22,23 +24,23 @@ pub(super) const REGISTRAR: &[Field] = &[
     gauge(
         &["registrar.max_expires"],
         "kamailio_registrar_max_expires_seconds",
-        "The longest that a registration may last, 0 for any time: the parameter max_expires.",
+        "Maximum lifetime of a registration, in seconds; 0 means no limit (parameter max_expires).",
     ),
     gauge(
         &["registrar.max_contacts"],
         "kamailio_registrar_max_contacts",
-        "Contacts that an address of record may have, 0 for any number: the parameter max_contacts.",
+        "Maximum number of contacts of an address of record; 0 means no limit (parameter max_contacts).",
     ),
     gauge(
         &["registrar.default_expire"],
         "kamailio_registrar_default_expires_seconds",
-        "How long a registration lasts if the client does not say: the parameter default_expires.",
+        "Lifetime of a registration if the client requests none, in seconds (parameter default_expires).",
     ),
     read(
         gauge(
             &["registrar.default_expires_range"],
             "kamailio_registrar_default_expires_range_ratio",
-            "By which part default_expires is varied at random: the parameter default_expires_range.",
+            "Range of the random variation of default_expires, as a ratio (parameter default_expires_range).",
         ),
         percent,
     ),
@@ -46,18 +48,20 @@ pub(super) const REGISTRAR: &[Field] = &[
         gauge(
             &["registrar.expires_range"],
             "kamailio_registrar_expires_range_ratio",
-            "By which part the time that a client asks for is varied at random: the parameter expires_range.",
+            "Range of the random variation of the lifetime that a client requests, as a ratio (parameter \
+             expires_range).",
         ),
         percent,
     ),
 ];
 
-/// `usrloc/udomain.c`, `new_udomain`: three for each table; ims_usrloc_pcscf does the same for its domains.
+/// `usrloc/udomain.c`, `new_udomain`: three statistics for each table; ims_usrloc_pcscf has the same for each
+/// domain.
 pub(super) const USRLOC: &[Field] = &[
     gauge(
         &["usrloc.registered_users"],
         "kamailio_usrloc_registered_users",
-        "Addresses of record that have a contact, in all location tables.",
+        "Addresses of record with at least one contact, in all location tables.",
     ),
     selected(|name| table(name, b"users"), USERS),
     selected(|name| table(name, b"contacts"), CONTACTS),
@@ -65,30 +69,26 @@ pub(super) const USRLOC: &[Field] = &[
     gauge(
         &["p_usrloc.registered_users"],
         "kamailio_p_usrloc_registered_users",
-        "Addresses of record that have a contact, in all location tables of module p_usrloc.",
+        "Addresses of record with at least one contact, in all location tables of module p_usrloc.",
     ),
 ];
 
-/// `uac/uac_reg.c`, `uac_reg_counter_init`. Each REGISTER takes one off `regactive` (`uac_reg_send`), and its final reply
-/// adds one whatever it is (`uac_reg_tm_callback`): it is 0 for accounts that are registered, and negative while requests
-/// are unanswered or after some could not be sent.
+/// `uac/uac_reg.c`, `uac_reg_counter_init`.
 pub(super) const UAC: &[Field] = &[
-    gauge(&["uac.regtotal"], "kamailio_uac_registrations", "Accounts that Kamailio registers elsewhere."),
     gauge(
-        &["uac.regactive"],
-        "kamailio_uac_registrations_active",
-        "Kamailio's statistic regactive, which is not the number of registered accounts; collector uac.reg_dump tells \
-         which are registered.",
+        &["uac.regtotal"],
+        "kamailio_uac_registrations",
+        "Registrations at remote servers that Kamailio manages.",
     ),
     gauge(
         &["uac.regdisabled"],
         "kamailio_uac_registrations_disabled",
-        "Accounts that Kamailio does not register elsewhere any more, after failures or by hand.",
+        "Registrations at remote servers that are disabled, after failures or by an RPC command.",
     ),
 ];
 
-/// `location_users` is the number of users in the table `location`. The separator is the core parameter
-/// stats_name_separator: `_`, or another mark.
+/// Matches names such as `location_users`, the number of users in the table `location`. The core parameter
+/// stats_name_separator replaces the `_` by another punctuation mark.
 fn table<'n>(name: &'n [u8], what: &[u8]) -> Option<NameLabels<'n>> {
     let table = name.strip_prefix(b"usrloc.")?.strip_suffix(what)?;
     let table = match table {

@@ -1,5 +1,5 @@
-//! Replies received by the core. A reply is counted under its class and, if the core counts its code, under that too:
-//! each is a family of its own, so that a sum over its labels counts no reply twice.
+//! Replies received by the core. The core counts each reply by class, and some replies by code as well. Class and code
+//! are families of their own, so that a sum over the labels counts no reply twice.
 
 use super::{counter, family_of_counters, stat};
 use crate::collectors::schema::{Field, is};
@@ -59,7 +59,7 @@ pub(super) const REPLIES: &[Field] = &[
     counter(
         &["core.rcv_replies_18x"],
         "kamailio_core_replies_received_18x",
-        "SIP replies received with a code from 180 to 189, which are in class 1xx too.",
+        "SIP replies received with a code from 180 to 189; class 1xx includes them.",
     ),
     counter(
         &["core.fwd_replies"],
@@ -69,7 +69,8 @@ pub(super) const REPLIES: &[Field] = &[
     counter(
         &["core.drop_replies"],
         "kamailio_core_replies_dropped",
-        "SIP replies dropped: they could not be forwarded, or a module or the script refused them.",
+        "SIP replies dropped because they could not be forwarded or because a module or the script rejected \
+             them.",
     ),
     counter(
         &["core.err_replies"],

@@ -25,7 +25,8 @@ pub(super) const REQUESTS: &[Field] = &[
     counter(
         &["core.drop_requests"],
         "kamailio_core_requests_dropped",
-        "SIP requests dropped: they could not be forwarded, or a module refused them before the script ran.",
+        "SIP requests dropped because they could not be forwarded or because a module rejected them before \
+             the script ran.",
     ),
     counter(
         &["core.err_requests"],

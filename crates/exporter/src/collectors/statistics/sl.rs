@@ -5,7 +5,8 @@ use crate::collectors::schema::{Field, is};
 
 const BY_CODE: Field = family_of_counters(
     "kamailio_sl_replies_sent_by_code",
-    "Replies sent without a transaction, by code; a class counts the codes that have no count of their own.",
+    "Replies sent without a transaction, by code; a class counts the codes that have no counter of their \
+             own.",
 );
 
 macro_rules! by_code {
@@ -29,7 +30,7 @@ pub(super) const SL: &[Field] = &[
     ),
 ];
 
-/// The codes and classes; `xxx` is everything outside 100 to 699.
+/// The codes and classes; `xxx` counts all codes outside 100 to 699.
 pub(super) const BY_CODES: &[Field] = by_code![
     "1xx" "200" "202" "2xx" "300" "301" "302" "3xx" "400" "401" "403" "404" "407" "408" "483" "4xx" "500" "5xx"
     "6xx" "xxx"

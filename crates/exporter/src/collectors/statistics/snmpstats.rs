@@ -1,4 +1,4 @@
-//! Replies as the SNMP agent counts them (module snmpstats): both directions, more codes than the core.
+//! Replies counted by the SNMP agent (module snmpstats): in both directions, and more codes than the core counts.
 
 use super::{family_of_counters, stat};
 use crate::collectors::schema::{Field, is};

@@ -24,12 +24,12 @@ pub(super) const TCP: &[Field] = &[
     counter(
         &["tcp.local_reject"],
         "kamailio_tcp_connections_rejected",
-        "Incoming TCP connections that Kamailio rejected because a limit was reached.",
+        "Incoming TCP connections rejected because a connection limit was reached.",
     ),
     counter(
         &["tcp.con_timeout"],
         "kamailio_tcp_connections_timed_out",
-        "TCP connections closed because nothing was sent on them for too long.",
+        "TCP connections closed because they were idle for too long.",
     ),
     counter(
         &["tcp.con_reset"],
@@ -49,12 +49,12 @@ pub(super) const TCP: &[Field] = &[
     gauge(
         &["tcp.current_opened_connections"],
         "kamailio_tcp_connections",
-        "TCP connections that are open, TLS and WebSocket included.",
+        "Open TCP connections, including TLS and WebSocket.",
     ),
     gauge(
         &["tcp.current_write_queue_size"],
         "kamailio_tcp_write_queue_bytes",
-        "Bytes that wait to be written to TCP connections.",
+        "Bytes waiting to be written to TCP connections.",
     ),
 ];
 
@@ -63,17 +63,17 @@ pub(super) const TLS: &[Field] = &[
     gauge(
         &["tls.opened_connections"],
         "kamailio_tls_connections",
-        "TLS connections that are open (since Kamailio 6.0).",
+        "Open TLS connections (since Kamailio 6.0).",
     ),
     gauge(
         &["tls.max_connections"],
         "kamailio_tls_max_connections",
-        "TLS connections that may be open at once (since Kamailio 6.0).",
+        "Maximum number of open TLS connections (since Kamailio 6.0).",
     ),
     gauge(
         &["tls.clear_text_write_queued_bytes"],
         "kamailio_tls_clear_text_write_queue_bytes",
-        "Bytes that wait for a TLS handshake to end before they are encrypted (since Kamailio 6.0).",
+        "Bytes waiting for a TLS handshake to complete before they are encrypted (since Kamailio 6.0).",
     ),
 ];
 
@@ -92,12 +92,12 @@ pub(super) const SCTP: &[Field] = &[
     counter(
         &["sctp.local_reject"],
         "kamailio_sctp_associations_rejected",
-        "Incoming SCTP associations that Kamailio rejected.",
+        "Incoming SCTP associations rejected by Kamailio.",
     ),
     counter(
         &["sctp.remote_shutdown"],
         "kamailio_sctp_associations_closed_by_peer",
-        "SCTP associations that the peer closed (statistic remote_shutdown).",
+        "SCTP associations closed by the peer (statistic remote_shutdown).",
     ),
     counter(
         &["sctp.assoc_shutdown"],
@@ -107,7 +107,7 @@ pub(super) const SCTP: &[Field] = &[
     counter(
         &["sctp.comm_lost"],
         "kamailio_sctp_associations_lost",
-        "SCTP associations that an error ended (statistic comm_lost).",
+        "SCTP associations ended by an error (statistic comm_lost).",
     ),
     counter(
         &["sctp.sendq_full"],
@@ -117,21 +117,17 @@ pub(super) const SCTP: &[Field] = &[
     counter(
         &["sctp.send_failed"],
         "kamailio_sctp_sends_failed",
-        "SCTP messages that could not be sent for another reason than full buffers.",
+        "SCTP messages that could not be sent for other reasons than full buffers.",
     ),
     counter(
         &["sctp.send_force_retry"],
         "kamailio_sctp_sends_retried",
-        "SCTP messages that were sent again after a failure.",
+        "SCTP messages sent again after a failure.",
     ),
-    gauge(
-        &["sctp.current_opened_connections"],
-        "kamailio_sctp_associations",
-        "SCTP associations that are open.",
-    ),
+    gauge(&["sctp.current_opened_connections"], "kamailio_sctp_associations", "Open SCTP associations."),
     gauge(
         &["sctp.current_tracked_connections"],
         "kamailio_sctp_associations_tracked",
-        "SCTP associations that Kamailio keeps track of.",
+        "SCTP associations tracked by Kamailio.",
     ),
 ];

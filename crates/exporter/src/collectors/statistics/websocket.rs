@@ -1,15 +1,15 @@
-//! WebSocket connections (module websocket): all of them, and by subprotocol.
+//! WebSocket connections (module websocket): in total and by subprotocol.
 
 use super::{counter, family_of_counters, family_of_gauges, gauge, stat};
 use crate::collectors::schema::{Field, is};
 
 const CONNECTIONS: Field = family_of_gauges(
     "kamailio_websocket_connections_by_subprotocol",
-    "WebSocket connections that are open, by subprotocol.",
+    "Open WebSocket connections, by subprotocol.",
 );
 const MAX_CONNECTIONS: Field = family_of_gauges(
     "kamailio_websocket_max_concurrent_connections_by_subprotocol",
-    "The most WebSocket connections that were open at once, by subprotocol.",
+    "Highest number of WebSocket connections open at the same time, by subprotocol.",
 );
 const FAILED: Field = family_of_counters(
     "kamailio_websocket_connections_failed_by_subprotocol",
@@ -17,11 +17,11 @@ const FAILED: Field = family_of_counters(
 );
 const CLOSED: Field = family_of_counters(
     "kamailio_websocket_connections_closed",
-    "WebSocket connections that were closed, by the side that closed them.",
+    "WebSocket connections closed, by the side that closed them.",
 );
 const CLOSED_BY_SUBPROTOCOL: Field = family_of_counters(
     "kamailio_websocket_connections_closed_by_subprotocol",
-    "WebSocket connections that were closed, by subprotocol and by the side that closed them.",
+    "WebSocket connections closed, by subprotocol and by the side that closed them.",
 );
 const RECEIVED: Field = family_of_counters(
     "kamailio_websocket_frames_received_by_subprotocol",
@@ -32,7 +32,7 @@ const TRANSMITTED: Field = family_of_counters(
     "WebSocket frames sent, by subprotocol.",
 );
 const HANDSHAKES: Field =
-    family_of_counters("kamailio_websocket_handshakes", "WebSocket handshakes, by whether they succeeded.");
+    family_of_counters("kamailio_websocket_handshakes", "WebSocket handshakes by result.");
 const SUCCESSFUL_HANDSHAKES: Field = family_of_counters(
     "kamailio_websocket_successful_handshakes_by_subprotocol",
     "WebSocket handshakes that succeeded, by subprotocol.",
@@ -72,12 +72,12 @@ pub(super) const WEBSOCKET: &[Field] = &[
     gauge(
         &["websocket.ws_current_connections"],
         "kamailio_websocket_connections",
-        "WebSocket connections that are open.",
+        "Open WebSocket connections.",
     ),
     gauge(
         &["websocket.ws_max_concurrent_connections"],
         "kamailio_websocket_max_concurrent_connections",
-        "The most WebSocket connections that were open at once.",
+        "Highest number of WebSocket connections open at the same time.",
     ),
     counter(
         &["websocket.ws_failed_connections"],

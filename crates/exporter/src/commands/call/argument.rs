@@ -1,45 +1,45 @@
-//! The arguments of a call, as they stand on the command line.
+//! Parses the arguments of a call.
 
 use kamailio_binrpc::Arg;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// An argument, and the type that it is sent as.
+/// An argument with the type in which it is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Argument {
-    /// A whole number of 32 bits, signed or not.
+    /// An integer of 32 bits, signed or unsigned.
     Int(i64),
     /// A number with up to three decimals.
     Double(f64),
-    /// A string, which need not be UTF-8.
+    /// A string, not necessarily UTF-8.
     Text(Vec<u8>),
 }
 
 impl Argument {
-    /// Reads an argument. The error is a sentence.
+    /// Parses an argument. The error is a human-readable message.
     ///
-    /// As in `utils/kamcmd/kamcmd.c`, `parse_arg`: what is an int is sent as one, else what is a number as a double,
-    /// else it is a string, and so is what has `s:` in front. Other than there, `d:` demands an int and `f:` a double,
-    /// nothing is an empty string and not 0, and a number that would arrive as another one is refused.
+    /// Follows `utils/kamcmd/kamcmd.c`, `parse_arg`: an integer is sent as an int, another number as a double, everything
+    /// else as a string; the prefix `s:` forces a string. Unlike kamcmd, `d:` requires an int and `f:` a number, an empty
+    /// argument is an empty string instead of 0, and numbers that the wire format cannot represent are refused.
     pub(crate) fn parse(argument: &OsStr) -> Result<Self, String> {
         let bytes = argument.as_bytes();
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Self::Text(bytes.strip_prefix(b"s:").unwrap_or(bytes).to_vec()));
         };
-        let wrong = |what| format!("\"{text}\" is not {what}; write s:{text} if it is to be a string");
+        let wrong = |what| format!("\"{text}\" is not {what}; write s:{text} to send a string");
         match text.split_once(':') {
             Some(("s", text)) => Ok(Self::Text(text.into())),
-            Some(("d", number)) => int(number).ok_or("an int").and_then(fitting).map_err(wrong),
+            Some(("d", number)) => int(number).ok_or("an int").and_then(in_range).map_err(wrong),
             Some(("f", number)) => double(number).ok_or("a number").and_then(finite).map_err(wrong),
             _ => match (int(text), double(text)) {
-                (Some(int), _) => fitting(int).map_err(wrong),
+                (Some(int), _) => in_range(int).map_err(wrong),
                 (None, Some(double)) => finite(double).map_err(wrong),
                 (None, None) => Ok(Self::Text(text.into())),
             },
         }
     }
 
-    /// The value to send.
+    /// The argument as the protocol library takes it.
     pub(crate) fn as_arg(&self) -> Arg<'_> {
         match self {
             Self::Int(int) => Arg::Int(*int),
@@ -49,19 +49,20 @@ impl Argument {
     }
 }
 
-/// Decimal digits with or without a sign; as in C, blanks may be in front. However many they are.
+/// Parses decimal digits with an optional sign, after optional white space as in C. `None` if the text is something else,
+/// an error if the number is too large.
 fn int(text: &str) -> Option<Result<i64, std::num::ParseIntError>> {
-    let number = text.trim_start_matches(BLANKS);
+    let number = text.trim_start_matches(WHITE_SPACE);
     let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
     let is_int = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_int.then(|| number.parse())
 }
 
 fn double(text: &str) -> Option<f64> {
-    text.trim_start_matches(BLANKS).parse().ok()
+    text.trim_start_matches(WHITE_SPACE).parse().ok()
 }
 
-fn fitting(int: Result<i64, std::num::ParseIntError>) -> Result<Argument, &'static str> {
+fn in_range(int: Result<i64, std::num::ParseIntError>) -> Result<Argument, &'static str> {
     let range = i64::from(i32::MIN)..=i64::from(u32::MAX);
     int.ok().filter(|int| range.contains(int)).map(Argument::Int).ok_or("an int of 32 bits")
 }
@@ -71,9 +72,9 @@ fn finite(double: f64) -> Result<Argument, &'static str> {
     fits.then_some(Argument::Double(double)).ok_or("a number between -9.2e15 and 9.2e15")
 }
 
-/// What C's `isspace` calls so.
-const BLANKS: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
-/// A double is sent as thousandths in 64 bits.
+/// The characters of C's `isspace`.
+const WHITE_SPACE: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
+/// A double is sent in thousandths, as an integer of 64 bits.
 const MAX_DOUBLE: f64 = 9.2e15;
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_says_the_type() {
+    fn a_prefix_forces_the_type() {
         for (text, argument) in [
             ("s:1", Argument::Text(b"1".into())),
             ("s:s:1", Argument::Text(b"s:1".into())),
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_arrive_as_something_else_is_refused() {
+    fn values_that_cannot_be_sent_are_refused() {
         for (text, what) in [
             ("4294967296", "an int of 32 bits"),
             ("-2147483649", "an int of 32 bits"),
@@ -114,8 +115,8 @@ mod tests {
             ("nan", "a number between -9.2e15 and 9.2e15"),
             ("9.3e15", "a number between -9.2e15 and 9.2e15"),
         ] {
-            let sentence = format!("\"{text}\" is not {what}; write s:{text} if it is to be a string");
-            assert_eq!(parse(text), Err(sentence));
+            let message = format!("\"{text}\" is not {what}; write s:{text} to send a string");
+            assert_eq!(parse(text), Err(message));
         }
     }
 }

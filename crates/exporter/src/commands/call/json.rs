@@ -1,26 +1,26 @@
-//! A reply as JSON from which it can be put together again: `docs/operations.md` describes it.
+//! Writes a reply as JSON without loss of information, as `docs/operations.md` describes it.
 
+use kamailio_binrpc::wire::Kind;
 use kamailio_binrpc::{Double, Int, Member, Members, Value};
 use serde_json::Value as Json;
 
-/// What is made of the values that are not clear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Both readings of an int, `null` for a double without a value, the bytes of what is not UTF-8.
-    Lossless,
-    /// One reading of everything, as `captures/index.json` has it.
-    Index,
+/// Writes a reply or a fault as an object, on one line.
+pub(super) fn reply(kind: Kind, records: Members<'_>) -> String {
+    let kind = if kind == Kind::Fault { "fault" } else { "reply" };
+    let mut text = format!("{{\"type\":\"{kind}\",\"records\":");
+    self::records(records, &mut text);
+    text + "}\n"
 }
 
 /// Writes the records of a reply or of a fault, as an array.
-pub fn records(records: Members<'_>, form: Form, out: &mut String) {
-    list(records, out, |record, out| value(record.value, form, out));
+pub fn records(records: Members<'_>, out: &mut String) {
+    list(records, out, |record, out| value(record.value, out));
 }
 
 fn list<'v>(members: Members<'v>, out: &mut String, mut write: impl FnMut(Member<'v>, &mut String)) {
     out.push('[');
-    for (place, member) in members.iter().enumerate() {
-        if place > 0 {
+    for (index, member) in members.iter().enumerate() {
+        if index > 0 {
             out.push(',');
         }
         write(member, out);
@@ -28,59 +28,59 @@ fn list<'v>(members: Members<'v>, out: &mut String, mut write: impl FnMut(Member
     out.push(']');
 }
 
-fn value(value: Value<'_>, form: Form, out: &mut String) {
+fn value(value: Value<'_>, out: &mut String) {
     match value {
-        Value::Int(number) => *out += &int(number, form),
-        Value::Double(number) => *out += &double(number, form),
-        Value::Str(bytes) => *out += &text(bytes, form),
+        Value::Int(number) => *out += &int(number),
+        Value::Double(number) => *out += &double(number),
+        Value::Str(bytes) => *out += &text(bytes),
         Value::Bytes(bytes) => *out += &format!("{{\"bytes\":\"{}\"}}", hex(bytes)),
         Value::Struct(members) => {
             *out += "{\"struct\":";
-            list(members, out, |member, out| self::member(member, form, out));
+            list(members, out, |member, out| self::member(member, out));
             out.push('}');
         }
         Value::Array(values) => {
             *out += "{\"array\":";
-            list(values, out, |member, out| self::value(member.value, form, out));
+            list(values, out, |member, out| self::value(member.value, out));
             out.push('}');
         }
     }
 }
 
-fn member(member: Member<'_>, form: Form, out: &mut String) {
+fn member(member: Member<'_>, out: &mut String) {
     out.push('[');
     match member.name.map(|name| (std::str::from_utf8(name), name)) {
         None => *out += "null",
         Some((Ok(name), _)) => *out += &Json::from(name).to_string(),
-        Some((Err(_), name)) => *out += &text(name, form),
+        Some((Err(_), name)) => *out += &text(name),
     }
     out.push(',');
-    value(member.value, form, out);
+    value(member.value, out);
     out.push(']');
 }
 
-fn int(int: Int, form: Form) -> String {
-    let (signed, unsigned) = (int.signed(), int.unsigned());
-    if form == Form::Lossless && u64::try_from(signed) != Ok(unsigned) {
+fn int(int: Int) -> String {
+    let (signed, unsigned) = (int.as_i64(), int.as_u64());
+    if u64::try_from(signed) != Ok(unsigned) {
         format!("{{\"int\":{signed},\"unsigned\":{unsigned}}}")
     } else {
         format!("{{\"int\":{signed}}}")
     }
 }
 
-fn double(double: Double, form: Form) -> String {
+fn double(double: Double) -> String {
     let milli = double.milli();
     let sign = if milli < 0 { "-" } else { "" };
     let (whole, rest) = (milli.unsigned_abs() / 1000, milli.unsigned_abs() % 1000);
-    if form == Form::Lossless && double.value().is_none() {
+    if double.as_f64().is_none() {
         return format!("{{\"double\":null,\"milli\":\"{milli}\"}}");
     }
     format!("{{\"double\":{sign}{whole}.{rest:03},\"milli\":\"{milli}\"}}")
 }
 
-fn text(bytes: &[u8], form: Form) -> String {
+fn text(bytes: &[u8]) -> String {
     let text = Json::from(String::from_utf8_lossy(bytes));
-    if form == Form::Lossless && std::str::from_utf8(bytes).is_err() {
+    if std::str::from_utf8(bytes).is_err() {
         format!("{{\"str\":{text},\"hex\":\"{}\"}}", hex(bytes))
     } else {
         format!("{{\"str\":{text}}}")

@@ -1,32 +1,17 @@
-//! Calls one method and prints the reply: what Kamailio's `kamcmd` does.
+//! Calls one method and prints the reply, as Kamailio's `kamcmd` does.
 
 pub(crate) mod argument;
-pub(crate) mod capture;
 pub mod json;
-pub(crate) mod pretty;
+mod pretty;
 
 use crate::scrape::diagnosis;
 use crate::support::terminal;
 use argument::Argument;
-use capture::Exchange;
-use json::Form;
 use kamailio_binrpc::wire::{self, Kind, Nodes};
-use kamailio_binrpc::{Arg, Client, Error, Target};
+use kamailio_binrpc::{Arg, Client, Error, Members, Target};
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-
-/// How the reply is printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// As `kamcmd` does.
-    Pretty,
-    /// As JSON, with all that was in the reply.
-    Json,
-    /// To the files `PATH.req` and `PATH.reply`, which tests can replay.
-    Capture(PathBuf),
-}
 
 /// The call to make.
 #[derive(Debug)]
@@ -36,70 +21,70 @@ pub(crate) struct Call {
     /// Its arguments.
     pub arguments: Vec<Argument>,
     /// How to print the reply.
-    pub output: Output,
+    pub format: Format,
 }
 
+/// The format in which the reply is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// As `kamcmd` does.
+    Pretty,
+    /// JSON without loss of information.
+    Json,
+}
+
+/// The exit code for an invalid command line: `EX_USAGE` of `sysexits.h`, because 1 and 2 report on the call.
+pub(crate) const USAGE: u8 = 64;
+
 impl Call {
-    /// Makes the call, once, and prints the reply. A fault is printed too, and exit code 1; without an answer it is 2.
+    /// Makes the call, once, and prints the reply. The exit code is 1 if the reply is a fault, and 2 if there is no reply.
     pub(crate) fn run(self, target: &Target, timeout: Duration) -> ExitCode {
         let printed =
             self.reply(target, timeout).and_then(|(kind, text)| terminal::print(&text).map(|()| kind));
         match printed {
             Ok(Kind::Fault) => ExitCode::from(FAULT),
             Ok(_) => ExitCode::SUCCESS,
-            Err(sentence) => {
-                terminal::complain(&sentence);
-                ExitCode::from(NO_ANSWER)
+            Err(message) => {
+                terminal::print_error(&message);
+                ExitCode::from(NO_REPLY)
             }
         }
     }
 
     fn reply(&self, target: &Target, timeout: Duration) -> Result<(Kind, Vec<u8>), String> {
-        let Self { method, arguments, output } = self;
         let explained = |error: Error| match diagnosis::advice(target, &error) {
             Some(advice) if !matches!(error, Error::Encode(_)) => format!("{error}. {advice}"),
             _ => error.to_string(),
         };
-        let args: Vec<Arg<'_>> = arguments.iter().map(Argument::as_arg).collect();
+        let args: Vec<Arg<'_>> = self.arguments.iter().map(Argument::as_arg).collect();
         let mut client = Client::connect(target, Instant::now() + timeout).map_err(explained)?;
-        let packet = client.call(method, &args).map_err(explained)?.packet();
+        let packet = client.call(&self.method, &args).map_err(explained)?.packet();
 
-        // The records of a fault are wanted as they are, too.
+        // `Reply::records` would turn a fault into an error and lose its records.
         let decode = |nodes: &mut Nodes| {
             let header = wire::header(packet)?.ok_or(Error::NoReply)?;
             let body = packet.get(header.header_len..).unwrap_or_default();
             nodes.decode(body)?;
-            Ok((header, body))
+            Ok((header.kind, body))
         };
         let mut nodes = Nodes::new();
-        let (header, body) = decode(&mut nodes).map_err(explained)?;
-        let records = nodes.members(body);
-
-        let mut text = Vec::new();
-        match output {
-            Output::Pretty if header.kind == Kind::Fault => pretty::fault(records, &mut text),
-            Output::Pretty => pretty::reply(records, &mut text),
-            Output::Json => text = json(header.kind, records).into_bytes(),
-            Output::Capture(path) => {
-                text =
-                    Exchange { method, arguments, packet, header, records }.save(target, path)?.into_bytes();
-            }
-        }
-        if *output == Output::Pretty && std::io::stdout().is_terminal() {
-            text = terminal::printable(&text);
-        }
-        Ok((header.kind, text))
+        let (kind, body) = decode(&mut nodes).map_err(explained)?;
+        Ok((kind, self.format.write(kind, nodes.members(body))))
     }
 }
 
-fn json(kind: Kind, records: kamailio_binrpc::Members<'_>) -> String {
-    let kind = if kind == Kind::Fault { "fault" } else { "reply" };
-    let mut text = format!("{{\"type\":\"{kind}\",\"records\":");
-    json::records(records, Form::Lossless, &mut text);
-    text + "}\n"
+impl Format {
+    fn write(self, kind: Kind, records: Members<'_>) -> Vec<u8> {
+        let mut text = Vec::new();
+        match self {
+            Self::Json => return json::reply(kind, records).into_bytes(),
+            Self::Pretty if kind == Kind::Fault => pretty::fault(records, &mut text),
+            Self::Pretty => pretty::reply(records, &mut text),
+        }
+        if std::io::stdout().is_terminal() { terminal::printable(&text) } else { text }
+    }
 }
 
-/// Kamailio answered, and the answer is no.
 const FAULT: u8 = 1;
-/// Whether it did what it was told nobody knows.
-const NO_ANSWER: u8 = 2;
+/// It is unknown whether Kamailio executed the method.
+const NO_REPLY: u8 = 2;

@@ -1,8 +1,8 @@
-//! A reply as `kamcmd` prints it (`utils/kamcmd/kamcmd.c`, `print_binrpc_val`), to the byte.
+//! Writes a reply as `kamcmd` prints it (`utils/kamcmd/kamcmd.c`, `print_binrpc_val`), byte for byte.
 
 use kamailio_binrpc::{Double, Member, Members, Value};
 
-/// Writes the records of a reply, each on a line, structs indented by tabs.
+/// Writes the records of a reply, one on each line, with structs indented by tabs.
 pub(crate) fn reply(records: Members<'_>, out: &mut Vec<u8>) {
     members(records, 0, out);
 }
@@ -19,7 +19,7 @@ pub(crate) fn fault(records: Members<'_>, out: &mut Vec<u8>) {
 
 fn members(members: Members<'_>, depth: usize, out: &mut Vec<u8>) {
     for Member { name, value } in members {
-        // kamcmd counts an array's first line to its inside, and not that of a struct.
+        // kamcmd indents the first line of an array like its elements, and that of a struct like its siblings.
         let indent = depth + usize::from(matches!(value, Value::Array(_)));
         tabs(indent, out);
         if let Some(name) = name {
@@ -44,9 +44,9 @@ fn members(members: Members<'_>, depth: usize, out: &mut Vec<u8>) {
 
 fn scalar(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Int(int) => out.extend_from_slice(int.signed().to_string().as_bytes()),
+        Value::Int(int) => out.extend_from_slice(int.as_i64().to_string().as_bytes()),
         Value::Double(double) => out.extend_from_slice(decimal(double).as_bytes()),
-        // A string ends at its first NUL, as everywhere in C.
+        // kamcmd prints a C string, which ends at the first NUL.
         Value::Str(text) | Value::Bytes(text) => {
             out.extend_from_slice(text.split(|byte| *byte == 0).next().unwrap_or_default());
         }
@@ -54,10 +54,10 @@ fn scalar(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Six decimals, or none if they were zeros. Where Kamailio had no number to send, `kamcmd` prints
-/// -9223372036854776, which nobody ever had.
+/// Six decimals, or none if all of them are zero. For the double that stands for "no value", `kamcmd` prints
+/// -9223372036854776; `nan` cannot be mistaken for a value.
 fn decimal(double: Double) -> String {
-    match double.value() {
+    match double.as_f64() {
         Some(number) if number.fract() == 0.0 => format!("{number:.0}"),
         Some(number) => format!("{number:.6}"),
         None => "nan".to_owned(),

@@ -1,16 +1,17 @@
-//! Scrapes once as the exporter does, then makes the same calls one at a time to measure them.
+//! Scrapes once as the exporter does, then repeats each call separately to measure it.
 
 use super::access::User;
-use super::report::{Examined, Measured, Report, Server, Socket};
-use super::room::Room;
+use super::reply_size::ReplySize;
+use super::report::{CollectorReport, MeasuredCall, Report, Server, Socket};
+use super::text;
 use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::instance::Settings;
-use crate::scrape::diagnosis::{self, State};
+use crate::scrape::diagnosis::{self, State, Summary};
+use crate::scrape::external_page;
 use crate::scrape::memory_budget::MemoryBudget;
-use crate::scrape::page;
 use crate::scrape::plan::{Plan, PlannedCall};
-use crate::scrape::{self, Job, Known, Scrape};
+use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use futures_util::FutureExt as _;
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Error, Members, Target, Value};
@@ -18,7 +19,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Examines a Kamailio. `progress` is told how many of how many calls were made.
+/// Checks a Kamailio. Calls `progress` with the number of calls made and the number of calls in total.
 pub(super) async fn examine(
     target: &Target,
     timeout: Duration,
@@ -31,18 +32,18 @@ pub(super) async fn examine(
     let page = settings
         .selection
         .page()
-        .map(|(_, url)| page::fetch(url.clone(), settings.max_series, deadline).boxed().shared());
-    let job = Job {
+        .map(|(_, url)| external_page::fetch(url.clone(), settings.max_series, deadline).boxed().shared());
+    let request = ScrapeRequest {
         allow: None,
         target,
         configured: &settings.selection,
         selection: &settings.selection,
-        limit: settings.max_series,
+        max_series: settings.max_series,
         deadline,
         budget: &MemoryBudget::new(),
         page: page.as_ref(),
     };
-    let scrape = scrape::run(job, Known::default()).await;
+    let scrape = scrape::run(request, Preparation::default()).await;
     let mut report = Report {
         target: target.to_string(),
         socket: None,
@@ -62,26 +63,27 @@ pub(super) async fn examine(
         report.problems.insert(0, unreachable(target, scrape.error.as_ref()));
     }
     let mut measured = Vec::new();
-    if let Some(capabilities) = scrape.known.capabilities.as_ref().filter(|_| scrape.answered) {
+    if let Some(capabilities) = scrape.preparation.capabilities.as_ref().filter(|_| scrape.answered) {
         let plan = Plan::new(&settings.selection, capabilities);
         let mut server = Server::default();
         if let Err(error) = measure(target, timeout, plan, &mut server, &mut measured, progress).await {
-            report.warnings.push(format!("The calls could not all be made one at a time: {error}."));
+            report.warnings.push(format!("Not every call could be measured: {error}."));
         }
         report.kamailio = Some(server);
     }
-    for (place, collector) in ALL.iter().enumerate() {
-        let (state, reason) = diagnosis::condition(place, &settings.selection, &scrape);
+    let summary = Summary::of(&scrape, target);
+    for (index, collector) in ALL.iter().enumerate() {
+        let (state, reason) = summary.state(index, &settings.selection);
         let calls =
-            measured.iter().filter(|(call, _)| call.readers.iter().any(|reader| reader.collector == place));
+            measured.iter().filter(|(call, _)| call.readers.iter().any(|reader| reader.collector == index));
         let calls = calls.map(|(_, measured)| measured.clone()).collect();
         let Collector { name, method, module, .. } = **collector;
-        report.collectors.push(Examined { name, method, module, state, reason, calls });
+        report.collectors.push(CollectorReport { name, method, module, state, reason, calls });
     }
     if scrape.answered {
         report.failures();
         report.findings(&scrape, settings);
-        let grows = |call: &&(PlannedCall, Measured)| !is_split(&call.0, settings);
+        let grows = |call: &&(PlannedCall, MeasuredCall)| !is_split(&call.0, settings);
         report.sizes(measured.iter().filter(grows).map(|(_, measured)| measured));
     }
     report
@@ -93,11 +95,12 @@ fn socket(path: &Path, user: Option<&User>, scrape: &Scrape, problems: &mut Vec<
         Some(user) => {
             let obstacle = user.obstacle(path);
             let allowed = obstacle.is_none();
-            problems
-                .extend(obstacle.map(|obstacle| format!("{} may not use the socket. {obstacle}", user.name)));
+            let message =
+                |obstacle| format!("The user {} cannot connect to the socket. {obstacle}", user.name);
+            problems.extend(obstacle.map(message));
             (user.name.clone(), allowed)
         }
-        // Who has tried needs no modes to know.
+        // The scrape has shown whether the current user can connect.
         None => (User::current(), !scrape.error.as_ref().is_some_and(denied)),
     };
     path.exists().then(|| Socket { description: diagnosis::owner(path), user, allowed })
@@ -109,46 +112,46 @@ fn unreachable(target: &Target, error: Option<&Error>) -> String {
     format!("{error}. {advice}").trim_end().to_owned()
 }
 
-/// Makes the calls of the plan, and those that tell which Kamailio this is.
+/// Makes the calls of the plan one at a time, after those that identify the server.
 async fn measure(
     target: &Target,
     timeout: Duration,
     plan: Plan,
     server: &mut Server,
-    measured: &mut Vec<(PlannedCall, Measured)>,
+    measured: &mut Vec<(PlannedCall, MeasuredCall)>,
     progress: impl Fn(usize, usize),
 ) -> Result<(), Error> {
     let mut client = Client::connect(target, Instant::now() + timeout).await?;
-    server.version = ask(&mut client, "core.version", |records| {
-        let text = String::from_utf8_lossy(records.first()?.bytes()?).trim().to_owned();
+    server.version = query(&mut client, "core.version", |records| {
+        let text = String::from_utf8_lossy(records.first()?.as_bytes()?).trim().to_owned();
         Some(text)
     })
     .await?;
-    server.uptime = ask(&mut client, UPTIME.method, |records| {
-        records.first()?.get("uptime").and_then(Value::unsigned).map(Duration::from_secs)
+    server.uptime = query(&mut client, UPTIME.method, |records| {
+        records.first()?.get("uptime").and_then(Value::as_u64).map(Duration::from_secs)
     })
     .await?;
-    server.processes = ask(&mut client, "core.psx", |records| Some(records.iter().count())).await?;
+    server.processes = query(&mut client, "core.psx", |records| Some(records.iter().count())).await?;
     let count = plan.calls.len();
-    for (place, call) in plan.calls.into_iter().enumerate() {
-        progress(place, count);
+    for (index, call) in plan.calls.into_iter().enumerate() {
+        progress(index, count);
         let args: Vec<Arg<'_>> = call.args.iter().map(|arg| scrape::argument(arg, call.numbers)).collect();
         let start = Instant::now();
-        client.set_deadline(start + timeout);
+        client.set_timeout(start + timeout);
         let reply = client.call(call.method, &args).await?;
-        let result = Measured {
+        let result = MeasuredCall {
             method: call.method,
             arguments: call.args.clone(),
             duration: start.elapsed(),
             bytes: reply.packet().len(),
-            room: reply.records().map(Room::of).unwrap_or_default(),
+            size: reply.records().map(ReplySize::of).unwrap_or_default(),
         };
         measured.push((call, result));
     }
     Ok(())
 }
 
-async fn ask<T>(
+async fn query<T>(
     client: &mut Client,
     method: &str,
     read: impl FnOnce(Members<'_>) -> Option<T>,
@@ -156,12 +159,12 @@ async fn ask<T>(
     Ok(client.call(method, &[]).await?.records().ok().and_then(read))
 }
 
-/// Whether the exporter itself sees to it that a reply does not become too large.
+/// Returns whether the exporter itself splits the request so that no reply becomes too large.
 fn is_split(call: &PlannedCall, settings: &Settings) -> bool {
     let all = settings.selection.groups.iter().any(|group| group == "all");
     call.readers.iter().all(|reader| match ALL[reader.collector].call {
-        Call::EveryGroup => true,
-        Call::EachGroup => all,
+        Call::AllGroups => true,
+        Call::NamedGroups => all,
         _ => false,
     })
 }
@@ -170,44 +173,46 @@ impl Report {
     fn duration_warning(&mut self, timeout: Duration) {
         if self.duration * 2 > timeout {
             self.warnings.push(format!(
-                "The scrape took {:.1} s of the {:.1} s that --kamailio.timeout gives it.",
-                self.duration.as_secs_f64(),
-                timeout.as_secs_f64()
+                "The scrape took {}, more than half of the {} that --kamailio.timeout allows.",
+                text::duration(self.duration),
+                text::duration(timeout)
             ));
         }
     }
 
     fn failures(&mut self) {
         let failed = self.collectors.iter().filter(|collector| collector.state == State::Failed);
-        let warnings = failed.map(|Examined { name, reason, .. }| match diagnosis::too_large(reason) {
-            Some(advice) => format!("{name} failed: {reason}. {advice}"),
-            None => format!("{name} failed: {reason}."),
-        });
+        let warnings =
+            failed.map(|CollectorReport { name, reason, .. }| match diagnosis::too_large(reason) {
+                Some(advice) => format!("{name} failed: {reason}. {advice}"),
+                None => format!("{name} failed: {reason}."),
+            });
         self.warnings.extend(warnings);
     }
 
     fn findings(&mut self, scrape: &Scrape, settings: &Settings) {
-        for outcome in &scrape.outcomes {
+        for outcome in &scrape.results {
             let name = ALL[outcome.collector].name;
-            let (duplicates, over_limit) = (outcome.findings.duplicates, outcome.findings.over_limit);
+            let (duplicates, over_limit) = (outcome.omissions.duplicates, outcome.omissions.over_limit);
             if duplicates > 0 {
                 self.warnings.push(format!(
-                    "{name}: {duplicates} samples are left out, because an earlier one has the same labels."
+                    "{name}: {} dropped, because earlier samples have the same labels.",
+                    text::count(duplicates, "sample")
                 ));
             }
             if over_limit > 0 {
                 self.warnings.push(format!(
-                    "{name}: {over_limit} samples are left out, because a family may have {} of them \
-                     (--collector.max-series).",
+                    "{name}: {} dropped, because --collector.max-series limits a metric to {}.",
+                    text::count(over_limit, "sample"),
                     settings.max_series
                 ));
             }
         }
     }
 
-    fn sizes<'m>(&mut self, calls: impl Iterator<Item = &'m Measured>) {
-        for Measured { method, arguments, room, .. } in calls {
-            if let Some(advice) = room.near_limit() {
+    fn sizes<'m>(&mut self, calls: impl Iterator<Item = &'m MeasuredCall>) {
+        for MeasuredCall { method, arguments, size, .. } in calls {
+            if let Some(advice) = size.warning() {
                 let call = [&[(*method).to_owned()], &arguments[..]].concat().join(" ");
                 self.warnings.push(format!("{call}: {advice}."));
             }
@@ -220,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scrape_that_takes_most_of_its_time_is_a_warning() {
+    fn a_scrape_that_takes_more_than_half_of_its_timeout_is_a_warning() {
         let mut report = Report {
             target: String::new(),
             socket: None,
@@ -234,6 +239,11 @@ mod tests {
         report.duration_warning(Duration::from_secs(4));
         assert_eq!(report.warnings, [""; 0]);
         report.duration_warning(Duration::from_secs(3));
-        assert_eq!(report.warnings, ["The scrape took 2.0 s of the 3.0 s that --kamailio.timeout gives it."]);
+        report.duration = Duration::from_micros(12_345);
+        report.duration_warning(Duration::from_millis(20));
+        let expected = [("2.0 s", "3.0 s"), ("12.3 ms", "20.0 ms")].map(|(took, timeout)| {
+            format!("The scrape took {took}, more than half of the {timeout} that --kamailio.timeout allows.")
+        });
+        assert_eq!(report.warnings, expected);
     }
 }

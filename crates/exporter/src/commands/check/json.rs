@@ -1,6 +1,6 @@
-//! The report for programs: `docs/operations.md` describes it.
+//! The report as JSON, as `docs/operations.md` describes it.
 
-use super::report::{Examined, Measured, Report, Verdict};
+use super::report::{CollectorReport, MeasuredCall, Report, Verdict};
 use crate::scrape::diagnosis::State;
 use serde_json::{Value, json};
 
@@ -34,8 +34,8 @@ pub(super) fn write(report: &Report) -> String {
     format!("{document}\n")
 }
 
-fn collector(collector: &Examined) -> Value {
-    let Examined { name, method, module, state, reason, calls } = collector;
+fn collector(collector: &CollectorReport) -> Value {
+    let CollectorReport { name, method, module, state, reason, calls } = collector;
     let state = match state {
         State::Ok => "ok",
         State::Failed => "failed",
@@ -47,13 +47,13 @@ fn collector(collector: &Examined) -> Value {
     json!({ "name": name, "method": method, "module": module, "state": state, "reason": reason, "calls": calls })
 }
 
-fn call(call: &Measured) -> Value {
+fn call(call: &MeasuredCall) -> Value {
     json!({
         "method": call.method,
         "arguments": call.arguments,
         "duration_seconds": call.duration.as_secs_f64(),
         "reply_bytes": call.bytes,
-        "body_bytes": call.room.body,
-        "fullest_struct_bytes": call.room.fullest_struct,
+        "body_bytes": call.size.body,
+        "fullest_struct_bytes": call.size.largest_struct,
     })
 }

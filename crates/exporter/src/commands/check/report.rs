@@ -1,97 +1,97 @@
-//! What an examination has found.
+//! The findings of a check.
 
-use crate::commands::check::room::Room;
+use super::reply_size::ReplySize;
 use crate::scrape::diagnosis::State;
 use std::time::Duration;
 
-/// What an examination has found.
+/// The findings of a check.
 #[derive(Debug)]
 pub(super) struct Report {
-    /// The Kamailio's URI.
+    /// Kamailio's URI.
     pub(super) target: String,
-    /// Its socket's file, if it has one.
+    /// The unix socket, if the target is one and the file exists.
     pub(super) socket: Option<Socket>,
-    /// What Kamailio says of itself.
+    /// Information that Kamailio reports about itself; `None` if it did not respond.
     pub(super) kamailio: Option<Server>,
-    /// How long the scrape took.
+    /// Duration of the scrape.
     pub(super) duration: Duration,
-    /// How many series it brought, without those about the exporter.
+    /// Number of series of the scrape, without those about the exporter.
     pub(super) series: usize,
-    /// The collectors, in the order of the exposition.
-    pub(super) collectors: Vec<Examined>,
-    /// Why there are no metrics, in sentences.
+    /// All collectors, in the order of the exposition.
+    pub(super) collectors: Vec<CollectorReport>,
+    /// Reasons why the exporter cannot scrape, as human-readable messages.
     pub(super) problems: Vec<String>,
-    /// What is or could become wrong, in sentences.
+    /// Problems that concern some metrics, or are likely to occur, as human-readable messages.
     pub(super) warnings: Vec<String>,
 }
 
-/// The file of a unix socket.
+/// A unix socket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    /// What it is, and whose.
+    /// Owner, group and mode.
     pub(super) description: String,
-    /// Who is to use it.
+    /// The user whose access was checked.
     pub(super) user: String,
-    /// Whether that is possible.
+    /// Whether that user can connect.
     pub(super) allowed: bool,
 }
 
-/// What Kamailio says of itself. What it does not say is not there.
+/// Information that Kamailio reports about itself.
 #[derive(Debug, Default)]
 pub(super) struct Server {
-    /// `kamailio 5.6.3 (x86_64/linux)`.
+    /// Name, version and platform, for example `kamailio 5.6.3 (x86_64/linux)`.
     pub(super) version: Option<String>,
-    /// Since when it runs.
+    /// Time since the start.
     pub(super) uptime: Option<Duration>,
-    /// How many processes it has.
+    /// Number of processes.
     pub(super) processes: Option<usize>,
 }
 
-/// A collector and how it fared.
+/// A collector and its state.
 #[derive(Debug)]
-pub(super) struct Examined {
-    /// Its name.
+pub(super) struct CollectorReport {
+    /// The collector's name.
     pub(super) name: &'static str,
     /// The method that it calls.
     pub(super) method: &'static str,
-    /// The module that has the method.
+    /// The Kamailio module that provides the method.
     pub(super) module: &'static str,
-    /// How it fared.
+    /// The outcome of the scrape.
     pub(super) state: State,
-    /// Why, and what would change it.
+    /// The reason for the state, and how to change it.
     pub(super) reason: String,
-    /// Its calls, made one at a time.
-    pub(super) calls: Vec<Measured>,
+    /// The collector's calls, made one at a time.
+    pub(super) calls: Vec<MeasuredCall>,
 }
 
 /// A call and its reply.
 #[derive(Clone, Debug)]
-pub(super) struct Measured {
+pub(super) struct MeasuredCall {
     /// The method.
     pub(super) method: &'static str,
     /// The arguments.
     pub(super) arguments: Vec<String>,
-    /// From the request to the end of the reply.
+    /// Time from the request to the end of the reply.
     pub(super) duration: Duration,
-    /// The whole reply.
+    /// Size of the reply packet.
     pub(super) bytes: usize,
-    /// What it takes of ctl's buffers.
-    pub(super) room: Room,
+    /// How much of the buffers of module ctl the reply occupies.
+    pub(super) size: ReplySize,
 }
 
-/// What it comes to.
+/// The overall result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing is wrong.
+    /// There are no problems and no warnings.
     Ok,
-    /// There are metrics, and something is or could become wrong.
+    /// The exporter can scrape, and there are warnings.
     Warnings,
-    /// There are no metrics.
+    /// The exporter cannot scrape.
     Failed,
 }
 
 impl Report {
-    /// What it comes to.
+    /// Returns the overall result.
     pub(super) fn verdict(&self) -> Verdict {
         match (&*self.problems, &*self.warnings) {
             ([], []) => Verdict::Ok,
@@ -100,8 +100,8 @@ impl Report {
         }
     }
 
-    /// The collectors that are in a state.
-    pub(super) fn in_state(&self, state: State) -> impl Iterator<Item = &Examined> {
+    /// The collectors in a state.
+    pub(super) fn in_state(&self, state: State) -> impl Iterator<Item = &CollectorReport> {
         self.collectors.iter().filter(move |collector| collector.state == state)
     }
 }

@@ -1,43 +1,45 @@
-//! One exposition, for what runs by the clock: to standard output, or into a file for node_exporter's textfile
-//! collector.
+//! Writes one exposition, to standard output or into a file for node_exporter's textfile collector.
 
 mod replace;
 
 use crate::collectors::catalogue::catalogue;
 use crate::instance::self_metrics::{Program, samples_of};
-use crate::instance::{Instance, Settings};
+use crate::instance::{Deadline, Instance, Settings, constant_labels};
 use anyhow::Context as _;
 use kamailio_binrpc::Target;
-use prometheus_exposition::Format;
+use prometheus_exposition::{ConstantLabels, Format};
 use replace::replace;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// What to write, and where.
+/// The options of `once`.
 #[derive(Debug)]
 pub(crate) struct Once {
-    /// What Kamailio is asked for.
+    /// The settings for the scrape.
     pub settings: Settings,
-    /// How it is written.
+    /// Labels that every sample gets.
+    pub labels: ConstantLabels,
+    /// The format of the exposition.
     pub format: Format,
-    /// The file to replace, instead of standard output.
+    /// The file to replace; `None` is standard output.
     pub output: Option<PathBuf>,
 }
 
-/// The metrics as they are now.
+/// The result of one scrape.
 pub(crate) struct Exposition {
     pub(crate) content: Vec<u8>,
-    /// Whether Kamailio answered.
+    /// Whether Kamailio responded.
     pub(crate) answered: bool,
 }
 
 impl Once {
-    /// Scrapes and writes; tells whether Kamailio answered, and if not, why is in the log. The error is a sentence.
+    /// Scrapes and writes. Returns whether Kamailio responded; the log has the reason if it did not. The error is a
+    /// human-readable message.
     pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
         let instance = Instance::new(target, Arc::new(self.settings));
-        let exposition = expose(&instance, timeout, self.format).await;
+        let exposition = expose(&instance, timeout, self.format, &self.labels).await;
         match self.output {
             Some(path) => replace(&path, &exposition.content).map_err(anyhow::Error::msg)?,
             None => {
@@ -50,12 +52,17 @@ impl Once {
     }
 }
 
-/// What a scrape serves, less the metrics of this process: where they would end up there are those of another.
-pub(crate) async fn expose(instance: &Arc<Instance>, timeout: Duration, format: Format) -> Exposition {
-    let scrape = instance.scrape(instance.selection().clone(), Instant::now() + timeout).await;
+/// Scrapes once. The metrics of this process are left out, because the exposition is merged with that of another process.
+pub(crate) async fn expose(
+    instance: &Arc<Instance>,
+    timeout: Duration,
+    format: Format,
+    labels: &ConstantLabels,
+) -> Exposition {
+    let scrape = instance.scrape(instance.selection().clone(), Deadline::after(timeout)).await;
     instance.counters().count_request(&scrape);
     let program = Program { process: false, web_config: None };
     let parts = [&scrape.samples, &instance.counters().samples(&scrape), &samples_of(program)];
     let content = format.write(catalogue().families(), &parts);
-    Exposition { content, answered: scrape.answered }
+    Exposition { content: constant_labels::add(labels, content), answered: scrape.answered }
 }

@@ -1,55 +1,52 @@
-//! A Pushgateway: what it is sent, and what it says.
+//! Requests to a Pushgateway.
 
 use super::Group;
-use crate::outbound::http::{Answer, TlsFiles, Url};
+use crate::outbound::http::{Response, TlsFiles, Url};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use exporter_toolkit::files::read_text;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request};
 use prometheus_exposition::Format;
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A Pushgateway, and who is pushing what to it.
+/// A Pushgateway, and how to push to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gateway {
-    /// Its address; the path is a prefix, and there is no query.
+    /// The URL. The path is a prefix, and there is no query.
     pub url: Url,
-    /// What is replaced by a push.
+    /// The group that each push replaces.
     pub group: Group,
-    /// Who this is, for a gateway that wants to know.
+    /// Credentials, if the gateway requires them.
     pub basic_auth: Option<BasicAuth>,
-    /// Whom this trusts, with https.
+    /// Trusted authorities and client certificate, for https.
     pub tls: TlsFiles,
 }
 
-/// A user and a password. The file is read for each push, so that the password can be changed.
+/// A user name and a password. The file is read for each push, so the password can change at any time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BasicAuth {
-    /// The user, without a colon.
+    /// The user name, without a colon.
     pub username: String,
-    /// The file that has the password in it and nothing else; white space around it is not part of it.
+    /// The file that contains the password. White space around the password is ignored.
     pub password_file: PathBuf,
 }
 
 impl Gateway {
-    /// Reads the files, to find at the start what could not work. The error is a sentence.
+    /// Reads the files, to report problems at the start. The error is a human-readable message.
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(basic_auth) = &self.basic_auth {
             basic_auth.header()?;
-            let near = self.url.host() == "localhost"
+            let is_local = self.url.host() == "localhost"
                 || self.url.host().parse().is_ok_and(|address: IpAddr| address.is_loopback());
-            if !self.url.is_https() && !near {
-                tracing::warn!(
-                    "the password goes over the network in plain text; an https:// gateway would hide it"
-                );
+            if !self.url.is_https() && !is_local {
+                tracing::warn!(advice = "use an https:// gateway", "the password is sent in plain text");
             }
         }
         if self.url.is_https() {
@@ -58,12 +55,12 @@ impl Gateway {
         Ok(())
     }
 
-    /// Replaces the group: series that are not in `exposition` are gone. The error is a sentence.
+    /// Replaces the group, including series that are not in `exposition`. The error is a human-readable message.
     pub(super) async fn put(&self, exposition: Bytes, format: Format) -> Result<(), String> {
         self.send(Method::PUT, Some((exposition, format)), PUT_TIME).await
     }
 
-    /// Deletes the group. The error is a sentence.
+    /// Deletes the group. The error is a human-readable message.
     pub(super) async fn delete(&self) -> Result<(), String> {
         self.send(Method::DELETE, None, DELETE_TIME).await
     }
@@ -85,10 +82,10 @@ impl Gateway {
             }
             let content = content.map(|(content, _)| content).unwrap_or_default();
             let request = request.body(Full::new(content)).map_err(|error| error.to_string())?;
-            judge(&self.url.send(request, &self.tls, MAX_ANSWER).await?)
+            outcome(&self.url.send(request, &self.tls, MAX_RESPONSE).await?)
         };
         let sent = timeout(limit, sent).await;
-        sent.unwrap_or_else(|_| Err(format!("it took more than {} s", limit.as_secs())))
+        sent.unwrap_or_else(|_| Err(format!("no response within {} s", limit.as_secs())))
             .map_err(|error| format!("cannot {method} {self}: {error}"))
     }
 }
@@ -99,12 +96,7 @@ impl BasicAuth {
         let cannot = |error: &dyn fmt::Display| {
             format!("cannot read the password in {}: {error}", password_file.display())
         };
-        let mut password = String::new();
-        let file = File::open(password_file).map_err(|error| cannot(&error))?;
-        file.take(MAX_PASSWORD + 1).read_to_string(&mut password).map_err(|error| cannot(&error))?;
-        if password.len() as u64 > MAX_PASSWORD {
-            return Err(cannot(&format_args!("the file has more than {MAX_PASSWORD} bytes")));
-        }
+        let password = read_text(password_file, MAX_PASSWORD).map_err(|error| cannot(&error))?;
         let credentials = BASE64_STANDARD.encode(format!("{username}:{}", password.trim()));
         let mut header =
             HeaderValue::try_from(format!("Basic {credentials}")).map_err(|error| cannot(&error))?;
@@ -113,36 +105,36 @@ impl BasicAuth {
     }
 }
 
-/// Where the group is.
+/// The URL of the group.
 impl fmt::Display for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.url.to_string().trim_end_matches('/'), self.group.path())
     }
 }
 
-/// Whether the gateway did it. If not, what it said, and what to do.
-fn judge(answer: &Answer) -> Result<(), String> {
-    let status = answer.status;
+/// Returns the gateway's error, with advice, unless the request succeeded.
+fn outcome(response: &Response) -> Result<(), String> {
+    let status = response.status;
     if status.is_success() {
         return Ok(());
     }
     if status.is_redirection() {
         let location =
-            answer.headers.get(LOCATION).map_or("", |location| location.to_str().unwrap_or_default());
+            response.headers.get(LOCATION).map_or("", |location| location.to_str().unwrap_or_default());
         return Err(format!(
-            "the answer is {status} to \"{}\"; redirects are not followed: --gateway is to be the address itself",
+            "the response is {status} to \"{}\"; redirects are not followed: set --gateway to the final URL",
             quote(location)
         ));
     }
-    let said = String::from_utf8_lossy(&answer.content);
+    let content = String::from_utf8_lossy(&response.content);
     let advice = match status.as_u16() {
-        401 | 403 => "; see --basic-auth.username and --basic-auth.password-file",
-        404 | 405 => "; is --gateway the address of a Pushgateway, with the path that it has there?",
+        401 | 403 => "; check --basic-auth.username and --basic-auth.password-file",
+        404 | 405 => "; check that --gateway is the URL of a Pushgateway, including its path prefix",
         _ => "",
     };
-    match quote(said.trim()) {
-        said if said.is_empty() => Err(format!("the answer is {status}{advice}")),
-        said => Err(format!("the answer is {status}: {said}{advice}")),
+    match quote(content.trim()) {
+        content if content.is_empty() => Err(format!("the response is {status}{advice}")),
+        content => Err(format!("the response is {status}: {content}{advice}")),
     }
 }
 
@@ -150,16 +142,16 @@ fn quote(text: &str) -> String {
     text.chars().take(MAX_QUOTE).collect()
 }
 
-/// For a push, connecting included: tens of kilobytes over a bad line.
+/// The time for a push, including the time to connect: tens of kilobytes over a slow network.
 const PUT_TIME: Duration = Duration::from_secs(10);
-/// At the end of the program nobody wants to wait.
+/// The time for the deletion, which delays the exit.
 const DELETE_TIME: Duration = Duration::from_secs(3);
-/// What is read of an answer: a sentence.
-const MAX_ANSWER: usize = 4096;
-/// What of it is told in the log.
+/// The most that is read of a response: an error message.
+const MAX_RESPONSE: usize = 4096;
+/// The most of a response that is logged, in characters.
 const MAX_QUOTE: usize = 400;
-/// As long as a header may be.
-const MAX_PASSWORD: u64 = 4096;
+/// Longer than servers accept in a header.
+const MAX_PASSWORD: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -167,7 +159,7 @@ mod tests {
     use std::net::TcpListener;
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_gateway_costs_its_time_and_not_more() {
+    async fn a_silent_gateway_is_given_up_after_the_time_limit() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", silent.local_addr().unwrap());
         let gateway = Gateway {
@@ -178,9 +170,9 @@ mod tests {
         };
         let start = tokio::time::Instant::now();
         let error = gateway.put(Bytes::from_static(b"a 1\n"), Format::TEXT).await.unwrap_err();
-        assert_eq!(error, format!("cannot PUT {url}metrics/job/j: it took more than 10 s"));
+        assert_eq!(error, format!("cannot PUT {url}metrics/job/j: no response within 10 s"));
         assert_eq!(start.elapsed().as_secs(), 10);
-        assert!(gateway.delete().await.unwrap_err().ends_with(": it took more than 3 s"));
+        assert!(gateway.delete().await.unwrap_err().ends_with(": no response within 3 s"));
         assert_eq!(start.elapsed().as_secs(), 13);
     }
 }

@@ -1,20 +1,20 @@
-//! The group that is pushed: its labels, and the path that they make.
+//! The group of metrics that is pushed, identified by its labels.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE;
 use std::fmt::Write as _;
 
-/// The labels by which a Pushgateway tells what is pushed by whom. They replace labels of these names in the metrics.
+/// The labels that identify a group at the Pushgateway. They replace labels of the same names in the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     labels: Vec<(String, String)>,
 }
 
 impl Group {
-    /// A group of a job, which may not be empty, with more labels than that. The error is a sentence.
+    /// Creates a group from the job, which must not be empty, and further labels. The error is a human-readable message.
     pub(crate) fn new(job: &str, more: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
         if job.is_empty() {
-            return Err("the job of a group may not be empty".to_owned());
+            return Err("the job of a group must not be empty".to_owned());
         }
         let mut labels = vec![("job".to_owned(), job.to_owned())];
         for (name, value) in more {
@@ -25,19 +25,19 @@ impl Group {
                 || name.starts_with("__")
             {
                 return Err(format!(
-                    "\"{name}\" is not the name of a label: letters, digits and _, no digit first and no __"
+                    "\"{name}\" is not a label name: expected letters, digits and _, beginning with neither a digit nor __"
                 ));
             }
             if labels.iter().any(|(known, _)| *known == name) {
-                return Err(format!("a group has the label {name} once"));
+                return Err(format!("the label {name} is given twice"));
             }
             labels.push((name, value));
         }
         Ok(Self { labels })
     }
 
-    /// `/metrics/job/JOB/NAME/VALUE…`, as `handler/push.go` of the Pushgateway splits it. A value that would be lost in
-    /// a path (with a `/` in it, empty, or a dot or two, which servers resolve) is in base64.
+    /// Returns `/metrics/job/JOB/NAME/VALUE…`, as `handler/push.go` of the Pushgateway splits it. A value that a path
+    /// cannot carry (empty, with a `/`, or one or two dots, which servers resolve) is encoded in base64.
     pub(super) fn path(&self) -> String {
         let mut path = "/metrics".to_owned();
         for (name, value) in &self.labels {
@@ -54,7 +54,6 @@ impl Group {
                 if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                     path.push(char::from(byte));
                 } else {
-                    // Writing to a string cannot fail.
                     let _ = write!(path, "%{byte:02X}");
                 }
             }
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn values_survive_the_path() {
+    fn label_values_are_encoded_in_the_path() {
         for (value, path) in [
             ("sip1.example.org", "a/sip1.example.org"),
             ("10.0.0.1:9494", "a/10.0.0.1%3A9494"),
@@ -89,19 +88,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_gateway_would_refuse_is_refused_with_a_sentence() {
+    fn labels_that_a_gateway_would_refuse_are_refused() {
         for (labels, error) in [
-            (&[("job", "x")][..], "a group has the label job once"),
-            (&[("a", "1"), ("a", "1")], "a group has the label a once"),
-            (&[("", "x")], "\"\" is not the name of a label"),
-            (&[("__name__", "x")], "\"__name__\" is not the name of a label"),
+            (&[("job", "x")][..], "the label job is given twice"),
+            (&[("a", "1"), ("a", "1")], "the label a is given twice"),
+            (&[("", "x")], "\"\" is not a label name"),
+            (&[("__name__", "x")], "\"__name__\" is not a label name"),
             (&[("1a", "x")], "\"1a\" is not"),
             (&[("a-b", "x")], "\"a-b\" is not"),
             (&[("ä", "x")], "\"ä\" is not"),
         ] {
-            let sentence = group(labels).unwrap_err();
-            assert!(sentence.starts_with(error), "{sentence}");
+            let message = group(labels).unwrap_err();
+            assert!(message.starts_with(error), "{message}");
         }
-        assert_eq!(Group::new("", []), Err("the job of a group may not be empty".to_owned()));
+        assert_eq!(Group::new("", []), Err("the job of a group must not be empty".to_owned()));
     }
 }

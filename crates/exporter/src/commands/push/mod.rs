@@ -1,4 +1,4 @@
-//! Sends the metrics to a Pushgateway, from where no Prometheus gets to.
+//! Pushes the metrics to a Pushgateway, from networks that Prometheus cannot reach.
 
 mod gateway;
 mod group;
@@ -12,7 +12,7 @@ use crate::instance::{Instance, Settings};
 use bytes::Bytes;
 use exporter_toolkit::systemd::notify;
 use kamailio_binrpc::Target;
-use prometheus_exposition::Format;
+use prometheus_exposition::{ConstantLabels, Format};
 use schedule::Schedule;
 use sd_notify::NotifyState;
 use std::hash::{BuildHasher as _, RandomState};
@@ -21,22 +21,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
-/// What to push, where to, and when.
+/// The options of `push`.
 #[derive(Debug)]
 pub(crate) struct Push {
-    /// What Kamailio is asked for.
+    /// The settings for the scrapes.
     pub settings: Settings,
-    /// Who gets it.
+    /// The Pushgateway.
     pub gateway: Gateway,
-    /// From one push to the next.
+    /// Labels that every sample gets, apart from those of the group.
+    pub labels: ConstantLabels,
+    /// The time from one push to the next.
     pub interval: Duration,
-    /// Whether the group is deleted at the end.
+    /// Whether to delete the group at the Pushgateway on exit.
     pub delete_on_exit: bool,
 }
 
 impl Push {
-    /// Scrapes and pushes until `stop`. Each push has a scrape of its own, so that the gateway gets the latest and
-    /// nothing queues while it is down. The error is a sentence.
+    /// Scrapes and pushes until `stop` resolves. Each push has a scrape of its own: the gateway gets the latest values, and
+    /// nothing is queued while the gateway is down. The error is a human-readable message.
     pub(crate) async fn run(
         self,
         target: Target,
@@ -45,10 +47,10 @@ impl Push {
     ) -> anyhow::Result<()> {
         self.gateway.check().map_err(anyhow::Error::msg)?;
         let gateway = &self.gateway;
-        tracing::info!(%gateway, interval = ?self.interval, "Pushing to");
+        tracing::info!(%gateway, interval = ?self.interval, "pushing started");
         let instance = Instance::new(target, Arc::new(self.settings));
         let mut schedule = Schedule::new(Instant::now(), self.interval);
-        let mut log = Log { pushed: None };
+        let mut outcome = OutcomeLog::default();
         let mut stop = pin!(stop);
         notify(&[NotifyState::Ready]);
         loop {
@@ -57,21 +59,21 @@ impl Push {
                 () = &mut stop => break,
             }
             let exposition = tokio::select! {
-                exposition = expose(&instance, timeout, FORMAT) => exposition,
+                exposition = expose(&instance, timeout, FORMAT, &self.labels) => exposition,
                 () = &mut stop => break,
             };
             let mut push = pin!(gateway.put(Bytes::from(exposition.content), FORMAT));
             let pushed = tokio::select! {
                 pushed = &mut push => pushed,
                 () = &mut stop => {
-                    // Cut off, it could still arrive, and after the group was deleted.
+                    // An aborted push could still be executed, after the deletion of the group.
                     if self.delete_on_exit {
                         let _ = tokio::time::timeout(LAST_PUSH, push).await;
                     }
                     break;
                 }
             };
-            log.note(&pushed);
+            outcome.log(&pushed);
             schedule.done(Instant::now(), pushed.is_ok(), random());
         }
         notify(&[NotifyState::Stopping]);
@@ -83,32 +85,32 @@ impl Push {
     }
 }
 
-/// What the log has already said of the gateway.
-struct Log {
-    pushed: Option<bool>,
+/// Logs outcomes of pushes when they change.
+#[derive(Default)]
+struct OutcomeLog {
+    last: Option<bool>,
 }
 
-impl Log {
-    /// Logs what has changed.
-    fn note(&mut self, pushed: &Result<(), String>) {
-        let before = self.pushed.replace(pushed.is_ok());
+impl OutcomeLog {
+    fn log(&mut self, pushed: &Result<(), String>) {
+        let before = self.last.replace(pushed.is_ok());
         match pushed {
-            Ok(()) if before == Some(false) => tracing::info!("the gateway takes pushes again"),
-            Ok(()) if before.is_none() => tracing::info!("the gateway takes pushes"),
-            Err(error) if before != Some(false) => tracing::error!(error, "push failed, trying again"),
+            Ok(()) if before == Some(false) => tracing::info!("push succeeded after failures"),
+            Ok(()) if before.is_none() => tracing::info!("first push succeeded"),
+            Err(error) if before != Some(false) => tracing::error!(error, "push failed, will retry"),
             Err(error) => tracing::debug!(error, "push failed"),
             Ok(()) => {}
         }
     }
 }
 
-/// The standard library seeds its hash tables at random, and that is random enough here.
+/// A random number, from the seed of the standard library's hash tables.
 fn random() -> u64 {
     RandomState::new().hash_one(())
 }
 
-/// What every version of the Pushgateway reads.
+/// The format that every version of the Pushgateway reads.
 const FORMAT: Format = Format::TEXT;
-/// For a push that is under way at the end: with the time for the deletion, less than the ten seconds that containers
-/// have to stop in.
+/// The time for a push that is in progress on exit. Together with the time for the deletion, this is less than the ten
+/// seconds after which container runtimes kill a process.
 const LAST_PUSH: Duration = Duration::from_secs(3);

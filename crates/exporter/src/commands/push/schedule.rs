@@ -1,8 +1,8 @@
-//! When to push next.
+//! Schedules the pushes.
 
 use std::time::{Duration, Instant};
 
-/// Ticks on a grid that does not drift; after a failure, pauses that grow.
+/// Fixed ticks that do not drift; after failures, growing pauses.
 #[derive(Debug)]
 pub(super) struct Schedule {
     start: Instant,
@@ -12,19 +12,19 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The first push is at `start`, the others `interval` apart.
+    /// Schedules the first push at `start`, and the others `interval` apart.
     pub(super) fn new(start: Instant, interval: Duration) -> Self {
         Self { start, interval, failures: 0, next: start }
     }
 
-    /// When the next push is due.
+    /// Returns the time of the next push.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
 
-    /// A push ended. After a good one the next tick counts, and ticks that went by meanwhile do not. After a bad one
-    /// comes a pause, twice as long as that before; of it at least half, by `random`, so that many exporters do not
-    /// come back at once.
+    /// Schedules the push after one that has ended. After a success this is the next tick; ticks that passed meanwhile are
+    /// skipped. After a failure it is a pause of twice the length of the last one. `random` shortens a pause by up to half,
+    /// so that many exporters do not retry at the same time.
     pub(super) fn done(&mut self, now: Instant, pushed: bool, random: u64) {
         if pushed {
             self.failures = 0;
@@ -45,13 +45,13 @@ impl Schedule {
     }
 }
 
-/// After the first failure: a gateway that is restarted is back by then. With a shorter interval, that.
+/// The pause after the first failure, unless the interval is shorter. A gateway that is restarted is back by then.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// However long the gateway is away: what is missing at the end of an outage is at most this.
+/// The longest pause, and so the longest gap after the end of an outage.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Enough to get from the shortest interval to the longest pause.
+/// Enough to reach the longest pause from the shortest interval.
 const MAX_DOUBLINGS: u32 = 16;
-/// How finely the random half of a pause is divided.
+/// The number of steps of the random half of a pause.
 const SHARES: u32 = 1024;
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn ticks_stay_on_their_grid_and_slow_pushes_skip_some() {
+    fn ticks_do_not_drift_and_slow_pushes_skip_some() {
         let start = Instant::now();
         let mut schedule = Schedule::new(start, 15 * SECOND);
         assert_eq!(schedule.next(), start);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_a_minute_and_are_never_less_than_half() {
+    fn pauses_double_up_to_a_minute_and_are_shortened_by_half_at_most() {
         let start = Instant::now();
         for (interval, pauses) in [
             (15, [5, 10, 20, 40, 60, 60, 60, 60, 60]),
@@ -93,14 +93,22 @@ mod tests {
             }
             assert!(shortest.next() <= start + LONGEST_PAUSE);
             shortest.done(start, true, 0);
-            assert_eq!(shortest.next(), start + interval * SECOND, "a good push puts it back on the grid");
+            assert_eq!(shortest.next(), start + interval * SECOND, "a success returns to the ticks");
             shortest.done(start, false, 0);
-            assert_eq!(shortest.next(), start + pauses[0] * SECOND / 2, "and the pauses begin anew");
+            assert_eq!(shortest.next(), start + pauses[0] * SECOND / 2, "pauses start over");
         }
     }
 
     #[test]
-    fn the_longest_interval_is_no_overflow() {
+    fn an_interval_of_zero_does_not_divide_by_zero() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, Duration::ZERO);
+        schedule.done(start + SECOND, true, 0);
+        assert_eq!(schedule.next(), start + SECOND + Duration::from_nanos(1));
+    }
+
+    #[test]
+    fn the_longest_interval_does_not_overflow() {
         let start = Instant::now();
         let mut schedule = Schedule::new(start, Duration::from_secs(366 * 24 * 3600));
         schedule.done(start + SECOND, true, 0);

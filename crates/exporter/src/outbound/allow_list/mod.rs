@@ -1,96 +1,103 @@
-//! Which targets others may have scraped. What is connected to is what was checked: a name is looked up once, and a
-//! file is opened before it is looked at.
+//! Which targets clients may have scraped.
+//!
+//! The exporter connects to exactly what it checked: it looks a name up once and connects to the addresses it found, and
+//! it opens a socket's file before it checks where the path leads.
 
+mod address;
+mod connect;
+mod lookup;
 mod pattern;
-mod reach;
 mod rule;
 
-pub(crate) use reach::Lookup;
+pub(crate) use lookup::Lookup;
 
-use kamailio_binrpc::{Endpoint, Target};
-use pattern::components;
-use rule::{Place, Rule, Transport};
+use ipnet::IpNet;
+use kamailio_binrpc::{Endpoint, Family, Target};
+use lookup::Resolver;
+use pattern::{NamePattern, PathPattern, components};
+use rule::{Pattern, Rule, Transport};
 use std::net::IpAddr;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
 
-/// The targets that the operator allows, by the rules of `--probe.allow`. Without any rule, none is.
+/// The targets that the operator allows, by the rules of `--probe.allow`. Without a rule, no target is allowed.
 pub struct AllowList {
     rules: Vec<Rule>,
-    lookup: Lookup,
-    /// A look-up cannot be stopped, so that one nobody waits for any more still counts.
-    lookups: Arc<Semaphore>,
+    resolver: Resolver,
 }
 
 impl AllowList {
-    /// Reads rules. The error is a sentence with the rule in it.
+    /// Parses rules. The error is a human-readable message that quotes the rule.
     ///
     /// | rule | allows |
     /// |---|---|
-    /// | `unix:/run/*/ctl`, `unixd:/run/*/ctl` | sockets whose path matches; `*` is anything but a `/` |
+    /// | `unix:/run/*/ctl`, `unixd:/run/*/ctl` | sockets whose path matches; `*` matches anything but a `/` |
     /// | `tcp:10.0.0.0/8:2049`, `tcp:[2001:db8::]/32:2049`, `tcp:10.0.0.1:2049` | addresses |
-    /// | `tcp:*.example.org:2049`, `tcp:sip1.example.org:2049` | names; `*` is anything |
+    /// | `tcp:*.example.org:2049`, `tcp:sip1.example.org:2049` | host names; `*` matches anything |
     ///
-    /// `udp:` is as `tcp:`. The port is a number, a range (`2049-2059`) or `*`.
+    /// `udp:` works like `tcp:`. The port is a number, a range (`2049-2059`) or `*`. Rules have the spellings that targets
+    /// have: `/path`, `unix:///path`, `tcp://…`, `tcp4:`, and `tcp:2049` for localhost.
     pub fn parse<'r>(rules: impl IntoIterator<Item = &'r str>) -> Result<Self, String> {
         let rule = |text: &str| text.trim().parse().map_err(|error| format!("\"{text}\": {error}"));
         let rules = rules.into_iter().map(rule).collect::<Result<_, _>>()?;
-        Ok(Self { rules, lookup: Lookup::system(), lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) })
+        Ok(Self { rules, resolver: Resolver::new(Lookup::system()) })
     }
 
-    /// The same with another way to find the addresses of a name.
+    /// Replaces the way in which host names are looked up.
     pub fn with_lookup(self, lookup: Lookup) -> Self {
-        Self { lookup, ..self }
+        Self { resolver: Resolver::new(lookup), ..self }
     }
 
-    /// Whether a rule is for this target. It depends on nothing but the target and the rules. What the target leads to
-    /// is looked at by [`connect`](Self::connect).
-    pub fn names(&self, target: &Target) -> bool {
+    /// Returns whether a rule matches the target as it is written. [`connect`](Self::connect) checks what the target
+    /// leads to.
+    pub fn matches(&self, target: &Target) -> bool {
         match target {
             Target::Unix(path) | Target::UnixDatagram(path) => path
                 .to_str()
                 .and_then(components)
-                .is_some_and(|path| self.paths(target).any(|pattern| pattern.matches(&path))),
+                .is_some_and(|path| self.path_patterns(target).any(|pattern| pattern.matches(&path))),
             Target::Tcp(endpoint) | Target::Udp(endpoint) => match endpoint.host().parse::<IpAddr>() {
-                Ok(address) => self.has_address(target, endpoint.port(), address.to_canonical()),
-                Err(_) => self.naming(target, endpoint).next().is_some(),
+                Ok(address) => self.contains(target, endpoint.port(), address.to_canonical()),
+                Err(_) => self.name_rules(target, endpoint).next().is_some(),
             },
         }
     }
 
-    /// The path rules of the target's transport.
-    fn paths(&self, target: &Target) -> impl Iterator<Item = &pattern::PathPattern> {
-        self.places(target).filter_map(|place| match place {
-            Place::Path(pattern) => Some(pattern),
-            Place::Network(..) | Place::Name(..) => None,
+    /// The path patterns for the target's transport.
+    fn path_patterns(&self, target: &Target) -> impl Iterator<Item = &PathPattern> {
+        self.rules(target).filter_map(|rule| match &rule.pattern {
+            Pattern::Path(pattern) => Some(pattern),
+            Pattern::Network(..) | Pattern::Name(..) => None,
         })
     }
 
-    /// The address rules of the target's transport that are for this port.
-    fn networks(&self, target: &Target, port: u16) -> impl Iterator<Item = &rule::Network> {
-        self.places(target).filter_map(move |place| match place {
-            Place::Network(network, ports) if ports.contains(&port) => Some(network),
+    /// The networks allowed for the target's transport and this port.
+    fn networks(&self, target: &Target, port: u16) -> impl Iterator<Item = &IpNet> {
+        self.rules(target).filter_map(move |rule| match &rule.pattern {
+            Pattern::Network(network, ports) if ports.contains(&port) => Some(network),
             _ => None,
         })
     }
 
-    /// The name rules that are for this endpoint.
-    fn naming(&self, target: &Target, endpoint: &Endpoint) -> impl Iterator<Item = &pattern::NamePattern> {
-        self.places(target).filter_map(move |place| match place {
-            Place::Name(pattern, ports) if ports.contains(&endpoint.port()) => {
-                Some(pattern).filter(|pattern| pattern.matches(endpoint.host()))
+    /// The name patterns that match this endpoint, and the IP version that each allows.
+    fn name_rules(
+        &self,
+        target: &Target,
+        endpoint: &Endpoint,
+    ) -> impl Iterator<Item = (&NamePattern, Family)> {
+        self.rules(target).filter_map(move |rule| match &rule.pattern {
+            Pattern::Name(pattern, ports) if ports.contains(&endpoint.port()) => {
+                pattern.matches(endpoint.host()).then_some((pattern, rule.family))
             }
             _ => None,
         })
     }
 
-    fn has_address(&self, target: &Target, port: u16, address: IpAddr) -> bool {
-        self.networks(target, port).any(|network| network.contains(address))
+    fn contains(&self, target: &Target, port: u16, address: IpAddr) -> bool {
+        self.networks(target, port).any(|network| network.contains(&address))
     }
 
-    fn places(&self, target: &Target) -> impl Iterator<Item = &Place> {
+    fn rules(&self, target: &Target) -> impl Iterator<Item = &Rule> {
         let transport = Transport::of(target);
-        self.rules.iter().filter(move |rule| rule.transport == transport).map(|rule| &rule.place)
+        self.rules.iter().filter(move |rule| rule.transport == transport)
     }
 }
 
@@ -99,7 +106,3 @@ impl std::fmt::Debug for AllowList {
         f.debug_struct("AllowList").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
-
-/// Each is a thread that waits, for half a minute if no name server answers. The runtime has 512 of them, and the rest
-/// of the program needs some.
-const MAX_LOOKUPS: usize = 200;

@@ -1,16 +1,20 @@
-//! A rule as the operator writes it.
+//! Parses the rules of the allow-list.
 
 use super::pattern::{NamePattern, PathPattern};
-use kamailio_binrpc::Target;
+use crate::support::decimal;
+use ipnet::IpNet;
+use kamailio_binrpc::{Family, Target};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// What is allowed over a transport.
+/// A rule: targets of one transport that match a pattern are allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
     pub(super) transport: Transport,
-    pub(super) place: Place,
+    /// The IP version that the addresses of a host name must have.
+    pub(super) family: Family,
+    pub(super) pattern: Pattern,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +25,12 @@ pub(super) enum Transport {
     Udp,
 }
 
+/// Matches the path of a unix socket, or an address or a host name together with a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Pattern {
     Path(PathPattern),
-    Network(Network, RangeInclusive<u16>),
+    Network(IpNet, RangeInclusive<u16>),
     Name(NamePattern, RangeInclusive<u16>),
-}
-
-/// The addresses that begin with the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Network {
-    address: IpAddr,
-    length: u32,
 }
 
 impl Transport {
@@ -50,57 +48,43 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (transport, rest) = match text.split_once(':') {
-            Some(("unix", rest)) => (Transport::Unix, rest),
-            Some(("unixd", rest)) => (Transport::UnixDatagram, rest),
-            Some(("tcp", rest)) => (Transport::Tcp, rest),
-            Some(("udp", rest)) => (Transport::Udp, rest),
+        // As a path, both rules together would match nothing that is meant.
+        if text.split_once(',').is_some_and(|(_, second)| second.trim().parse::<Self>().is_ok()) {
+            return Err("it has a second rule after a comma: repeat the option for each rule".to_owned());
+        }
+        let (scheme, rest) = match text.split_once(':') {
+            Some((scheme, rest)) => (scheme, rest),
+            None if text.starts_with('/') => ("unix", text),
+            None => ("", text),
+        };
+        let (transport, family) = match scheme {
+            "unix" | "unixs" => (Transport::Unix, Family::Any),
+            "unixd" => (Transport::UnixDatagram, Family::Any),
+            "tcp" => (Transport::Tcp, Family::Any),
+            "tcp4" => (Transport::Tcp, Family::V4),
+            "tcp6" => (Transport::Tcp, Family::V6),
+            "udp" => (Transport::Udp, Family::Any),
+            "udp4" => (Transport::Udp, Family::V4),
+            "udp6" => (Transport::Udp, Family::V6),
             _ => return Err(format!("it does not begin with unix:, unixd:, tcp: or udp: ({FORMS})")),
         };
-        let place = match transport {
-            Transport::Unix | Transport::UnixDatagram => PathPattern::parse(rest).map(Place::Path),
-            Transport::Tcp | Transport::Udp => endpoint(rest),
+        let pattern = match transport {
+            // As in a target, a path follows one slash or three.
+            Transport::Unix | Transport::UnixDatagram => {
+                PathPattern::parse(rest.strip_prefix("//").unwrap_or(rest)).map(Pattern::Path)
+            }
+            Transport::Tcp | Transport::Udp => endpoint(rest.strip_prefix("//").unwrap_or(rest), family),
         };
-        Ok(Self { transport, place: place.map_err(|error| format!("{error} ({FORMS})"))? })
+        Ok(Self { transport, family, pattern: pattern.map_err(|error| format!("{error} ({FORMS})"))? })
     }
 }
 
-impl Network {
-    fn parse(address: IpAddr, length: Option<&str>) -> Result<Self, String> {
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let length = match length {
-            None => most,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|length| *length <= most && text.bytes().all(|byte| byte.is_ascii_digit()))
-                .ok_or_else(|| format!("the prefix length \"{text}\" is not a number from 0 to {most}"))?,
-        };
-        if address.to_canonical() != address {
-            return Err(format!("{address} is the IPv4 address {}: write that", address.to_canonical()));
-        }
-        if bits(address).checked_shl(length).unwrap_or(0) != 0 {
-            return Err(format!("{address} has more bits set than its first {length}"));
-        }
-        Ok(Self { address, length })
-    }
-
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
-        self.address.is_ipv4() == address.is_ipv4()
-            && (bits(self.address) ^ bits(address)).leading_zeros() >= self.length
-    }
-}
-
-/// The bits of an address, at the beginning of those of a number.
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
-fn endpoint(text: &str) -> Result<Place, String> {
-    let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
+fn endpoint(text: &str, family: Family) -> Result<Pattern, String> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some(parts) => parts,
+        None if decimal::parse::<u16>(text).is_some() => ("localhost", text),
+        None => return Err("it has no port".to_owned()),
+    };
     let ports = ports(port)?;
     let (address, length) = match host.split_once('/') {
         Some((address, length)) => (address, Some(length)),
@@ -109,42 +93,78 @@ fn endpoint(text: &str) -> Result<Place, String> {
     let bare = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
     match (bare.unwrap_or(address).parse::<IpAddr>(), length) {
         (Ok(address), _) if bare.is_some() != address.is_ipv6() => {
-            Err(format!("\"{host}\": an IPv6 address, and nothing else, stands in brackets"))
+            Err(format!("\"{host}\": brackets must surround an IPv6 address and nothing else"))
         }
-        (Ok(address), length) => Ok(Place::Network(Network::parse(address, length)?, ports)),
-        (Err(_), Some(_)) => Err(format!("\"{address}\" is no address")),
-        (Err(_), None) => Ok(Place::Name(NamePattern::parse(host)?, ports)),
+        (Ok(address), _) if !has_version(address, family) => {
+            Err(format!("\"{host}\" is an address of the other IP version"))
+        }
+        (Ok(address), length) => Ok(Pattern::Network(network(address, length)?, ports)),
+        (Err(_), Some(_)) => Err(format!("\"{address}\" is not an IP address")),
+        (Err(_), None) => Ok(Pattern::Name(NamePattern::parse(host)?, ports)),
     }
 }
 
-fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
-    let port = |text: &str| -> Option<u16> {
-        text.parse().ok().filter(|port| *port > 0 && text.bytes().all(|byte| byte.is_ascii_digit()))
+/// Returns whether an address has the IP version that a rule demands.
+pub(super) fn has_version(address: IpAddr, family: Family) -> bool {
+    match family {
+        Family::Any => true,
+        Family::V4 => address.is_ipv4(),
+        Family::V6 => address.is_ipv6(),
+    }
+}
+
+/// The network of an address and a prefix length. Without a length, the address alone.
+fn network(address: IpAddr, length: Option<&str>) -> Result<IpNet, String> {
+    if address.to_canonical() != address {
+        return Err(format!(
+            "{address} is the IPv4 address {}: write the IPv4 address",
+            address.to_canonical()
+        ));
+    }
+    let Some(text) = length else { return Ok(address.into()) };
+    let wrong = || {
+        let longest = IpNet::from(address).max_prefix_len();
+        format!("the prefix length \"{text}\" is not a number from 0 to {longest}")
     };
+    let length = decimal::parse(text).ok_or_else(wrong)?;
+    let network = IpNet::new(address, length).map_err(|_| wrong())?;
+    if network.trunc() != network {
+        return Err(format!("{address} has bits set after its first {length}: write {}", network.trunc()));
+    }
+    Ok(network)
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let port = |text: &str| decimal::parse::<u16>(text).filter(|port| *port > 0);
     let ports = match text.split_once('-') {
         _ if text == "*" => Some(1..=u16::MAX),
         None => port(text).map(|port| port..=port),
         Some((first, last)) => port(first).zip(port(last)).map(|(first, last)| first..=last),
     };
     ports.filter(|ports| !ports.is_empty()).ok_or_else(|| {
-        format!("the port \"{text}\" is not a number from 1 to 65535, a range as in 2049-2059, or *")
+        format!("the port \"{text}\" is not a number from 1 to 65535, a range such as 2049-2059, or *")
     })
 }
 
-const FORMS: &str = "there are unix:/PATH, unixd:/PATH, tcp:HOST:PORT, tcp:10.0.0.0/8:PORT, tcp:[2001:db8::]/32:PORT, \
-                     and udp: as tcp:";
+const FORMS: &str = "accepted: unix:/PATH, unixd:/PATH, tcp:HOST:PORT, tcp:10.0.0.0/8:PORT, \
+                     tcp:[2001:db8::]/32:PORT, and the same with udp:";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn rules_that_cannot_be_meant_are_refused() {
+    fn malformed_rules_are_refused_with_the_reason() {
         for (rule, part) in [
             ("", "does not begin with unix:"),
-            ("/run/ctl", "does not begin with unix:"),
+            ("run/ctl", "does not begin with unix:"),
+            ("/run/../ctl", "does not begin with a single /"),
             ("http://x:1", "does not begin with unix:"),
-            ("tcp4:10.0.0.1:1", "does not begin with unix:"),
+            ("tcp5:10.0.0.1:1", "does not begin with unix:"),
+            ("tcp6:10.0.0.0/8:1", "\"10.0.0.0/8\" is an address of the other IP version"),
+            ("udp4:[::1]:1", "\"[::1]\" is an address of the other IP version"),
+            ("unix:////run/ctl", "does not begin with a single /"),
+            ("tcp:70000", "it has no port"),
             ("unix:run", "does not begin with a single /"),
             ("unix:/run/../*", "does not begin with a single /"),
             ("unix://run", "does not begin with a single /"),
@@ -159,44 +179,86 @@ mod tests {
             ("tcp:10.0.0.0/+8:1", "\"+8\" is not a number"),
             ("tcp:10.0.0.0/:1", "\"\" is not a number"),
             ("tcp:[2001:db8::]/129:1", "from 0 to 128"),
-            ("tcp:10.1.0.0/8:1", "10.1.0.0 has more bits set than its first 8"),
-            ("tcp:[::ffff:10.0.0.0]/104:1", "write that"),
-            ("tcp:::1:1", "an IPv6 address, and nothing else"),
-            ("tcp:2001:db8::/32:1", "an IPv6 address, and nothing else, stands in brackets"),
-            ("tcp:[10.0.0.1]:1", "an IPv6 address, and nothing else"),
-            ("tcp:host/8:1", "\"host\" is no address"),
-            ("tcp:10.0.0.*:1", "addresses are written as 10.0.0.0/8"),
-            ("tcp:2130706433:1", "addresses are written as 10.0.0.0/8"),
-            ("tcp://host:1", "is no"),
+            ("tcp:[2001:db8::]/256:1", "from 0 to 128"),
+            ("tcp:10.1.0.0/8:1", "10.1.0.0 has bits set after its first 8: write 10.0.0.0/8"),
+            ("tcp:[2001:db8::1]/32:1", "write 2001:db8::/32"),
+            ("tcp:[::ffff:10.0.0.0]/104:1", "write the IPv4 address"),
+            ("tcp:::1:1", "brackets must surround an IPv6 address"),
+            ("tcp:2001:db8::/32:1", "brackets must surround an IPv6 address"),
+            ("tcp:[10.0.0.1]:1", "brackets must surround an IPv6 address"),
+            ("tcp:host/8:1", "\"host\" is not an IP address"),
+            ("tcp:10.0.0.*:1", "write addresses as 10.0.0.0/8"),
+            ("tcp:2130706433:1", "write addresses as 10.0.0.0/8"),
         ] {
             let error = rule.parse::<Rule>().unwrap_err();
-            assert!(error.contains(part) && error.contains("(there are unix:/PATH"), "{rule}: {error}");
+            assert!(error.contains(part) && error.contains("(accepted: unix:/PATH"), "{rule}: {error}");
         }
     }
 
     #[test]
-    fn networks_have_the_addresses_that_begin_as_they_do() {
+    fn two_rules_in_one_are_refused() {
+        for rule in ["unix:/run/*/ctl,unixd:/run/d", "tcp:10.0.0.0/8:1, tcp:h:2", "/run/a,/run/b"] {
+            let error = rule.parse::<Rule>().unwrap_err();
+            assert_eq!(
+                error, "it has a second rule after a comma: repeat the option for each rule",
+                "{rule}"
+            );
+        }
+        assert!("unix:/run/a,b/ctl".parse::<Rule>().is_ok());
+    }
+
+    #[test]
+    fn rules_have_the_spellings_that_targets_have() {
+        for (spelling, plain) in [
+            ("/run/*/ctl", "unix:/run/*/ctl"),
+            ("unixs:/run/ctl", "unix:/run/ctl"),
+            ("unix:///run/ctl", "unix:/run/ctl"),
+            ("unixd:///run/ctl", "unixd:/run/ctl"),
+            ("tcp://10.0.0.0/8:2049", "tcp:10.0.0.0/8:2049"),
+            ("udp://*.example.org:*", "udp:*.example.org:*"),
+            ("tcp:2049", "tcp:localhost:2049"),
+            ("udp6://2050", "udp6:localhost:2050"),
+        ] {
+            assert_eq!(spelling.parse::<Rule>(), plain.parse::<Rule>(), "{spelling}");
+            assert!(plain.parse::<Rule>().is_ok(), "{plain}");
+        }
+        let families = ["tcp", "tcp4", "tcp6"].map(|scheme| format!("{scheme}:h:1").parse::<Rule>().unwrap());
+        assert_eq!(families.map(|rule| rule.family), [Family::Any, Family::V4, Family::V6]);
+    }
+
+    #[test]
+    fn networks_contain_the_addresses_with_their_prefix() {
         for (network, inside, outside) in [
             (
                 "10.0.0.0/8",
                 &["10.0.0.0", "10.255.255.255"][..],
                 &["11.0.0.0", "9.255.255.255", "::a00:0"][..],
             ),
-            ("10.0.0.1", &["10.0.0.1"], &["10.0.0.2"]),
+            ("10.0.0.1", &["10.0.0.1"], &["10.0.0.2", "10.0.0.0"]),
+            ("172.16.0.0/12", &["172.16.0.0", "172.31.255.255"], &["172.32.0.0", "172.15.255.255"]),
             ("0.0.0.0/0", &["255.1.2.3"], &["::", "::1"]),
             ("[2001:db8::]/32", &["2001:db8::1", "2001:db8:ffff::"], &["2001:db9::", "32.1.13.184"]),
             ("[::1]", &["::1"], &["::2", "::", "0.0.0.1"]),
             ("[::]/0", &["::1"], &["127.0.0.1"]),
         ] {
-            let Ok(Place::Network(network, _)) = endpoint(&format!("{network}:1")) else {
+            let Ok(Pattern::Network(network, _)) = endpoint(&format!("{network}:1"), Family::Any) else {
                 panic!("{network}")
             };
             for address in inside {
-                assert!(network.contains(address.parse().unwrap()), "{network:?} {address}");
+                assert!(network.contains(&address.parse::<IpAddr>().unwrap()), "{network:?} {address}");
             }
             for address in outside {
-                assert!(!network.contains(address.parse().unwrap()), "{network:?} {address}");
+                assert!(!network.contains(&address.parse::<IpAddr>().unwrap()), "{network:?} {address}");
             }
         }
+    }
+
+    #[test]
+    fn a_port_range_includes_both_ends() {
+        let Ok(Pattern::Name(_, ports)) = endpoint("host:2049-2051", Family::Any) else { panic!() };
+        let inside: Vec<u16> = (2047..2054).filter(|port| ports.contains(port)).collect();
+        assert_eq!(inside, [2049, 2050, 2051]);
+        let Ok(Pattern::Name(_, ports)) = endpoint("host:*", Family::Any) else { panic!() };
+        assert!(ports.contains(&1) && ports.contains(&65535) && !ports.contains(&0));
     }
 }

@@ -1,23 +1,29 @@
-//! One request and its answer, over a connection that is there.
+//! Sends one request over an open connection, and reads the response.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Frame, Incoming};
+use hyper::ext::on_informational;
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
-pub struct Answer {
-    /// Its status.
+pub struct Response {
+    /// The status.
     pub status: StatusCode,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// Its content, as much as was wanted and came; empty if it was given to a function.
+    /// The content up to the limit, as far as it was received; empty if a function received it.
     pub content: Bytes,
-    /// Why that is not all of it, in a sentence.
+    /// Whether `content` is complete; if not, the reason as a human-readable message.
     pub complete: Result<(), String>,
 }
 
@@ -26,52 +32,100 @@ pub(super) async fn exchange(
     host: &str,
     mut request: Request<Full<Bytes>>,
     limit: usize,
-    take: &mut (dyn FnMut(&[u8]) + Send),
-) -> Result<Answer, String> {
+    receive: &mut (dyn FnMut(&[u8]) + Send),
+) -> Result<Response, String> {
     let host = HeaderValue::from_str(host).map_err(|error| error.to_string())?;
     request.headers_mut().insert(HOST, host);
+    let count = Arc::new(AtomicUsize::new(0));
+    let stream = Limited { stream, informational: count.clone() };
+    on_informational(&mut request, move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    let answer = async {
+    let response = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
-        let complete = read(body, limit, take).await;
+        let complete = read(body, limit, receive).await;
         let content = Bytes::new();
-        Ok::<_, hyper::Error>(Answer { status: head.status, headers: head.headers, content, complete })
+        Ok::<_, hyper::Error>(Response { status: head.status, headers: head.headers, content, complete })
     };
-    // The connection does the reading and writing, and ends with the answer. A server may have answered before it broke
-    // the connection off, and then the answer counts.
+    // The connection's future reads and writes. If a server responds and then resets the connection, the response
+    // counts.
     tokio::select! {
         biased;
-        answer = answer => answer.map_err(|error| sentence(&error)),
-        Err(error) = connection => Err(sentence(&error)),
+        response = response => response.map_err(|error| message(&error)),
+        Err(error) = connection => Err(message(&error)),
     }
 }
 
-/// Gives up to `limit` bytes to `take`, and tells why there are more. Other tasks run between the pieces.
-async fn read(mut body: Incoming, limit: usize, take: &mut (dyn FnMut(&[u8]) + Send)) -> Result<(), String> {
-    let mut room = limit;
+/// Passes up to `limit` bytes to `receive`, and returns why the content is incomplete. Other tasks run between the pieces.
+async fn read(
+    mut body: Incoming,
+    limit: usize,
+    receive: &mut (dyn FnMut(&[u8]) + Send),
+) -> Result<(), String> {
+    let mut rest = limit;
     while let Some(frame) = body.frame().await {
         let data = match frame.map(Frame::into_data) {
             Ok(Ok(data)) => data,
             Ok(Err(_trailers)) => continue,
-            Err(error) => return Err(sentence(&error)),
+            Err(error) => return Err(message(&error)),
         };
-        for piece in data[..data.len().min(room)].chunks(PIECE) {
-            take(piece);
+        for piece in data[..data.len().min(rest)].chunks(PIECE) {
+            receive(piece);
             tokio::task::yield_now().await;
         }
-        room = room.checked_sub(data.len()).ok_or_else(|| format!("it has more than {limit} bytes"))?;
+        rest = rest
+            .checked_sub(data.len())
+            .ok_or_else(|| format!("the response has more than {limit} bytes"))?;
     }
     Ok(())
 }
 
-/// hyper's words, with the cause, which it keeps apart.
-fn sentence(error: &hyper::Error) -> String {
+/// An error of hyper together with its cause.
+fn message(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }
 }
 
-/// Bytes that are given to the receiver at once, which parses them: 1 ms at most in a release build.
+/// A stream that fails after too many informational responses, which hyper would read for ever.
+struct Limited<S> {
+    stream: S,
+    informational: Arc<AtomicUsize>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.informational.load(Ordering::Relaxed) > MAX_INFORMATIONAL {
+            let message = format!("the server sent more than {MAX_INFORMATIONAL} informational responses");
+            return Poll::Ready(Err(io::Error::other(message)));
+        }
+        Pin::new(&mut this.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+/// Bytes that the receiver gets and parses at once: 1 ms at most in a release build.
 const PIECE: usize = 8 << 10;
+/// Real servers send one or two.
+const MAX_INFORMATIONAL: usize = 8;

@@ -1,10 +1,10 @@
-//! The HTTP client: gets a page, sends a request.
+//! The HTTP client.
 
 mod exchange;
 mod tls;
 mod url;
 
-pub(crate) use exchange::Answer;
+pub(crate) use exchange::Response;
 pub(crate) use tls::TlsFiles;
 pub use url::Url;
 
@@ -16,62 +16,60 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
-/// A page.
-#[derive(Clone)]
+/// A page that was fetched.
 pub struct Page {
-    /// Its `Content-Type`, if it has one.
+    /// The `Content-Type`, if there is one.
     pub content_type: Option<String>,
-    /// Its content.
+    /// The content.
     pub content: Bytes,
 }
 
 impl Url {
-    /// Gets the page. The error is a sentence.
+    /// Fetches the page. The error is a human-readable message.
     pub async fn get(&self, deadline: Instant) -> Result<Page, String> {
         let mut content = BytesMut::new();
         let content_type = self.read(deadline, &mut |piece| content.extend_from_slice(piece)).await?;
         Ok(Page { content_type, content: content.freeze() })
     }
 
-    /// Gives the page to a function as it arrives, and returns its `Content-Type`, if it has one. The error is a sentence;
-    /// what came before it counts for nothing.
+    /// Fetches the page, passes it to a function as it arrives, and returns its `Content-Type`, if there is one. The error is
+    /// a human-readable message; after an error, what the function received is not to be used.
     pub(crate) async fn read(
         &self,
         deadline: Instant,
-        take: &mut (dyn FnMut(&[u8]) + Send),
+        receive: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<Option<String>, String> {
-        let page = timeout_at(deadline.into(), self.page(take)).await;
-        page.unwrap_or_else(|_| Err("it did not come in time".to_owned()))
-            .map_err(|error| format!("cannot get {self}: {error}"))
+        let page = timeout_at(deadline.into(), self.page(receive)).await;
+        page.unwrap_or_else(|_| Err("no response before the deadline".to_owned()))
+            .map_err(|error| format!("cannot fetch {self}: {error}"))
     }
 
-    async fn page(&self, take: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Option<String>, String> {
+    async fn page(&self, receive: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Option<String>, String> {
         let request = Request::get(self.path_and_query()).header(ACCEPT, "text/plain;version=0.0.4");
-        // Kamailio reads HTTP from its SIP sockets, and a request without this only if tcp_accept_no_cl is set.
+        // Kamailio accepts HTTP on its SIP sockets, and refuses requests without a length unless tcp_accept_no_cl is set.
         let request = request.header(CONTENT_LENGTH, 0).body(Full::default());
         let request = request.map_err(|error| error.to_string())?;
-        let answer = self.exchange(request, &TlsFiles::default(), MAX_PAGE, take).await?;
-        if answer.status != StatusCode::OK {
-            return Err(format!("the answer is {}", answer.status));
+        let response = self.exchange(request, &TlsFiles::default(), MAX_PAGE, receive).await?;
+        if response.status != StatusCode::OK {
+            return Err(format!("the response is {}", response.status));
         }
-        answer.complete?;
-        let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        response.complete?;
+        let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         Ok(content_type.map(str::to_owned))
     }
 
-    /// Sends a request, whose own path and not this address' counts, to the server of this address, over a connection
-    /// of its own. A redirect is not followed. Of the answer's content `limit` bytes are read. Takes as long as the
-    /// server does. The error is a sentence.
+    /// Sends a request to the server of this URL, over a new connection. The path is that of the request. Redirects are not
+    /// followed, and reading stops after `limit` bytes. There is no timeout. The error is a human-readable message.
     pub async fn send(
         &self,
         request: Request<Full<Bytes>>,
         tls: &TlsFiles,
         limit: usize,
-    ) -> Result<Answer, String> {
+    ) -> Result<Response, String> {
         let mut content = BytesMut::new();
-        let answer =
+        let response =
             self.exchange(request, tls, limit, &mut |piece| content.extend_from_slice(piece)).await?;
-        Ok(Answer { content: content.freeze(), ..answer })
+        Ok(Response { content: content.freeze(), ..response })
     }
 
     async fn exchange(
@@ -79,21 +77,57 @@ impl Url {
         request: Request<Full<Bytes>>,
         tls: &TlsFiles,
         limit: usize,
-        take: &mut (dyn FnMut(&[u8]) + Send),
-    ) -> Result<Answer, String> {
-        // Files are read first: with a mistake in them nobody is asked.
+        receive: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Response, String> {
+        // An error in the files is reported without a connection.
         let tls = if self.is_https() { Some(tls.connector()?) } else { None };
         let stream = TcpStream::connect((self.host(), self.port())).await;
         let stream = stream.map_err(|error| error.to_string())?;
         match tls {
-            None => exchange::exchange(stream, self.authority(), request, limit, take).await,
+            None => exchange::exchange(stream, self.authority(), request, limit, receive).await,
             Some(tls) => {
                 let stream = tls::connect(&tls, self.host(), stream).await?;
-                exchange::exchange(stream, self.authority(), request, limit, take).await
+                exchange::exchange(stream, self.authority(), request, limit, receive).await
             }
         }
     }
 }
 
-/// xhttp_prom prints into a buffer of a third of a process' private memory, which is 8 MB unless it was raised.
+/// xhttp_prom writes into a buffer of a third of a process' private memory, which is 8 MB by default.
 const MAX_PAGE: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    /// Fetches a page from a server that sends `once`, and then `forever` until the client disconnects.
+    async fn fetch(once: &'static str, forever: &'static str) -> Result<Page, String> {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/", server.local_addr().unwrap())).unwrap();
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = server.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(once.as_bytes());
+            while !forever.is_empty() && stream.write_all(forever.as_bytes()).is_ok() {}
+        });
+        let page = url.get(Instant::now() + Duration::from_secs(20)).await;
+        thread.join().unwrap();
+        page
+    }
+
+    #[tokio::test]
+    async fn endless_informational_responses_are_an_error() {
+        for informational in
+            ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"]
+        {
+            let error = fetch("", informational).await.err().unwrap();
+            assert!(error.ends_with("the server sent more than 8 informational responses"), "{error}");
+        }
+        let few = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n\
+                   HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n";
+        assert_eq!(fetch(few, "").await.unwrap().content, "a 1\n");
+    }
+}

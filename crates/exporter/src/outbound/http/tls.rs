@@ -1,8 +1,8 @@
 //! TLS as a client.
 
-use exporter_toolkit::trust_anchor;
+use exporter_toolkit::{pem, trust_anchor};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -10,39 +10,37 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 use x509_cert::der::oid::db::rfc5280::ID_KP_SERVER_AUTH;
 
-/// Whom a client trusts, and who it is. The files, which are PEM, are read for each connection: one that is replaced
-/// counts from then on.
+/// Trusted authorities and client certificate, in PEM files. The files are read for each connection, so they can be
+/// replaced at any time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The authorities that a server's certificate has to be signed by, or the certificate itself. Without it, the
-    /// system's authorities.
+    /// The authorities that may sign a server's certificate, or that certificate itself. `None` is the system's authorities.
     pub ca: Option<PathBuf>,
-    /// The client's certificate, with its chain, and its key.
+    /// The client's certificate chain, and its private key.
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 impl TlsFiles {
-    /// Reads the files. The error is a sentence.
+    /// Reads the files. The error is a human-readable message.
     pub fn connector(&self) -> Result<TlsConnector, String> {
         let provider = Arc::new(default_provider());
-        let pinned = match &self.ca {
-            Some(path) => certificates(path)?,
+        let trusted = match &self.ca {
+            Some(path) => pem::read_certificates(path)?,
             None => Vec::new(),
         };
         let mut roots = RootCertStore::empty();
         match &self.ca {
             Some(path) => {
-                for certificate in &pinned {
+                for certificate in &trusted {
                     roots.add(certificate.clone()).map_err(|error| {
-                        format!("a certificate in {} cannot be an authority: {error}", path.display())
+                        format!("a certificate in {} cannot be used as an authority: {error}", path.display())
                     })?;
                 }
             }
@@ -51,18 +49,17 @@ impl TlsFiles {
             }
         }
         let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        let chain = chain.map_err(|error| format!("servers cannot be verified: {error}"))?;
+        let chain = chain.map_err(|error| format!("cannot verify servers: {error}"))?;
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder
             .map_err(|error| error.to_string())?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier { pinned, chain }));
+            .with_custom_certificate_verifier(Arc::new(Verifier { trusted, chain }));
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let private = PrivateKeyDer::from_pem_file(key)
-                    .map_err(|error| format!("there is no private key in {}: {error}", key.display()))?;
-                builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| {
+                let chain = pem::read_certificates(certificate)?;
+                builder.with_client_auth_cert(chain, pem::read_private_key(key)?).map_err(|error| {
                     format!(
                         "the certificate in {} and the key in {} cannot be used together: {error}",
                         certificate.display(),
@@ -82,14 +79,14 @@ pub(super) async fn connect(
     stream: TcpStream,
 ) -> Result<TlsStream<TcpStream>, String> {
     let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| format!("\"{host}\" is no name that a certificate could have"))?;
-    connector.connect(name, stream).await.map_err(|error| sentence(&error))
+        .map_err(|_| format!("\"{host}\" is not a name that a certificate can have"))?;
+    connector.connect(name, stream).await.map_err(|error| message(&error))
 }
 
-/// As webpki verifies, and the certificates of a file of authorities as servers' own.
+/// Verifies like webpki, and also accepts a certificate of the CA file as the server's own.
 #[derive(Debug)]
 struct Verifier {
-    pinned: Vec<CertificateDer<'static>>,
+    trusted: Vec<CertificateDer<'static>>,
     chain: Arc<WebPkiServerVerifier>,
 }
 
@@ -102,7 +99,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.pinned.iter().any(|pinned| pinned == end_entity) {
+        if self.trusted.iter().any(|trusted| trusted == end_entity) {
             trust_anchor::check(end_entity, ID_KP_SERVER_AUTH, now)?;
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
@@ -133,25 +130,13 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
-    let read =
-        read.map_err(|error| format!("cannot read the certificates in {}: {error}", path.display()))?;
-    if read.is_empty() {
-        return Err(format!("there is no certificate in {}", path.display()));
-    }
-    Ok(read)
-}
-
-fn sentence(error: &io::Error) -> String {
+fn message(error: &io::Error) -> String {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "the server's certificate is not signed by an authority that is trusted here; trust it with a file of \
-             its authority"
+            "the server's certificate is not signed by a trusted authority; set --tls.ca-file to its authority"
                 .to_owned()
         }
-        Some(error) => format!("no TLS with the server: {error}"),
-        None => format!("no TLS with the server: {error}"),
+        Some(error) => format!("TLS handshake failed: {error}"),
+        None => format!("TLS handshake failed: {error}"),
     }
 }

@@ -1,18 +1,19 @@
-//! Where a server is.
+//! URLs of HTTP servers.
 
+use crate::support::decimal;
 use hyper::Uri;
 use std::fmt;
 
-/// An address: `http://HOST:PORT/PATH` or `https://HOST:PORT/PATH`. It has no user and no password.
+/// A URL of the form `http://HOST:PORT/PATH` or `https://HOST:PORT/PATH`, without user and password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     uri: Uri,
 }
 
 impl Url {
-    /// Reads an address. The error is a sentence without the input.
+    /// Parses a URL. The error is a human-readable message that does not quote the input.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("not an address of the form {FORM}");
+        let wrong = || format!("not a URL of the form {FORM}");
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         match (uri.scheme_str(), uri.host()) {
             (Some("http" | "https"), Some(host)) if !host.is_empty() && !text.contains(['@', '#']) => {
@@ -23,22 +24,22 @@ impl Url {
         }
     }
 
-    /// Whether the server is asked over TLS.
+    /// Returns whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }
 
-    /// The path; `/` if there is none.
+    /// Returns the path; `/` if there is none.
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// What follows the path.
+    /// Returns the query, without `?`.
     pub fn query(&self) -> Option<&str> {
         self.uri.query()
     }
 
-    /// The name or the IP address, which has no brackets.
+    /// Returns the host name or IP address, without brackets.
     pub fn host(&self) -> &str {
         self.uri.host().unwrap_or_default().trim_matches(['[', ']'])
     }
@@ -62,12 +63,10 @@ impl fmt::Display for Url {
     }
 }
 
-/// Nothing, or a colon and a port. Of another one [`Uri`] says that there is none.
+/// Returns whether the text is empty, or a colon and a valid port. [`Uri`] ignores a port that is not valid.
 fn is_port(text: &str) -> bool {
-    let number = |port: &str| {
-        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    };
-    text.is_empty() || text.strip_prefix(':').is_some_and(number)
+    let is_valid = |port| decimal::parse::<u16>(port).is_some_and(|port| port > 0);
+    text.is_empty() || text.strip_prefix(':').is_some_and(is_valid)
 }
 
 const FORM: &str = "http://HOST:PORT/PATH";
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_checked() {
+    fn urls_of_other_forms_are_refused() {
         for text in ["http://localhost:9901/metrics", "http://[::1]:80/x?y", "http://h", "https://h/"] {
             assert!(Url::parse(text).is_ok(), "{text}");
         }
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_is_that_of_the_scheme() {
+    fn the_default_port_is_that_of_the_scheme() {
         for (text, host, port) in
             [("http://h/x", "h", 80), ("https://h", "h", 443), ("https://[::1]:9091/", "::1", 9091)]
         {

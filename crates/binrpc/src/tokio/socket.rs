@@ -1,0 +1,160 @@
+//! The four kinds of sockets, without blocking.
+
+use crate::target::Resolved;
+use crate::transport::{self, Attempts};
+use ::tokio::io::{Interest, Ready};
+use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream};
+use ::tokio::time::{sleep, timeout};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub(super) enum Socket {
+    Unix(UnixStream),
+    UnixDatagram(UnixDatagram),
+    Tcp(TcpStream),
+    Udp(UdpSocket),
+}
+
+impl Socket {
+    pub(super) async fn open(resolved: &Resolved, end: Instant) -> io::Result<Self> {
+        match resolved {
+            Resolved::Unix(path) => {
+                // While Kamailio's backlog is full, a socket that does not block is refused.
+                loop {
+                    match connect_unix(path) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            sleep(RETRY_INTERVAL).await
+                        }
+                        connected => return connected.and_then(UnixStream::from_std).map(Self::Unix),
+                    }
+                }
+            }
+            Resolved::UnixDatagram(path) => {
+                let socket = transport::unix_datagram()?;
+                socket.connect(path)?;
+                socket.set_nonblocking(true)?;
+                UnixDatagram::from_std(socket).map(Self::UnixDatagram)
+            }
+            Resolved::Tcp(addresses) => {
+                let stream = first(addresses, end, async |address| TcpStream::connect(address).await).await?;
+                stream.set_nodelay(true)?;
+                Ok(Self::Tcp(stream))
+            }
+            Resolved::Udp(addresses) => {
+                let open = async |address: &SocketAddr| {
+                    let socket = UdpSocket::bind(transport::any_port(address)).await?;
+                    socket.connect(address).await?;
+                    Ok(socket)
+                };
+                first(addresses, end, open).await.map(Self::Udp)
+            }
+        }
+    }
+
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Self::Unix(_) | Self::Tcp(_))
+    }
+
+    pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Self::Unix(stream) => stream.ready(interest).await,
+            Self::UnixDatagram(socket) => socket.ready(interest).await,
+            Self::Tcp(stream) => stream.ready(interest).await,
+            Self::Udp(socket) => socket.ready(interest).await,
+        }
+    }
+
+    /// Writes without asking the runtime whether the socket is writable. It nearly always is, and asking takes longer.
+    pub(super) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?)
+    }
+
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.try_write(bytes),
+            Self::UnixDatagram(socket) => socket.try_send(bytes),
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Udp(socket) => socket.try_send(bytes),
+        }
+    }
+
+    /// Reads once. A stream that does not fill the buffer has nothing left: the socket counts as not readable until the
+    /// runtime reports more, which saves a second read.
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (room, mut read) = (buffer.len(), 0);
+        let receive = || {
+            (_, read) = rustix::net::recv(self, &mut *buffer, RecvFlags::empty())?;
+            let drained = self.is_stream() && 0 < read && read < room;
+            if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        };
+        let outcome = match self {
+            Self::Unix(stream) => stream.try_io(Interest::READABLE, receive),
+            Self::UnixDatagram(socket) => socket.try_io(Interest::READABLE, receive),
+            Self::Tcp(stream) => stream.try_io(Interest::READABLE, receive),
+            Self::Udp(socket) => socket.try_io(Interest::READABLE, receive),
+        };
+        if read > 0 { Ok(read) } else { outcome.map(|()| read) }
+    }
+
+    /// Shuts a stream down. An error is ignored, because the connection is over in any case.
+    pub(super) fn shut_down(&self) {
+        if self.is_stream() {
+            let _ = rustix::net::shutdown(self, Shutdown::Both);
+        }
+    }
+
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Self::Unix(stream) => stream.take_error(),
+            Self::UnixDatagram(socket) => socket.take_error(),
+            Self::Tcp(stream) => stream.take_error(),
+            Self::Udp(socket) => socket.take_error(),
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::UnixDatagram(socket) => socket.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Udp(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// Connects to the first address that accepts.
+async fn first<S>(
+    addresses: &[SocketAddr],
+    end: Instant,
+    connect: impl AsyncFn(&SocketAddr) -> io::Result<S>,
+) -> io::Result<S> {
+    let mut attempts = Attempts::new(addresses, end);
+    loop {
+        let (address, share) = attempts.next()?;
+        match timeout(share, connect(address)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => attempts.failed(error),
+            Err(_) => attempts.failed(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+/// Connects at once or fails. tokio's own function returns to the runtime before the connection is usable, and Kamailio,
+/// which a connection wakes, would find no request yet.
+fn connect_unix(path: &Path) -> io::Result<net::UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
+/// The time between two attempts to connect to a socket whose backlog is full.
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);

@@ -1,0 +1,59 @@
+//! The time that a request leaves for a scrape.
+
+use std::time::{Duration, Instant};
+
+/// When a scrape has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// The end.
+    pub(crate) at: Instant,
+    /// Whether the client allows less time than any Kamailio may need, so that running out of it is no failure of Kamailio.
+    pub(crate) hurried: bool,
+}
+
+impl Deadline {
+    /// Sets the deadline by the operator's timeout.
+    pub fn after(timeout: Duration) -> Self {
+        Self { at: Instant::now() + timeout, hurried: false }
+    }
+
+    /// Sets the deadline by the time that the client allows, if it is shorter than the operator's timeout. A time that is
+    /// too short for any scrape is raised.
+    pub fn of_client(allowed: Duration, timeout: Duration) -> Self {
+        let hurried = allowed < FAIR && allowed < timeout;
+        Self { at: Instant::now() + allowed.max(MIN).min(timeout), hurried }
+    }
+}
+
+/// The shortest time that a scrape gets: many times what a Kamailio that is not busy needs.
+const MIN: Duration = Duration::from_millis(50);
+/// With less time than this, running out of it says nothing about Kamailio. It is what a Prometheus with the shortest usual
+/// timeout, one second, leaves.
+const FAIR: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_can_only_shorten_the_deadline() {
+        let second = Duration::from_secs(1);
+        for (allowed, timeout, millis, hurried) in [
+            (second, 5 * second, 1000, false),
+            (9 * second, 5 * second, 5000, false),
+            (second / 2, 5 * second, 500, false),
+            (second * 499 / 1000, 5 * second, 499, true),
+            (Duration::from_nanos(1), 5 * second, 50, true),
+            // The operator's timeout is not the client's hurry.
+            (second / 2, second / 5, 200, false),
+            (second / 10, second / 5, 100, true),
+        ] {
+            let start = Instant::now();
+            let deadline = Deadline::of_client(allowed, timeout);
+            let expected = Duration::from_millis(millis);
+            let possible = start + expected..=Instant::now() + expected;
+            assert!(possible.contains(&deadline.at), "{allowed:?} {timeout:?}");
+            assert_eq!(deadline.hurried, hurried, "{allowed:?} {timeout:?}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What a scrape brought, and what the next scrape of the same server can reuse.
+
+use crate::scrape::bodies::Bodies;
+use crate::scrape::capabilities::Capabilities;
+use crate::scrape::external_page::{self, FetchedPage};
+use crate::scrape::memory_budget::Reservation;
+use crate::scrape::plan::Plan;
+use kamailio_binrpc::Error;
+use prometheus_exposition::{Pushed, Samples};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The result of a scrape.
+pub struct Scrape {
+    /// The samples of Kamailio and of the external page.
+    pub samples: Samples,
+    /// One result for each collector of the plan, in the order of [`ALL`](crate::collectors::ALL).
+    pub results: Vec<CollectorResult>,
+    /// Whether Kamailio sent at least one valid reply; a fault is one.
+    pub answered: bool,
+    /// Why the exchange ended before its last reply.
+    pub error: Option<Error>,
+    /// Whether the exchange ended early only because the client allowed too little time.
+    pub cut_short: bool,
+    /// What the next scrape can reuse; empty if the exchange ended before the capabilities were known.
+    pub preparation: Preparation,
+    /// Whether statistics did not fit into a struct of Kamailio.
+    pub struct_overflow: bool,
+    /// The start of Kamailio as `core.uptime` prints it.
+    pub up_since: Option<Vec<u8>>,
+    /// The expositions written from the samples, for the requests that share the scrape.
+    pub bodies: Bodies,
+    /// The part of the memory budget that the samples take.
+    pub reservation: Reservation,
+    /// The external metrics page, and the reservation for its exposition.
+    pub page: Option<(Arc<FetchedPage>, Reservation)>,
+}
+
+/// What a scrape prepares before its calls. It is valid until Kamailio restarts.
+#[derive(Clone, Default)]
+pub struct Preparation {
+    /// The server's capabilities.
+    pub capabilities: Option<Arc<Capabilities>>,
+    /// The calls that follow from the capabilities and from the selection of the scrape.
+    pub plan: Option<Arc<Plan>>,
+    /// Whether statistics are fetched in the smallest parts, because a larger part did not fit into a struct of Kamailio.
+    pub smallest_structs: bool,
+    /// When the arguments of calls were last listed.
+    pub listed_at: Option<Instant>,
+}
+
+/// The result of one collector in one scrape.
+pub struct CollectorResult {
+    /// The collector, by its index in [`ALL`](crate::collectors::ALL).
+    pub collector: usize,
+    /// Why the collector failed: a human-readable message.
+    pub failure: Option<String>,
+    /// How long the scrape waited for the collector's replies. Replies that arrive together with the one before take no time.
+    pub duration: Duration,
+    /// The values and samples that were left out.
+    pub omissions: Omissions,
+}
+
+/// Counts of the values and samples of a decoded reply that are left out of the exposition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Omissions {
+    /// Values that were not of the type that their field expects.
+    pub unreadable: u64,
+    /// The family of the first unreadable value, for the log.
+    pub first_unreadable: Option<&'static str>,
+    /// Samples with the labels of an earlier sample.
+    pub duplicates: u64,
+    /// Samples beyond the limit of their family or of the scrape.
+    pub over_limit: u64,
+}
+
+impl Scrape {
+    /// Returns whether Kamailio did not answer, the exchange ended early, or a collector failed. A scrape that its client cut
+    /// short is no failure.
+    pub fn failed(&self) -> bool {
+        let incomplete = !self.answered || self.error.is_some();
+        !self.cut_short && (incomplete || self.results.iter().any(|result| result.failure.is_some()))
+    }
+
+    /// Returns whether the deadline ended the exchange.
+    pub(crate) fn timed_out(&self) -> bool {
+        matches!(&self.error, Some(Error::Io(error)) if error.kind() == ErrorKind::TimedOut)
+    }
+
+    /// Adds the external page, and replaces the result of its collector.
+    pub(super) fn add_page(&mut self, collector: usize, page: Arc<FetchedPage>) {
+        let mut result = CollectorResult { duration: page.duration, ..CollectorResult::new(collector) };
+        let content = page.content.as_ref().map_err(String::clone);
+        match content.and_then(|content| Ok((content, external_page::reserve_exposition(content)?))) {
+            Ok((content, reservation)) => {
+                (result.omissions, result.failure) = external_page::merge(content, &mut self.samples);
+                self.page = Some((page, reservation));
+            }
+            Err(error) => result.fail(error),
+        }
+        if let Some(planned) = self.result(collector) {
+            *planned = result;
+        }
+    }
+
+    /// Returns the result of a collector that is part of the plan.
+    pub(super) fn result(&mut self, collector: usize) -> Option<&mut CollectorResult> {
+        self.results.iter_mut().find(|result| result.collector == collector)
+    }
+}
+
+impl CollectorResult {
+    pub(super) fn new(collector: usize) -> Self {
+        Self { collector, failure: None, duration: Duration::ZERO, omissions: Omissions::default() }
+    }
+
+    /// Records a failure, unless there was one before: the first failure explains the others.
+    pub(super) fn fail(&mut self, failure: String) {
+        self.failure.get_or_insert(failure);
+    }
+}
+
+impl Omissions {
+    /// Counts a sample that was not added.
+    pub fn count(&mut self, pushed: Pushed) {
+        match pushed {
+            Pushed::Added => {}
+            Pushed::Duplicate => self.duplicates += 1,
+            Pushed::OverLimit => self.over_limit += 1,
+        }
+    }
+
+    /// Adds the counts of another reply to the same collector.
+    pub fn add(&mut self, other: Self) {
+        self.unreadable += other.unreadable;
+        self.duplicates += other.duplicates;
+        self.over_limit += other.over_limit;
+        self.first_unreadable = self.first_unreadable.or(other.first_unreadable);
+    }
+}

@@ -1,0 +1,133 @@
+use crate::scrape::{body, start, success};
+use crate::sharing::hurry;
+use crate::support::{Exporter, samples};
+use fake_kamailio::{Captures, Fake, Then};
+use kamailio_binrpc::wire::Kind;
+use kamailio_binrpc::{Arg, Target};
+use std::os::unix::net::UnixListener;
+
+#[test]
+fn dropped_samples_are_logged_once() {
+    let fake = Fake::start();
+    let row = [(Some("2xx"), Arg::Int(3)), (Some("2xx"), Arg::Int(4))];
+    fake.answer("sl.stats", Kind::Reply, &body(&[Arg::Struct(&row)]));
+    let exporter = start(&fake, &[]);
+    let page = exporter.page();
+    assert_eq!(samples(&page)["kamailio_sl_stats_codes_total{code=\"2xx\"}"], 3.0);
+    assert_eq!(samples(&page)["kamailio_exporter_duplicate_rows_total{collector=\"sl.stats\"}"], 1.0);
+    assert_eq!(success(&page, "sl.stats"), 1.0);
+    exporter.page();
+    assert_eq!(exporter.log().matches("duplicate samples dropped").count(), 1);
+}
+
+#[test]
+fn the_start_and_the_end_of_a_failure_are_logged() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    fake.skip("tm.stats");
+    (0..3).for_each(|_| drop(exporter.page()));
+    fake.behave();
+    (0..3).for_each(|_| drop(exporter.page()));
+    exporter.wait_for_log("collector recovered");
+    let log = exporter.log();
+    let line = |message| format!("msg=\"{message}\" target={} collector=tm.stats", fake.unix());
+    assert!(log.contains("collector=tm.stats failed_for="), "{log}");
+    assert_eq!(log.matches(&line("collector failed")).count(), 1, "{log}");
+    assert_eq!(log.matches(&line("collector recovered")).count(), 1, "{log}");
+}
+
+#[test]
+fn another_reason_of_a_failure_is_logged() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
+    let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "1s"]);
+    let scrape = || (0..3).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0));
+    scrape();
+    exporter.wait_for_log("No such file");
+    // A socket that a killed process left behind.
+    drop(UnixListener::bind(&socket).unwrap());
+    scrape();
+    exporter.wait_for_log("Connection refused");
+    std::fs::remove_file(&socket).unwrap();
+    let silent = UnixListener::bind(&socket).unwrap();
+    scrape();
+    exporter.wait_for_log("the deadline passed");
+    assert_eq!(exporter.log().matches("scrape failed").count(), 3, "{}", exporter.log());
+    drop(silent);
+    std::fs::remove_file(&socket).unwrap();
+    let target: Target = format!("unix:{}", socket.display()).parse().unwrap();
+    let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
+    (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
+    exporter.wait_for_log("scrape recovered");
+    let log = exporter.log();
+    let failed_for = log.split("failed_for=").nth(1).unwrap().split('s').next().unwrap();
+    assert!((1..60).contains(&failed_for.parse::<u32>().unwrap()), "{log}");
+    let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-m", "tm.stats,sl.stats"]);
+    for (code, reason) in
+        [(500, "no memory"), (500, "no memory"), (501, "busy"), (502, "busy"), (500, "no memory")]
+    {
+        fake.answer("tm.stats", Kind::Fault, &body(&[Arg::Int(code), reason.into()]));
+        exporter.page();
+    }
+    exporter.wait_for_log("501: busy");
+    let log = exporter.log();
+    let lines = ["500: no memory", "501: busy"].map(|reason| log.matches(reason).count());
+    assert_eq!((lines, log.matches("collector failed").count()), ([2, 1], 3), "{log}");
+}
+
+#[test]
+fn clients_cannot_fill_the_log() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    for _ in 0..200 {
+        fake.refuse(true);
+        hurry(&exporter, "0.001");
+        fake.refuse(false);
+        exporter.page();
+    }
+    exporter.wait_for_log("scrape failed");
+    let log = exporter.log();
+    let lines = log.matches("scrape failed").count() + log.matches("scrape recovered").count();
+    assert!((2..150).contains(&lines), "{lines} lines");
+}
+
+#[test]
+fn outages_and_recoveries_are_logged_in_turns() {
+    let fake = Fake::start();
+    let exporter = start(&fake, &[]);
+    for _ in 0..3 {
+        let up = || (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
+        up();
+        // It answers, and does not say since when it runs.
+        fake.skip("core.uptime");
+        up();
+        fake.behave();
+        up();
+        fake.refuse(true);
+        (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0));
+        fake.refuse(false);
+    }
+    exporter.page();
+    exporter.wait_for_log("scrape failed");
+    let log = exporter.log();
+    let messages = ["scrape succeeded", "scrape failed", "scrape recovered"];
+    assert_eq!(messages.map(|message| log.matches(message).count()), [1, 3, 3], "{log}");
+}
+
+#[test]
+fn a_connection_lost_during_the_discovery_is_a_failed_scrape() {
+    let fake = Fake::start();
+    fake.truncate("cnt.list_groups", 6, Then::Close);
+    let exporter = start(&fake, &[]);
+    (0..3).for_each(|_| drop(exporter.page()));
+    let page = samples(&exporter.page());
+    assert_eq!(
+        (page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]),
+        (1.0, 4.0),
+        "a reply has come"
+    );
+    exporter.wait_for_log("Kamailio closed the connection with 1 of 2 replies outstanding");
+    assert_eq!(exporter.log().matches("scrape failed").count(), 1, "{}", exporter.log());
+    fake.behave();
+    assert_eq!(success(&exporter.page(), "tm.stats"), 1.0);
+}
