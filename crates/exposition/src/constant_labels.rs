@@ -1,6 +1,6 @@
 //! Labels that every series of an exposition gets.
 
-use crate::labels::escape_label;
+use crate::escape::escape_label;
 
 /// Labels that an operator adds to every series, for example to tell several exporters of one machine apart.
 ///
@@ -47,10 +47,15 @@ impl ConstantLabels {
         Ok(Self { labels: written })
     }
 
+    /// Returns whether there are no labels.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
     /// Adds the labels to every sample of an exposition. A sample keeps a label of the same name. Returns the exposition,
     /// and the number of samples that kept a label.
     pub fn add(&self, exposition: Vec<u8>) -> (Vec<u8>, usize) {
-        if self.labels.is_empty() {
+        if self.is_empty() {
             return (exposition, 0);
         }
         let own: usize = self.labels.iter().map(|(_, label)| label.len() + 1).sum();

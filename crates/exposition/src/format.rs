@@ -1,6 +1,17 @@
-//! The formats of an exposition, and which one a request asks for.
+//! The formats of an exposition, and which one a client accepts.
 
-/// A format, and how names outside the classic alphabet would be escaped (ours never are).
+/// A format of an exposition.
+///
+/// It includes how names with other characters than `[a-zA-Z0-9_:]` are escaped, which the client chooses and the content
+/// type repeats; there are no such names here.
+///
+/// ```
+/// use prometheus_exposition::Format;
+///
+/// let format = Format::negotiate("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5");
+/// assert_eq!(format, Format::OPENMETRICS);
+/// assert!(Format::negotiate("text/html").content_type().starts_with("text/plain; version=0.0.4;"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     syntax: Syntax,
@@ -15,15 +26,21 @@ enum Syntax {
     OpenMetrics(&'static str),
 }
 
-impl Format {
-    /// What is sent to who asks for nothing in particular.
-    pub const DEFAULT: Self = Self { syntax: Syntax::Text, escaping: "underscores" };
+impl Default for Format {
+    fn default() -> Self {
+        Self::TEXT
+    }
+}
 
-    /// The newest OpenMetrics that we have.
+impl Format {
+    /// The text format 0.0.4, which every client accepts.
+    pub const TEXT: Self = Self { syntax: Syntax::Text, escaping: "underscores" };
+
+    /// OpenMetrics 1.0.0.
     pub const OPENMETRICS: Self = Self { syntax: Syntax::OpenMetrics("1.0.0"), escaping: "underscores" };
 
-    /// The best format for an `Accept` header: of the media types that we have the one with the highest quality, of
-    /// several the first; the text format if there is none.
+    /// Returns the format that an `Accept` header prefers: the first of those with the highest quality. If the header
+    /// accepts none, it is the text format.
     pub fn negotiate(accept: &str) -> Self {
         let mut best: Option<(f32, Self)> = None;
         for range in accept.split(',') {
@@ -34,15 +51,15 @@ impl Format {
                 best = Some((quality, format));
             }
         }
-        best.map_or(Self::DEFAULT, |(_, format)| format)
+        best.map_or(Self::TEXT, |(_, format)| format)
     }
 
-    /// Whether it is the text format, and not OpenMetrics.
-    pub(crate) fn is_text(self) -> bool {
+    /// Returns whether this is the text format and not OpenMetrics.
+    pub fn is_text(self) -> bool {
         self.syntax == Syntax::Text
     }
 
-    /// The `Content-Type` header.
+    /// Returns the `Content-Type` header of a response.
     pub fn content_type(self) -> String {
         match self.syntax {
             Syntax::Text => format!("text/plain; version=0.0.4; charset=utf-8; escaping={}", self.escaping),
@@ -56,7 +73,14 @@ impl Format {
     }
 }
 
-/// Whether an `Accept-Encoding` header allows gzip.
+/// Returns whether an `Accept-Encoding` header accepts gzip.
+///
+/// ```
+/// use prometheus_exposition::accepts_gzip;
+///
+/// assert!(accepts_gzip("deflate, gzip;q=0.5"));
+/// assert!(!accepts_gzip("gzip;q=0"));
+/// ```
 pub fn accepts_gzip(accept_encoding: &str) -> bool {
     accept_encoding.split(',').any(|coding| {
         let mut parameters = coding.split(';').map(str::trim);
@@ -66,11 +90,11 @@ pub fn accepts_gzip(accept_encoding: &str) -> bool {
     })
 }
 
-/// A media range of an `Accept` header: its quality, and our format if it is one of ours.
+/// Parses a media range of an `Accept` header: its quality, and the format unless it is an unknown one.
 fn parse_range(range: &str) -> (f32, Option<Format>) {
     let mut parts = range.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let (mut version, mut escaping, mut weight) = (None, Format::DEFAULT.escaping, 1.0);
+    let (mut version, mut escaping, mut weight) = (None, Format::TEXT.escaping, 1.0);
     for parameter in parts {
         if let Some(quality) = quality(parameter) {
             weight = quality;
@@ -94,7 +118,7 @@ fn parse_range(range: &str) -> (f32, Option<Format>) {
     (weight, syntax.map(|syntax| Format { syntax, escaping }))
 }
 
-/// The value of a `q=` parameter.
+/// Returns the value of a `q=` parameter.
 fn quality(parameter: &str) -> Option<f32> {
     let (name, value) = parameter.split_once('=')?;
     if name.trim().eq_ignore_ascii_case("q") { value.trim().parse().ok() } else { None }
@@ -107,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_accept_header_chooses_the_format() {
+    fn the_accept_header_selects_the_format() {
         let text = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
         let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores";
         for (accept, content_type) in [
@@ -125,6 +149,8 @@ mod tests {
             ("text/plain;q=0.3,application/openmetrics-text;version=1.0.0;q=0.5", openmetrics),
             ("application/openmetrics-text;version=1.0.0;q=0.2, */*;q=0.8", text),
             ("application/openmetrics-text;version=1.0.0;q=0", text),
+            ("text/plain;q=0.5,application/openmetrics-text;version=1.0.0;q=0.5", text),
+            ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.5", openmetrics),
             // Prometheus 2.42
             (
                 "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
@@ -141,6 +167,12 @@ mod tests {
         ] {
             assert_eq!(Format::negotiate(accept).content_type(), content_type, "{accept}");
         }
+    }
+
+    #[test]
+    fn the_text_format_is_the_default() {
+        assert!(Format::default().is_text() && Format::TEXT.is_text() && !Format::OPENMETRICS.is_text());
+        assert_eq!(Format::negotiate("text/plain"), Format::default());
     }
 
     #[test]

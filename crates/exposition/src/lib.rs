@@ -1,19 +1,25 @@
-//! Metric families, their samples, and the formats in which they are exposed.
+#![doc = include_str!("../README.md")]
 
-mod compression;
+mod chain;
 mod constant_labels;
-pub mod external;
+mod escape;
+mod external;
 mod families;
 mod format;
+mod gzip;
 mod labels;
 mod metric;
+mod number;
 mod samples;
 mod writer;
 
-pub use compression::{Bodies, Body, gzip};
 pub use constant_labels::ConstantLabels;
-pub use families::{Families, FamilyEntry};
+pub use escape::escape_label;
+pub use external::{ExternalFamilies, ExternalFamily, ExternalKind, ExternalPage, InvalidLine, PageParser};
+pub use families::{AnnouncedFamily, Families};
 pub use format::{Format, accepts_gzip};
-pub use labels::{Labels, escape_label};
+pub use gzip::{GzipEncoder, gzip};
+pub use labels::Labels;
 pub use metric::{Family, FamilyId, Kind, Number, Pushed};
 pub use samples::{Checkpoint, Samples};
+pub use writer::Writer;

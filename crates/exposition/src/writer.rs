@@ -1,137 +1,231 @@
-//! How samples are written in each format.
+//! Writes samples in each format.
 
-use crate::external::{ExternalFamily, ExternalSample};
+use crate::external::{ExternalFamily, ExternalKind};
 use crate::families::Families;
 use crate::format::Format;
-use crate::labels::escape_label;
-use crate::metric::Number;
-use crate::samples::Samples;
+use crate::number;
+use crate::samples::{ExternalList, Samples};
+
+/// Writes an exposition in pieces, so that a program with one thread can do something else between them.
+///
+/// ```
+/// use prometheus_exposition::{Families, Format, Samples, Writer};
+///
+/// let (families, samples) = (Families::default(), Samples::new(10));
+/// let parts = [&samples];
+/// let mut writer = Writer::new(Format::OPENMETRICS, &families, &parts);
+/// let mut out = Vec::with_capacity(writer.written_len());
+/// while writer.write_next(&mut out) {}
+/// assert_eq!(out, b"# EOF\n");
+/// ```
+#[derive(Debug)]
+pub struct Writer<'w> {
+    format: Format,
+    families: &'w Families,
+    parts: &'w [&'w Samples],
+    external: Vec<ExternalList<'w>>,
+    next: Next,
+}
+
+/// What is written next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Families,
+    /// The list of external families, the family in the list, and its sample unless the family is still to be announced.
+    External(usize, usize, Option<u32>),
+    End,
+}
+
+impl<'w> Writer<'w> {
+    /// Returns a writer of the samples of all `parts`, family by family.
+    pub fn new(format: Format, families: &'w Families, parts: &'w [&'w Samples]) -> Self {
+        let external = parts.iter().flat_map(|samples| samples.external_lists());
+        let external = external.filter(|list| !list.families.is_empty()).collect();
+        Self { format, families, parts, external, next: Next::Families }
+    }
+
+    /// Returns about how many bytes the exposition has.
+    pub fn written_len(&self) -> usize {
+        let own: usize = self.parts.iter().map(|samples| samples.written_len()).sum();
+        let external: usize = self.external.iter().map(|list| list.families.written_len()).sum();
+        TYPICAL_LEN + own + external
+    }
+
+    /// Appends the next piece, and returns whether there are more. A piece has all samples that are not external, and up
+    /// to 256 KiB of external ones.
+    pub fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
+        if matches!(self.next, Next::Families) {
+            self.write_families(out);
+            self.next = Next::External(0, 0, None);
+        }
+        let end = out.len() + PIECE;
+        while let Next::External(list, family, sample) = self.next {
+            if out.len() >= end {
+                return true;
+            }
+            self.next = match self.external.get(list) {
+                None => Next::End,
+                Some(part) => match part.families.get(family) {
+                    None => Next::External(list + 1, 0, None),
+                    Some(found) => {
+                        let is_left_out = found.is_empty() || part.left_out.binary_search(&family).is_ok();
+                        let rest =
+                            if is_left_out { None } else { self.write_external(found, sample, end, out) };
+                        match rest {
+                            Some(sample) => Next::External(list, family, Some(sample)),
+                            None => Next::External(list, family + 1, None),
+                        }
+                    }
+                },
+            };
+        }
+        if !self.format.is_text() {
+            out.extend_from_slice(b"# EOF\n");
+        }
+        false
+    }
+
+    fn write_families(&self, out: &mut Vec<u8>) {
+        let mut present: Vec<_> =
+            self.parts.iter().flat_map(|part| part.families().map(move |id| (id, *part))).collect();
+        present.sort_by_key(|(id, _)| *id);
+        let mut last = None;
+        for (id, samples) in present {
+            let Some(announced) = self.families.get(id) else { continue };
+            if last.replace(id) != Some(id) {
+                let lines = if self.format.is_text() { announced.text() } else { announced.openmetrics() };
+                out.extend_from_slice(lines.as_bytes());
+            }
+            for (labels, value) in samples.family(id) {
+                out.extend_from_slice(announced.sample_name().as_bytes());
+                out.extend_from_slice(labels);
+                out.push(b' ');
+                number::with_text(value, |text| out.extend_from_slice(text.as_bytes()));
+                out.push(b'\n');
+            }
+        }
+    }
+
+    /// Writes the samples of a family up to `end`, and returns the index of the next one.
+    fn write_external(
+        &self,
+        family: ExternalFamily<'_>,
+        sample: Option<u32>,
+        end: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<u32> {
+        let mut next = sample.or_else(|| {
+            self.announce_external(family, out);
+            family.first()
+        });
+        while let Some((line, following)) = next.and_then(|sample| family.line(sample)) {
+            if out.len() >= end {
+                return next;
+            }
+            out.extend_from_slice(family.name().as_bytes());
+            out.extend_from_slice(line.as_bytes());
+            next = following;
+        }
+        None
+    }
+
+    fn announce_external(&self, family: ExternalFamily<'_>, out: &mut Vec<u8>) {
+        let (mut name, mut kind) = (family.name(), family.kind().as_str());
+        if !self.format.is_text() {
+            let is_counter = family.kind() == ExternalKind::Counter && family.counts();
+            match name.strip_suffix("_total") {
+                // The family has the name of its samples in the text format, and that without the suffix here.
+                Some(base) if is_counter && !self.external.iter().any(|list| list.families.has(base)) => {
+                    name = base
+                }
+                _ if matches!(
+                    family.kind(),
+                    ExternalKind::Counter | ExternalKind::Untyped | ExternalKind::Unspecified
+                ) =>
+                {
+                    kind = "unknown";
+                }
+                _ => {}
+            }
+        }
+        let mut line = |keyword: &str, text: &str| {
+            if !text.is_empty() {
+                for part in ["# ", keyword, " ", name, " ", text, "\n"] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+            }
+        };
+        if self.format.is_text() {
+            line("HELP", family.help());
+        } else {
+            line("HELP", &family.help().replace('"', "\\\""));
+        }
+        line("TYPE", kind);
+    }
+}
 
 impl Format {
     /// Writes the samples of all `parts`, family by family.
     pub fn write(self, families: &Families, parts: &[&Samples]) -> Vec<u8> {
-        // In one piece: a large page that grows is there twice while it moves.
-        let len: usize = parts.iter().map(|samples| samples.written_len()).sum();
-        let mut out = Vec::with_capacity(TYPICAL_LEN + len);
-        let mut present: Vec<_> =
-            parts.iter().flat_map(|part| part.families().map(move |id| (id, *part))).collect();
-        present.sort_by_key(|(id, _)| *id);
-        let mut last = None;
-        for (id, samples) in present {
-            let Some(announced) = families.get(id) else { continue };
-            if last.replace(id) != Some(id) {
-                let head = if self.is_text() { &announced.text } else { &announced.openmetrics };
-                out.extend_from_slice(head.as_bytes());
-            }
-            for (labels, value) in samples.family(id) {
-                out.extend_from_slice(announced.sample_name.as_bytes());
-                out.extend_from_slice(labels);
-                out.push(b' ');
-                write_number(value, &mut out);
-                out.push(b'\n');
-            }
-        }
-        for family in parts.iter().flat_map(|samples| samples.external.families()) {
-            let taken = |name: &str| parts.iter().any(|samples| samples.external.has(name));
-            self.write_external(family, taken, &mut out);
-        }
-        if !self.is_text() {
-            out.extend_from_slice(b"# EOF\n");
-        }
+        let mut writer = Writer::new(self, families, parts);
+        // In one allocation: a large exposition that grows is in memory twice while it moves.
+        let mut out = Vec::with_capacity(writer.written_len());
+        while writer.write_next(&mut out) {}
         out
     }
-
-    /// `taken` tells whether another family has a name.
-    fn write_external(self, family: &ExternalFamily, taken: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
-        let (mut name, mut kind) = (family.name.as_str(), family.kind);
-        if !self.is_text() {
-            let counts = |sample: &ExternalSample| sample.value.counts();
-            match name.strip_suffix("_total") {
-                Some(base) if kind == "counter" && !taken(base) && family.samples.iter().all(counts) => {
-                    name = base;
-                }
-                _ if matches!(kind, "counter" | "untyped" | "") => kind = "unknown",
-                _ => {}
-            }
-        }
-        if !family.help.is_empty() {
-            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
-            let help = if self.is_text() { help } else { help.replace('"', "\\\"") };
-            out.extend_from_slice(format!("# HELP {name} {help}\n").as_bytes());
-        }
-        if !kind.is_empty() {
-            out.extend_from_slice(format!("# TYPE {name} {kind}\n").as_bytes());
-        }
-        for sample in &family.samples {
-            out.extend_from_slice(family.name.as_bytes());
-            out.extend_from_slice(sample.suffix.as_bytes());
-            for (place, (name, value)) in sample.labels.iter().enumerate() {
-                out.push(if place == 0 { b'{' } else { b',' });
-                out.extend_from_slice(name.as_bytes());
-                out.extend_from_slice(b"=\"");
-                escape_label(value.as_bytes(), out);
-                out.push(b'"');
-            }
-            out.extend_from_slice(if sample.labels.is_empty() { b" " } else { b"} " });
-            write_number(sample.value, out);
-            out.push(b'\n');
-        }
-    }
 }
 
-fn write_number(number: Number, out: &mut Vec<u8>) {
-    match number {
-        Number::Unsigned(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
-        Number::Signed(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
-        Number::Float(number) => write_float(number, out),
-    }
-}
-
-/// The shortest digits that read back as the same number; the formats' own words for what is not finite.
-fn write_float(number: f64, out: &mut Vec<u8>) {
-    let text = if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
-    } else {
-        number.to_string()
-    };
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// A little more than an exposition of the default collectors takes.
+/// A little more than the exposition of a typical scrape has besides its samples.
 const TYPICAL_LEN: usize = 32 * 1024;
+/// Bytes of a piece: 0.2 ms in a release build.
+const PIECE: usize = 256 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Family, Kind, PageParser};
+    use std::sync::Arc;
 
     #[test]
-    fn a_counter_of_others_keeps_its_name_if_its_family_would_have_that_of_another() {
-        let mut samples = Samples::new(9);
-        for (name, kind) in [("x_total", "counter"), ("x", "gauge"), ("y_total", "counter")] {
-            let sample = ExternalSample { suffix: "", labels: Vec::new(), value: Number::Unsigned(1) };
-            samples.external.push(name, kind, "", sample);
+    fn a_large_page_is_written_in_pieces() {
+        const OWN: Family = Family { name: "own", kind: Kind::Gauge, help: "Own." };
+        let mut families = Families::default();
+        let own = families.add(&OWN);
+        let mut parser = PageParser::new(100_000, &families);
+        // One family of many samples, and many families of one.
+        for number in 0..15_000 {
+            parser.parse(format!("one_family{{label=\"{number}\"}} 1\nfamily_{number}_total 1\n").as_bytes());
         }
-        let page = Format::negotiate("application/openmetrics-text").write(&Families::default(), &[&samples]);
-        assert_eq!(
-            String::from_utf8(page).unwrap(),
-            "# TYPE x_total unknown\nx_total 1\n# TYPE x gauge\nx 1\n# TYPE y counter\ny_total 1\n# EOF\n"
-        );
-    }
-
-    #[test]
-    fn floats_have_the_shortest_digits() {
-        for (number, text) in [
-            (0.1, "0.1"),
-            (-5.5, "-5.5"),
-            (1e21, "1000000000000000000000"),
-            (f64::NAN, "NaN"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NEG_INFINITY, "-Inf"),
-        ] {
-            let mut out = Vec::new();
-            write_float(number, &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), text);
+        let (mut samples, mut more) = (Samples::new(10), Samples::new(10));
+        samples.join_page(Arc::new(parser.finish()));
+        for (value, part) in [&mut samples, &mut more].into_iter().enumerate() {
+            let labels = part.labels([("part", value.to_string())]);
+            part.push(own, labels, (value as u64).into());
+        }
+        let parts = [&samples, &more];
+        for format in [Format::TEXT, Format::OPENMETRICS] {
+            let whole = format.write(&families, &parts);
+            let mut writer = Writer::new(format, &families, &parts);
+            let announced = writer.written_len();
+            let (mut out, mut pieces, mut has_more) = (Vec::new(), 0, true);
+            while has_more {
+                let before = out.len();
+                has_more = writer.write_next(&mut out);
+                pieces += 1;
+                assert!(out.len() - before < PIECE + 200, "{} bytes", out.len() - before);
+                assert!(!has_more || out.len() - before >= PIECE, "{} bytes", out.len() - before);
+            }
+            assert!(out == whole);
+            assert_eq!(pieces, whole.len() / PIECE + 1);
+            assert!((whole.len()..5 * whole.len() / 2).contains(&announced), "{announced}");
+            let text = String::from_utf8(whole).unwrap();
+            assert!(
+                text.starts_with("# HELP own Own.\n# TYPE own gauge\nown{part=\"0\"} 0\nown{part=\"1\"} 1\n")
+            );
+            let samples = text.lines().filter(|line| !line.starts_with('#')).count();
+            assert_eq!(samples, 30_002);
+            let ends = text.ends_with("\n# EOF\n");
+            assert_eq!(ends, !format.is_text());
         }
     }
 }

@@ -7,6 +7,7 @@ mod body;
 mod decode;
 mod http;
 mod input;
+mod page;
 mod replies;
 mod seeds;
 mod session;
@@ -15,6 +16,7 @@ mod web_config;
 
 pub use decode::decode;
 pub use http::http;
+pub use page::page;
 pub use seeds::{Seed, seeds};
 pub use session::session;
 pub use walk::walk;
@@ -24,5 +26,11 @@ pub use web_config::web_config;
 pub type Target = fn(&[u8]);
 
 /// All fuzz targets, by name.
-pub const TARGETS: [(&str, Target); 5] =
-    [("decode", decode), ("session", session), ("walk", walk), ("http", http), ("web_config", web_config)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("decode", decode),
+    ("session", session),
+    ("walk", walk),
+    ("page", page),
+    ("http", http),
+    ("web_config", web_config),
+];

@@ -41,6 +41,13 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
             input: [&[mode], text.as_bytes()].concat(),
         }));
     }
+    // The limit and the length of the pieces come first.
+    for (number, text) in PAGES.iter().chain(&MORE_PAGES).enumerate() {
+        for (limit, piece) in [(3, 255), (1, 6)] {
+            let input = [&[limit, piece], text.as_bytes()].concat();
+            seeds.push(Seed { target: "page", name: format!("{number}.{limit}"), input });
+        }
+    }
     seeds.extend(CONFIGS.iter().enumerate().map(|(number, text)| Seed {
         target: "web_config",
         name: format!("{number}.yml"),
@@ -117,6 +124,16 @@ const PAGES: [&str; 3] = [
     "# TYPE h histogram\nh_bucket{my=\"x\",le=\"0.5\"} 2\nh_bucket{my=\"x\",le=\"+Inf\"} 2\nh_sum{my=\"x\"} 0.4\n\
      h_count{my=\"x\"} 2\n# TYPE s summary\ns{quantile=\"0.5\"} NaN\ns_sum 1\ns_count 1\n",
     "# TYPE c_total counter\nc_total 1\n# TYPE c untyped\nc +Inf\nkamailio_up 1\nprocess_open_fds 3\n",
+];
+
+const MORE_PAGES: [&str; 6] = [
+    "up 0\nscrape_duration_seconds 77\nscrape_samples_scraped{job=\"x\"} 1\n# TYPE ALERTS gauge\nALERTS{alertname=\"x\"} 1\n",
+    "# TYPE h histogram\nh_bucket{le=\"x\"} 1\nh_bucket{le=\"\"} 1\nh_bucket 1\nh 1\n# TYPE s summary\ns{quantile=\"abc\"} 1\n\
+     s{quantile=\"1.5\"} 1\ns 1\n",
+    "a_b 1\na_b_created 1\na_b_total 1\na_b_bucket{le=\"1\"} 1\n# TYPE a summary\na_b_sum 1\na_b_info 1\na_b_c 1\n",
+    "x{a=\"1\",b=\"2\"} 1\nx{b=\"2\",a=\"1\"} 2\nx{a=\"\\\\\\\"\\n\",b=\"\u{e9}\"} 1e300\nx 1e-300 5\nx{} 2\n",
+    "# TYPE h histogram\nh_sum 1\n# TYPE h_sum gauge\nh_sum{x=\"1\"} 1\n# TYPE h gauge\nh_count 2\n# HELP h A \\\"b\\\" \\\\ \\n.\n",
+    "<html>\n<body>\n\r\n  \n#\n# HELP\n# TYPE x nonsense\nx{a=\"1\",a=\"2\"} 1\nx 1 2 3\nx NaN\nx{b=\"+Inf\"} -Inf",
 ];
 
 const CONFIGS: [&str; 4] = [

@@ -4,11 +4,10 @@ use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::internals::{
-    ALL, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Omissions, Plan, Preparation,
-    Reservation, Scrape, Selection, catalogue, merge_page,
+    ALL, Bodies, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Omissions, Plan,
+    Preparation, Reservation, Scrape, Selection, catalogue, merge_page,
 };
-use prometheus_exposition::Samples;
-use prometheus_exposition::{Bodies, Format};
+use prometheus_exposition::{Format, Samples};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -21,10 +20,12 @@ pub fn walk(input: &[u8]) {
     let mode = input.byte();
     let limit = [3, 40, 10_000, 1_000_000][usize::from(mode >> 6)];
     let mut served = Served {
+        limit,
         scrape: Scrape {
             reservation: Reservation::default(),
             bodies: Bodies::default(),
-            samples: Samples::of_a_scrape(limit),
+            page: None,
+            samples: Samples::for_scrape(limit),
             results: Vec::new(),
             answered: true,
             error: None,
@@ -68,6 +69,7 @@ pub fn walk(input: &[u8]) {
 }
 
 struct Served {
+    limit: usize,
     scrape: Scrape,
     capabilities: Capabilities,
     more: bool,
@@ -96,7 +98,7 @@ impl Served {
     }
 
     fn page(&mut self, page: &[u8]) {
-        let (omissions, failure) = merge_page(page, &mut self.scrape.samples);
+        let (omissions, failure) = merge_page(page, self.limit, &mut self.scrape.samples);
         let place = ALL.iter().position(|collector| collector.call == Call::Page);
         self.found(place.expect("a collector of pages"), omissions, failure);
     }
@@ -118,8 +120,7 @@ impl Served {
         counters.count_request(&self.scrape);
         let own = counters.samples(&self.scrape);
         let parts = [&self.scrape.samples, &own];
-        let foreign = self.scrape.samples.external.families().iter().map(|family| family.samples.len());
-        let expected = self.scrape.samples.len() + own.len() + foreign.sum::<usize>();
+        let expected = self.scrape.samples.len() + own.len() + self.scrape.samples.external_len();
         for (accept, syntax) in [
             ("text/plain", Syntax::Text),
             ("application/openmetrics-text;version=1.0.0", Syntax::OpenMetrics),

@@ -47,7 +47,7 @@ impl Reply {
         let mut nodes = Nodes::new();
         nodes.decode(&self.body).expect("a body");
         let mut samples = self.walk(&nodes);
-        let mut page = Format::DEFAULT.write(catalogue().families(), &[&samples]);
+        let mut page = Format::TEXT.write(catalogue().families(), &[&samples]);
         for _ in 0..times {
             if matches!(stage, Stage::Decode | Stage::Whole) {
                 nodes.decode(&self.body).expect("a body");
@@ -56,7 +56,7 @@ impl Reply {
                 samples = self.walk(&nodes);
             }
             if matches!(stage, Stage::Encode | Stage::Whole) {
-                page = Format::DEFAULT.write(catalogue().families(), &[&samples]);
+                page = Format::TEXT.write(catalogue().families(), &[&samples]);
             }
             if stage == Stage::Gzip {
                 std::hint::black_box(gzip(&page).expect("it can be compressed"));
@@ -75,7 +75,7 @@ impl Reply {
             extra_fields: true,
             parameters: &[],
         };
-        let mut samples = Samples::of_a_scrape(usize::MAX);
+        let mut samples = Samples::for_scrape(usize::MAX);
         extract(call, nodes.members(&self.body), &mut samples);
         samples
     }

@@ -31,13 +31,12 @@ pub(super) fn command() -> Command {
 
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Once, String> {
     let format = match text(matches, "format") {
-        "text" => Format::DEFAULT,
+        "text" => Format::TEXT,
         "openmetrics" => Format::OPENMETRICS,
         other => return Err(format!("unrecognized format {other}; expected text or openmetrics")),
     };
     let output = Some(text(matches, "output")).filter(|file| !file.is_empty()).map(PathBuf::from);
-    if format != Format::DEFAULT
-        && output.as_ref().is_some_and(|file| file.extension() == Some("prom".as_ref()))
+    if format != Format::TEXT && output.as_ref().is_some_and(|file| file.extension() == Some("prom".as_ref()))
     {
         return Err(
             "node_exporter reads only the text format in a .prom file; omit --format, or choose another name for \

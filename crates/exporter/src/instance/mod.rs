@@ -14,6 +14,7 @@ use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::SET_INFO;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::diagnosis::Summary;
+use crate::scrape::external_page::{self, FetchedPage};
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
@@ -48,6 +49,8 @@ pub struct Instance {
     settings: Arc<Settings>,
     counters: Counters,
     runs: SingleFlight<RunKey, Arc<Scrape>>,
+    /// The fetches of the external metrics page, which all selections share.
+    pages: SingleFlight<(), Arc<FetchedPage>>,
     budget: Arc<MemoryBudget>,
     state: Mutex<State>,
     /// Limits the log lines that clients can trigger.
@@ -122,6 +125,7 @@ impl Instance {
             settings,
             counters: Counters::default(),
             runs: SingleFlight::default(),
+            pages: SingleFlight::default(),
             budget,
             state: Mutex::default(),
             line_limit,
@@ -204,14 +208,21 @@ impl Instance {
         let start = Instant::now();
         let server = self.state.lock_unpoisoned().server.clone();
         let preparation = server.as_ref().map(|server| server.preparation(&selection)).unwrap_or_default();
+        let max_series = self.settings.max_series;
+        let page = selection.page().map(|(_, url)| {
+            let url = url.clone();
+            let fetch = |_| Ok::<_, Infallible>(external_page::fetch(url, max_series, deadline.at));
+            self.pages.join((), deadline.at, fetch).unwrap_or_else(|never| match never {})
+        });
         let request = ScrapeRequest {
             target: &self.target,
             allow: self.allow.as_deref(),
             configured: &self.settings.selection,
             selection: &selection,
-            max_series: self.settings.max_series,
+            max_series,
             deadline: deadline.at,
             budget: &self.budget,
+            page: page.as_ref(),
         };
         let mut scrape = scrape::run(request, preparation).await;
         if server.is_some_and(|server| scrape.up_since.is_some() && server.up_since != scrape.up_since) {

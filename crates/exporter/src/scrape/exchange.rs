@@ -4,6 +4,7 @@ use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::KAMAILIO_START_TIME;
 use crate::collectors::schema::Listing;
 use crate::collectors::{ALL, UPTIME};
+use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
 use crate::scrape::extraction::{CallContext, extract};
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
@@ -12,7 +13,7 @@ use crate::scrape::start_time::start_time;
 use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, ScrapeRequest};
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply};
-use prometheus_exposition::{Bodies, Labels, Number, Samples};
+use prometheus_exposition::{Labels, Number, Samples};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -39,7 +40,7 @@ struct SentCall<'p> {
 impl<'a> Exchange<'a> {
     pub(super) fn new(request: ScrapeRequest<'a>, preparation: Preparation) -> Self {
         let scrape = Scrape {
-            samples: Samples::of_a_scrape(request.max_series),
+            samples: Samples::for_scrape(request.max_series),
             results: Vec::new(),
             answered: false,
             error: None,
@@ -48,6 +49,7 @@ impl<'a> Exchange<'a> {
             preparation,
             up_since: None,
             bodies: Bodies::default(),
+            page: None,
             reservation: request.budget.reservation(),
         };
         Self { request, scrape }
@@ -387,6 +389,7 @@ mod tests {
             max_series: 10,
             deadline: Instant::now() + Duration::from_secs(10),
             budget: &MemoryBudget::new(),
+            page: None,
         };
         let scrape = async |preparation: Preparation| {
             let made = fake.calls().len();

@@ -1,45 +1,88 @@
-//! The external metrics page that the operator names: fetched beside the scrape and merged into its samples.
+//! The external metrics page that the operator names: fetched beside the scrape, parsed as it arrives, shared by the scrapes
+//! that wait for it, and merged into their samples.
 
 use crate::collectors::catalogue::catalogue;
 use crate::outbound::http::Url;
 use crate::scrape::Omissions;
-use bytes::Bytes;
-use prometheus_exposition::{Pushed, Samples, external};
+use crate::scrape::memory_budget::{MemoryBudget, Reservation};
+use futures_util::future::{BoxFuture, Shared};
+use prometheus_exposition::{ExternalPage, PageParser, Samples};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+/// A page that is being fetched, as each scrape waits for it.
+pub(crate) type PageFlight = Shared<BoxFuture<'static, Arc<FetchedPage>>>;
+
 /// A page that was requested.
-pub(super) struct Page {
-    /// The collector of external pages, by its index in [`ALL`](crate::collectors::ALL).
-    pub(super) collector: usize,
+pub struct FetchedPage {
     /// The time that the request took.
-    pub(super) duration: Duration,
+    pub(crate) duration: Duration,
     /// The content, or a human-readable error.
-    pub(super) content: Result<Bytes, String>,
+    pub(crate) content: Result<Arc<ExternalPage>, String>,
+    /// The memory of the page. The last scrape that has the page frees it.
+    _reservation: Reservation,
 }
 
-pub(super) async fn fetch(page: Option<(usize, &Url)>, deadline: Instant) -> Option<Page> {
-    let (collector, url) = page?;
+/// Fetches and parses a page, in which a family may have up to `max_series` samples.
+pub(crate) async fn fetch(url: Url, max_series: usize, deadline: Instant) -> Arc<FetchedPage> {
     let start = Instant::now();
-    let content = url.get(deadline).await.map(|page| page.content);
-    Some(Page { collector, duration: start.elapsed(), content })
+    let mut reservation = PAGES.reservation();
+    let mut parser = PageParser::new(max_series, catalogue().families());
+    let mut refused = None;
+    let fetched = url
+        .read(deadline, &mut |piece| {
+            if refused.is_none() {
+                parser.parse(piece);
+                refused = reservation.resize(parser.memory()).err();
+            }
+        })
+        .await;
+    let content = match (fetched, refused) {
+        (Ok(_), None) => Ok(Arc::new(parser.finish())),
+        (Ok(_), Some(error)) => Err(format!("cannot parse {url}: {error}")),
+        (Err(error), _) => Err(error),
+    };
+    if content.is_err() {
+        reservation = Reservation::default();
+    }
+    Arc::new(FetchedPage { duration: start.elapsed(), content, _reservation: reservation })
 }
 
-/// Merges an external page into our samples. A family of ours is never replaced. Returns a human-readable message if
-/// lines of the page cannot be parsed.
-pub fn merge_page(page: &[u8], samples: &mut Samples) -> (Omissions, Option<String>) {
-    let (families, unreadable, first) = external::parse(&String::from_utf8_lossy(page));
-    let mut omissions = Omissions { unreadable, ..Omissions::default() };
-    for family in families {
-        let ours = external::sample_names(&family.name, family.kind).any(|name| catalogue().has(&name));
-        for sample in family.samples {
-            omissions.count(if ours {
-                Pushed::Duplicate
-            } else {
-                samples.push_external(&family.name, family.kind, &family.help, sample)
-            });
-        }
+/// Reserves the memory for the exposition of a page.
+///
+/// # Errors
+/// A human-readable message if there is not enough memory.
+pub(super) fn reserve_exposition(page: &ExternalPage) -> Result<Reservation, String> {
+    let mut reservation = PAGES.reservation();
+    match reservation.resize(page.families.written_len()) {
+        Ok(()) => Ok(reservation),
+        Err(error) => Err(format!("cannot write the external metrics page: {error}")),
     }
-    let failure = first
-        .map(|line| format!("{unreadable} lines of the page cannot be parsed, the first of them: {line}"));
+}
+
+/// Merges a page into our samples. A family of ours is never replaced. Returns a human-readable message if lines of the page
+/// are left out.
+pub(super) fn merge(page: &Arc<ExternalPage>, samples: &mut Samples) -> (Omissions, Option<String>) {
+    let left_out = samples.join_page(page.clone());
+    let omissions = Omissions {
+        unreadable: page.invalid,
+        duplicates: page.duplicates + left_out,
+        over_limit: page.over_limit,
+        ..Omissions::default()
+    };
+    let failure = page.first_invalid.as_ref().map(|first| {
+        let (count, line, reason) = (page.invalid, &first.line, first.reason);
+        format!("{count} lines of the page were left out, the first of them ({reason}): {line}")
+    });
     (omissions, failure)
 }
+
+/// Parses a page and merges it into our samples, as tests and fuzz targets do.
+pub fn merge_page(page: &[u8], max_series: usize, samples: &mut Samples) -> (Omissions, Option<String>) {
+    let mut parser = PageParser::new(max_series, catalogue().families());
+    parser.parse(page);
+    merge(&Arc::new(parser.finish()), samples)
+}
+
+/// The budget of the whole process.
+static PAGES: LazyLock<Arc<MemoryBudget>> = LazyLock::new(MemoryBudget::of_pages);

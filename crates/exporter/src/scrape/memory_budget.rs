@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// reserve at most half of what is free, so that large scrapes always leave memory to small ones.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
+    total: usize,
     free: Mutex<usize>,
+    /// Whether a reservation must leave as much as it takes.
+    is_fair: bool,
 }
 
 /// The memory that one scrape has reserved. Dropping it frees the memory.
@@ -22,7 +25,12 @@ pub struct Reservation {
 impl MemoryBudget {
     /// Creates a budget without reservations.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { free: Mutex::new(TOTAL) })
+        Arc::new(Self { total: TOTAL, free: Mutex::new(TOTAL), is_fair: true })
+    }
+
+    /// Creates the budget of external metrics pages, parsed and written: the first page may reserve all of it.
+    pub(crate) fn of_pages() -> Arc<Self> {
+        Arc::new(Self { total: PAGES, free: Mutex::new(PAGES), is_fair: false })
     }
 
     /// A reservation, of nothing yet.
@@ -48,16 +56,23 @@ impl Reservation {
             return Ok(());
         }
         let mut free = budget.free();
-        let remaining = (*free + self.reserved).saturating_sub(wanted);
-        if wanted > self.reserved && wanted > remaining {
-            let free = *free;
-            let message = format!(
-                "the scrape needs {bytes} bytes of memory; all scrapes share {TOTAL} bytes, of which {free} are free, and \
-                 one may take at most half of that"
-            );
+        let remaining = (*free + self.reserved).checked_sub(wanted);
+        let is_enough = remaining.is_some_and(|remaining| !budget.is_fair || wanted <= remaining);
+        if wanted > self.reserved && !is_enough {
+            let (free, total) = (*free, budget.total);
+            let message = if budget.is_fair {
+                format!(
+                    "the scrape needs {bytes} bytes of memory; all scrapes share {total} bytes, of which {free} are free, \
+                     and one may take at most half of that"
+                )
+            } else {
+                format!(
+                    "the page needs {bytes} bytes of memory; all pages share {total} bytes, of which {free} are free"
+                )
+            };
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
         }
-        (*free, self.reserved) = (remaining, wanted);
+        (*free, self.reserved) = (remaining.unwrap_or_default(), wanted);
         Ok(())
     }
 }
@@ -73,6 +88,9 @@ impl Drop for Reservation {
 /// Bytes of all reservations. A scrape that is alone may have half: a reply of the largest size (8 MiB), the most values
 /// (6 MiB), and some samples.
 const TOTAL: usize = 32 << 20;
+/// Bytes of all external metrics pages and of what is written from them. A page of the largest size takes 7 MiB, and its
+/// exposition 4 MiB. Together with what connections hold of responses in transit, this stays under 16 MiB.
+const PAGES: usize = 12 << 20;
 /// Bytes of each scrape without a reservation: twice what a Kamailio without long lists needs, so that its scrapes never
 /// fail because of other scrapes.
 const UNRESERVED: usize = 128 << 10;
@@ -102,6 +120,21 @@ mod tests {
         modest.resize(UNRESERVED + TOTAL / 2).unwrap();
         drop(modest);
         assert_eq!(*budget.free(), TOTAL);
+    }
+
+    #[test]
+    fn the_first_page_may_reserve_all_of_the_memory_for_pages() {
+        let budget = MemoryBudget::of_pages();
+        let (mut first, mut second) = (budget.reservation(), budget.reservation());
+        let message = first.resize(UNRESERVED + PAGES + 1).unwrap_err().to_string();
+        assert!(message.starts_with("the page needs "), "{message}");
+        first.resize(UNRESERVED + PAGES - 5).unwrap();
+        assert!(second.resize(UNRESERVED + 6).is_err());
+        second.resize(UNRESERVED + 5).unwrap();
+        first.resize(UNRESERVED + PAGES / 2).unwrap();
+        second.resize(UNRESERVED + PAGES / 2).unwrap();
+        drop((first, second));
+        assert_eq!(*budget.free(), PAGES);
     }
 
     #[test]

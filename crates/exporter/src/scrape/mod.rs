@@ -1,9 +1,10 @@
 //! One scrape of one Kamailio: from the selection of collectors to the samples.
 
+pub(crate) mod bodies;
 pub(crate) mod capabilities;
 pub(crate) mod diagnosis;
 mod exchange;
-mod external_page;
+pub(crate) mod external_page;
 pub(crate) mod extraction;
 pub(crate) mod memory_budget;
 pub(crate) mod plan;
@@ -17,6 +18,7 @@ pub use result::{CollectorResult, Omissions, Preparation, Scrape};
 
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::exchange::Exchange;
+use crate::scrape::external_page::PageFlight;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use kamailio_binrpc::Target;
@@ -40,17 +42,22 @@ pub(crate) struct ScrapeRequest<'a> {
     pub deadline: Instant,
     /// The memory that all scrapes share.
     pub budget: &'a Arc<MemoryBudget>,
+    /// The fetch of the external metrics page, if the selection has it.
+    pub page: Option<&'a PageFlight>,
 }
 
 /// Scrapes a Kamailio. Without capabilities in `preparation`, the server's capabilities are discovered first.
 pub(crate) async fn run(request: ScrapeRequest<'_>, preparation: Preparation) -> Scrape {
     let mut exchange = Exchange::new(request, preparation);
     // The external page does not depend on Kamailio, so both are fetched at the same time.
-    let (exchanged, page) =
-        tokio::join!(exchange.run(), external_page::fetch(request.selection.page(), request.deadline));
+    let page = async {
+        let (collector, _) = request.selection.page()?;
+        Some((collector, request.page?.clone().await))
+    };
+    let (exchanged, page) = tokio::join!(exchange.run(), page);
     let mut scrape = exchange.finish(exchanged);
-    if let Some(page) = page {
-        scrape.add_page(page);
+    if let Some((collector, page)) = page {
+        scrape.add_page(collector, page);
     }
     scrape
 }

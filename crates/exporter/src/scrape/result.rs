@@ -1,11 +1,12 @@
 //! What a scrape brought, and what the next scrape of the same server can reuse.
 
+use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::Capabilities;
-use crate::scrape::external_page::{Page, merge_page};
+use crate::scrape::external_page::{self, FetchedPage};
 use crate::scrape::memory_budget::Reservation;
 use crate::scrape::plan::Plan;
 use kamailio_binrpc::Error;
-use prometheus_exposition::{Bodies, Pushed, Samples};
+use prometheus_exposition::{Pushed, Samples};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub struct Scrape {
     pub bodies: Bodies,
     /// The part of the memory budget that the samples take.
     pub reservation: Reservation,
+    /// The external metrics page, and the reservation for its exposition.
+    pub page: Option<(Arc<FetchedPage>, Reservation)>,
 }
 
 /// What a scrape prepares before its calls. It is valid until Kamailio restarts.
@@ -86,13 +89,17 @@ impl Scrape {
     }
 
     /// Adds the external page, and replaces the result of its collector.
-    pub(super) fn add_page(&mut self, page: Page) {
-        let mut result = CollectorResult { duration: page.duration, ..CollectorResult::new(page.collector) };
-        match page.content {
-            Ok(content) => (result.omissions, result.failure) = merge_page(&content, &mut self.samples),
+    pub(super) fn add_page(&mut self, collector: usize, page: Arc<FetchedPage>) {
+        let mut result = CollectorResult { duration: page.duration, ..CollectorResult::new(collector) };
+        let content = page.content.as_ref().map_err(String::clone);
+        match content.and_then(|content| Ok((content, external_page::reserve_exposition(content)?))) {
+            Ok((content, reservation)) => {
+                (result.omissions, result.failure) = external_page::merge(content, &mut self.samples);
+                self.page = Some((page, reservation));
+            }
             Err(error) => result.fail(error),
         }
-        if let Some(planned) = self.result(page.collector) {
+        if let Some(planned) = self.result(collector) {
             *planned = result;
         }
     }

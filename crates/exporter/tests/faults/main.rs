@@ -11,6 +11,8 @@ mod support;
 mod clients;
 /// The document written from the tables.
 mod document;
+/// External metrics pages that are made to take memory or time.
+mod external_page;
 /// A hostile or broken Kamailio: the table.
 mod kamailio;
 /// What a scrape may use of Kamailio's resources.

@@ -183,6 +183,7 @@ fn write_family(page: &mut String, family: &Family, labels: &str) {
         Kind::BareCounter => ("", "counter"),
         Kind::Gauge => ("", "gauge"),
         Kind::Untyped => ("", "untyped"),
+        kind => unreachable!("{kind:?}"),
     };
     writeln!(page, "| `{name}{suffix}` | {kind} | {} | {labels} | {help} |", unit(name)).unwrap();
 }

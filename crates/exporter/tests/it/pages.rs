@@ -57,12 +57,27 @@ fn a_custom_page_is_joined_to_ours() {
 }
 
 #[test]
+fn every_sample_of_a_large_custom_page_gets_the_labels() {
+    let page: String = (0..40_000).map(|number| format!("large{{number=\"{number}\"}} 1\n")).collect();
+    let url = server(ok(&page));
+    let limits = ["--collector.max-series", "100000", "--label", "site=berlin"];
+    let arguments = [&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url], &limits[..]];
+    let exporter = Exporter::start(&arguments.concat());
+    let page = exporter.page();
+    let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(samples.iter().filter(|line| line.starts_with("large{")).count(), 40_000);
+    for sample in samples {
+        assert!(sample.contains("{site=\"berlin\""), "{sample}");
+    }
+}
+
+#[test]
 fn an_unavailable_custom_page_fails_only_its_collector() {
-    let large = "x 1\n".repeat(2 << 20);
+    let large = format!("# {}\n", "x".repeat(1000)).repeat(8 << 10);
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the response is 404 Not Found"),
         (b"garbage\r\n\r\n", "cannot fetch"),
-        (&ok("good 1\n<html>\n"), "1 lines of the page cannot be parsed, the first of them: <html>"),
+        (&ok("good 1\n<html>\n"), "1 lines of the page were left out, the first of them (no value): <html>"),
         (&ok(&large), "the response has more than 4194304 bytes"),
     ] {
         let fake = Fake::start();

@@ -198,7 +198,7 @@ fn collectors_have_unique_names_and_descriptions() {
 #[test]
 fn families_have_valid_names_and_help_texts() {
     for announced in catalogue().families() {
-        let Family { name, help, kind } = announced.family;
+        let Family { name, help, kind } = announced.family();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         assert!(name.chars().all(valid) && !name.contains("__"), "{name}");
         assert!(name.starts_with("kamailio_") || name.starts_with("process_"), "{name}");
@@ -213,7 +213,7 @@ fn families_have_valid_names_and_help_texts() {
 #[test]
 fn fields_that_share_a_family_agree_on_it() {
     for field in ALL.iter().flat_map(|collector| collector.fields()) {
-        let family = catalogue().families()[catalogue().id(&field.family)].family;
+        let family = catalogue().families()[catalogue().id(&field.family)].family();
         assert_eq!((family.kind, family.help), (field.family.kind, field.family.help), "{}", family.name);
     }
 }

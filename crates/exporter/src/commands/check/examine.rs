@@ -8,9 +8,11 @@ use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::instance::Settings;
 use crate::scrape::diagnosis::{self, State, Summary};
+use crate::scrape::external_page;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::plan::{Plan, PlannedCall};
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
+use futures_util::FutureExt as _;
 use kamailio_binrpc::tokio::Client;
 use kamailio_binrpc::{Arg, Error, Members, Target, Value};
 use std::io::ErrorKind;
@@ -26,23 +28,28 @@ pub(super) async fn examine(
     progress: impl Fn(usize, usize),
 ) -> Report {
     let start = Instant::now();
+    let deadline = start + timeout;
+    let page = settings
+        .selection
+        .page()
+        .map(|(_, url)| external_page::fetch(url.clone(), settings.max_series, deadline).boxed().shared());
     let request = ScrapeRequest {
         allow: None,
         target,
         configured: &settings.selection,
         selection: &settings.selection,
         max_series: settings.max_series,
-        deadline: start + timeout,
+        deadline,
         budget: &MemoryBudget::new(),
+        page: page.as_ref(),
     };
     let scrape = scrape::run(request, Preparation::default()).await;
-    let external: usize = scrape.samples.external.families().iter().map(|family| family.samples.len()).sum();
     let mut report = Report {
         target: target.to_string(),
         socket: None,
         kamailio: None,
         duration: start.elapsed(),
-        series: scrape.samples.len() + external,
+        series: scrape.samples.len() + scrape.samples.external_len(),
         collectors: Vec::new(),
         problems: Vec::new(),
         warnings: Vec::new(),

@@ -169,7 +169,7 @@ mod tests {
             tls: TlsFiles::default(),
         };
         let start = tokio::time::Instant::now();
-        let error = gateway.put(Bytes::from_static(b"a 1\n"), Format::DEFAULT).await.unwrap_err();
+        let error = gateway.put(Bytes::from_static(b"a 1\n"), Format::TEXT).await.unwrap_err();
         assert_eq!(error, format!("cannot PUT {url}metrics/job/j: no response within 10 s"));
         assert_eq!(start.elapsed().as_secs(), 10);
         assert!(gateway.delete().await.unwrap_err().ends_with(": no response within 3 s"));

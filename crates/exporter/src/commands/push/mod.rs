@@ -110,7 +110,7 @@ fn random() -> u64 {
 }
 
 /// The format that every version of the Pushgateway reads.
-const FORMAT: Format = Format::DEFAULT;
+const FORMAT: Format = Format::TEXT;
 /// The time for a push that is in progress on exit. Together with the time for the deletion, this is less than the ten
 /// seconds after which container runtimes kill a process.
 const LAST_PUSH: Duration = Duration::from_secs(3);

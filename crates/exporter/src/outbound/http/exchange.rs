@@ -1,6 +1,6 @@
 //! Sends one request over an open connection, and reads the response.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::ext::on_informational;
@@ -21,7 +21,7 @@ pub struct Response {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The content up to the limit, as far as it was received.
+    /// The content up to the limit, as far as it was received; empty if a function received it.
     pub content: Bytes,
     /// Whether `content` is complete; if not, the reason as a human-readable message.
     pub complete: Result<(), String>,
@@ -32,6 +32,7 @@ pub(super) async fn exchange(
     host: &str,
     mut request: Request<Full<Bytes>>,
     limit: usize,
+    receive: &mut (dyn FnMut(&[u8]) + Send),
 ) -> Result<Response, String> {
     let host = HeaderValue::from_str(host).map_err(|error| error.to_string())?;
     request.headers_mut().insert(HOST, host);
@@ -44,7 +45,8 @@ pub(super) async fn exchange(
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let response = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
-        let (content, complete) = read(body, limit).await;
+        let complete = read(body, limit, receive).await;
+        let content = Bytes::new();
         Ok::<_, hyper::Error>(Response { status: head.status, headers: head.headers, content, complete })
     };
     // The connection's future reads and writes. If a server responds and then resets the connection, the response
@@ -56,24 +58,28 @@ pub(super) async fn exchange(
     }
 }
 
-/// Reads up to `limit` bytes, and returns why the content is incomplete.
-async fn read(mut body: Incoming, limit: usize) -> (Bytes, Result<(), String>) {
-    let mut content = BytesMut::new();
+/// Passes up to `limit` bytes to `receive`, and returns why the content is incomplete. Other tasks run between the pieces.
+async fn read(
+    mut body: Incoming,
+    limit: usize,
+    receive: &mut (dyn FnMut(&[u8]) + Send),
+) -> Result<(), String> {
+    let mut rest = limit;
     while let Some(frame) = body.frame().await {
-        let mut data = match frame.map(Frame::into_data) {
+        let data = match frame.map(Frame::into_data) {
             Ok(Ok(data)) => data,
             Ok(Err(_trailers)) => continue,
-            Err(error) => return (content.freeze(), Err(message(&error))),
+            Err(error) => return Err(message(&error)),
         };
-        let rest = limit - content.len();
-        let complete = data.len() <= rest;
-        data.truncate(rest);
-        content.extend_from_slice(&data);
-        if !complete {
-            return (content.freeze(), Err(format!("the response has more than {limit} bytes")));
+        for piece in data[..data.len().min(rest)].chunks(PIECE) {
+            receive(piece);
+            tokio::task::yield_now().await;
         }
+        rest = rest
+            .checked_sub(data.len())
+            .ok_or_else(|| format!("the response has more than {limit} bytes"))?;
     }
-    (content.freeze(), Ok(()))
+    Ok(())
 }
 
 /// An error of hyper together with its cause.
@@ -119,5 +125,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
     }
 }
 
+/// Bytes that the receiver gets and parses at once: 1 ms at most in a release build.
+const PIECE: usize = 8 << 10;
 /// Real servers send one or two.
 const MAX_INFORMATIONAL: usize = 8;

@@ -8,7 +8,7 @@ pub(crate) use exchange::Response;
 pub(crate) use tls::TlsFiles;
 pub use url::Url;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{Request, StatusCode};
@@ -27,23 +27,35 @@ pub struct Page {
 impl Url {
     /// Fetches the page. The error is a human-readable message.
     pub async fn get(&self, deadline: Instant) -> Result<Page, String> {
-        let page = timeout_at(deadline.into(), self.page()).await;
+        let mut content = BytesMut::new();
+        let content_type = self.read(deadline, &mut |piece| content.extend_from_slice(piece)).await?;
+        Ok(Page { content_type, content: content.freeze() })
+    }
+
+    /// Fetches the page, passes it to a function as it arrives, and returns its `Content-Type`, if there is one. The error is
+    /// a human-readable message; after an error, what the function received is not to be used.
+    pub(crate) async fn read(
+        &self,
+        deadline: Instant,
+        receive: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Option<String>, String> {
+        let page = timeout_at(deadline.into(), self.page(receive)).await;
         page.unwrap_or_else(|_| Err("no response before the deadline".to_owned()))
             .map_err(|error| format!("cannot fetch {self}: {error}"))
     }
 
-    async fn page(&self) -> Result<Page, String> {
+    async fn page(&self, receive: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Option<String>, String> {
         let request = Request::get(self.path_and_query()).header(ACCEPT, "text/plain;version=0.0.4");
         // Kamailio accepts HTTP on its SIP sockets, and refuses requests without a length unless tcp_accept_no_cl is set.
         let request = request.header(CONTENT_LENGTH, 0).body(Full::default());
-        let response =
-            self.send(request.map_err(|error| error.to_string())?, &TlsFiles::default(), MAX_PAGE).await?;
+        let request = request.map_err(|error| error.to_string())?;
+        let response = self.exchange(request, &TlsFiles::default(), MAX_PAGE, receive).await?;
         if response.status != StatusCode::OK {
             return Err(format!("the response is {}", response.status));
         }
         response.complete?;
         let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok(Page { content_type: content_type.map(str::to_owned), content: response.content })
+        Ok(content_type.map(str::to_owned))
     }
 
     /// Sends a request to the server of this URL, over a new connection. The path is that of the request. Redirects are not
@@ -54,15 +66,28 @@ impl Url {
         tls: &TlsFiles,
         limit: usize,
     ) -> Result<Response, String> {
+        let mut content = BytesMut::new();
+        let response =
+            self.exchange(request, tls, limit, &mut |piece| content.extend_from_slice(piece)).await?;
+        Ok(Response { content: content.freeze(), ..response })
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        tls: &TlsFiles,
+        limit: usize,
+        receive: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Response, String> {
         // An error in the files is reported without a connection.
         let tls = if self.is_https() { Some(tls.connector()?) } else { None };
         let stream = TcpStream::connect((self.host(), self.port())).await;
         let stream = stream.map_err(|error| error.to_string())?;
         match tls {
-            None => exchange::exchange(stream, self.authority(), request, limit).await,
+            None => exchange::exchange(stream, self.authority(), request, limit, receive).await,
             Some(tls) => {
                 let stream = tls::connect(&tls, self.host(), stream).await?;
-                exchange::exchange(stream, self.authority(), request, limit).await
+                exchange::exchange(stream, self.authority(), request, limit, receive).await
             }
         }
     }

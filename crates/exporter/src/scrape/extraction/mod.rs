@@ -12,8 +12,7 @@ use crate::scrape::capabilities::Capabilities;
 use equal_rows::RepeatedRows;
 use kamailio_binrpc::{Members, Value};
 use label_text::LabelText;
-use prometheus_exposition::external::ExternalSample;
-use prometheus_exposition::{FamilyId, Kind, Labels, Number, Samples};
+use prometheus_exposition::{ExternalKind, FamilyId, Kind, Labels, Number, Samples};
 
 /// A call, and what its reply is read with.
 #[derive(Clone, Copy)]
@@ -212,8 +211,8 @@ impl<'r> Extractor<'_, 'r> {
                         "" => format!("The statistic {name}."),
                         help => help.to_owned(),
                     };
-                    let sample = ExternalSample { suffix: "", labels: Vec::new(), value };
-                    self.omissions.count(self.samples.push_external(&family, kind, &help, sample));
+                    let kind = ExternalKind::parse(kind).unwrap_or_default();
+                    self.omissions.count(self.samples.push_external(&family, kind, &help, value));
                 }
                 Ok(None) => {}
                 Err(_) => self.unreadable(field),
@@ -394,7 +393,7 @@ mod tests {
         };
         let mut samples = Samples::new(10);
         assert_eq!(extract(call, nodes.members(&body), &mut samples), Omissions::default());
-        let page = prometheus_exposition::Format::DEFAULT.write(catalogue().families(), &[&samples]);
+        let page = prometheus_exposition::Format::TEXT.write(catalogue().families(), &[&samples]);
         String::from_utf8(page).unwrap()
     }
 }

@@ -1,0 +1,30 @@
+//! The expositions of one scrape, plain and compressed.
+
+use bytes::Bytes;
+use prometheus_exposition::Format;
+use tokio::sync::OnceCell;
+
+/// The expositions of one scrape: each is written once, however many requests share the scrape.
+#[derive(Default)]
+pub struct Bodies {
+    /// By syntax, then plain and compressed.
+    written: [[OnceCell<Body>; 2]; 2],
+}
+
+/// The body of a response.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    /// The bytes.
+    pub(crate) content: Bytes,
+    /// Whether the bytes are compressed.
+    pub(crate) gzip: bool,
+}
+
+impl Bodies {
+    /// Returns the body in a format, compressed or not. The first request for it runs `write`.
+    pub(crate) async fn get(&self, format: Format, gzip: bool, write: impl Future<Output = Body>) -> Body {
+        let [text, openmetrics] = &self.written;
+        let [plain, compressed] = if format.is_text() { text } else { openmetrics };
+        if gzip { compressed } else { plain }.get_or_init(|| write).await.clone()
+    }
+}
