@@ -128,6 +128,7 @@ fn the_drop_in_methods_alone_have_no_other_families() {
         [
             "kamailio_dispatcher_list_target",
             "kamailio_dmq_list_nodes_node",
+            "kamailio_start_time_seconds",
             "kamailio_tls_info_max_connections",
             "kamailio_tls_info_opened_connections",
         ]
