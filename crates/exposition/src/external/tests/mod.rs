@@ -91,6 +91,20 @@ fn families_are_written_in_both_formats() {
 }
 
 #[test]
+fn only_quotes_are_unescaped_in_the_help() {
+    for (help, kept) in [
+        ("a \\\"b\\\"", "a \"b\""),
+        ("\\\\\"", "\\\\\""),
+        ("\\\\\\\"", "\\\\\""),
+        ("\\\\\\\\\"", "\\\\\\\\\""),
+        ("\\\\n\\n\u{e9}\"", "\\\\n\\n\u{e9}\""),
+    ] {
+        let page = parse(&format!("# HELP x {help}\nx 1\n"));
+        assert_eq!((page.families.families().next().unwrap().help(), page.invalid), (kept, 0), "{help}");
+    }
+}
+
+#[test]
 fn the_first_help_counts() {
     let page = parse("# HELP x One.\n# HELP x Two.\n# TYPE x gauge\nx 1\n# HELP x Three.\n# TYPE x gauge\n");
     assert_eq!((page.families.families().next().unwrap().help(), page.invalid), ("One.", 0));
