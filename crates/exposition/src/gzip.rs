@@ -35,7 +35,6 @@ pub struct GzipEncoder {
 /// An error of the compressor.
 pub fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzipEncoder::new();
-    encoder.out.reserve(bytes.len() / 4);
     encoder.run(bytes, FlushCompress::Finish)?;
     Ok(encoder.into_bytes())
 }

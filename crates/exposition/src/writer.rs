@@ -207,6 +207,8 @@ mod tests {
             let whole = format.write(&families, &parts);
             let mut writer = Writer::new(format, &families, &parts);
             let announced = writer.written_len();
+            let external: usize = writer.external.iter().map(|list| list.families.written_len()).sum();
+            assert_eq!(announced, TYPICAL_LEN + samples.written_len() + more.written_len() + external);
             let (mut out, mut pieces, mut has_more) = (Vec::new(), 0, true);
             while has_more {
                 let before = out.len();

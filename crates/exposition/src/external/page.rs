@@ -147,8 +147,7 @@ impl<'f> PageParser<'f> {
         match line {
             Line::Ignored => {}
             Line::Help(name, help) => {
-                // The text format does not escape quotes in the help; xhttp_prom does.
-                let help = help.replace("\\\"", "\"");
+                let help = unescape_quotes(help);
                 if families.family(name).is_none_or(|family| !families.set_help(family, &help)) {
                     return Ok(Pushed::OverLimit);
                 }
@@ -187,6 +186,20 @@ impl<'f> PageParser<'f> {
         let quote = || InvalidLine { line: line.chars().take(MAX_QUOTE).collect(), reason };
         self.page.first_invalid.get_or_insert_with(quote);
     }
+}
+
+/// Replaces `\"` by a quote: the text format does not escape quotes in the help, but xhttp_prom does.
+fn unescape_quotes(help: &str) -> String {
+    let mut unescaped = String::with_capacity(help.len());
+    let mut chars = help.chars();
+    while let Some(char) = chars.next() {
+        match (char, chars.as_str().starts_with('"')) {
+            ('\\', true) => {}
+            ('\\', false) => unescaped.extend([Some(char), chars.next()].into_iter().flatten()),
+            (char, _) => unescaped.push(char),
+        }
+    }
+    unescaped
 }
 
 /// Checks the labels that make a sample a bucket or a quantile, as the receivers of a page do: one that is not a number

@@ -91,6 +91,20 @@ fn families_are_written_in_both_formats() {
 }
 
 #[test]
+fn only_quotes_are_unescaped_in_the_help() {
+    for (help, kept) in [
+        ("a \\\"b\\\"", "a \"b\""),
+        ("\\\\\"", "\\\\\""),
+        ("\\\\\\\"", "\\\\\""),
+        ("\\\\\\\\\"", "\\\\\\\\\""),
+        ("\\\\n\\n\u{e9}\"", "\\\\n\\n\u{e9}\""),
+    ] {
+        let page = parse(&format!("# HELP x {help}\nx 1\n"));
+        assert_eq!((page.families.families().next().unwrap().help(), page.invalid), (kept, 0), "{help}");
+    }
+}
+
+#[test]
 fn the_first_help_counts() {
     let page = parse("# HELP x One.\n# HELP x Two.\n# TYPE x gauge\nx 1\n# HELP x Three.\n# TYPE x gauge\n");
     assert_eq!((page.families.families().next().unwrap().help(), page.invalid), ("One.", 0));
@@ -112,11 +126,13 @@ fn a_type_after_samples_is_invalid_unless_it_is_the_same() {
 #[test]
 fn families_that_are_pushed_have_one_type_and_escaped_help() {
     let mut families = ExternalFamilies::new(9);
+    assert!(families.is_empty());
     assert_eq!(families.push("x", ExternalKind::Counter, "a\nb\\c", 1u64.into()), Pushed::Added);
     assert_eq!(families.push("x", ExternalKind::Gauge, "", 2u64.into()), Pushed::Duplicate);
     assert_eq!(families.push("y", ExternalKind::Summary, "", 1u64.into()), Pushed::Added);
     assert_eq!(families.push("y_sum", ExternalKind::Gauge, "", 1u64.into()), Pushed::Duplicate);
     assert_eq!(families.families().next().unwrap().help(), "a\\nb\\\\c");
+    assert_eq!((families.len(), families.is_empty()), (2, false));
     let has =
         ["x", "y", "y_sum", "y_count", "y_bucket", "x_sum", "z", "y_sum_sum"].map(|name| families.has(name));
     assert_eq!(has, [true, true, true, true, false, false, false, false]);
