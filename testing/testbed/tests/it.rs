@@ -234,7 +234,7 @@ fn killing_a_test_removes_processes_and_files() {
     if env::var_os(CHILD).is_some() {
         let kamailio = Kamailio::start();
         kamailio.callee();
-        println!("\nfolder {}", kamailio.socket_path().parent().unwrap().display());
+        println!("\ndirectory {}", kamailio.socket_path().parent().unwrap().display());
         thread::sleep(Duration::from_secs(60));
         panic!("nobody killed this process");
     }
