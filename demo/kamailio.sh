@@ -19,7 +19,7 @@ callee=$address:25070
 nobody=$address:25099
 sed -e "s/@CALLEE@/$callee/" -e "s/@NOBODY@/$nobody/" "${DISPATCHER_LIST:-$demo/dispatcher.list}" >"$dir/dispatcher.list"
 
-# The compiled-in module folder is printed by "kamailio -h", after "-L".
+# The compiled-in module directory is printed by "kamailio -h", after "-L".
 modules=$(kamailio -h 2>&1 | sed -n 's/.*Modules search path (default: \(.*\))/\1/p')
 if [ -e "${modules%%:*}/tls.so" ] && command -v openssl >/dev/null; then
 	if ! [ -e "$dir/tls.crt" ]; then

@@ -1,4 +1,4 @@
-//! What both clients share: the socket that a reply can reach, the order of connection attempts, and the messages of errors.
+//! Shared by both clients: the socket that a reply can reach, the order of connection attempts, and the messages of errors.
 
 use crate::session::Session;
 use crate::target::Target;

@@ -13,7 +13,7 @@ pub struct Family {
     pub name: &'static str,
     /// The type.
     pub kind: Kind,
-    /// What the metric measures and in which unit, as a sentence.
+    /// The meaning of the values and their unit, as one sentence.
     pub help: &'static str,
 }
 
@@ -67,7 +67,7 @@ pub enum Number {
     Float(f64),
 }
 
-/// What became of a sample that was pushed.
+/// The result of pushing a sample.
 ///
 /// ```
 /// use prometheus_exposition::{Labels, Pushed, Samples};

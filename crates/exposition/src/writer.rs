@@ -27,7 +27,7 @@ pub struct Writer<'w> {
     next: Next,
 }
 
-/// What is written next.
+/// The part that is written next.
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Families,

@@ -60,7 +60,7 @@ impl Release {
         program
     }
 
-    /// What demo/*.sh take from the environment to run this release.
+    /// The environment variables that make demo/*.sh run this release.
     pub(crate) fn environment(self) -> Vec<(&'static str, PathBuf)> {
         if self.is_own() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What both clients offer beside calls, tested over one kind of socket where the kind does not matter.
+//! Features of both clients beside calls, tested over one kind of socket where the kind does not matter.
 
 #[cfg(feature = "tokio")]
 use crate::driver::Async;

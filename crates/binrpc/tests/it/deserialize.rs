@@ -218,7 +218,7 @@ fn strings_are_text_or_bytes() {
     rejects::<serde_bytes_like::Bytes>(Arg::Int(1), "invalid type: integer `1`, expected bytes");
 }
 
-/// What the crate `serde_bytes` does.
+/// A stand-in for the crate `serde_bytes`.
 mod serde_bytes_like {
     use serde::de::{Deserialize, Deserializer, Visitor};
     use std::fmt;

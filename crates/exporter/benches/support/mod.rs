@@ -87,7 +87,8 @@ impl Stage {
 
 /// Returns the body of a recorded reply.
 fn recorded(capture: &str) -> Vec<u8> {
-    let captures = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("captures"));
+    let captures =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|directory| directory.join("captures"));
     let path =
         captures.map(|captures| captures.join(format!("5.6.3/{capture}.reply"))).find(|path| path.is_file());
     let packet = path.and_then(|path| std::fs::read(path).ok());

@@ -1,4 +1,4 @@
-//! What Kamailio runs with: its modules, its sockets, and whether its configuration file has changed since the start.
+//! The configuration that Kamailio runs with: its modules, its sockets, and whether its configuration file has changed since the start.
 
 use crate::collectors::schema::{
     Collector, Cost, Emit, Field, Key, Label, Table, Unreadable, at, boolean, field, label, unsigned_gauge,

@@ -1,4 +1,4 @@
-//! What is logged about scrapes: changes of the state and of the kind of a failure, within a limit on lines.
+//! Log lines about scrapes: changes of the state and of the kind of a failure, within a limit on lines.
 
 use crate::collectors::ALL;
 use crate::collectors::schema::Call;

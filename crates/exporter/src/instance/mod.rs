@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// What is scraped of a Kamailio.
+/// The settings of the scrapes of a Kamailio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The collectors, and the arguments of their calls.
@@ -57,7 +57,7 @@ pub struct Instance {
     line_limit: Arc<TokenBucket>,
 }
 
-/// What requests have to agree on to share a scrape.
+/// The properties that requests must have in common to share a scrape.
 #[derive(PartialEq, Eq)]
 struct RunKey {
     selection: Arc<Selection>,

@@ -30,7 +30,7 @@ pub(crate) enum State {
     Unknown,
 }
 
-/// What is shown of a scrape: how Kamailio and its collectors fared.
+/// The summary of a scrape that pages and `check` show: the state of Kamailio and of its collectors.
 pub(crate) struct Summary {
     /// Whether Kamailio answered.
     pub(crate) answered: bool,

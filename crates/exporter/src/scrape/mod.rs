@@ -25,7 +25,7 @@ use kamailio_binrpc::Target;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What to scrape, and the limits of the scrape.
+/// The target and the limits of a scrape.
 #[derive(Clone, Copy)]
 pub(crate) struct ScrapeRequest<'a> {
     /// The Kamailio to connect to.

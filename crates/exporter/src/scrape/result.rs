@@ -1,4 +1,4 @@
-//! What a scrape brought, and what the next scrape of the same server can reuse.
+//! The result of a scrape, and the parts that the next scrape of the same server can reuse.
 
 use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::Capabilities;
@@ -23,7 +23,7 @@ pub struct Scrape {
     pub error: Option<Error>,
     /// Whether the exchange ended early only because the client allowed too little time.
     pub cut_short: bool,
-    /// What the next scrape can reuse; empty if the exchange ended before the capabilities were known.
+    /// The parts that the next scrape can reuse; empty if the exchange ended before the capabilities were known.
     pub preparation: Preparation,
     /// Whether statistics did not fit into a struct of Kamailio.
     pub struct_overflow: bool,
@@ -37,7 +37,7 @@ pub struct Scrape {
     pub page: Option<(Arc<FetchedPage>, Reservation)>,
 }
 
-/// What a scrape prepares before its calls. It is valid until Kamailio restarts.
+/// The preparation of a scrape before its calls, valid until Kamailio restarts.
 #[derive(Clone, Default)]
 pub struct Preparation {
     /// The server's capabilities.

@@ -115,7 +115,7 @@ pub(crate) const CLIENTS: &[Clients] = &[
                 let head =
                     format!("{method} /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
                 let status = status(send(address, head.as_bytes()));
-                // What CONNECT asks for is no path.
+                // The target of CONNECT is not a path.
                 assert!(matches!(status, Some(405)) || method == "CONNECT", "{status:?} for {method}");
             }
             Vec::new()

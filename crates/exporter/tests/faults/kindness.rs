@@ -1,4 +1,4 @@
-//! What a scrape may take of Kamailio: a connection, and as many calls at once as its buffers have room for. That only
+//! The resources of Kamailio that a scrape may use: a connection, and as many calls at once as its buffers have room for. That only
 //! methods are called that read, and tables walked only when it is asked for, is tested on the tables
 //! (`tests/it/tables.rs`); that no fault leaves a connection open, in the matrix.
 

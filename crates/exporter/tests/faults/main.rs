@@ -15,7 +15,7 @@ mod document;
 mod external_page;
 /// A hostile or broken Kamailio: the table.
 mod kamailio;
-/// What a scrape may use of Kamailio's resources.
+/// The resources of Kamailio that a scrape uses.
 mod kindness;
 /// The faults of the table over their transports, all at the same time.
 mod matrix;

@@ -53,7 +53,7 @@ fn wanted(fault: &Fault) -> bool {
     std::env::var("FAULT").map_or(true, |part| fault.what.contains(&part))
 }
 
-/// What was measured of a trial.
+/// The measurements of a trial.
 struct Measured {
     /// How long after the deadline the later one of the answers came.
     late: Duration,
@@ -101,7 +101,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
             fault.check(&page)?;
         }
     }
-    // What it says last may still be on its way.
+    // The last log lines may still be in the pipe.
     soon(|| case.check_log(&exporter.log()))?;
 
     let target: Target = uri.parse().unwrap();
@@ -170,7 +170,7 @@ fn compressed(exporter: &Exporter) -> Result<String, String> {
     Ok(page)
 }
 
-/// What a page says of Kamailio, without what takes more or less time.
+/// The samples of an exposition about Kamailio, without durations.
 fn lines(page: &str) -> BTreeSet<String> {
     let own = ["process_", "kamailio_exporter_", "kamailio_scrape_collector_duration_seconds"];
     let lines = page.lines().filter(|line| !own.iter().any(|own| line.starts_with(own)));
@@ -224,7 +224,7 @@ impl Served {
 }
 
 impl Case {
-    /// What is wrong is said, and nothing is said twice.
+    /// The log has the reason, and no line twice.
     fn check_log(&self, log: &str) -> Result<(), String> {
         let complaints: Vec<_> =
             log.lines().filter(|line| line.contains("level=WARN") || line.contains("level=ERROR")).collect();
@@ -249,14 +249,14 @@ struct Stale(std::path::PathBuf);
 impl Stale {
     fn leave(target: &Target) -> Self {
         let (Target::Unix(path) | Target::UnixDatagram(path)) = target else { return Self("".into()) };
-        let folder = path.parent().unwrap();
-        fs::create_dir(folder).unwrap();
+        let directory = path.parent().unwrap();
+        fs::create_dir(directory).unwrap();
         if matches!(target, Target::Unix(_)) {
             drop(UnixListener::bind(path).unwrap());
         } else {
             drop(UnixDatagram::bind(path).unwrap());
         }
-        Self(folder.to_owned())
+        Self(directory.to_owned())
     }
 }
 
@@ -272,5 +272,5 @@ const AT_ONCE: usize = 12;
 const TRIES: usize = 5;
 /// From the deadline to the answer's last byte.
 const SLACK: Duration = Duration::from_millis(100);
-/// Of the program that users run. One that is not optimized is larger from the start.
+/// The limit for the optimised program. One that is not optimised is larger from the start.
 const MOST_MEMORY: u64 = if cfg!(debug_assertions) { 40 << 20 } else { 32 << 20 };

@@ -1,4 +1,4 @@
-//! What many scrapes at once take of memory, and large ones: one scrape with a fault is in the matrix.
+//! Memory of many concurrent scrapes and of large ones. The matrix has single scrapes with a fault.
 
 use crate::packets::{body, destinations, of_struct, packet};
 use crate::support::{Answer, Exporter, eventually, samples};
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 struct Many {
     fake: Fake,
     targets: Vec<String>,
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
 }
 
 impl Many {
     fn start(count: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let target = |number| format!("unix:{}/{number}", folder.path().display());
+        let directory = tempfile::tempdir().unwrap();
+        let target = |number| format!("unix:{}/{number}", directory.path().display());
         let targets: Vec<_> = (0..count).map(target).collect();
         let sockets: Vec<_> = targets.iter().map(|target| target.parse().unwrap()).collect();
         let fake = Fake::listen(Captures::of("5.6.3"), &sockets).unwrap();
-        Self { fake, targets, _folder: folder }
+        Self { fake, targets, _directory: directory }
     }
 }
 
@@ -244,11 +244,11 @@ fn two_hundred_hostile_targets_share_their_memory_and_leave_enough_to_another() 
 
 const SUCCESS: &str = "kamailio_scrape_collector_success{collector=\"";
 const OVER: &str = "bytes of memory, and all scrapes under way have 33554432 bytes";
-/// Of a scrape, or of usual ones.
+/// The limit for one scrape, or for several of usual size.
 const MOST_MEMORY: u64 = 32 << 20;
-/// Of one with every limit reached: twice half of the 32 MiB that all have together, and the program.
+/// The limit for a scrape that reaches every other limit: twice half of the 32 MiB that all have together, and the program.
 const MOST_OF_ONE: u64 = 40 << 20;
-/// Of all scrapes of hostile Kamailios: the 32 MiB that these have together (`budget.rs`) with the holes between them, what
+/// The limit for all scrapes of hostile Kamailios: the 32 MiB that these have together (`budget.rs`) with the holes between them, what
 /// each may always have, and the program.
 const MOST_TOGETHER: u64 = 96 << 20;
 /// A program that is not optimized is larger from the start.

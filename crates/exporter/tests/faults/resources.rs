@@ -104,8 +104,8 @@ fn a_reader_of_the_log_that_has_gone_stops_nothing() {
 #[test]
 fn too_few_descriptors_are_told_of_and_get_over() {
     let fake = Fake::start();
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("log");
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
     let mut program = limited("-n 24");
     program.stderr(File::create(&log).unwrap());
     let started = Started::new(&mut program, &["-u", &fake.unix()]);
@@ -147,9 +147,9 @@ fn with_little_memory_it_serves_and_without_it_ends_with_a_sentence() {
     let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
     drop(started);
 
-    // What starts the program has to start it again: there is nothing that it could let go of.
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("log");
+    // The service manager has to start the program again: the program has nothing to release.
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
     fake.answer("tm.stats", Kind::Reply, &vec![0; 6 << 20]);
     let mut program = limited(&format!("-v {}", size + 2048));
     program.stderr(File::create(&log).unwrap());
@@ -186,15 +186,15 @@ fn a_process_that_was_stopped_goes_on() {
 /// The clock that a step changes is read through the C library, where it can be put before it.
 #[test]
 fn a_clock_that_jumps_changes_no_deadline() {
-    let folder = tempfile::tempdir().unwrap();
-    let (source, library) = (folder.path().join("clock.c"), folder.path().join("clock.so"));
-    let offset = folder.path().join("offset");
+    let directory = tempfile::tempdir().unwrap();
+    let (source, library) = (directory.path().join("clock.c"), directory.path().join("clock.so"));
+    let offset = directory.path().join("offset");
     std::fs::write(&source, CLOCK).unwrap();
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
     assert!(compiled.unwrap().success());
     let step = |seconds: i64| std::fs::write(&offset, format!("{seconds}\n")).unwrap();
     step(0);
-    let log = folder.path().join("log");
+    let log = directory.path().join("log");
     let fake = Fake::start();
     let mut program = command();
     program.env("LD_PRELOAD", &library).env("CLOCK_OFFSET", &offset).stderr(File::create(&log).unwrap());

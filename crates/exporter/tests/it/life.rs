@@ -20,8 +20,8 @@ fn a_signal_ends_it_with_exit_code_0() {
 
 #[test]
 fn a_request_under_way_is_finished_before_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("ctl");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
     let silent = UnixListener::bind(&socket).unwrap();
     let mut exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "1s"]);
     let client = std::thread::scope(|scope| {
@@ -37,8 +37,8 @@ fn a_request_under_way_is_finished_before_the_end() {
 
 #[test]
 fn the_second_signal_ends_it_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("ctl");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
     let silent = UnixListener::bind(&socket).unwrap();
     for signal in ["TERM", "INT"] {
         let mut exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "60s"]);
@@ -63,8 +63,8 @@ fn sighup_does_not_end_it() {
 
 #[test]
 fn it_listens_before_kamailio_answers_and_does_not_scrape_at_the_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("ctl");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
     let silent = UnixListener::bind(&socket).unwrap();
     silent.set_nonblocking(true).unwrap();
     let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "200ms"]);

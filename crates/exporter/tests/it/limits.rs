@@ -62,14 +62,14 @@ fn a_thousand_connections_with_a_long_head_do_not_fill_the_memory() {
 
 #[test]
 fn a_thousand_half_open_tls_handshakes_do_not_stop_a_scrape() {
-    let folder = Directory::new();
-    let file = folder.tls("", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
+    let directory = Directory::new();
+    let file = directory.tls("", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     let exporter = Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]]);
     let url = format!("https://{}/metrics", exporter.address());
     // The beginning of a record of type handshake that would be 16 KiB long.
     slow_clients(&exporter, &[0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3], || {
         // Handshakes have a budget for each address: whoever uses it up is refused, and another address is not.
-        let got = folder.curl(&["--interface", "127.0.0.2", "--cacert", "ca.pem", "-u", "a:b", &url]);
+        let got = directory.curl(&["--interface", "127.0.0.2", "--cacert", "ca.pem", "-u", "a:b", &url]);
         assert_eq!(got.status, 200, "{got:?}");
         got.body
     });
@@ -110,8 +110,8 @@ fn a_hundred_that_take_no_more_than_a_byte_a_second_do_not_fill_the_memory() {
 #[test]
 fn a_client_that_takes_nothing_is_cut_off() {
     let fake = with_a_long_page();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("web");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web");
     let address = format!("unix:{}", path.display());
     let common = ["-u", &fake.unix(), "-m", "stats.fetch", "--web.listen-address", &address];
     let exporter = Exporter::start(&[&common[..], &["--web.write-timeout", "300ms"]].concat());
@@ -177,8 +177,8 @@ fn with_all_places_taken_the_longest_waiting_goes() {
 
 #[test]
 fn concurrent_requests_are_limited() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("ctl");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
     let silent = UnixListener::bind(&socket).unwrap();
     let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "2s", "--web.max-requests", "1"]);
     std::thread::scope(|scope| {
@@ -213,10 +213,10 @@ fn the_process_metrics_can_be_left_out() {
 
 #[test]
 fn descriptors_are_bounded_however_fast_clients_connect() {
-    let folder = Directory::new();
-    let file = folder.tls("", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
+    let directory = Directory::new();
+    let file = directory.tls("", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     let exporter = Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]]);
-    let hello = folder.tls_client().client_hello();
+    let hello = directory.tls_client().client_hello();
     let before = exporter.open_files();
     let end = Instant::now() + Duration::from_secs(3);
     let most = std::thread::scope(|scope| {

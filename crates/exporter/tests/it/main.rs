@@ -42,9 +42,9 @@ mod pages;
 mod peer;
 /// Other Kamailios, by their address.
 mod probe;
-/// What may be probed, and what must not be connected to.
+/// Targets that may be probed, and targets that must not be connected to.
 mod probe_allow;
-/// What holds for any replies.
+/// Properties of expositions of arbitrary replies.
 mod properties;
 /// A Pushgateway, and what can go wrong with it.
 mod push;
@@ -56,9 +56,9 @@ mod replay;
 mod rust_version;
 /// One scrape, and its failures.
 mod scrape;
-/// What the log says about scrapes.
+/// Log lines about scrapes.
 mod scrape_log;
-/// What is known of a server from scrape to scrape.
+/// Knowledge of a server that is kept from scrape to scrape.
 mod server;
 /// Requests that share a scrape, and their deadlines.
 mod sharing;

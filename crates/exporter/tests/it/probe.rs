@@ -203,9 +203,9 @@ fn body(records: &[Arg<'_>]) -> Vec<u8> {
 }
 
 /// Creates sockets that accept connections and never reply, one for each name.
-fn hung(folder: &tempfile::TempDir, names: std::ops::Range<usize>) -> Vec<(String, UnixListener)> {
+fn hung(directory: &tempfile::TempDir, names: std::ops::Range<usize>) -> Vec<(String, UnixListener)> {
     let listen = |name: usize| {
-        let path = folder.path().join(name.to_string());
+        let path = directory.path().join(name.to_string());
         let target = format!("unix:{}", path.display());
         let listener = UnixListener::bind(path).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -221,8 +221,8 @@ fn accept(listener: &UnixListener) -> UnixStream {
 
 #[test]
 fn hung_targets_delay_neither_other_targets_nor_the_metrics() {
-    let folder = tempfile::tempdir().unwrap();
-    let hung = hung(&folder, 0..30);
+    let directory = tempfile::tempdir().unwrap();
+    let hung = hung(&directory, 0..30);
     let fake = Fake::start();
     let limits = ["-t", "20s", "--web.max-requests", "1", "--probe.max-requests", "31"];
     let exporter = start(&["unix:/*/*/*"], &limits);
@@ -242,8 +242,8 @@ fn hung_targets_delay_neither_other_targets_nor_the_metrics() {
 
 #[test]
 fn concurrent_probes_are_limited() {
-    let folder = tempfile::tempdir().unwrap();
-    let hung = hung(&folder, 0..1);
+    let directory = tempfile::tempdir().unwrap();
+    let hung = hung(&directory, 0..1);
     let fake = Fake::start();
     let exporter = start(&["unix:/*/*/*"], &["-t", "20s", "--probe.max-requests", "1"]);
     std::thread::scope(|scope| {
@@ -261,8 +261,8 @@ fn concurrent_probes_are_limited() {
 
 #[test]
 fn a_target_that_hangs_leaves_most_probes_to_the_others() {
-    let folder = tempfile::tempdir().unwrap();
-    let hung = hung(&folder, 0..1);
+    let directory = tempfile::tempdir().unwrap();
+    let hung = hung(&directory, 0..1);
     let fake = Fake::start();
     let exporter = start(&["unix:/*/*/*"], &["-t", "20s", "--probe.max-requests", "8"]);
     // Two selections are two scrapes; more requests for the same join one of them.
@@ -285,8 +285,8 @@ fn a_target_that_hangs_leaves_most_probes_to_the_others() {
 
 #[test]
 fn prometheus_timeout_is_the_deadline() {
-    let folder = tempfile::tempdir().unwrap();
-    let hung = hung(&folder, 0..1);
+    let directory = tempfile::tempdir().unwrap();
+    let hung = hung(&directory, 0..1);
     let exporter = start(&["unix:/*/*/*"], &["-t", "20s"]);
     let start = Instant::now();
     let header = [("X-Prometheus-Scrape-Timeout-Seconds", "1")];
@@ -297,8 +297,8 @@ fn prometheus_timeout_is_the_deadline() {
 
 #[test]
 fn hundreds_of_targets_leave_no_file_behind_and_little_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let target = |number: usize| format!("unix:{}/{number}", folder.path().display());
+    let directory = tempfile::tempdir().unwrap();
+    let target = |number: usize| format!("unix:{}/{number}", directory.path().display());
     let targets: Vec<_> = (0..250).map(|number| target(number).parse().unwrap()).collect();
     let _fake = Fake::listen(Captures::of("5.6.3"), &targets).unwrap();
     let exporter = start(&["unix:/*/*/*"], &[]);

@@ -101,7 +101,7 @@ proptest! {
         let families = catalogue().families();
         for (family, first, second, number) in pushed {
             let family = family.index(families.len());
-            // What the walk sees to.
+            // Extraction never pushes a negative counter.
             if families[family].family().kind == MetricKind::Counter && !number.counts() {
                 continue;
             }

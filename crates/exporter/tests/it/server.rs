@@ -74,7 +74,7 @@ fn statistics_that_do_not_fit_into_a_struct_are_fetched_in_small_parts() {
         90 + parts.len()
     );
     assert_eq!(fake.count("system.listMethods"), 2);
-    // What the server needs is remembered, and no scrape is made twice any more.
+    // The size of the server's structs is remembered, and no scrape is repeated any more.
     let row = [(Some("script.statistic_07"), "7".into())];
     fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
     let (made, accepted) = (fake.calls().len(), fake.connections().accepted);

@@ -17,10 +17,10 @@ fn healthy(mut stream: impl std::io::Read + std::io::Write) {
 
 #[test]
 fn a_unix_socket_is_listened_on_and_removed_at_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("web");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web");
     let address = format!("unix:{}", path.display());
-    // What a program leaves behind that was killed.
+    // The socket file that a killed program leaves behind.
     drop(UnixListener::bind(&path).unwrap());
     let mut exporter = Exporter::start(&["--web.listen-address", &address, "-u", "unix:/nonexistent/ctl"]);
     exporter.wait_for_log(&format!("msg=\"Listening on\" address={address}"));
@@ -75,8 +75,8 @@ fn sockets_are_taken_over_from_systemd() {
         );
         healthy(TcpStream::connect(address).unwrap());
     }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("web");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web");
     let (mut exporter, _) = handed_over(UnixListener::bind(&path).unwrap().into());
     healthy(UnixStream::connect(&path).unwrap());
     exporter.0.kill().unwrap();
@@ -120,8 +120,8 @@ fn without_a_socket_from_systemd_there_is_one_sentence() {
 
 #[test]
 fn systemd_is_told_what_happens() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notify");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let next = || {

@@ -150,7 +150,7 @@ fn duration(text: &str) -> Option<(u64, &str)> {
 const BEFORE_DURATIONS: [&str; 4] = ["[", "offset ", "for: \"", "interval: \""];
 const SPEED: u64 = 60;
 
-/// What all alerts have.
+/// The labels that all alerts have.
 const COMMON: [&str; 5] = ["alertname", "cluster", "instance", "job", "severity"];
 
 /// The longest that an alert is pending is ten seconds here, or a minute for trends; this is for a busy machine.

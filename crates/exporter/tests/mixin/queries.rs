@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 use testbed::Kamailio;
 
-/// What has no data here, and why: the start of the query, or of the question in docs/queries.md.
+/// Queries without data here, each with the reason: the start of the query, or of the question in docs/queries.md.
 const EMPTY: [(&str, &str); 6] = [
     ("instance:kamailio_invites_answered:ratio_rate1h{} offset 1w", "it needs a week of history"),
     ("kamailio_exporter_web_config_last_reload_successful", "the exporter has no web configuration file"),

@@ -65,5 +65,5 @@ fn every_command_of_the_runbooks_works() {
     }
 }
 
-/// What Kamailio refuses as it is configured here, and as the runbook says.
+/// Commands that Kamailio refuses with this configuration, as the runbook says.
 const FAULTS: [(&str, &str); 1] = [("kamcmd tls.reload", "No TLS configuration file configured")];

@@ -145,8 +145,8 @@ fn sent(listener: &UnixListener, uri: &str, run: fn(&str, &[&OsStr]) -> Output, 
 
 #[test]
 fn arguments_are_sent_as_by_kamcmd() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("ctl");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("ctl");
     let listener = UnixListener::bind(&socket).unwrap();
     let uri = format!("unix:{}", socket.display());
     let both = |argument: &[u8]| {

@@ -7,12 +7,12 @@ use testbed::{Kamailio, Prometheus};
 #[test]
 fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
     let kamailio = Kamailio::start();
-    let folder = Directory::new();
-    folder.client("client", &["prometheus"]);
+    let directory = Directory::new();
+    directory.client("client", &["prometheus"]);
     let section = "client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem\nclient_allowed_sans: [prometheus]";
-    let file = folder.tls(section, &format!("basic_auth_users:\n  prometheus: {}\n", hash("secret")));
+    let file = directory.tls(section, &format!("basic_auth_users:\n  prometheus: {}\n", hash("secret")));
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "--web.config.file", &file]);
-    let path = |name| folder.path(name).display().to_string();
+    let path = |name| directory.path(name).display().to_string();
     let options = |password: &str| {
         format!(
             "scheme: https, tls_config: {{ca_file: {}, cert_file: {}, key_file: {}}}, \
@@ -42,10 +42,10 @@ fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
     exporter.wait_for_log("authentication failed");
 
     // The password and the certificates change under the running server.
-    folder.certificate("server", &["localhost"], rcgen::ExtendedKeyUsagePurpose::ServerAuth);
-    folder.replace(
+    directory.certificate("server", &["localhost"], rcgen::ExtendedKeyUsagePurpose::ServerAuth);
+    directory.replace(
         "web.yml",
-        &folder.tls_text(section, &format!("basic_auth_users: {{prometheus: {}}}\n", hash("guess"))),
+        &directory.tls_text(section, &format!("basic_auth_users: {{prometheus: {}}}\n", hash("guess"))),
     );
     eventually(|| match (target(&prometheus), target(&stranger)) {
         (first, second) if first["health"] == "down" && second["health"] == "up" => Ok(()),
@@ -53,10 +53,10 @@ fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
     });
 }
 
-/// What Chromium makes of a page: the document after it was loaded, and what it complained about.
+/// A page in Chromium: the document after loading, and the messages of the console.
 fn chromium(url: &str, width: u32, screenshot: &str) -> (String, String) {
     let profile = tempfile::tempdir().unwrap();
-    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let directory = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let run = |arguments: &[&str]| {
         let output = Command::new("timeout")
             .args([
@@ -83,7 +83,7 @@ fn chromium(url: &str, width: u32, screenshot: &str) -> (String, String) {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
     };
-    run(&[&format!("--screenshot={}", folder.join(screenshot).display())]);
+    run(&[&format!("--screenshot={}", directory.join(screenshot).display())]);
     let (document, log) = run(&["--dump-dom"]);
     let complaints = log.lines().filter(|line| line.contains("CONSOLE")).map(|line| line.to_owned() + "\n");
     (document, complaints.collect())
@@ -92,8 +92,8 @@ fn chromium(url: &str, width: u32, screenshot: &str) -> (String, String) {
 #[test]
 fn chromium_shows_the_landing_page() {
     let kamailio = Kamailio::start();
-    let folder = Directory::new();
-    let file = folder.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
+    let directory = Directory::new();
+    let file = directory.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "--web.config.file", &file]);
     exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
     let url = format!("http://a:b@{}/", exporter.address());

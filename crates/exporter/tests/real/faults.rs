@@ -79,9 +79,10 @@ struct Foreign {
 
 impl Foreign {
     /// Started by `wrapper`, a command and its arguments.
-    fn start(folder: &Path, wrapper: &[&str], arguments: &[&str]) -> Self {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
-        let (binary, socket, log) = (folder.join("exporter"), folder.join("web"), folder.join("log"));
+    fn start(directory: &Path, wrapper: &[&str], arguments: &[&str]) -> Self {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).unwrap();
+        let (binary, socket, log) =
+            (directory.join("exporter"), directory.join("web"), directory.join("log"));
         fs::copy(env!("CARGO_BIN_EXE_kamailio_exporter"), &binary).unwrap();
         let child = Command::new(wrapper[0])
             .args(&wrapper[1..])
@@ -141,9 +142,9 @@ fn the_socket_belongs_to_somebody_else_after_a_restart() {
     let mut kamailio = with("0666").start();
     let way = kamailio.socket_path();
     fs::set_permissions(way.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    let exporter = Foreign::start(folder.path(), &nobody, &["-u", &kamailio.unix()]);
+    let exporter = Foreign::start(directory.path(), &nobody, &["-u", &kamailio.unix()]);
     assert_eq!(exporter.up(), 1.0, "{}", exporter.log());
     kamailio.restart_with(with("0600"));
     assert_eq!(exporter.up(), 0.0);
@@ -223,10 +224,10 @@ fn the_network_is_slow_and_is_cut() {
     );
     let kamailio = Kamailio::builder().config(&config).start();
     for uri in [&tcp, &udp] {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let inside = ["ip", "netns", "exec", &network.name];
         let arguments = ["-u", uri, "-m", "core.uptime,tm.stats,sl.stats", "-t", "2s"];
-        let exporter = Foreign::start(folder.path(), &inside, &arguments);
+        let exporter = Foreign::start(directory.path(), &inside, &arguments);
         assert_eq!(exporter.up(), 1.0, "{uri}: {}", exporter.log());
         if network.delay("100ms 20ms") {
             assert_eq!(exporter.up(), 1.0, "{uri}: {}", exporter.log());

@@ -1,4 +1,4 @@
-//! What kamcmd prints, as the tree that it was.
+//! The output of kamcmd, parsed into a tree.
 
 /// A value of a reply.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,7 +12,7 @@ mod call;
 mod check;
 /// docs/compatibility.md.
 mod compatibility;
-/// What is served in another way than kamcmd prints it, or not at all.
+/// Values that are served in another form than kamcmd prints, or not at all.
 mod exceptions;
 /// On a network: Prometheus with TLS and a password, and a browser.
 mod exposed;
@@ -20,9 +20,9 @@ mod exposed;
 mod faults;
 /// Reads what `kamcmd` prints.
 mod kamcmd;
-/// What scraping does to Kamailio, and long lists.
+/// The effect of scraping on Kamailio, and long lists.
 mod kind;
-/// What operators do to a Kamailio, and what happens to it by itself.
+/// The life of a Kamailio: restarts, stops and crashes.
 mod life;
 /// Values that Kamailio reports in a misleading way.
 mod meanings;

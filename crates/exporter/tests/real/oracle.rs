@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 use testbed::{Kamailio, Release};
 
-/// What kamcmd printed for one call of a collector.
+/// The output of kamcmd for one call of a collector.
 struct Printed {
     arguments: Vec<String>,
     records: usize,
     leaves: Vec<Leaf>,
 }
 
-/// What a comparison has found so far.
+/// The findings of a comparison so far.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Of Kamailio, without its last part: "5.6".
+    /// The version of Kamailio without its last part: "5.6".
     pub(crate) version: String,
     /// The collectors compared, each with the names of its values.
     pub(crate) collectors: BTreeMap<&'static str, BTreeSet<String>>,

@@ -38,12 +38,12 @@ fn one_exporter_probes_two_kamailios_over_every_transport() {
 fn a_prometheus_server_probes_with_each_relabelling_of_the_documentation() {
     let kamailio = Kamailio::start();
     let exporter = allowing(&[kamailio.tcp(), kamailio.unix()]);
-    let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("kamailios.yml");
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("kamailios.yml");
     std::fs::write(&list, format!("- targets: ['{}']\n  labels: {{site: berlin}}\n", kamailio.unix()))
         .unwrap();
     let (tcp, unix) = (kamailio.tcp(), kamailio.unix());
-    // What the discovery of Kubernetes would find.
+    // The targets that the discovery of Kubernetes would find.
     let pod = "{target_label: __meta_kubernetes_pod_container_port_name, replacement: binrpc}, \
                {target_label: __meta_kubernetes_namespace, replacement: sip}, \
                {target_label: __meta_kubernetes_pod_name, replacement: kamailio-0}, ";

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use testbed::{Kamailio, Release};
 
-/// What the comparison with kamcmd found, which two tests need; none if the release is not available.
+/// The findings of the comparison with kamcmd, which two tests need; none if the release is not available.
 pub(crate) fn compared(release: Release) -> Option<&'static Tally> {
     static TALLIES: [OnceLock<Tally>; 4] = [const { OnceLock::new() }; 4];
     release.is_available().then(|| TALLIES[release as usize].get_or_init(|| compare_release(release)))

@@ -187,7 +187,7 @@ impl Wanted<'_> {
             }
             _ => true,
         };
-        // What a method or a code is called does not depend on the exporter: the statistic has it in its name.
+        // The name of a method or a code does not depend on the exporter: the statistic has it in its name.
         let constant = |name: &str| {
             !["method", "code", "class"].contains(&name)
                 && labels().any(|label| label.name == name && matches!(label.value, LabelValue::Constant(_)))

@@ -34,7 +34,7 @@ use std::num::NonZeroU32;
 pub struct ExternalFamilies {
     /// The most families, and the most samples that each may have.
     limit: usize,
-    /// What is left of `MAX_SIZE`.
+    /// The remainder of `MAX_SIZE`.
     room: usize,
     /// Whether a family was left out for lack of room. Then no other is added, whose `TYPE` line might be missing.
     is_closed: bool,

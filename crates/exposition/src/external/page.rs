@@ -13,7 +13,7 @@ use memchr::memchr;
 /// [`ExternalFamilies::MAX_SIZE`]. The time that [`parse`](Self::parse) takes is proportional to the bytes, so that a
 /// program with one thread gives it a piece at a time.
 ///
-/// What a server of metrics must not pass on is left out: lines that are invalid, series that are there twice, and
+/// The parser leaves out whatever an exporter must not pass on: lines that are invalid, series that are there twice, and
 /// metrics with a name that belongs to the exporter's own families or that Prometheus makes itself.
 ///
 /// ```
