@@ -160,7 +160,7 @@ impl ExternalFamilies {
         self.written_len += HEAD + 2 * name.len();
         let name = self.text(name);
         let index = self.families.len();
-        reserve(&mut self.families, 1);
+        self.families.reserve_exact(growth(self.families.capacity(), index, 1));
         self.families.push(Record { name, counts: true, ..Record::default() });
         let Self { texts, families, by_name, hasher, .. } = self;
         by_name.insert_unique(hash, index as u32, |family| {
@@ -256,7 +256,7 @@ impl ExternalFamilies {
         }
         let index = samples.len() as u32;
         by_series.insert_unique(spread(hash), index, |index| spread(samples[*index as usize].hash));
-        reserve(samples, 1);
+        samples.reserve_exact(growth(samples.capacity(), samples.len(), 1));
         samples.push(Sample { start: start as u32, family: family as u32, next: None, hash });
         if len > 0 {
             samples[last as usize].next = NonZeroU32::new(index);
@@ -276,9 +276,7 @@ impl ExternalFamilies {
     /// Writes a line, and returns where its series ends.
     fn write(&mut self, suffix: &str, labels: &[(&str, &str)], value: Number, len: usize) -> usize {
         let Self { lines, .. } = self;
-        if lines.capacity() - lines.len() < len {
-            lines.reserve_exact(len.max(lines.len() / GROWTH));
-        }
+        lines.reserve_exact(growth(lines.capacity(), lines.len(), len));
         lines.push_str(suffix);
         for (index, (name, value)) in labels.iter().enumerate() {
             lines.push(if index == 0 { '{' } else { ',' });
@@ -353,9 +351,7 @@ impl ExternalFamilies {
 
     fn text(&mut self, text: &str) -> Span {
         let start = self.texts.len() as u32;
-        if self.texts.capacity() - self.texts.len() < text.len() {
-            self.texts.reserve_exact(text.len().max(self.texts.len() / GROWTH));
-        }
+        self.texts.reserve_exact(growth(self.texts.capacity(), self.texts.len(), text.len()));
         self.texts.push_str(text);
         Span { start, len: text.len() as u32 }
     }
@@ -366,16 +362,15 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Grows a list by less than its double: all buffers of a page have 16 MiB together.
-fn reserve<T>(list: &mut Vec<T>, more: usize) {
-    if list.capacity() - list.len() < more {
-        list.reserve_exact(more.max(list.len() / GROWTH).max(MIN_GROWTH));
-    }
+/// Returns by how much a buffer grows for `more` entries: less than its double, because all buffers of a page have a
+/// limit together.
+fn growth(capacity: usize, len: usize, more: usize) -> usize {
+    if capacity - len < more { more.max(len / GROWTH).max(MIN_GROWTH) } else { 0 }
 }
 
 /// Buffers grow by an eighth.
 const GROWTH: usize = 8;
-/// Records that the first allocation has room for.
+/// Entries that the first allocation has room for.
 const MIN_GROWTH: usize = 16;
 /// Bytes of a family besides its texts: its record, its entry in the table, and the words of its `HELP` and `TYPE` lines.
 const FAMILY: usize = 80;
@@ -388,3 +383,24 @@ const QUOTES: usize = 4;
 /// Bytes of a line besides its suffix and labels: a brace, a blank, a line feed, and a number, of which the longest are
 /// like `-0.00000012345678901234567`.
 const MAX_NUMBER: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_grows_by_an_eighth() {
+        for (capacity, len, more, expected) in [
+            (0, 0, 1, 16),
+            (0, 0, 40, 40),
+            (16, 15, 1, 0),
+            (16, 16, 1, 16),
+            (800, 800, 1, 100),
+            (810, 800, 10, 0),
+            (810, 800, 11, 100),
+            (810, 800, 150, 150),
+        ] {
+            assert_eq!(growth(capacity, len, more), expected, "{capacity} {len} {more}");
+        }
+    }
+}
