@@ -266,7 +266,7 @@ impl Samples {
 /// The most bytes that the labels of a scrape and its exposition take together, without an external page: enough for
 /// 5,000 destinations with addresses for hosts, and weights, loads and latencies. It bounds the memory that a server can
 /// make the exporter take with any number of replies, to 32 MiB with what the allocator adds.
-const MAX_SIZE: usize = 9 << 20;
+const MAX_SIZE: usize = 11 << 20;
 /// Bytes of a line besides its labels: the name and the value. A sample takes as many in memory.
 const LINE: usize = 64;
 /// Samples of a typical scrape.

@@ -83,7 +83,7 @@ pub(crate) const DUPLICATE_ROWS: Family = family(
 pub(crate) const DROPPED_SAMPLES: Family = family(
     Kind::Counter,
     "kamailio_exporter_dropped_samples",
-    "Samples dropped because their family reached --collector.max-series or the scrape reached 9 MiB.",
+    "Samples dropped because their family reached --collector.max-series or the scrape reached 11 MiB.",
 );
 /// `kamailio_start_time_seconds`.
 pub(crate) const KAMAILIO_START_TIME: Family = family(

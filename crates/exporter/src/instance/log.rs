@@ -147,7 +147,7 @@ impl CollectorLog {
         let dropped = result.omissions.over_limit;
         if begins(dropped > 0, &mut self.over_limit, limit) {
             let advice = "raise --collector.max-series if Prometheus can store more; all samples of a scrape are limited \
-                          to 9 MiB";
+                          to 11 MiB";
             tracing::warn!(%target, collector, dropped, limit = max_series, advice, "samples over the limit dropped");
         }
     }

@@ -103,7 +103,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "does not listen",
         listens: false,
-        cases: &[case(ALL, Served::Nothing, "obody listens")],
+        cases: &[case(ALL, Served::Nothing, "o process listens")],
         ..Fault::NEW
     },
     Fault {
@@ -321,7 +321,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "sends the end of a struct without its start",
         how: |fake| fake.answer("sl.stats", Kind::Reply, b"\x83"),
-        cases: &[case(ALL, BUT_SL, "struct ends at offset 0 and has not begun")],
+        cases: &[case(ALL, BUT_SL, "struct ends at offset 0, but never started")],
         ..Fault::NEW
     },
     Fault {

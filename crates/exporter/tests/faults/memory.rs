@@ -243,7 +243,7 @@ fn two_hundred_hostile_targets_share_their_memory_and_leave_enough_to_another() 
 }
 
 const SUCCESS: &str = "kamailio_scrape_collector_success{collector=\"";
-const OVER: &str = "bytes of memory, and all scrapes under way have 33554432 bytes";
+const OVER: &str = "bytes of memory; all scrapes share 33554432 bytes";
 /// The limit for one scrape, or for several of usual size.
 const MOST_MEMORY: u64 = 32 << 20;
 /// The limit for a scrape that reaches every other limit: twice half of the 32 MiB that all have together, and the program.
