@@ -1,5 +1,5 @@
 //! The report as the output of a Nagios or Icinga plugin: a status line with performance data, then the details
-//! (https://nagios-plugins.org/doc/guidelines.html).
+//! (<https://nagios-plugins.org/doc/guidelines.html>).
 
 use super::report::{Report, Verdict};
 use super::text::{clean, count, duration};
