@@ -392,11 +392,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         what: "sends a string with a NUL, 0xff, quotes, a backslash and a line feed",
         how: |fake| {
-            fake.answer("dispatcher.list", Kind::Reply, &destinations([&b"sip:a\0\xff\"\\\n"[..]]));
+            fake.answer("dispatcher.list", Kind::Reply, &destinations([&b"sip:a\0\xff\"\\\nb"[..]]));
         },
         cases: &[case(ALL, EVERYTHING, "")],
         shows: &[
-            "kamailio_dispatcher_list_target{setid=\"1\",uri=\"sip:a\0\u{fffd}\\\"\\\\\\n\",flags=\"AP\"} 1",
+            "kamailio_dispatcher_list_target{setid=\"1\",uri=\"sip:a\0\u{fffd}\\\"\\\\\\nb\",flags=\"AP\"} 1",
         ],
         ..Fault::NEW
     },

@@ -43,21 +43,13 @@ impl AsRef<[u8]> for LabelText<'_> {
     }
 }
 
-/// Removes blanks around a text. Other white space is not padding, and stays as the peer sent it.
-fn trim_blanks(mut text: &[u8]) -> &[u8] {
-    while let [b' ', rest @ ..] | [rest @ .., b' '] = text {
-        text = rest;
-    }
-    text
-}
-
 impl<'v> From<Value<'v>> for LabelText<'v> {
     /// Converts a value to its bytes without surrounding blanks, or its number. Kamailio prints `<null string>` for a
     /// string that is not set (`ctl/binrpc_run.c`, `rpc_struct_add`); as a label it is empty.
     fn from(value: Value<'v>) -> Self {
         match value {
             Value::Str(NULL_STRING) | Value::Struct(_) | Value::Array(_) => Self::Bytes(b""),
-            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(trim_blanks(bytes)),
+            Value::Str(bytes) | Value::Bytes(bytes) => Self::Bytes(bytes.trim_ascii()),
             Value::Int(int) => {
                 let mut digits = [0; MAX_DIGITS];
                 let mut buffer = itoa::Buffer::new();
