@@ -22,6 +22,8 @@ main() {
 	home=${CARGO_HOME:-$HOME/.cargo}
 	# The compiler's own paths are remapped by its distributors.
 	RUSTFLAGS="--remap-path-prefix=$PWD=/kamailio_exporter --remap-path-prefix=$home=/cargo"
+	# Unpacks the sources, whose directories are remapped.
+	cargo fetch --quiet --locked --target "$triple" >&2
 	# A directory for each registry, whose name depends on its address.
 	for registry in "$home"/registry/src/*/; do
 		RUSTFLAGS="$RUSTFLAGS --remap-path-prefix=${registry%/}=/crates"
@@ -30,7 +32,6 @@ main() {
 	KAMAILIO_EXPORTER_REVISION=${KAMAILIO_EXPORTER_REVISION:-$(git rev-parse HEAD)}
 	KAMAILIO_EXPORTER_BRANCH=${KAMAILIO_EXPORTER_BRANCH:-HEAD}
 	export KAMAILIO_EXPORTER_REVISION KAMAILIO_EXPORTER_BRANCH
-	cargo fetch --quiet --locked --target "$triple" >&2
 	nice -n 10 cargo auditable zigbuild --quiet --release --locked --package kamailio_exporter --target "$target" >&2
 	program=${CARGO_TARGET_DIR:-target}/$triple/release/kamailio_exporter
 	check "$program"
@@ -50,7 +51,7 @@ check() {
 	elif [ "$(printf '%s\n' "${newest#GLIBC_}" "${oldest#.}" | sort -V | tail -n 1)" != "${oldest#.}" ]; then
 		wrong "needs $newest"
 	fi
-	for path in "$HOME/" "$home" "$PWD"; do
+	for path in "$home" "$PWD"; do
 		! grep -qaF "$path" "$1" || wrong "contains the path $path"
 	done
 }
