@@ -58,6 +58,9 @@ foreign() {
 	emulator=$1
 	library=/usr/$2
 	shift 2
+	if ! command -v "$emulator" >/dev/null || ! [ -d "$library/lib" ]; then
+		wrong "$name needs $emulator (qemu-user) and $library/lib (libc6-$(column "$name" 3)-cross)"
+	fi
 	"$emulator" -L "$library" "$@"
 }
 

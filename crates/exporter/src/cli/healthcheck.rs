@@ -14,7 +14,9 @@ pub(super) fn command() -> Command {
         .help("Page to request, which has to respond with status 200.");
     Command::new(HEALTHCHECK)
         .about("Check whether a running exporter responds, for containers.")
-        .after_help("Exit code: 0 if the exporter responds, 1 if it does not or if the command line is invalid.")
+        .after_help(
+            "Exit code: 0 if the exporter responds, 1 if it does not or if the command line is invalid.",
+        )
         .arg(url)
 }
 
