@@ -20,6 +20,8 @@ mod exposed;
 mod faults;
 /// Reads what `kamcmd` prints.
 mod kamcmd;
+/// What the kernel knows of Kamailio.
+mod kernel;
 /// The effect of scraping on Kamailio, and long lists.
 mod kind;
 /// The life of a Kamailio: restarts, stops and crashes.
