@@ -133,11 +133,16 @@ impl<S: Service> Connection<S> {
         let response = match self.handler.admit(&request, self.client()).await {
             Ok(active) => {
                 self.slot.request_admitted();
-                let authenticated = self.verified || !active.config.users.is_empty();
+                let has_users = !active.config.users.is_empty();
+                let has_password = has_users && !self.handler.service.is_public(&request);
                 let response = self.handler.respond(request, &active).await;
                 if response.status().is_success() {
-                    in_progress.served =
-                        if authenticated { Served::Authenticated } else { Served::Anonymous };
+                    in_progress.served = match self.verified || has_password {
+                        true => Served::Authenticated,
+                        // A health check does not make a client known that has no password.
+                        false if has_users => Served::No,
+                        false => Served::Anonymous,
+                    };
                 }
                 response
             }
