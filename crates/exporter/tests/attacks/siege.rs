@@ -82,9 +82,7 @@ impl Siege {
         thread::scope(|scope| {
             let (stop, calls) = (&stop, &calls);
             for number in 0..THREADS {
-                scope.spawn(move || {
-                    calls.fetch_add(paced(stop, |call| attack(number, call)), Ordering::Relaxed)
-                });
+                scope.spawn(move || paced(stop, calls, |call| attack(number, call)));
             }
             let held = scope.spawn(|| self.heartbeat(&client, stop));
             let reconnects = scope.spawn(|| self.reconnect(&client, stop));
@@ -120,7 +118,12 @@ impl Siege {
         while !stop.load(Ordering::Relaxed) {
             thread::sleep(HEARTBEAT);
             let Some(open) = &mut connection else {
-                connection = self.connection(client).ok();
+                // The first request needs a handshake, which another thread computes.
+                let first = self.connection(client).and_then(|mut open| {
+                    open.try_get("/-/healthy", &credentials())?;
+                    Ok(open)
+                });
+                connection = first.ok();
                 continue;
             };
             let (start, before) = (Instant::now(), waited());
@@ -208,18 +211,18 @@ impl Display for Figures {
     }
 }
 
-/// Calls a function at a limited rate until the end, and returns how often.
-fn paced(stop: &AtomicBool, attack: impl Fn(usize)) -> usize {
+/// Calls a function at a limited rate until the end, and counts the calls.
+fn paced(stop: &AtomicBool, calls: &AtomicUsize, attack: impl Fn(usize)) {
     let start = Instant::now();
     for call in 0.. {
         if stop.load(Ordering::Relaxed) {
-            return call;
+            return;
         }
         attack(call);
+        calls.fetch_add(1, Ordering::Relaxed);
         let due = start + CALL * u32::try_from(call).unwrap();
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
-    unreachable!("the numbers end")
 }
 
 fn credentials() -> String {
@@ -235,7 +238,7 @@ fn processor_delay(statistics: &str) -> Duration {
 const TRIES: usize = 3;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long an attack lasts.
-const DURATION: Duration = Duration::from_secs(8);
+const DURATION: Duration = Duration::from_secs(7);
 const HEARTBEAT: Duration = Duration::from_millis(5);
 const THREADS: usize = 2;
 /// The pace of each thread: 4,000 attacks a second of both. More than a kernel hands over would keep out any client.
