@@ -59,6 +59,14 @@ impl Summary {
         }
     }
 
+    /// Drops what takes too much memory for one of thousands of targets: capabilities above a size, and long messages.
+    pub(crate) fn compact(mut self, max_bytes: usize) -> Self {
+        self.capabilities.take_if(|capabilities| capabilities.size() > max_bytes);
+        let messages = self.failures.values_mut().flatten();
+        messages.for_each(|message| *message = beginning(message, MAX_COMPACT_MESSAGE).to_owned());
+        self
+    }
+
     /// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
     pub(crate) fn state(&self, index: usize, selection: &Selection) -> (State, String) {
         match self.failures.get(&index) {
@@ -105,12 +113,18 @@ pub(crate) const NEEDS_UNIX_SOCKET: &str =
 
 /// Returns the beginning of a message that may contain texts of Kamailio.
 fn shortened(message: &str) -> &str {
-    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= MAX_MESSAGE);
+    beginning(message, MAX_MESSAGE)
+}
+
+fn beginning(message: &str, max: usize) -> &str {
+    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= max);
     end.and_then(|end| message.get(..end)).unwrap_or(message)
 }
 
 /// Bytes of a message in a summary, which is kept until the next scrape.
 const MAX_MESSAGE: usize = 2048;
+/// Bytes of a collector's message in the summary of one of thousands of targets.
+const MAX_COMPACT_MESSAGE: usize = 256;
 
 /// Returns advice about an error of the connection; `None` if there is nothing to add.
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {

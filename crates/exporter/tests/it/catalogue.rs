@@ -262,8 +262,7 @@ fn every_reply_in_the_captures_can_be_read() {
 #[test]
 fn every_family_of_a_table_is_in_a_capture() {
     // No recorded server had sctp, pdb or a proxy in front of UDP. The S-CSCF had no records, no Diameter peer had been
-    // used, no gateway was defunct, no
-    // destination had sent overload control, and no configuration file was hashed.
+    // used, no gateway was defunct, no destination had sent overload control, and no configuration file was hashed.
     let never = [
         "kamailio_sctp_opened_connections",
         "kamailio_sctp_tracked_connections",

@@ -1,7 +1,7 @@
-use crate::scrape::{body, start, success};
+use crate::scrape::{start, success};
 use crate::sharing::hurry;
 use crate::support::{Exporter, samples};
-use fake_kamailio::{Captures, Fake, Then};
+use fake_kamailio::{Captures, Fake, Then, body};
 use kamailio_binrpc::wire::Kind;
 use kamailio_binrpc::{Arg, Target};
 use std::os::unix::net::UnixListener;
@@ -136,13 +136,13 @@ fn clients_cannot_fill_the_log() {
 }
 
 #[test]
-fn outages_and_recoveries_are_logged_in_turns() {
+fn outages_and_recoveries_are_logged_alternately() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     for _ in 0..3 {
         let up = || (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
         up();
-        // It answers, and does not say since when it runs.
+        // Kamailio answers, but its start time is missing.
         fake.skip("core.uptime");
         up();
         fake.behave();

@@ -1,4 +1,4 @@
-//! The web configuration file: that it reaches the server, which the toolkit tests.
+//! The web configuration file applies to the exporter. The toolkit tests its details.
 
 use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, run};
@@ -94,7 +94,7 @@ fn the_documented_file_works() {
     let url = format!("https://{}/-/healthy", exporter.address());
     let arguments =
         ["--cacert", "ca.pem", "--cert", "client.pem", "--key", "client.key", "-u", "prometheus:x", &url];
-    // Nobody knows the documented password.
+    // The password of the documented hash is not known.
     assert_eq!(directory.curl(&arguments).status, 401);
     assert_eq!(directory.curl(&["--cacert", "ca.pem", &url]).status, 0);
 }

@@ -1,4 +1,4 @@
-//! The Kamailio of each release of Debian does what the machine's own does.
+//! Runs the same tests with the Kamailio of each release of Debian.
 
 use crate::oracle::{Tally, compare_release};
 use crate::support::{Exporter, run};
@@ -10,7 +10,7 @@ use std::fs;
 use std::sync::OnceLock;
 use testbed::{Kamailio, Release};
 
-/// The findings of the comparison with kamcmd, which two tests need; none if the release is not available.
+/// Returns the findings of the comparison with kamcmd, which two tests share, or `None` if the release is not available.
 pub(crate) fn compared(release: Release) -> Option<&'static Tally> {
     static TALLIES: [OnceLock<Tally>; 4] = [const { OnceLock::new() }; 4];
     release.is_available().then(|| TALLIES[release as usize].get_or_init(|| compare_release(release)))
@@ -28,7 +28,7 @@ fn life_and_transports(release: Release) {
     }
 }
 
-/// The Go exporter's families, by type and names of labels, are those of 5.6, which are compared with its list elsewhere.
+/// Checks that types and labels of the Go exporter's families equal those with 5.6, which `tests/it/peer.rs` checks.
 fn drop_in_families(release: Release) {
     let families = |kamailio: &Kamailio| {
         kamailio.traffic();
@@ -125,7 +125,7 @@ macro_rules! on_each_release {
 
 on_each_release!(bullseye: Bullseye, trixie: Trixie, sid: Sid);
 
-/// The machine's own in most cases, which the other tests of this program run on.
+/// In most cases the release of this machine, with which the other tests of this program run.
 mod bookworm {
     use testbed::Release::Bookworm;
 

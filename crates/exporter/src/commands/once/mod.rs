@@ -38,7 +38,7 @@ impl Once {
     /// Scrapes and writes. Returns whether Kamailio responded; the log has the reason if it did not. The error is a
     /// human-readable message.
     pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
-        let instance = Instance::new(target, Arc::new(self.settings));
+        let instance = Instance::without_history(target, Arc::new(self.settings));
         let exposition = expose(&instance, timeout, self.format, &self.labels).await;
         match self.output {
             Some(path) => replace(&path, &exposition.content).map_err(anyhow::Error::msg)?,
