@@ -243,6 +243,13 @@ mod tests {
     }
 
     #[test]
+    fn http2_is_on_unless_it_is_switched_off() {
+        for (text, http2) in [("", true), ("http2:", true), ("http2: true", true), ("http2: false", false)] {
+            assert_eq!(parse(&format!("http_server_config: {{{text}}}\n")).unwrap().http2, http2, "{text}");
+        }
+    }
+
+    #[test]
     fn settings_that_do_not_protect_and_users_that_cannot_log_in_are_warnings() {
         let tls = "tls_server_config:\n  cert: a\n  key: a\n  client_auth_type: ";
         let hash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
