@@ -290,6 +290,7 @@ mod tests {
                 merged.iter().map(|(key, _, value)| (key.as_str(), value.integer())).collect();
             assert_eq!(merged, expected, "{merge}");
         }
+        assert_eq!(Node::parse("{a: 1, b: [2, 3], c: {d: 4}}").unwrap().count(), 11);
         // The depth is that of the tree and not the number of its nodes.
         for value in ["1", "[1]", "{k: 1}", "*x"] {
             let list = vec![value; 2 * MAX_DEPTH].join(",");
