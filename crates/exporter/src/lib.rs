@@ -37,6 +37,7 @@ pub mod internals {
     pub use crate::scrape::bodies::Bodies;
     pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
     pub use crate::scrape::extraction::{CallContext, extract};
+    pub use crate::scrape::local::{Listed, ListedProcess, Observer};
     pub use crate::scrape::memory_budget::Reservation;
     pub use crate::scrape::plan::Plan;
     pub use crate::scrape::selection::Selection;

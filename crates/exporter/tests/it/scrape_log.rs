@@ -5,6 +5,7 @@ use fake_kamailio::{Captures, Fake, Then, body};
 use kamailio_binrpc::wire::Kind;
 use kamailio_binrpc::{Arg, Target};
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
 
 #[test]
 fn dropped_samples_are_logged_once() {
@@ -34,6 +35,48 @@ fn the_start_and_the_end_of_a_failure_are_logged() {
     assert!(log.contains("collector=tm.stats failed_for="), "{log}");
     assert_eq!(log.matches(&line("collector failed")).count(), 1, "{log}");
     assert_eq!(log.matches(&line("collector recovered")).count(), 1, "{log}");
+}
+
+#[test]
+fn collectors_that_fail_for_one_reason_share_a_line() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,sl.stats,core.shmmem,tls.info,core.tcp_info"]);
+    drop(exporter.page());
+    for method in ["tm.stats", "sl.stats", "tls.info"] {
+        fake.answer(method, Kind::Fault, &body(&[Arg::Int(500), "busy".into()]));
+    }
+    fake.answer("core.tcp_info", Kind::Fault, &body(&[Arg::Int(500), "locked".into()]));
+    (0..3).for_each(|_| drop(exporter.page()));
+    exporter.wait_for_log("collector failed");
+    let log = exporter.log();
+    let line = log.lines().find(|line| line.contains("msg=\"collectors failed\"")).unwrap();
+    assert!(line.contains(" count=3 collectors=tm.stats,sl.stats,tls.info error="), "{line}");
+    assert!(line.contains("busy"), "{line}");
+    assert!(log.contains("collector=core.tcp_info error=") && log.contains("locked"), "{log}");
+    assert_eq!(log.matches("failed\" target").count(), 2, "{log}");
+    fake.behave();
+    ["tm.stats", "sl.stats", "tls.info", "core.tcp_info"]
+        .into_iter()
+        .for_each(|method| fake.answer_with(method));
+    (0..3).for_each(|_| drop(exporter.page()));
+    exporter.wait_for_log("recovered");
+    let log = exporter.log();
+    assert!(log.contains("count=4 collectors=tm.stats,sl.stats,core.tcp_info,tls.info failed_for="), "{log}");
+    assert_eq!(log.matches("recovered").count(), 1, "{log}");
+}
+
+#[test]
+fn a_hung_method_is_one_line_for_all_collectors_behind_it() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "1s"]);
+    drop(exporter.page());
+    fake.delay_method("tm.stats", Duration::from_secs(60));
+    (0..2).for_each(|_| drop(exporter.page()));
+    exporter.wait_for_log("collectors failed");
+    let log = exporter.log();
+    assert_eq!(log.matches("level=WARN").count(), 1, "{log}");
+    let count = log.split(" count=").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(count.parse::<u32>().unwrap() > 10, "{log}");
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod exposed;
 mod faults;
 /// Parses the output of `kamcmd`.
 mod kamcmd;
+/// What the kernel knows of Kamailio.
+mod kernel;
 /// The effect of scraping on Kamailio, and long lists.
 mod kind;
 /// Restarts, stops and crashes of Kamailio.

@@ -156,8 +156,8 @@ fn answers(kamailio: &Kamailio, collector: &'static Collector, methods: &HashSet
         }
         Call::EachOf(listing) => listed(kamailio, listing, "s:"),
         Call::EachNumberOf(listing) => listed(kamailio, listing, ""),
-        // Dialogs are counted by value; meanings.rs compares the counts.
-        Call::Page | Call::ProfileValues => return Vec::new(),
+        // Dialogs are counted by value; meanings.rs compares the counts. The kernel has no kamcmd.
+        Call::Page | Call::Files | Call::ProfileValues | Call::Observed => return Vec::new(),
     };
     let printed = calls.into_iter().map(|arguments| {
         let mut call = vec![method];

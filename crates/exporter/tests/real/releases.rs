@@ -5,6 +5,8 @@ use crate::support::{Exporter, run};
 use crate::wanted::page;
 use crate::{life, served};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
 use std::sync::OnceLock;
 use testbed::{Kamailio, Release};
 
@@ -59,6 +61,34 @@ fn once_and_check(release: Release) {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
+    }
+}
+
+/// `dispatcher.oclist` is called for each set, and there since 6.0.
+#[test]
+fn a_set_that_is_added_by_a_reload_has_its_overload_control() {
+    for release in [Release::Trixie, Release::Sid].into_iter().filter(|release| release.is_available()) {
+        let kamailio = Kamailio::builder().release(release).destinations(3).start();
+        let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,dispatcher.oclist"]);
+        let sets = || {
+            let page = page(&exporter.page());
+            let samples = page.get("kamailio_dispatcher_destination_overload_rate").into_iter().flatten();
+            let set = |sample: &crate::wanted::Sample| {
+                sample.labels.iter().find(|(name, _)| name == "setid").unwrap().1.clone()
+            };
+            let mut sets: Vec<_> = samples.map(set).collect();
+            sets.sort_unstable();
+            sets
+        };
+        assert_eq!(sets(), ["1", "1", "1"], "{release:?}");
+        let list = kamailio.socket_path().with_file_name("dispatcher.list");
+        let mut destinations = fs::read_to_string(&list).unwrap();
+        writeln!(destinations, "17 sip:{}:30017", kamailio.ip()).unwrap();
+        fs::write(&list, destinations).unwrap();
+        assert!(kamailio.kamcmd(&["dispatcher.reload"]).contains("Ok"), "{release:?}");
+        // The listing is part of the first scrape, the calls for each set follow in the second.
+        sets();
+        assert_eq!(sets(), ["1", "1", "1", "17"], "{release:?}");
     }
 }
 

@@ -46,7 +46,13 @@ impl Discovery {
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                     queries.push(CapabilityQuery::Listing(listing));
                 }
-                Call::Once(_) | Call::Each(_) | Call::NamedProfiles | Call::ProfileValues | Call::Page => {}
+                Call::Once(_)
+                | Call::Each(_)
+                | Call::NamedProfiles
+                | Call::ProfileValues
+                | Call::Page
+                | Call::Files
+                | Call::Observed => {}
             }
         }
         queries.extend(self.help_queries().take(MAX_HELP));
