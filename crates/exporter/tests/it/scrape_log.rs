@@ -40,7 +40,8 @@ fn the_start_and_the_end_of_a_failure_are_logged() {
 #[test]
 fn collectors_that_fail_for_one_reason_share_a_line() {
     let fake = Fake::start();
-    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,sl.stats,core.shmmem,tls.info,core.tcp_info"]);
+    let exporter =
+        Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,sl.stats,core.shmmem,tls.info,core.tcp_info"]);
     drop(exporter.page());
     for method in ["tm.stats", "sl.stats", "tls.info"] {
         fake.answer(method, Kind::Fault, &body(&[Arg::Int(500), "busy".into()]));
