@@ -50,7 +50,7 @@ fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
     for target in [fake.unix(), fake.unixd(), fake.tcp(), fake.udp()] {
         for count in [1.0, 2.0] {
             let page = probed(&exporter, &target);
-            // What the kernel knows is for unix sockets.
+            // The values of the kernel are for unix sockets.
             let has_kernel = target.starts_with("unix:");
             let is_kernels = |name: &str| name.contains("_visible") || name.contains("collector=\"kernel.");
             let expected: Vec<_> =

@@ -20,7 +20,7 @@ mod exposed;
 mod faults;
 /// Parses the output of `kamcmd`.
 mod kamcmd;
-/// What the kernel knows of Kamailio.
+/// The values of the kernel.
 mod kernel;
 /// The effect of scraping on Kamailio, and long lists.
 mod kind;
