@@ -238,3 +238,17 @@ fn the_exporter_listens_on_several_addresses() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("Healthy\n"), "{answer}");
 }
+
+#[test]
+fn healthcheck_tells_a_running_exporter_from_none() {
+    let mut exporter = Exporter::start(&NOBODY);
+    let url = format!("http://{}/-/healthy", exporter.address());
+    assert!(run(&["healthcheck", &url]).status.success());
+    let missing = run(&["healthcheck", &url.replace("/-/healthy", "/missing")]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("the response is 404"), "{missing:?}");
+    exporter.signal("TERM");
+    exporter.wait();
+    assert_eq!(run(&["healthcheck", &url]).status.code(), Some(1));
+    assert_eq!(run(&["healthcheck", "not a URL"]).status.code(), Some(1));
+}
