@@ -34,7 +34,6 @@ pub fn walk(input: &[u8]) {
             preparation: Preparation::default(),
             up_since: None,
             listed: Listed::default(),
-            unseen: None,
         },
         capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,
@@ -109,6 +108,7 @@ impl Served {
         if self.scrape.results.iter().all(|outcome| outcome.collector != collector) {
             self.scrape.results.push(CollectorResult {
                 collector,
+                unseen: None,
                 failure,
                 duration: Duration::from_millis(1),
                 omissions,
