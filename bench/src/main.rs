@@ -6,6 +6,7 @@
 mod crowd;
 mod floor;
 mod instructions;
+mod page;
 mod pipeline;
 #[path = "../../crates/exporter/benches/support/mod.rs"]
 mod support;
@@ -38,6 +39,7 @@ fn main() {
     match mode {
         "pipeline" => return pipeline::measure(),
         "instructions" => return instructions::measure(std::env::var_os("REFRESH").is_some()),
+        "page" => return page::measure(&settings::exporter(), settings::number("ROUNDS").unwrap_or(5)),
         "repeat" => return instructions::repeat(&arguments[1..]),
         _ => {}
     }
@@ -71,6 +73,7 @@ fn main() {
     resources(&contestants, &kamailio.unix());
     concurrency(&contestants, ctl_process(&kamailio));
     large_list(&contestants);
+    page::measure(&settings::exporter(), rounds);
     pipeline::measure();
 }
 

@@ -30,6 +30,8 @@ mod meanings;
 mod once;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
+/// The page for people: its values are those of Prometheus.
+mod page;
 /// Pages of others, from the real servers.
 mod pages;
 /// Other Kamailios than its own.

@@ -335,7 +335,8 @@ impl NodeRow {
             address: Shown::new(&node.address),
             state: node.state,
             since: node.since.map(|time| clock.moment(time)),
-            latency: node.latency,
+            // Of a destination that is down, Kamailio reports the latency of the time before.
+            latency: node.latency.filter(|_| node.state != NodeState::Down),
             weight: node.weight,
             states: runs(buckets.map(|bucket| node.at(bucket))),
         }
