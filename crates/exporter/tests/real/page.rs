@@ -38,10 +38,15 @@ fn every_picture_has_the_value_that_prometheus_gives() {
         for (key, promql, value_shown) in &shown {
             let query = promql.replace("[2m]", "[40s]");
             let Some(expected) = value(&query) else { return Err(format!("{key}: {query} has no result")) };
-            // Prometheus extrapolates to the ends of the range, and the last scrapes may differ by a second.
-            let tolerance = expected.abs() * 0.15 + if query.contains("rate(") { 0.15 } else { 2.0 };
             // A share of nothing is 0 on the page, and not a number in Prometheus.
             let expected = if expected.is_nan() { 0.0 } else { expected };
+            // Prometheus extrapolates to the ends of the range, and the last scrapes may differ by a second.
+            let absolute = match query.contains(" / ") {
+                true => 0.02,
+                false if query.contains("rate(") => 0.15,
+                false => 2.0,
+            };
+            let tolerance = expected.abs() * 0.15 + absolute;
             let differs = value_shown.is_nan() || (value_shown - expected).abs() > tolerance;
             if differs {
                 return Err(format!("{key}: the page shows {value_shown}, {query} is {expected}"));

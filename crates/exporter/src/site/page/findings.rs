@@ -116,7 +116,6 @@ fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding
                 so_far(node.since, "is", "has been") + " down"
             )),
             since: node.since,
-            command,
             ..Detail::default()
         }
     };
@@ -124,7 +123,10 @@ fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding
     let is_lost = |node: &NodeRow| sets.get(node.set.as_str()) == Some(&false);
     let ordered = down.iter().filter(|node| is_lost(node)).chain(down.iter().filter(|node| !is_lost(node)));
     let level = if lost.is_empty() { Level::Warning } else { Level::Bad };
-    let details: Vec<_> = ordered.take(MAX_DETAILS).map(detail).collect();
+    let mut details: Vec<_> = ordered.take(MAX_DETAILS).map(detail).collect();
+    if let Some(last) = details.last_mut() {
+        last.command = command;
+    }
     Some(Finding { level, title: Shown::new(title), since, more: down.len() - details.len(), details })
 }
 

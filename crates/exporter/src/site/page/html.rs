@@ -283,7 +283,7 @@ fn node_row(page: &Page, row: &NodeRow) -> Markup {
     html! {
         tr {
             td.set { (row.set) @if !row.set_name.is_empty() { " " (row.set_name) } }
-            td.address { (row.address) }
+            td.address { (row.address) @if !row.name.is_empty() { " " span.muted { (row.name) } } }
             td.state {
                 span class=(format!("count {state}")) { (state) }
                 @if let Some(moment) = row.since { @if row.state != NodeState::Up || page.window.end.0 - moment.0 < 3600 { " since " (moment) } }
