@@ -6,6 +6,7 @@
 mod crowd;
 mod floor;
 mod instructions;
+mod kernel;
 mod page;
 mod pipeline;
 #[path = "../../crates/exporter/benches/support/mod.rs"]
@@ -37,6 +38,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mode = arguments.first().map_or("", String::as_str);
     match mode {
+        "kernel" => return kernel::measure(),
         "pipeline" => return pipeline::measure(),
         "instructions" => return instructions::measure(std::env::var_os("REFRESH").is_some()),
         "page" => return page::measure(&settings::exporter(), settings::number("ROUNDS").unwrap_or(5)),
@@ -73,6 +75,7 @@ fn main() {
     resources(&contestants, &kamailio.unix());
     concurrency(&contestants, ctl_process(&kamailio));
     large_list(&contestants);
+    kernel::measure();
     page::measure(&settings::exporter(), rounds);
     pipeline::measure();
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod decode;
+mod fairness;
 mod http;
 mod input;
 mod page;
@@ -15,6 +16,7 @@ mod walk;
 mod web_config;
 
 pub use decode::decode;
+pub use fairness::fairness;
 pub use http::http;
 pub use page::page;
 pub use seeds::{Seed, seeds};
@@ -26,11 +28,12 @@ pub use web_config::web_config;
 pub type Target = fn(&[u8]);
 
 /// All fuzz targets, by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("decode", decode),
     ("session", session),
     ("walk", walk),
     ("page", page),
     ("http", http),
     ("web_config", web_config),
+    ("fairness", fairness),
 ];

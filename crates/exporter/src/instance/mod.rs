@@ -16,6 +16,7 @@ use crate::collectors::exporter::SET_INFO;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::diagnosis::Summary;
 use crate::scrape::external_page::{self, FetchedPage};
+use crate::scrape::local::Observer;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
@@ -57,6 +58,9 @@ pub struct Instance {
     pages: SingleFlight<(), Arc<FetchedPage>>,
     budget: Arc<MemoryBudget>,
     state: Mutex<State>,
+    /// The readers of the kernel's values. They keep files open, so the instances that clients choose have new ones for each
+    /// scrape.
+    observer: Mutex<Observer>,
     /// Limits the log lines that clients can trigger.
     line_limit: Arc<TokenBucket>,
 }
@@ -141,6 +145,7 @@ impl Instance {
             pages: SingleFlight::default(),
             budget,
             state: Mutex::default(),
+            observer: Mutex::default(),
             line_limit,
         })
     }
@@ -238,7 +243,9 @@ impl Instance {
             let fetch = |_| Ok::<_, Infallible>(external_page::fetch(url, max_series, deadline.at));
             self.pages.join((), deadline.at, fetch).unwrap_or_else(|never| match never {})
         });
+        let observer = Mutex::default();
         let request = ScrapeRequest {
+            observer: if self.allow.is_none() { &self.observer } else { &observer },
             target: &self.target,
             allow: self.allow.as_deref(),
             configured: &self.settings.selection,

@@ -75,9 +75,14 @@ impl Summary {
             None => {}
         }
         let Collector { name, method, module, call, .. } = ALL[index];
-        let lacks_method = *call != Call::Page
+        let is_called = !matches!(call, Call::Page | Call::Files);
+        let lacks_method = is_called
             && self.capabilities.as_ref().is_some_and(|found| found.knows_methods() && !found.has(method));
         let is_selected = selection.collectors().any(|selected| selected.name == *name);
+        let is_remote = |found: &Arc<Capabilities>| !found.is_local();
+        if *call == Call::Observed && is_selected && self.capabilities.as_ref().is_some_and(is_remote) {
+            return (State::NotSelected, NEEDS_UNIX_SOCKET.to_owned());
+        }
         let missing = if *module == "core" {
             format!("This Kamailio has no method {method}.")
         } else {
@@ -85,10 +90,13 @@ impl Summary {
         };
         match call {
             _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
-            _ if is_selected && *call != Call::Page => (State::Absent, missing),
+            _ if is_selected && is_called => (State::Absent, missing),
             _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
             Call::NamedProfiles | Call::ProfileValues => {
                 (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
+            }
+            Call::Files => {
+                (State::NotSelected, "Name the files with --kamailio.tls-certificates.".to_owned())
             }
             Call::Page => (
                 State::NotSelected,
@@ -98,6 +106,10 @@ impl Summary {
         }
     }
 }
+
+/// Why the kernel is not asked about a Kamailio.
+pub(crate) const NEEDS_UNIX_SOCKET: &str =
+    "Needs a Kamailio on the same machine whose address is a unix socket (unix:/PATH).";
 
 /// Returns the beginning of a message that may contain texts of Kamailio.
 fn shortened(message: &str) -> &str {

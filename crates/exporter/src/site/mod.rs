@@ -44,6 +44,8 @@ pub struct Options {
     pub max_requests: Option<usize>,
     /// Whether `POST /-/reload` is allowed.
     pub lifecycle: bool,
+    /// Whether the health checks need no password.
+    pub public_health: bool,
     /// Whether to serve metrics of the process.
     pub process_metrics: bool,
     /// Labels that every sample gets.
@@ -87,7 +89,8 @@ impl Site {
         }
         let rtpengine = self.options.paths.rtpengine.as_ref().filter(|(_, served)| path == served);
         let probes = self.probes.as_ref().filter(|_| path == probe::PATH);
-        let is_own = matches!(path, "/" | page::STATUS_PATH | "/-/healthy" | "/-/ready")
+        let is_own = matches!(path, "/" | page::STATUS_PATH)
+            || HEALTH_CHECKS.contains(&path)
             || Asset::find(path).is_some();
         let known = path == self.options.paths.telemetry || is_own;
         if !known && rtpengine.is_none() && probes.is_none() {
@@ -124,7 +127,15 @@ impl Service for Site {
     async fn respond(&self, request: Request) -> Response {
         self.page(request).await
     }
+
+    fn is_public(&self, request: &Request) -> bool {
+        let path = request.uri().path().strip_prefix(&self.options.paths.prefix);
+        self.options.public_health && path.is_some_and(|path| HEALTH_CHECKS.contains(&path))
+    }
 }
+
+/// The paths that respond without Kamailio.
+const HEALTH_CHECKS: [&str; 2] = ["/-/healthy", "/-/ready"];
 
 fn not_found() -> Response {
     text(StatusCode::NOT_FOUND, "404 page not found\n")

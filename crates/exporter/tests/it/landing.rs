@@ -257,7 +257,7 @@ fn without_requests_nothing_is_scraped() {
     });
     let accepted = fake.connections().accepted;
     std::thread::sleep(Duration::from_secs(6));
-    assert_eq!((accepted, fake.connections().accepted), (1, 1), "nobody looks");
+    assert_eq!((accepted, fake.connections().accepted), (1, 1), "a scrape without a request");
     // A scrape for Prometheus is the state of the page, too.
     exporter.page();
     assert!(exporter.get("/").text().contains("Scraped just now"));

@@ -3,8 +3,9 @@
 use super::model::{Level, NodeRow, NodeTable, Page};
 use super::pictures::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
 use super::svg::Values;
-use super::text::{Moment, Shown, count, duration, percent};
+use super::text::{Moment, Shown, count, duration, number, percent};
 use crate::instance::history::NodeState;
+use crate::instance::history::series::index;
 use crate::scrape::diagnosis::State;
 use std::collections::BTreeMap;
 
@@ -54,6 +55,7 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     findings.extend(nodes(&page.rtpengine, "RTPEngine node", "kamcmd rtpengine.show all"));
     findings.extend(failed_replies(page));
     findings.extend(page.pictures.iter().filter_map(|picture| full(page, picture)));
+    findings.extend(dropped_packets(page));
     findings.extend(collectors(page, error));
     findings.extend(restarts(page));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -173,6 +175,7 @@ fn full(page: &Page, picture: &Picture) -> Option<Finding> {
     let (title, advice) = match picture.key {
         "tcp" => ("TCP connections are at", "Raise tcp_max_connections if the connections are wanted."),
         "tls" => ("TLS connections are at", "Raise tls_max_connections if the connections are wanted."),
+        "udp" => ("a UDP queue is at", "Kamailio reads more slowly than packets arrive."),
         "private_memory" => ("private memory is at", "Start Kamailio with more private memory (-M)."),
         _ => ("shared memory is at", "Start Kamailio with more shared memory (-m)."),
     };
@@ -189,6 +192,24 @@ fn full(page: &Page, picture: &Picture) -> Option<Finding> {
         ..Detail::default()
     };
     Some(Finding { level: picture.level, title: Shown::new(title), since, details: vec![detail], more: 0 })
+}
+
+fn dropped_packets(page: &Page) -> Option<Finding> {
+    let row = page.series.get(index("udp_dropped"))?.as_ref()?;
+    let rate = row.now.filter(|rate| *rate > 0.0)?;
+    let since = since(page, &row.values, f64::MIN_POSITIVE);
+    let detail = Detail {
+        subject: Shown::new("The kernel"),
+        text: Shown::new(so_far(since, "drops packets", "has dropped packets")),
+        since,
+        reason: Shown::new(format!(
+            "{} packets/s of the last two minutes: Kamailio reads more slowly than they arrive.",
+            number(rate)
+        )),
+        ..Detail::default()
+    };
+    let title = Shown::new("UDP packets are dropped");
+    Some(Finding { level: Level::Warning, title, since, details: vec![detail], more: 0 })
 }
 
 fn collectors(page: &Page, error: Option<&str>) -> Option<Finding> {
