@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Requests the page at `url`. The error explains why the response is not 200.
 pub(crate) async fn run(url: &Url) -> anyhow::Result<()> {
-    url.get(Instant::now() + TIMEOUT).await.map(drop).map_err(Error::msg)
+    url.read(Instant::now() + TIMEOUT, &mut |_| ()).await.map(drop).map_err(Error::msg)
 }
 
 /// Health checks of containers and of the exporter's own host respond within milliseconds.
