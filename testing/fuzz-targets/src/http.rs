@@ -7,8 +7,9 @@ use flate2::read::GzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use kamailio_binrpc::Target;
-use kamailio_exporter::internals::{Instance, Paths, Selection, Settings, Site, SiteOptions as Options, Url};
+use kamailio_exporter::internals::{
+    Instance, Paths, Selection, Settings, Site, SiteOptions as Options, Target, Url,
+};
 use prometheus_exposition::{ConstantLabels, Format, accepts_gzip};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;

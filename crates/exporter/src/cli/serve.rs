@@ -24,8 +24,10 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .help(
                 "Enable /probe?target=URI for the targets that this rule matches. Forms: unix:/PATH or unixd:/PATH, where \
                  * matches any characters except /; tcp:HOST:PORT or udp:HOST:PORT, where HOST is a name that may contain \
-                 *, an address, or a network such as 10.0.0.0/8 or [2001:db8::]/32, and PORT is a number, a range or *. \
-                 Repeatable.",
+                 *, an address, or a network such as 10.0.0.0/8 or [2001:db8::]/32, and PORT is a number, a range or *; \
+                 http://HOST:PORT/PATH or https://HOST:PORT/PATH, where credentials@ before HOST sends the user name and \
+                 password or the client certificate of the --kamailio options to the targets; and jsonrpc+ before unix:, \
+                 tcp: or udp:. Repeatable.",
             ),
         option("probe.max-requests", "200", "NUMBER")
             .help(
@@ -144,7 +146,8 @@ fn allow(matches: &ArgMatches) -> Result<Option<AllowList>, String> {
         return Ok(None);
     }
     let allow = AllowList::parse(rules.iter().map(String::as_str));
-    allow.map(Some).map_err(|error| format!("--probe.allow {error}"))
+    let allow = allow.map_err(|error| format!("--probe.allow {error}"))?;
+    Ok(Some(allow.with_access(kamailio::access(matches)?)))
 }
 
 fn paths(matches: &ArgMatches) -> Result<Paths, String> {

@@ -3,6 +3,7 @@
 use super::{Paths, probe};
 use crate::collectors::ALL;
 use crate::instance::LastScrape;
+use crate::outbound::Target;
 use crate::scrape::diagnosis::State;
 use crate::scrape::selection::Selection;
 use crate::support::build_info;
@@ -13,7 +14,6 @@ use hyper::StatusCode;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use kamailio_binrpc::Target;
 use ring::digest::{SHA256, digest};
 use std::fmt::{self, Write as _};
 use std::time::Duration;
