@@ -7,6 +7,7 @@ mod body;
 mod decode;
 mod http;
 mod input;
+mod jsonrpc;
 mod page;
 mod replies;
 mod seeds;
@@ -16,6 +17,7 @@ mod web_config;
 
 pub use decode::decode;
 pub use http::http;
+pub use jsonrpc::jsonrpc;
 pub use page::page;
 pub use seeds::{Seed, seeds};
 pub use session::session;
@@ -26,11 +28,12 @@ pub use web_config::web_config;
 pub type Target = fn(&[u8]);
 
 /// All fuzz targets, by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("decode", decode),
     ("session", session),
     ("walk", walk),
     ("page", page),
     ("http", http),
     ("web_config", web_config),
+    ("jsonrpc", jsonrpc),
 ];

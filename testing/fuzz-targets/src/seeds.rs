@@ -53,8 +53,21 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
         name: format!("{number}.yml"),
         input: text.as_bytes().to_vec(),
     }));
+    seeds.extend(REPLIES.iter().enumerate().map(|(number, text)| Seed {
+        target: "jsonrpc",
+        name: format!("{number}.json"),
+        input: text.as_bytes().to_vec(),
+    }));
     Ok(seeds)
 }
+
+const REPLIES: [&str; 5] = [
+    "{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[\"a\", -5, 4294967295, 1.5, 1e300, null, true],\n\t\"id\":\t7\n}",
+    r#"{"result": {"NRSETS": 1, "RECORDS": [{"SET": {"ID": 1, "TARGETS": [{"DEST": {"URI": "sip:a"}}]}}]}, "id": 7}"#,
+    r#"{"error": {"code": 500, "message": "Method Not Found"}, "id": 7}"#,
+    r#"{"id": 7, "result": [[], {}, [{}], [[[{"a": [{"b": "\u0007\ud83d\ude00"}]}]]]]}"#,
+    r#"[{"result": 1, "id": 7}]"#,
+];
 
 fn of_capture(capture: &str, name: &str, reply: &[u8]) -> Vec<Seed> {
     if reply.len() > MAX_SEED {
