@@ -154,6 +154,7 @@ fn place() -> Place {
         max_requests: Some(1),
         lifecycle: true,
         process_metrics: false,
+        created_timestamps: true,
     };
     let web_config = WebConfig::open(None).expect("no file");
     Place { site: Site::new(instance, web_config, options), runtime }

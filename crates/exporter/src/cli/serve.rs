@@ -67,6 +67,10 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
              configuration is valid.",
         ),
         switch("web.enable-lifecycle").help("Enable POST /-/reload, which reloads the web configuration file."),
+        switch("web.enable-created-timestamps").help(
+            "Expose the time since which counters count (_created) in OpenMetrics, for counters that only a start of Kamailio \
+             resets. For a Prometheus with --enable-feature=created-timestamp-zero-ingestion; others store each as a series.",
+        ),
         switch("web.disable-exporter-metrics").help("Exclude the metrics of the exporter's own process (process_*)."),
         option("web.external-url", "", "URL").hide_default_value(true).help(
             "URL under which browsers reach the exporter, for example through a reverse proxy: http://HOST/PATH.",
@@ -116,6 +120,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
             max_requests: Some(max_requests).filter(|max| *max > 0),
             lifecycle: matches.get_flag("web.enable-lifecycle"),
             labels: kamailio::labels(matches)?,
+            created_timestamps: matches.get_flag("web.enable-created-timestamps"),
             process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
         },
         listen: if systemd_socket(matches) {

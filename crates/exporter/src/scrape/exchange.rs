@@ -48,6 +48,7 @@ impl<'a> Exchange<'a> {
             struct_overflow: false,
             preparation,
             up_since: None,
+            start: None,
             bodies: Bodies::default(),
             page: None,
             reservation: request.budget.reservation(),
@@ -281,6 +282,7 @@ impl<'a> Exchange<'a> {
         if let Some(start) = start_time(record, SystemTime::now()) {
             let family = catalogue().id(&KAMAILIO_START_TIME);
             self.scrape.samples.push(family, Labels::NONE, Number::Signed(start));
+            self.scrape.start = Some(start);
         }
     }
 

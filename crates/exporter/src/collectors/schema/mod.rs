@@ -44,6 +44,8 @@ pub struct Collector {
     pub custom_reader: Option<CustomReader>,
     /// Reasons of faults that mean "nothing is configured". Such a fault is read as a reply without rows.
     pub empty_faults: &'static [&'static str],
+    /// Whether the counters start at zero when Kamailio starts, and nothing else resets them.
+    pub counts_from_start: bool,
     /// Whether the reply has several records although the method is not known to return a list. Over JSON-RPC, only the last of
     /// them arrives (`jsonrpcs_mod.c`, `jsonrpc_add` and `jsonrpc_rpl_printf` without `RET_ARRAY`).
     pub several_records: bool,
@@ -122,6 +124,7 @@ impl Collector {
             tables: &[],
             custom_reader: None,
             empty_faults: &[],
+            counts_from_start: false,
             several_records: false,
             large: false,
         }
