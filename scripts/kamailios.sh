@@ -14,8 +14,8 @@ suites="bullseye bookworm trixie sid"
 # Those that demo/many-modules.cfg needs, as in deps.sh.
 packages="kamailio kamailio-tls-modules kamailio-extra-modules kamailio-cnxcc-modules kamailio-ims-modules
 	kamailio-presence-modules kamailio-sqlite-modules kamailio-websocket-modules"
-# Only sid: the next generation of Prometheus, which negotiates other formats.
-sid_packages=prometheus
+# Only sid: the next generation of Prometheus, which negotiates other formats and has rules of its own.
+sid_packages="prometheus promtool"
 
 main() {
 	trees=${KAMAILIOS:-.run/kamailio}
@@ -146,7 +146,7 @@ choose() {
 	# shellcheck disable=SC2086 # a list of words
 	apt -s install $wanted >"$log" 2>&1 || return 1
 	sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1 \2/p' "$log" |
-		grep -E '^(kamailio|lib|prometheus )' | grep -v '^libpython' >"$work/chosen"
+		grep -E '^(kamailio|lib|prometheus |promtool )' | grep -v '^libpython' >"$work/chosen"
 }
 
 # Each is started by the loader of its own C library, which looks for libraries in the tree alone.
@@ -156,7 +156,9 @@ install_programs() {
 	triplet=$(basename "$(dirname "$loader")")
 	program kamailio usr/sbin/kamailio "-L \"\$tree/$modules\""
 	program kamcmd usr/sbin/kamcmd
-	[ ! -e "$work/tree/usr/bin/prometheus" ] || program prometheus usr/bin/prometheus
+	for name in prometheus promtool; do
+		[ ! -e "$work/tree/usr/bin/$name" ] || program "$name" "usr/bin/$name"
+	done
 }
 
 program() {

@@ -6,6 +6,7 @@
 mod crowd;
 mod floor;
 mod instructions;
+mod kernel;
 mod pipeline;
 #[path = "../../crates/exporter/benches/support/mod.rs"]
 mod support;
@@ -36,6 +37,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mode = arguments.first().map_or("", String::as_str);
     match mode {
+        "kernel" => return kernel::measure(),
         "pipeline" => return pipeline::measure(),
         "instructions" => return instructions::measure(std::env::var_os("REFRESH").is_some()),
         "repeat" => return instructions::repeat(&arguments[1..]),
@@ -71,6 +73,7 @@ fn main() {
     resources(&contestants, &kamailio.unix());
     concurrency(&contestants, ctl_process(&kamailio));
     large_list(&contestants);
+    kernel::measure();
     pipeline::measure();
 }
 

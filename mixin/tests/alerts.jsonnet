@@ -1,5 +1,6 @@
 // Every alert on a faulty instance and beside a healthy one. The counters of the healthy one start again at zero in the
 // middle of the test, as they do when Kamailio restarts.
+local mixin = import '../mixin.libsonnet';
 local lib = import 'lib.libsonnet';
 local s = lib.series;
 
@@ -56,7 +57,7 @@ local cases = [
       s('kamailio_scrape_collector_success', '1x19 0x29 1x100', '1x200', 'collector="dispatcher.list"'),
       s('kamailio_scrape_collector_success', '1x200', '1x200', 'collector="tm.stats"'),
     ],
-    begins: 25,
+    begins: lib.whole_range(25),
     lasts: 10,
     resolved: 50,
     labels: { collector: 'dispatcher.list' },
@@ -241,7 +242,7 @@ local cases = [
     severity: 'warning',
     // The healthy one has handshakes under way at every second look.
     series: [s('kamailio_tls_clear_text_write_queued_bytes', '0x9 1024x19 0x50', '0 500 0 500 0 500 0 500 0 500 0 500 0 500 0 500 0 500 0 500 0 500 0 500')],
-    begins: 15,
+    begins: lib.whole_range(15),
     lasts: 5,
     resolved: 30,
     description: '1kiB on a have waited for TLS handshakes for 5 minutes.',
@@ -340,7 +341,7 @@ local cases = [
     alert: 'KamailioCallsNotAnswered',
     severity: 'critical',
     series: [invites('0+60x200'), answers('0+40x20 800x29 800+40x100')],
-    begins: 25,
+    begins: lib.whole_range(25),
     lasts: 10,
     resolved: 60,
     description: 'Only 0% of the calls on a are answered.',
@@ -463,6 +464,11 @@ local cases = [
 ];
 
 local week = 7 * 24 * 60;
+// The increases of an hour with samples every five minutes.
+local increases = if lib.ranges_are_open then 11 else 12;
+// Of the share of calls answered last week, this is left when half as many are answered since so many samples.
+local left(samples) = 1 - samples / increases / 2;
+local fallen = std.find(true, [left(samples) < mixin._config.answerRatioOfLastWeek for samples in std.range(0, increases)])[0];
 // Two thirds of the calls are answered, and a third for two hours after a week. The healthy one restarts then.
 local cases_of_a_week = [{
   alert: 'KamailioAnswerRatioFallen',
@@ -471,10 +477,10 @@ local cases_of_a_week = [{
     invites('0+300x2200', '0+300x2016 0+300x200'),
     answers('0+200x2016 403300+100x24 405900+200x200', '0+200x2016 0+200x200'),
   ],
-  begins: week + 40,
+  begins: week + 5 * fallen,
   lasts: 15,
   resolved: week + 240,
-  description: 'The share of calls answered on a is 54.17% of what it was at the same time last week.',
+  description: 'The share of calls answered on a is %.4g%% of what it was at the same time last week.' % (100 * left(fallen + 3)),
 }];
 
 assert lib.complete(cases + cases_of_a_week);

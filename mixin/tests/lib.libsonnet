@@ -8,6 +8,12 @@ local rules = {
 };
 
 {
+  // Since Prometheus 3, a range leaves out the sample at its start.
+  ranges_are_open:: std.extVar('prometheus') >= 3,
+
+  // The minute in which a range has only samples of the fault, when it is due in `minute` with a range that is closed.
+  whole_range(minute):: if self.ranges_are_open then minute - 1 else minute,
+
   one(metric, values, matchers='', instance='a')::
     local inner = if matchers == '' then '' else matchers + ',';
     [{ series: '%s{%sjob="kamailio",instance="%s"}' % [metric, inner, instance], values: values }],

@@ -4,9 +4,8 @@
 
 use bench::process::Exporter;
 use bench::settings;
-use fake_kamailio::{Fake, Then};
-use kamailio_binrpc::Cookie;
-use kamailio_binrpc::wire::{self, Arg, Kind};
+use fake_kamailio::{Fake, Then, body};
+use kamailio_binrpc::wire::{Arg, Kind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, thread};
@@ -101,10 +100,7 @@ fn with_fault(fault: u64, fake: &Fake, exporter: &Exporter) {
 fn statistics(count: usize) -> Vec<u8> {
     let names: Vec<_> = (0..count).map(|number| format!("script.statistic{number}")).collect();
     let members: Vec<_> = names.iter().map(|name| (Some(name.as_str()), Arg::from("7"))).collect();
-    let mut packet = Vec::new();
-    wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(&members)], &mut packet).expect("it fits");
-    let header = wire::header(&packet).ok().flatten().expect("a packet");
-    packet.split_off(header.header_len)
+    body(&[Arg::Struct(&members)])
 }
 
 fn expect(exporter: &Exporter, up: bool) {

@@ -92,6 +92,12 @@ impl Client {
         Ok(Self { socket, session, timeout, deaf: false, finishing: false })
     }
 
+    /// Returns the process ID of the server: the process that made a unix socket listen (`SO_PEERCRED`). `None` for other
+    /// kinds of sockets, and for a process in a PID namespace that this process does not see.
+    pub fn peer_pid(&self) -> Option<u32> {
+        self.socket.peer_pid()
+    }
+
     /// Changes the timeout.
     pub fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
         self.timeout = timeout.into();

@@ -7,7 +7,7 @@ use crate::service::{Response, text};
 use crate::web_config::{Active, WebConfig};
 use crate::worker::Turn;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +49,13 @@ impl Admission {
         &self.web_config
     }
 
-    /// Returns the configuration that applies to the request, or the response that refuses the request.
-    pub(crate) async fn admit(&self, headers: &HeaderMap, client: Client) -> Result<Arc<Active>, Response> {
+    /// Returns the configuration that applies to the request, or the response that refuses the request. The `authorization`
+    /// is the value of that header; a request without the outer `Some` needs none.
+    pub(crate) async fn admit(
+        &self,
+        authorization: Option<Option<&HeaderValue>>,
+        client: Client,
+    ) -> Result<Arc<Active>, Response> {
         let active = self.web_config.current();
         if active.tls.is_some() && !client.secure {
             // The connection is older than the TLS configuration.
@@ -63,30 +68,27 @@ impl Admission {
             return Err(text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n"));
         }
         let users = &active.config.users;
-        if users.is_empty() {
-            return Ok(active);
-        }
-        let mut refusal =
-            match self.authenticator.check(users, headers.get(AUTHORIZATION), client.turn()).await {
-                Verdict::Allowed => return Ok(active),
-                Verdict::Refused => {
-                    self.log(client.address, "authentication failed", "unknown user or wrong password");
-                    let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
-                    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
-                    refusal
-                }
-                Verdict::Busy => {
-                    self.log(
-                        client.address,
-                        "authentication refused",
-                        "too many passwords of this client or of all clients are being checked",
-                    );
-                    let message = "Too many passwords are being checked, try again later.\n";
-                    let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, message);
-                    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                    refusal
-                }
-            };
+        let Some(authorization) = authorization.filter(|_| !users.is_empty()) else { return Ok(active) };
+        let mut refusal = match self.authenticator.check(users, authorization, client.turn()).await {
+            Verdict::Allowed => return Ok(active),
+            Verdict::Refused => {
+                self.log(client.address, "authentication failed", "unknown user or wrong password");
+                let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
+                refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                refusal
+            }
+            Verdict::Busy => {
+                self.log(
+                    client.address,
+                    "authentication refused",
+                    "too many passwords of this client or of all clients are being checked",
+                );
+                let message = "Too many passwords are being checked, try again later.\n";
+                let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, message);
+                refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                refusal
+            }
+        };
         add_headers(&active, &mut refusal);
         Err(refusal)
     }

@@ -6,7 +6,7 @@ use crate::connection_pool::Slot;
 use crate::fairness::Served;
 use crate::handler::Handler;
 use crate::service::{Response, Service};
-use crate::stream::{MonitoredStream, Stream};
+use crate::stream::{MonitoredStream, Stream, TurnStream};
 use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -97,7 +97,7 @@ impl<S: Service> Connection<S> {
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_buf_size(max_header)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(TurnStream::new(stream)), service);
         graceful.watch(connection).await.map_err(|error| error.to_string())
     }
 
@@ -114,7 +114,7 @@ impl<S: Service> Connection<S> {
             .max_header_list_size(max_header)
             .max_concurrent_streams(MAX_STREAMS)
             .max_send_buf_size(STREAM_BUFFER)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(TurnStream::new(stream)), service);
         graceful.watch(connection).await.map_err(|error| error.to_string())
     }
 
@@ -125,17 +125,24 @@ impl<S: Service> Connection<S> {
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
         let mut in_progress = InProgress { slot: &self.slot, served: Served::No };
         self.slot.request_begins();
+        // A client can send many requests at once: other connections have their turn between them.
+        tokio::task::yield_now().await;
         // The body is kept until the response is ready: hyper would otherwise read the body to discard it.
         let (parts, _body) = request.into_parts();
         let request = Request::from_parts(parts, ());
         let response = match self.handler.admit(&request, self.client()).await {
             Ok(active) => {
                 self.slot.request_admitted();
-                let authenticated = self.verified || !active.config.users.is_empty();
+                let has_users = !active.config.users.is_empty();
+                let has_password = has_users && !self.handler.service.is_public(&request);
                 let response = self.handler.respond(request, &active).await;
                 if response.status().is_success() {
-                    in_progress.served =
-                        if authenticated { Served::Authenticated } else { Served::Anonymous };
+                    in_progress.served = match self.verified || has_password {
+                        true => Served::Authenticated,
+                        // A health check does not make a client known that has no password.
+                        false if has_users => Served::No,
+                        false => Served::Anonymous,
+                    };
                 }
                 response
             }

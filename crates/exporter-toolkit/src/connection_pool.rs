@@ -236,6 +236,9 @@ impl Drop for Slot {
         let mut state = self.pool.lock();
         state.remove(self.id);
         state.slots -= 1;
+        // The worker of the handshakes can be the last to hold a slot. Under the lock, it would wake up the serving thread
+        // only to keep it waiting.
+        drop(state);
         self.pool.freed.notify_one();
     }
 }

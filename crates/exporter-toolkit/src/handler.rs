@@ -4,7 +4,7 @@ use crate::admission::{self, Admission, Client};
 use crate::handshake::Handshakes;
 use crate::service::{Request, Response, Service, text};
 use crate::web_config::Active;
-use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue};
 use hyper::{Method, StatusCode, Version};
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ impl<S: Service> Handler<S> {
             return Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message));
         }
         check_form(request).map_err(|message| closing(StatusCode::BAD_REQUEST, message))?;
-        self.admission.admit(request.headers(), client).await
+        let authorization = (!self.service.is_public(request)).then(|| request.headers().get(AUTHORIZATION));
+        self.admission.admit(authorization, client).await
     }
 
     /// Responds to an admitted request.

@@ -101,7 +101,8 @@ struct Signal {
 impl Wake for Signal {
     fn wake(self: Arc<Self>) {
         self.woken.store(true, Ordering::Release);
-        self.waker.lock_unpoisoned().wake_by_ref();
+        let waker = self.waker.lock_unpoisoned().clone();
+        waker.wake();
     }
 }
 

@@ -36,3 +36,14 @@ pub use server::{Limits, Server};
 pub use service::{Request, Response, Service, text, with_body};
 pub use tls::trust_anchor;
 pub use web_config::WebConfig;
+
+/// The entry for the fuzz target of the fairness model.
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals {
+    /// Compares the order in which connections are evicted with a model, over a history of so many steps. `choose` returns
+    /// a number below its argument. Panics if they differ.
+    pub fn explore_fairness(steps: u64, choose: &mut dyn FnMut(u64) -> u64) {
+        crate::fairness::model::explore(steps, choose);
+    }
+}

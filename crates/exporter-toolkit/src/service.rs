@@ -15,6 +15,12 @@ pub type Response = hyper::Response<Full<Bytes>>;
 pub trait Service: Send + Sync + 'static {
     /// Responds to a request.
     fn respond(&self, request: Request) -> impl Future<Output = Response> + Send;
+
+    /// Returns whether a request needs no password, such as a health check. TLS, client certificates and limits apply to it
+    /// as to all others. By default, no request is exempt.
+    fn is_public(&self, _request: &Request) -> bool {
+        false
+    }
 }
 
 impl<F, R> Service for F

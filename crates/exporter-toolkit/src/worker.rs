@@ -62,8 +62,10 @@ impl Worker {
         if state.started || self.start() {
             state.started = true;
             state.jobs.push(turn.network, turn.known, Box::new(job));
-            self.shared.changed.notify_one();
         }
+        drop(state);
+        // Under the lock, the thread would wake up only to wait for it.
+        self.shared.changed.notify_one();
         receiver
     }
 

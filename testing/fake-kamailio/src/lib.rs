@@ -26,4 +26,5 @@ mod server;
 
 pub use captures::Captures;
 pub use fake::{Connections, Fake};
+pub use packet::body;
 pub use script::Then;

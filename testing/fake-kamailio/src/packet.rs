@@ -1,7 +1,7 @@
 //! Packets with raw bodies.
 
 use kamailio_binrpc::wire::{self, Kind, Nodes};
-use kamailio_binrpc::{Cookie, Members};
+use kamailio_binrpc::{Arg, Cookie, Members};
 use std::io;
 
 /// A packet without its cookie.
@@ -37,6 +37,18 @@ impl Packet {
         bytes.extend(&self.body);
         (bytes, header_len)
     }
+}
+
+/// Encodes the body of a packet with these records.
+///
+/// # Panics
+/// If the records do not fit into a packet.
+#[must_use]
+pub fn body(records: &[Arg<'_>]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    wire::encode(Kind::Reply, Cookie(1), records, &mut packet).expect("the records fit into a packet");
+    let header = wire::header(&packet).expect("the header is valid").expect("the header is complete");
+    packet.split_off(header.header_len)
 }
 
 /// Parses bytes that are exactly one packet.

@@ -153,6 +153,7 @@ fn place() -> Place {
         timeout: Duration::from_secs(5),
         max_requests: Some(1),
         lifecycle: true,
+        public_health: false,
         process_metrics: false,
         created_timestamps: true,
     };

@@ -5,6 +5,7 @@
 
 mod body;
 mod decode;
+mod fairness;
 mod http;
 mod input;
 mod jsonrpc;
@@ -16,6 +17,7 @@ mod walk;
 mod web_config;
 
 pub use decode::decode;
+pub use fairness::fairness;
 pub use http::http;
 pub use jsonrpc::jsonrpc;
 pub use page::page;
@@ -28,7 +30,7 @@ pub use web_config::web_config;
 pub type Target = fn(&[u8]);
 
 /// All fuzz targets, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("decode", decode),
     ("session", session),
     ("walk", walk),
@@ -36,4 +38,5 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("http", http),
     ("web_config", web_config),
     ("jsonrpc", jsonrpc),
+    ("fairness", fairness),
 ];

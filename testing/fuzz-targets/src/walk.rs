@@ -4,8 +4,8 @@ use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::internals::{
-    ALL, Bodies, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Omissions, Plan,
-    Preparation, Reservation, Scrape, Selection, catalogue, merge_page,
+    ALL, Bodies, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Listed, Omissions,
+    Plan, Preparation, Reservation, Scrape, Selection, catalogue, merge_page,
 };
 use prometheus_exposition::{Format, Samples};
 use std::collections::HashSet;
@@ -34,6 +34,8 @@ pub fn walk(input: &[u8]) {
             preparation: Preparation::default(),
             up_since: None,
             start: None,
+            listed: Listed::default(),
+            unseen: None,
         },
         capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,

@@ -61,6 +61,13 @@ impl Socket {
         matches!(self, Self::Unix(_) | Self::Tcp(_))
     }
 
+    pub(super) fn peer_pid(&self) -> Option<u32> {
+        match self {
+            Self::Unix(stream) => stream.peer_cred().ok()?.pid()?.try_into().ok().filter(|pid| *pid != 0),
+            Self::UnixDatagram(_) | Self::Tcp(_) | Self::Udp(_) => None,
+        }
+    }
+
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         match self {
             Self::Unix(stream) => stream.ready(interest).await,

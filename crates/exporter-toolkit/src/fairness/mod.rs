@@ -11,8 +11,8 @@
 
 mod eviction;
 mod known;
-#[cfg(test)]
-mod model;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod model;
 mod rate;
 mod turns;
 

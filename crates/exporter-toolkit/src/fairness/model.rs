@@ -1,4 +1,7 @@
-//! The eviction order against a model that keeps a list and looks at all of it, over random histories.
+//! The eviction order against a model that keeps a list and searches all of it, over arbitrary histories. A test and a fuzz
+//! target choose the histories.
+
+#![allow(clippy::unwrap_used, reason = "the model is a test, which a fuzz target runs too")]
 
 use super::{Eviction, Served};
 use crate::client_address::Network;
@@ -120,35 +123,32 @@ impl Model {
     }
 }
 
-/// Reproducible random numbers.
-struct Random(u64);
+/// Chooses the next number below a limit.
+type Choose<'c> = dyn FnMut(u64) -> u64 + 'c;
 
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
+/// Compares the order with the model over a history of so many steps, which `choose` decides.
+pub(crate) fn explore(steps: u64, choose: &mut Choose<'_>) {
+    let size = 1 + choose(20) as usize;
+    let networks = 1 + choose(6);
+    let mut order = Eviction::new(size);
+    let mut model = Model { max_protected: size - (size / 8).max(1), ..Model::default() };
+    for id in 0..steps {
+        step(id, size, networks, choose, &mut order, &mut model);
     }
 }
 
-#[test]
-fn the_order_is_that_of_the_model_and_keeps_its_promises() {
-    for seed in 0..200 {
-        let mut random = Random(seed);
-        let size = 1 + random.below(20) as usize;
-        let networks = 1 + random.below(6);
-        let mut order = Eviction::new(size);
-        let mut model = Model { max_protected: size - (size / 8).max(1), ..Model::default() };
-        for id in 0..400 {
-            step(id, size, networks, &mut random, &mut order, &mut model);
-        }
-    }
-}
-
-fn step(id: u64, size: usize, networks: u64, random: &mut Random, order: &mut Eviction, model: &mut Model) {
-    let network = random.below(networks) as u32;
+fn step(
+    id: u64,
+    size: usize,
+    networks: u64,
+    choose: &mut Choose<'_>,
+    order: &mut Eviction,
+    model: &mut Model,
+) {
+    let network = choose(networks) as u32;
     // Networks 0 and 1 are known.
     let known = network < 2;
-    match random.below(4) {
+    match choose(4) {
         0 | 1 => {
             let victim = order.victim(Network::Vsock(network), known);
             assert_eq!(victim, model.victim(network, known), "{:?} for {network}", model.connections);
@@ -163,17 +163,17 @@ fn step(id: u64, size: usize, networks: u64, random: &mut Random, order: &mut Ev
         }
         _ if model.connections.is_empty() => {}
         what => {
-            let chosen = random.below(model.connections.len() as u64) as usize;
+            let chosen = choose(model.connections.len() as u64) as usize;
             let chosen = &mut model.connections[chosen];
             let id = chosen.id;
             if what == 2 && !chosen.busy {
                 chosen.busy = true;
                 order.request_admitted(id);
-            } else if random.below(8) == 0 {
+            } else if choose(8) == 0 {
                 order.remove(id);
                 model.connections.retain(|connection| connection.id != id);
             } else {
-                let served = [Served::No, Served::Anonymous, Served::Authenticated][random.below(3) as usize];
+                let served = [Served::No, Served::Anonymous, Served::Authenticated][choose(3) as usize];
                 let known = chosen.network < 2;
                 order.request_ended(id, served, known);
                 model.end(id, served, known);
@@ -203,4 +203,21 @@ fn promises(newcomer: u32, known: bool, victim: Option<u64>, model: &Model) {
     }
     let room = most > own + 1 || (known && model.protected() < model.connections.len() && own == 0);
     assert!(victim.is_some() || !room, "refused although another network has more: {:?}", model.connections);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_that_of_the_model_and_keeps_its_promises() {
+        for seed in 0..200u64 {
+            let mut state = seed;
+            explore(400, &mut |limit| {
+                // Reproducible random numbers.
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % limit
+            });
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use crate::scenario::Scenario;
 use std::collections::VecDeque;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -65,6 +65,31 @@ fn connections_that_send_a_byte_now_and_then() {
         }
         std::thread::sleep(Duration::from_millis(5));
     });
+}
+
+#[test]
+fn requests_without_end_on_a_connection_that_is_kept() {
+    for (name, scenario) in [("refused", Scenario::new()), ("served", Scenario::open())] {
+        let client = scenario.directory.tls_client();
+        let requests = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(500);
+        let connections = [const { Mutex::new(None) }; 2];
+        scenario.survives(name, 2, |thread, _| {
+            let mut connection = connections[thread].lock().unwrap();
+            let sent = match &mut *connection {
+                None => scenario.connect(thread).and_then(|stream| {
+                    let open = connection.insert(client.over(stream));
+                    open.send(&requests)
+                }),
+                // What one call leaves unread, the next one reads.
+                Some(open) => {
+                    open.send(&requests).and_then(|()| open.stream().read(&mut [0; 1 << 16]).map(drop))
+                }
+            };
+            if sent.is_err() {
+                *connection = None;
+            }
+        });
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use crate::scenario::Scenario;
 use std::io::Read as _;
+use std::sync::Mutex;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
@@ -57,4 +58,36 @@ fn headers_without_end() {
     let closed = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
     let requests: Vec<u8> = (0..32).flat_map(|number| frame(1, 5, number * 2 + 1, HEADERS)).collect();
     survives("closed window", &[closed, requests].concat());
+}
+
+#[test]
+fn frames_without_end_on_a_connection_that_is_kept() {
+    // A request whose response takes a while, and its body.
+    let begin = frame(1, 4, 1, b"\x83\x87\x04\x05/slow\x01\x01x");
+    // SETTINGS and PING would wait for the client to read the acknowledgements.
+    for (name, begin, frames) in [
+        ("windows", &[][..], frame(8, 0, 0, &[0, 0, 0, 1])),
+        ("priorities", &[], frame(2, 0, 3, &[0, 0, 0, 0, 1])),
+        ("unknown types", &[], frame(99, 0, 0, b"")),
+        ("empty data", &begin, frame(0, 0, 1, b"")),
+        ("acknowledged pings", &[], frame(6, 1, 0, b"kamailio")),
+    ] {
+        let scenario = Scenario::new();
+        let client = scenario.directory.tls_client().with_http2();
+        let (preface, frames) = ([PREFACE, begin].concat(), frames.repeat((1 << 20) / frames.len()));
+        let connections = [const { Mutex::new(None) }; 2];
+        scenario.survives(name, 2, |thread, _| {
+            let mut connection = connections[thread].lock().unwrap();
+            let sent = match &mut *connection {
+                None => scenario.connect(thread).and_then(|stream| {
+                    let open = connection.insert(client.over(stream));
+                    open.send(&preface)
+                }),
+                Some(open) => open.send(&frames),
+            };
+            if sent.is_err() {
+                *connection = None;
+            }
+        });
+    }
 }

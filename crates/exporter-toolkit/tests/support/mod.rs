@@ -7,7 +7,7 @@ use exporter_toolkit::{
 };
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -257,18 +257,6 @@ impl ClientResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
-}
-
-/// Connects from this loopback address.
-pub(crate) fn connect_from(source: IpAddr, address: &str) -> io::Result<TcpStream> {
-    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    bind(&socket, &SocketAddr::new(source, 0))?;
-    connect(&socket, &address.parse::<SocketAddr>().unwrap())?;
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Returns whether the server has closed the connection.

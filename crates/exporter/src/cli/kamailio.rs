@@ -10,6 +10,7 @@ use crate::support::decimal;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use prometheus_exposition::ConstantLabels;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,11 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             "URL of an external metrics page to include, such as that of the Kamailio module xhttp_prom: \
              http://HOST:PORT/PATH.",
         ),
+        Arg::new("kamailio.tls-certificates")
+            .long("kamailio.tls-certificates")
+            .value_name("FILE")
+            .action(ArgAction::Append)
+            .help("File with TLS certificates of Kamailio in PEM form, whose expiry to export. Repeatable."),
     ];
     options.into_iter().chain(access)
 }
@@ -182,7 +188,9 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
     let selection = selection.with_attributes(attributes.iter().map(String::as_str))?;
     let profiles = list(matches, "collector.dialog.profiles")?;
     let page = url(matches, "kamailio.custom-metrics-url")?;
-    Ok(selection.with_profiles(profiles.iter().map(String::as_str)).with_page(page))
+    let certificates = list(matches, "kamailio.tls-certificates")?.into_iter().map(PathBuf::from).collect();
+    let selection = selection.with_profiles(profiles.iter().map(String::as_str));
+    Ok(selection.with_page(page).with_certificates(certificates))
 }
 
 fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {

@@ -6,6 +6,7 @@ mod credentials;
 mod documents;
 mod environment;
 mod explain;
+mod healthcheck;
 mod kamailio;
 mod manual;
 mod once;
@@ -19,6 +20,7 @@ use crate::commands::once::Once;
 use crate::commands::push::Push;
 use crate::commands::serve::Serve;
 use crate::outbound::Target;
+use crate::outbound::http::Url;
 use crate::support::build_info;
 use crate::support::log;
 use clap::{Arg, ArgMatches, Command};
@@ -61,9 +63,11 @@ pub(crate) enum Action {
     Check(Box<Check>),
 }
 
-/// The reason to exit without running a command.
+/// The reason to exit without a Kamailio.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
+    /// Check whether the exporter at this URL responds, and exit with the result.
+    Healthcheck(Url),
     /// Print this text, and exit successfully.
     Print(Vec<u8>),
     /// The command line is invalid: a human-readable message.
@@ -108,6 +112,7 @@ fn parse_expanded(arguments: &[OsString]) -> Result<Options, Exit> {
         Some((check::CHECK, matches)) => {
             resolve(matches, |matches| Ok(Action::Check(Box::new(check::resolve(matches)?))))
         }
+        Some((healthcheck::HEALTHCHECK, matches)) => Err(healthcheck::resolve(matches)),
         Some((documents::COMPLETIONS, matches)) => Err(documents::completions(command(), matches)),
         Some((documents::MAN, matches)) => Err(documents::man(command(), matches)),
         Some((name, _)) => Err(Exit::Usage(format!("unknown command {name}"))),
@@ -149,6 +154,7 @@ pub fn command() -> Command {
         // Reports problems itself, and does not log.
         .subcommand(styled(call::command()))
         .subcommand(with_log(check::command()))
+        .subcommand(styled(healthcheck::command()))
         .subcommands(documents::commands())
 }
 

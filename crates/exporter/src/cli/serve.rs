@@ -66,6 +66,9 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             "Check the file of --web.config.file and the files that it names, and exit. The exit code is 0 if the \
              configuration is valid.",
         ),
+        switch("web.health-without-auth").help(
+            "Let /-/healthy and /-/ready respond without a password. Client certificates remain necessary.",
+        ),
         switch("web.enable-lifecycle").help("Enable POST /-/reload, which reloads the web configuration file."),
         switch("web.enable-created-timestamps").help(
             "Expose the time since which counters count (_created) in OpenMetrics, for counters that only a start of Kamailio \
@@ -118,6 +121,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
             paths,
             timeout: kamailio::timeout(matches)?,
             max_requests: Some(max_requests).filter(|max| *max > 0),
+            public_health: matches.get_flag("web.health-without-auth"),
             lifecycle: matches.get_flag("web.enable-lifecycle"),
             labels: kamailio::labels(matches)?,
             created_timestamps: matches.get_flag("web.enable-created-timestamps"),

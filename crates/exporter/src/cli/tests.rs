@@ -20,6 +20,7 @@ fn error(arguments: &[&str]) -> String {
         Exit::Usage(message) | Exit::CallUsage(message) | Exit::CheckUsage(message) => message,
         Exit::PluginUsage(message) => message,
         Exit::Print(text) => panic!("printed {}", String::from_utf8_lossy(&text)),
+        Exit::Healthcheck(url) => panic!("checks {url}"),
     }
 }
 

@@ -215,19 +215,19 @@ const MORE: &[Field] = &[
     ),
     latency::<AVG>(
         "kamailio_dispatcher_destination_latency_average_seconds",
-        "Mean response time to probes of the destination, in seconds; missing before the first reply.",
+        "Mean response time to probes of the destination, in seconds; missing before the first reply and while all replies take less than 1 ms, which look the same.",
     ),
     latency::<STD>(
         "kamailio_dispatcher_destination_latency_deviation_seconds",
-        "Standard deviation of the response time to probes of the destination, in seconds; missing before the first reply.",
+        "Standard deviation of the response time to probes of the destination, in seconds; missing before the first reply and while all replies take less than 1 ms, which look the same.",
     ),
     latency::<EST>(
         "kamailio_dispatcher_destination_latency_estimate_seconds",
-        "Estimated response time of the destination, weighting recent probes most, in seconds; missing before the first reply.",
+        "Estimated response time of the destination, weighting recent probes most, in seconds; missing before the first reply and while all replies take less than 1 ms, which look the same.",
     ),
     latency::<MAX>(
         "kamailio_dispatcher_destination_latency_max_seconds",
-        "Longest response time to a probe of the destination, in seconds; missing before the first reply.",
+        "Longest response time to a probe of the destination, in seconds; missing before the first reply and while all replies take less than 1 ms, which look the same.",
     ),
     counter(
         at(&["LATENCY", "TIMEOUT"]),

@@ -13,6 +13,7 @@ pub static FAMILIES: &[Family] = &[
     UNREADABLE_VALUES,
     DUPLICATE_ROWS,
     DROPPED_SAMPLES,
+    KEPT_LABELS,
     KAMAILIO_START_TIME,
     SET_INFO,
     WEB_CONFIG_SUCCESS,
@@ -84,6 +85,12 @@ pub(crate) const DROPPED_SAMPLES: Family = family(
     Kind::Counter,
     "kamailio_exporter_dropped_samples",
     "Samples dropped because their family reached --collector.max-series or the scrape reached 11 MiB.",
+);
+/// `kamailio_exporter_kept_labels`.
+pub(crate) const KEPT_LABELS: Family = family(
+    Kind::Counter,
+    "kamailio_exporter_kept_labels",
+    "Samples of expositions before this one that kept their own label instead of that of --label.",
 );
 /// `kamailio_start_time_seconds`.
 pub(crate) const KAMAILIO_START_TIME: Family = family(

@@ -5,6 +5,7 @@ mod call_obj;
 mod capture;
 pub(crate) mod catalogue;
 mod cdp;
+pub(crate) mod certificates;
 mod cnxcc;
 mod configuration;
 mod core;
@@ -20,6 +21,7 @@ pub(crate) mod exporter;
 mod htable;
 mod imc;
 mod keepalive;
+pub(crate) mod kernel;
 mod lcr;
 mod mqueue;
 mod msrp;
@@ -64,8 +66,11 @@ pub static ALL: &[&Collector] = &[
     &statistics::FETCH,
     &statistics::TYPED,
     &custom::PAGE,
+    &certificates::FILES,
     &core::RUNINFO,
     &process::PKG_STATS,
+    &kernel::PROCESSES,
+    &kernel::SOCKETS,
     &rtpengine::SHOW,
     &htable::STATS,
     &mqueue::GET_SIZES,

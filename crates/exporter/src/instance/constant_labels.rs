@@ -1,15 +1,22 @@
 //! Adds the labels of `--label`.
 
 use prometheus_exposition::ConstantLabels;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Adds labels to every sample of an exposition. Logs once if samples have such a label already, which they keep.
+/// Samples that kept a label of their own, in all expositions so far.
+static KEPT: AtomicU64 = AtomicU64::new(0);
+
+/// Adds labels to every sample of an exposition. A sample that has such a label already keeps it and is counted; the first of
+/// them are logged.
 pub(crate) fn add(labels: &ConstantLabels, exposition: Vec<u8>) -> Vec<u8> {
-    static IS_LOGGED: AtomicBool = AtomicBool::new(false);
-
     let (exposition, kept) = labels.add(exposition);
-    if kept > 0 && !IS_LOGGED.swap(true, Ordering::Relaxed) {
+    if kept > 0 && KEPT.fetch_add(kept as u64, Ordering::Relaxed) == 0 {
         tracing::warn!(samples = kept, "samples kept their own label instead of that of --label");
     }
     exposition
+}
+
+/// Returns the number of samples that kept a label of their own.
+pub(crate) fn kept() -> u64 {
+    KEPT.load(Ordering::Relaxed)
 }

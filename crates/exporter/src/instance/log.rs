@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub(super) struct ScrapeLog {
     scrapes: Outages,
+    /// Whether Kamailio's processes and sockets can be seen.
+    visibility: Outages,
     /// The logged state of the collectors that have something to recover from, by their index in [`ALL`].
     collectors: BTreeMap<usize, CollectorLog>,
 }
@@ -46,6 +48,18 @@ enum Change {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct FailureKind(u64);
 
+/// The changes of collectors in one scrape: one line for all that failed for the same reason, and one for all that recovered
+/// after the same time.
+#[derive(Default)]
+struct CollectorLines<'s> {
+    /// By reason; `None` if no line is left.
+    failed: BTreeMap<&'s str, Option<Vec<&'static str>>>,
+    /// By the duration of the failure.
+    recovered: BTreeMap<String, Vec<&'static str>>,
+    /// Whether there is a line for recoveries.
+    has_recovery_line: Option<bool>,
+}
+
 #[derive(Clone, Copy, Default)]
 struct CollectorLog {
     outages: Outages,
@@ -69,35 +83,55 @@ impl ScrapeLog {
         let succeeded = scrape.answered && scrape.preparation.capabilities.is_some();
         let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
         let failure = (!succeeded).then_some(error.as_str());
-        match self.scrapes.update(failure, context.limit) {
+        match self.scrapes.update(failure, || context.limit.take()) {
             Some(Change::Failed) => log_failure(context, scrape, &error),
             Some(Change::Succeeded) => log_success(context, scrape, None),
             Some(Change::Recovered(failed_for)) => log_success(context, scrape, Some(failed_for)),
             None => {}
         }
+        if succeeded {
+            // To be seen is the normal state, and is logged only after the opposite.
+            self.visibility.known = true;
+            let target = context.target;
+            match (self.visibility.update(scrape.unseen.as_deref(), || context.limit.take()), &scrape.unseen)
+            {
+                (Some(Change::Failed), Some(reason)) => {
+                    let advice = "run the exporter in the PID and network namespaces of Kamailio, or exclude the collectors: \
+                                  --kamailio.methods=auto,-kernel.processes,-kernel.sockets";
+                    tracing::info!(%target, reason, advice, "Kamailio's processes or sockets not visible");
+                }
+                (Some(Change::Recovered(_)), _) => {
+                    tracing::info!(%target, "Kamailio's processes and sockets visible");
+                }
+                _ => {}
+            }
+        }
         // While Kamailio is down, its collectors fail for the reason that is already logged. External pages do not.
-        let has_own_reason =
-            |result: &&CollectorResult| succeeded || ALL[result.collector].call == Call::Page;
+        let has_own_reason = |result: &&CollectorResult| {
+            succeeded || matches!(ALL[result.collector].call, Call::Page | Call::Files)
+        };
+        let mut lines = CollectorLines::default();
         for result in scrape.results.iter().filter(has_own_reason) {
             let mut logged = self.collectors.remove(&result.collector).unwrap_or_default();
-            logged.update(context, result);
+            logged.update(context, result, &mut lines);
             if !logged.is_quiet() {
                 self.collectors.insert(result.collector, logged);
             }
         }
+        lines.log(context.target);
     }
 }
 
 impl Outages {
-    /// Notes a success or the message of a failure, and returns the change if it is to be logged.
-    fn update(&mut self, failure: Option<&str>, limit: &TokenBucket) -> Option<Change> {
+    /// Notes a success or the message of a failure, and returns the change if there is one and a line for it.
+    fn update(&mut self, failure: Option<&str>, has_line: impl FnOnce() -> bool) -> Option<Change> {
         let kind = failure.map(FailureKind::of);
         if kind.is_some() {
             self.since.get_or_insert_with(Instant::now);
         } else if let Some(since) = self.since.take() {
             self.lasted = since.elapsed();
         }
-        if self.known && self.logged == kind || !limit.take() {
+        if self.known && self.logged == kind || !has_line() {
             return None;
         }
         let was_failing = self.logged.is_some();
@@ -124,19 +158,25 @@ impl CollectorLog {
         self.outages.since.is_none() && self.outages.logged.is_none() && !self.duplicates && !self.over_limit
     }
 
-    fn update(&mut self, context: LogContext<'_>, result: &CollectorResult) {
+    fn update<'s>(
+        &mut self,
+        context: LogContext<'_>,
+        result: &'s CollectorResult,
+        lines: &mut CollectorLines<'s>,
+    ) {
         let LogContext { target, max_series, limit } = context;
         let collector = ALL[result.collector].name;
         // Success is the normal state of a collector, and is logged only after a failure.
         self.outages.known = true;
-        match (self.outages.update(result.failure.as_deref(), limit), &result.failure) {
+        let failure = result.failure.as_deref();
+        match (self.outages.update(failure, || lines.has_line(failure, limit)), failure) {
             (Some(Change::Failed), Some(error)) => {
-                let advice = diagnosis::too_large(error);
-                tracing::warn!(%target, collector, error, advice, "collector failed");
+                if let Some(Some(collectors)) = lines.failed.get_mut(error) {
+                    collectors.push(collector);
+                }
             }
             (Some(Change::Recovered(failed_for)), _) => {
-                let failed_for = seconds(failed_for);
-                tracing::info!(%target, collector, failed_for, "collector recovered");
+                lines.recovered.entry(seconds(failed_for)).or_default().push(collector);
             }
             _ => {}
         }
@@ -149,6 +189,41 @@ impl CollectorLog {
             let advice = "raise --collector.max-series if Prometheus can store more; all samples of a scrape are limited \
                           to 11 MiB";
             tracing::warn!(%target, collector, dropped, limit = max_series, advice, "samples over the limit dropped");
+        }
+    }
+}
+
+impl<'s> CollectorLines<'s> {
+    /// Returns whether there is a line for a failure, or for a recovery.
+    fn has_line(&mut self, failure: Option<&'s str>, limit: &TokenBucket) -> bool {
+        match failure {
+            Some(reason) => {
+                self.failed.entry(reason).or_insert_with(|| limit.take().then(Vec::new)).is_some()
+            }
+            None => *self.has_recovery_line.get_or_insert_with(|| limit.take()),
+        }
+    }
+
+    fn log(self, target: &Target) {
+        for (error, collectors) in self.failed.into_iter().filter_map(|(error, list)| Some((error, list?))) {
+            let advice = diagnosis::too_large(error);
+            match &collectors[..] {
+                [] => {}
+                [collector] => tracing::warn!(%target, collector, error, advice, "collector failed"),
+                more => {
+                    let (count, collectors) = (more.len(), more.join(","));
+                    tracing::warn!(%target, count, collectors, error, advice, "collectors failed");
+                }
+            }
+        }
+        for (failed_for, collectors) in self.recovered {
+            match &collectors[..] {
+                [collector] => tracing::info!(%target, collector, failed_for, "collector recovered"),
+                more => {
+                    let (count, collectors) = (more.len(), more.join(","));
+                    tracing::info!(%target, count, collectors, failed_for, "collectors recovered");
+                }
+            }
         }
     }
 }
@@ -231,9 +306,9 @@ mod tests {
             (None, ""),
             (Some("no such file"), "failed"),
         ] {
-            assert_eq!(name(outages.update(failure, &limit)), expected, "{failure:?}");
+            assert_eq!(name(outages.update(failure, || limit.take())), expected, "{failure:?}");
         }
-        assert_eq!(name(Outages::default().update(None, &limit)), "succeeded");
+        assert_eq!(name(Outages::default().update(None, || limit.take())), "succeeded");
     }
 
     #[test]
@@ -243,18 +318,22 @@ mod tests {
         let none = TokenBucket::new(Duration::from_secs(3600), 0);
         let mut outages = Outages::default();
         let start = Instant::now();
-        outages.update(Some("a"), &limit);
+        outages.update(Some("a"), || limit.take());
         std::thread::sleep(pause);
-        outages.update(Some("b"), &limit);
+        outages.update(Some("b"), || limit.take());
         std::thread::sleep(pause);
-        assert!(outages.update(None, &none).is_none(), "no line is left");
+        assert!(outages.update(None, || none.take()).is_none(), "no line is left");
         std::thread::sleep(pause);
-        let Some(Change::Recovered(lasted)) = outages.update(None, &limit) else { panic!("not recovered") };
+        let Some(Change::Recovered(lasted)) = outages.update(None, || limit.take()) else {
+            panic!("not recovered")
+        };
         assert!(lasted >= 2 * pause && lasted <= start.elapsed() - pause, "{lasted:?}");
         std::thread::sleep(pause);
         let start = Instant::now();
-        outages.update(Some("c"), &limit);
-        let Some(Change::Recovered(lasted)) = outages.update(None, &limit) else { panic!("not recovered") };
+        outages.update(Some("c"), || limit.take());
+        let Some(Change::Recovered(lasted)) = outages.update(None, || limit.take()) else {
+            panic!("not recovered")
+        };
         assert!(lasted <= start.elapsed(), "{lasted:?} are those of the outage before");
     }
 }

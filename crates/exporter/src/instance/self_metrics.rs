@@ -4,8 +4,8 @@ use crate::collectors;
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::{
     BUILD_INFO, COLLECTOR_DURATION, COLLECTOR_SUCCESS, CPU_SECONDS, DROPPED_SAMPLES, DUPLICATE_ROWS,
-    FAILED_SCRAPES, MAX_FDS, NETWORK_RECEIVE, NETWORK_TRANSMIT, OPEN_FDS, RESIDENT_MEMORY, START_TIME,
-    TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
+    FAILED_SCRAPES, KEPT_LABELS, MAX_FDS, NETWORK_RECEIVE, NETWORK_TRANSMIT, OPEN_FDS, RESIDENT_MEMORY,
+    START_TIME, TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
     WEB_CONFIG_TIME,
 };
 use crate::scrape::Scrape;
@@ -26,6 +26,8 @@ use std::time::SystemTime;
 pub(crate) struct Program {
     /// Whether to add the metrics of the process.
     pub process: bool,
+    /// Samples that kept their own label instead of that of `--label`; `None` without that option.
+    pub kept_labels: Option<u64>,
     /// The web configuration file, if there is one: whether the last reading succeeded, and the time of the last success.
     pub web_config: Option<(bool, SystemTime)>,
 }
@@ -115,6 +117,9 @@ pub(crate) fn samples_of(program: Program) -> Samples {
         let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         one(&mut samples, &WEB_CONFIG_SUCCESS, Number::Unsigned(successful.into()));
         one(&mut samples, &WEB_CONFIG_TIME, Number::Float(time.as_secs_f64()));
+    }
+    if let Some(kept) = program.kept_labels {
+        one(&mut samples, &KEPT_LABELS, Number::Unsigned(kept));
     }
     if program.process {
         process(&mut samples);
@@ -212,7 +217,7 @@ fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
 /// Number of samples about a scrape, beside those about its collectors.
 const SCRAPE: usize = 3;
 /// Number of samples about the program.
-const PROGRAM: usize = 12;
+const PROGRAM: usize = 13;
 
 #[cfg(test)]
 mod tests {

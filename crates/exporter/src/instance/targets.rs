@@ -68,6 +68,11 @@ impl Targets {
         Some(instance)
     }
 
+    /// Returns the instances that are kept.
+    pub(crate) fn all(&self) -> Vec<Arc<Instance>> {
+        self.kept.lock_unpoisoned().instances.values().map(|kept| kept.instance.clone()).collect()
+    }
+
     #[cfg(test)]
     fn len(&self) -> usize {
         self.kept.lock_unpoisoned().instances.len()

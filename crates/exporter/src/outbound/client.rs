@@ -123,6 +123,14 @@ impl Client {
         }
     }
 
+    /// Returns the process that listens on a unix stream socket.
+    pub fn peer_pid(&self) -> Option<u32> {
+        match self {
+            Self::Binrpc(client) => client.peer_pid(),
+            Self::JsonRpc(_) => None,
+        }
+    }
+
     /// Declares that no more calls will be queued, so that the connection can be closed after the last reply.
     pub fn finish(&mut self) {
         match self {

@@ -60,6 +60,14 @@ impl Summary {
         }
     }
 
+    /// Drops what takes too much memory for one of thousands of targets: capabilities above a size, and long messages.
+    pub(crate) fn compact(mut self, max_bytes: usize) -> Self {
+        self.capabilities.take_if(|capabilities| capabilities.size() > max_bytes);
+        let messages = self.failures.values_mut().flatten();
+        messages.for_each(|message| *message = beginning(message, MAX_COMPACT_MESSAGE).to_owned());
+        self
+    }
+
     /// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
     pub(crate) fn state(&self, index: usize, selection: &Selection) -> (State, String) {
         match self.failures.get(&index) {
@@ -68,9 +76,14 @@ impl Summary {
             None => {}
         }
         let Collector { name, method, module, call, .. } = ALL[index];
-        let lacks_method = *call != Call::Page
+        let is_called = !matches!(call, Call::Page | Call::Files);
+        let lacks_method = is_called
             && self.capabilities.as_ref().is_some_and(|found| found.knows_methods() && !found.has(method));
         let is_selected = selection.collectors().any(|selected| selected.name == *name);
+        let is_remote = |found: &Arc<Capabilities>| !found.is_local();
+        if *call == Call::Observed && is_selected && self.capabilities.as_ref().is_some_and(is_remote) {
+            return (State::NotSelected, NEEDS_UNIX_SOCKET.to_owned());
+        }
         let missing = if *module == "core" {
             format!("This Kamailio has no method {method}.")
         } else {
@@ -78,10 +91,13 @@ impl Summary {
         };
         match call {
             _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
-            _ if is_selected && *call != Call::Page => (State::Absent, missing),
+            _ if is_selected && is_called => (State::Absent, missing),
             _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
             Call::NamedProfiles | Call::ProfileValues => {
                 (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
+            }
+            Call::Files => {
+                (State::NotSelected, "Name the files with --kamailio.tls-certificates.".to_owned())
             }
             Call::Page => (
                 State::NotSelected,
@@ -92,14 +108,24 @@ impl Summary {
     }
 }
 
+/// Why the kernel is not asked about a Kamailio.
+pub(crate) const NEEDS_UNIX_SOCKET: &str =
+    "Needs a Kamailio on the same machine whose address is a unix socket (unix:/PATH).";
+
 /// Returns the beginning of a message that may contain texts of Kamailio.
 fn shortened(message: &str) -> &str {
-    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= MAX_MESSAGE);
+    beginning(message, MAX_MESSAGE)
+}
+
+fn beginning(message: &str, max: usize) -> &str {
+    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= max);
     end.and_then(|end| message.get(..end)).unwrap_or(message)
 }
 
 /// Bytes of a message in a summary, which is kept until the next scrape.
 const MAX_MESSAGE: usize = 2048;
+/// Bytes of a collector's message in the summary of one of thousands of targets.
+const MAX_COMPACT_MESSAGE: usize = 256;
 
 /// Returns advice about an error of the connection; `None` if there is nothing to add.
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {

@@ -2,17 +2,19 @@
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::KAMAILIO_START_TIME;
-use crate::collectors::schema::Listing;
+use crate::collectors::schema::{Call, Collector, Listing};
 use crate::collectors::{ALL, UPTIME};
 use crate::outbound::{Client, Reply};
 use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
+use crate::scrape::diagnosis::NEEDS_UNIX_SOCKET;
 use crate::scrape::extraction::{CallContext, extract};
+use crate::scrape::local::Listed;
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
 use crate::scrape::selection::{Requirement, Selection};
 use crate::scrape::start_time::start_time;
 use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, ScrapeRequest};
-use kamailio_binrpc::{Arg, Cookie, Error, Members};
+use kamailio_binrpc::{Arg, Cookie, Error, Members, Target as Address};
 use prometheus_exposition::{Labels, Number, Samples};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,6 +53,8 @@ impl<'a> Exchange<'a> {
             start: None,
             bodies: Bodies::default(),
             page: None,
+            listed: Listed::default(),
+            unseen: None,
             reservation: request.budget.reservation(),
         };
         Self { request, scrape }
@@ -60,12 +64,13 @@ impl<'a> Exchange<'a> {
     pub(super) async fn run(&mut self) -> Result<(), Error> {
         let ScrapeRequest { target, allow, selection, deadline, .. } = self.request;
         let mut client = Client::connect(target, allow, deadline).await?;
+        self.scrape.listed.peer = client.peer_pid();
         let capabilities = match self.scrape.preparation.capabilities.clone() {
             Some(capabilities) => capabilities,
             None => {
                 let capabilities = self.discover(&mut client).await?;
                 self.scrape.preparation.listed_at = Some(Instant::now());
-                Arc::new(capabilities)
+                Arc::new(capabilities.with_local(matches!(target.address(), Address::Unix(_))))
             }
         };
         let preparation = &mut self.scrape.preparation;
@@ -73,7 +78,7 @@ impl<'a> Exchange<'a> {
         let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(selection, &capabilities)));
         preparation.capabilities = Some(capabilities.clone());
         preparation.plan = Some(plan.clone());
-        self.begin(&plan);
+        self.begin(&plan, capabilities.is_local());
         self.call(&mut client, &plan, &capabilities).await
     }
 
@@ -205,17 +210,19 @@ impl<'a> Exchange<'a> {
     }
 
     /// Creates the results of the plan's collectors.
-    fn begin(&mut self, plan: &Plan) {
+    fn begin(&mut self, plan: &Plan, is_local: bool) {
         self.scrape.results =
             plan.collectors.iter().map(|collector| CollectorResult::new(*collector)).collect();
         for collector in &plan.missing {
-            let (name, module) = (ALL[*collector].name, ALL[*collector].module);
-            self.change(*collector, |result| {
-                result.fail(format!(
-                    "Kamailio has no method {name}: load its module {module}, or remove {name} from \
-                     --kamailio.methods"
-                ));
-            });
+            let Collector { name, method, module, call, .. } = ALL[*collector];
+            let failure = if *call == Call::Observed && !is_local {
+                NEEDS_UNIX_SOCKET.to_owned()
+            } else {
+                format!(
+                    "Kamailio has no method {method}: load its module {module}, or remove {name} from --kamailio.methods"
+                )
+            };
+            self.change(*collector, |result| result.fail(failure));
         }
     }
 
@@ -235,6 +242,9 @@ impl<'a> Exchange<'a> {
             && call.method == UPTIME.method
         {
             self.read_start(*records);
+        }
+        if let Ok(records) = &records {
+            self.scrape.listed.read(call.method, *records);
         }
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
@@ -374,6 +384,7 @@ mod tests {
     use crate::scrape::memory_budget::MemoryBudget;
     use fake_kamailio::{Captures, Fake};
     use kamailio_binrpc::wire::{self, Kind};
+    use std::sync::Mutex;
 
     fn body(records: &[Arg<'_>]) -> Vec<u8> {
         let mut packet = Vec::new();
@@ -403,6 +414,7 @@ mod tests {
             deadline: Instant::now() + Duration::from_secs(10),
             budget: &MemoryBudget::new(),
             page: None,
+            observer: &Mutex::default(),
         };
         let scrape = async |preparation: Preparation| {
             let made = fake.calls().len();

@@ -33,6 +33,11 @@ impl MemoryBudget {
         Arc::new(Self { total: PAGES, free: Mutex::new(PAGES), is_fair: false })
     }
 
+    /// Creates the budget of pages that are passed on without being parsed.
+    pub(crate) fn of_passed_on_pages() -> Arc<Self> {
+        Arc::new(Self { total: PASSED_ON, free: Mutex::new(PASSED_ON), is_fair: false })
+    }
+
     /// A reservation, of nothing yet.
     pub(crate) fn reservation(self: &Arc<Self>) -> Reservation {
         Reservation { budget: Some(self.clone()), reserved: 0 }
@@ -91,6 +96,9 @@ const TOTAL: usize = 32 << 20;
 /// Bytes of all external metrics pages and of what is written from them. A page of the largest size takes 7 MiB, and its
 /// exposition 4 MiB. Together with what connections hold of responses in transit, this stays under 16 MiB.
 const PAGES: usize = 12 << 20;
+/// Bytes of all pages that are being fetched to be passed on: one of the largest size, or many of the usual size. Once a page
+/// is fetched, it counts among the unread responses, which the server limits to the same number.
+const PASSED_ON: usize = 8 << 20;
 /// Bytes of each scrape without a reservation: twice what a Kamailio without long lists needs, so that its scrapes never
 /// fail because of other scrapes.
 const UNRESERVED: usize = 128 << 10;

@@ -6,6 +6,7 @@ pub(crate) mod diagnosis;
 mod exchange;
 pub(crate) mod external_page;
 pub(crate) mod extraction;
+pub(crate) mod local;
 pub(crate) mod memory_budget;
 pub(crate) mod plan;
 mod result;
@@ -20,9 +21,10 @@ use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::exchange::Exchange;
 use crate::scrape::external_page::PageFlight;
+use crate::scrape::local::Observer;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// The target and the limits of a scrape.
@@ -44,6 +46,8 @@ pub(crate) struct ScrapeRequest<'a> {
     pub budget: &'a Arc<MemoryBudget>,
     /// The fetch of the external metrics page, if the selection has it.
     pub page: Option<&'a PageFlight>,
+    /// The readers of the kernel's values.
+    pub observer: &'a Mutex<Observer>,
 }
 
 /// Scrapes a Kamailio. Without capabilities in `preparation`, the server's capabilities are discovered first.
@@ -56,6 +60,7 @@ pub(crate) async fn run(request: ScrapeRequest<'_>, preparation: Preparation) ->
     };
     let (exchanged, page) = tokio::join!(exchange.run(), page);
     let mut scrape = exchange.finish(exchanged);
+    scrape.observe(&request);
     if let Some((collector, page)) = page {
         scrape.add_page(collector, page);
     }

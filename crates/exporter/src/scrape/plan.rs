@@ -67,12 +67,16 @@ impl Plan {
             });
         }
         for (index, (collector, requirement)) in ALL.iter().zip(&selection.requirements).enumerate() {
-            if page == Some(index) {
+            let has_files = collector.call == Call::Files
+                && *requirement != Requirement::Excluded
+                && !selection.certificates.is_empty();
+            if page == Some(index) || has_files {
                 plan.collectors.push(index);
                 continue;
             }
             let present = match collector.call {
-                Call::Page => None,
+                Call::Page | Call::Files => None,
+                Call::Observed if !capabilities.is_local() => None,
                 _ => source(collector, capabilities),
             };
             if *requirement == Requirement::Excluded
@@ -105,6 +109,7 @@ impl Plan {
             return add(args, false);
         }
         match ALL[collector].call {
+            Call::Observed => add(Vec::new(), false),
             Call::Once(args) => add(args.iter().map(|arg| (*arg).to_owned()).collect(), false),
             Call::NamedGroups if selection.groups.iter().any(|group| group == ALL_GROUPS) => {
                 capabilities.statistics_calls().iter().for_each(|args| add(args.clone(), false));
@@ -121,7 +126,7 @@ impl Plan {
             Call::AllGroups => {
                 capabilities.statistics_calls().iter().for_each(|args| add(args.clone(), false))
             }
-            Call::Page => {}
+            Call::Page | Call::Files => {}
             Call::NamedProfiles => {
                 let named = selection.profiles.iter().filter(|profile| !has_all_values(profile));
                 named.for_each(|args| add(args.clone(), false));

@@ -1,10 +1,16 @@
 //! The result of a scrape, and the parts that the next scrape of the same server can reuse.
 
+use crate::collectors::schema::Call;
+use crate::collectors::{ALL, kernel};
+use crate::scrape::ScrapeRequest;
 use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::Capabilities;
 use crate::scrape::external_page::{self, FetchedPage};
+use crate::scrape::local::Listed;
 use crate::scrape::memory_budget::Reservation;
 use crate::scrape::plan::Plan;
+use crate::scrape::selection::Requirement;
+use exporter_toolkit::sync::LockUnpoisoned as _;
 use kamailio_binrpc::Error;
 use prometheus_exposition::{Pushed, Samples};
 use std::io::ErrorKind;
@@ -35,6 +41,10 @@ pub struct Scrape {
     pub bodies: Bodies,
     /// The part of the memory budget that the samples take.
     pub reservation: Reservation,
+    /// The processes and sockets that Kamailio's replies name.
+    pub listed: Listed,
+    /// Why the processes or the sockets of a Kamailio on this machine cannot be seen, where nobody named their collectors.
+    pub unseen: Option<String>,
     /// The external metrics page, and the reservation for its exposition.
     pub page: Option<(Arc<FetchedPage>, Reservation)>,
 }
@@ -103,6 +113,37 @@ impl Scrape {
         }
         if let Some(planned) = self.result(collector) {
             *planned = result;
+        }
+    }
+
+    /// Reads what this machine shows of Kamailio: what Kamailio has listed, and the files that the operator named.
+    pub(super) fn observe(&mut self, request: &ScrapeRequest<'_>) {
+        let mut observer = request.observer.lock_unpoisoned();
+        for result in &mut self.results {
+            let start = Instant::now();
+            let (collector, samples) = (ALL[result.collector], &mut self.samples);
+            if collector.call == Call::Files {
+                // Files do not depend on Kamailio's replies.
+                result.failure = None;
+            } else if result.failure.is_some() {
+                continue;
+            }
+            let read = match collector.call {
+                Call::Files => observer.certificates(&request.selection.certificates, samples),
+                Call::Observed if std::ptr::eq(collector, &kernel::PROCESSES) => {
+                    observer.processes(&self.listed, samples)
+                }
+                Call::Observed => observer.sockets(&self.listed, samples),
+                _ => continue,
+            };
+            result.duration += start.elapsed();
+            let is_required = collector.call == Call::Files
+                || request.selection.requirements[result.collector] == Requirement::Required;
+            match read {
+                Ok(()) => {}
+                Err(reason) if is_required => result.fail(reason),
+                Err(reason) => drop(self.unseen.get_or_insert(reason)),
+            }
         }
     }
 

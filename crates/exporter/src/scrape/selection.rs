@@ -4,6 +4,7 @@ use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector};
 use crate::outbound::http::Url;
 use exporter_toolkit::suggestion::nearest;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The selected collectors, and the arguments of their calls.
@@ -24,6 +25,8 @@ pub struct Selection {
     pub(crate) parameters: Vec<String>,
     /// The external metrics page.
     pub(crate) page: Option<Url>,
+    /// The files with Kamailio's certificates.
+    pub(crate) certificates: Vec<PathBuf>,
 }
 
 /// Whether a collector is part of a selection.
@@ -71,6 +74,7 @@ impl Selection {
             profiles: Vec::new(),
             parameters: Vec::new(),
             page: None,
+            certificates: Vec::new(),
         })
     }
 
@@ -171,14 +175,24 @@ impl Selection {
         Self { page, ..self }
     }
 
-    /// Removes the external metrics page, even where its collector was named.
+    /// Sets the files with Kamailio's certificates. Naming a file selects the collector.
+    pub fn with_certificates(mut self, files: Vec<PathBuf>) -> Self {
+        for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
+            if collector.call == Call::Files && !files.is_empty() {
+                *requirement = Requirement::IfPresent;
+            }
+        }
+        Self { certificates: files, ..self }
+    }
+
+    /// Removes what belongs to one Kamailio, even where its collector was named: the external metrics page, and the files.
     pub fn without_page(mut self) -> Self {
         for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
-            if collector.call == Call::Page {
+            if matches!(collector.call, Call::Page | Call::Files) {
                 *requirement = Requirement::Excluded;
             }
         }
-        Self { page: None, ..self }
+        Self { page: None, certificates: Vec::new(), ..self }
     }
 
     /// Returns the selected external page: the index of its collector in [`ALL`], and its address.

@@ -33,14 +33,12 @@ const OFFSET_UNIT: i64 = 15 * 60;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
+    use kamailio_binrpc::wire::{Arg, Nodes};
     use std::time::Duration;
 
     fn start(up_since: &str, uptime: u32, now: u64) -> Option<i64> {
         let row = [(Some("up_since"), up_since.into()), (Some("uptime"), Arg::Int(uptime.into()))];
-        let mut packet = Vec::new();
-        wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(&row)], &mut packet).unwrap();
-        let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
+        let body = fake_kamailio::body(&[Arg::Struct(&row)]);
         let mut nodes = Nodes::new();
         nodes.decode(&body).unwrap();
         let record = nodes.members(&body).first().unwrap();

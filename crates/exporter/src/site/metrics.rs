@@ -17,7 +17,11 @@ use std::time::Duration;
 
 impl Site {
     pub(super) async fn metrics(&self, request: &Request) -> Response {
-        let program = Program { process: self.options.process_metrics, web_config: self.web_config.status() };
+        let program = Program {
+            process: self.options.process_metrics,
+            kept_labels: (!self.options.labels.is_empty()).then(constant_labels::kept),
+            web_config: self.web_config.status(),
+        };
         self.exposition(request, &self.instance, &self.run_limit, Some(program)).await
     }
 

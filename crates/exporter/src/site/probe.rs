@@ -17,8 +17,8 @@ pub(super) type Refusal = (StatusCode, String);
 
 /// The targets that may be probed, and the limit on probes at the same time.
 pub struct Probes {
-    targets: Targets,
-    run_limit: RunLimit,
+    pub(super) targets: Targets,
+    pub(super) run_limit: RunLimit,
     /// Limits the log lines about refused targets.
     line_limit: TokenBucket,
 }

@@ -3,18 +3,23 @@
 use super::Site;
 use crate::instance::run_limit::RunLimit;
 use crate::instance::single_flight::SingleFlight;
-use crate::outbound::http::{Page, Url};
+use crate::outbound::http::Url;
+use crate::scrape::memory_budget::{MemoryBudget, Reservation};
+use bytes::Bytes;
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// The state between the requests for rtpengine's metrics.
 pub(super) struct Rtpengine {
     /// The fetches that requests share, so that many of them take the memory of one page.
     fetches: SingleFlight<(), Result<Arc<Page>, String>>,
     limit: RunLimit,
+    /// The memory of all fetches: requests with other deadlines do not share one.
+    memory: Arc<MemoryBudget>,
     /// Whether rtpengine is logged as unavailable.
     failed: AtomicBool,
 }
@@ -22,8 +27,15 @@ pub(super) struct Rtpengine {
 impl Rtpengine {
     pub(super) fn new(max_requests: Option<usize>) -> Self {
         let limit = RunLimit::of_one_target("requests", max_requests);
-        Self { fetches: SingleFlight::default(), limit, failed: AtomicBool::new(false) }
+        let memory = MemoryBudget::of_passed_on_pages();
+        Self { fetches: SingleFlight::default(), limit, memory, failed: AtomicBool::new(false) }
     }
+}
+
+/// A page of rtpengine.
+struct Page {
+    content_type: Option<String>,
+    content: Bytes,
 }
 
 impl Site {
@@ -33,12 +45,12 @@ impl Site {
             Ok(deadline) => deadline.at,
             Err(message) => return text(StatusCode::BAD_REQUEST, message + "\n"),
         };
-        let Rtpengine { fetches, limit, failed } = &self.rtpengine;
+        let Rtpengine { fetches, limit, memory, failed } = &self.rtpengine;
         let fetch = fetches.join((), deadline, |running| {
-            let (permit, url) = (limit.permit(running)?, url.clone());
+            let (permit, url, memory) = (limit.permit(running)?, url.clone(), memory.reservation());
             Ok::<_, String>(async move {
                 let _permit = permit;
-                url.get(deadline).await.map(Arc::new)
+                fetch(&url, deadline, memory).await.map(Arc::new)
             })
         });
         let page = match fetch {
@@ -61,6 +73,28 @@ impl Site {
                 text(StatusCode::BAD_GATEWAY, error + "\n")
             }
         }
+    }
+}
+
+/// Fetches the page. The error is a human-readable message.
+async fn fetch(url: &Url, deadline: Instant, mut memory: Reservation) -> Result<Page, String> {
+    let (mut content, mut refused) = (Vec::new(), None);
+    let receive = &mut |piece: &[u8]| {
+        if refused.is_none() {
+            // A vector grows to twice its length.
+            refused = memory.resize(2 * (content.len() + piece.len())).err();
+        }
+        if refused.is_none() {
+            content.extend_from_slice(piece);
+        }
+    };
+    let content_type = url.read(deadline, receive).await?;
+    match refused {
+        None => {
+            content.shrink_to_fit();
+            Ok(Page { content_type, content: content.into() })
+        }
+        Some(error) => Err(format!("cannot fetch {url}: {error}")),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Slow, greedy and hostile clients: what they do, and the expected effect. Scrapes are answered during and after each
-//! attack. `tests/it` has more of them, with TLS, users and each limit by itself.
+//! Slow, greedy and hostile clients: their behaviour, and the expected effect. The exporter responds to scrapes during and
+//! after each attack. `tests/it` tests each limit by itself, and `tests/attacks` floods with TLS and users.
 
 use crate::support::{Exporter, eventually, samples};
 use fake_kamailio::Fake;
@@ -14,7 +14,7 @@ pub(crate) struct Clients {
     pub(crate) what: &'static str,
     /// The effect, as described in the document.
     pub(crate) then: &'static str,
-    /// Misbehaves, and returns the connections left open.
+    /// Misbehaves, and returns the connections to keep open.
     how: fn(&str) -> Vec<TcpStream>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) const CLIENTS: &[Clients] = &[
     Clients {
         what: "connect and send nothing (3,000 clients)",
         then: "as above; at most 256 connections (`--web.max-connections`) are open",
-        // In turns, because the test also has a limit on its file descriptors.
+        // In batches, because the test process has a limit on its file descriptors too.
         how: |address| {
             (0..6).for_each(|_| drop((0..400).map(|_| send(address, b"")).collect::<Vec<_>>()));
             (0..600).map(|_| send(address, b"")).collect()
@@ -154,7 +154,7 @@ fn trial(clients: &Clients) {
     while page.is_none() {
         assert!(times.len() < TRIES, "{what}: the answers came after {times:?}");
         let start = Instant::now();
-        // With more requests than are answered at once it is told to come again.
+        // Beyond the limit of concurrent requests, the exporter responds with status 503.
         let answer = eventually(|| match exporter.get("/metrics") {
             answer if answer.status == 200 => Ok(answer),
             answer => Err(format!("{what}: {}", answer.text())),
@@ -180,22 +180,22 @@ fn trial(clients: &Clients) {
 fn send(address: &str, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    // The answer, and the end of the connection, may come before all of it is written.
+    // The exporter may respond and close the connection before it has read the whole request.
     let _ = stream.write_all(bytes);
     stream
 }
 
-/// The status of the answer; `None` if there is none before the end.
+/// Returns the status of the response; `None` if the connection is closed without a response.
 fn status(mut stream: TcpStream) -> Option<u16> {
-    // Nothing more comes from here.
+    // The exporter does not wait for the rest of a request.
     let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
 }
 
-/// The timeout of the program, and what an answer may take beyond it.
+/// `--kamailio.timeout` of the tests, and 100 ms for the response itself.
 const DEADLINE: Duration = Duration::from_millis(1_100);
-/// How often an answer may be late, on a machine that others keep busy.
+/// The number of attempts, because a busy machine delays a correct program as well.
 const TRIES: usize = 5;
 const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -1,4 +1,4 @@
-//! Writes the tables of `docs/reliability.md` from the tables of faults and clients.
+//! Generates the tables of `docs/reliability.md` from the tables of faults and clients.
 
 use crate::clients::CLIENTS;
 use crate::kamailio::{FAULTS, Served};
@@ -31,7 +31,7 @@ fn kamailio_table() -> String {
         String::from("| Kamailio … | transports | exported metrics | log message |\n|---|---|---|---|\n");
     for fault in FAULTS {
         for case in fault.cases {
-            let over: Vec<_> = case.over.iter().map(|transport| transport.name()).collect();
+            let over: Vec<_> = case.transports.iter().map(|transport| transport.name()).collect();
             let served = match case.served {
                 Served::Nothing => "`kamailio_up 0`".to_owned(),
                 Served::Only([]) => "`kamailio_up 1`, and no other metrics of Kamailio".to_owned(),
@@ -41,11 +41,12 @@ fn kamailio_table() -> String {
                     format!("all except the invalid part of {}", names(collectors))
                 }
             };
-            let said = match case.said.trim().trim_end_matches(['"', ' ']) {
+            let log = match case.log.trim().trim_end_matches(['"', ' ']) {
                 "" => "none, because this is no failure".to_owned(),
-                said => format!("`… {said} …`"),
+                text => format!("`… {text} …`"),
             };
-            writeln!(table, "| {} | {} | {served} | {said} |", cell(fault.what), over.join(", ")).unwrap();
+            writeln!(table, "| {} | {} | {served} | {log} |", cell(fault.description), over.join(", "))
+                .unwrap();
         }
     }
     table

@@ -3,7 +3,7 @@
 use crate::support::Exporter;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,22 +25,28 @@ impl Server {
         let (served, counted) = (page.clone(), requests.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
+                let (stream, served) = (stream.unwrap(), served.clone());
                 counted.fetch_add(1, Ordering::SeqCst);
-                let head = BufReader::new(stream.try_clone().unwrap()).lines();
-                head.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
-                // Requests that come a little later share the page.
-                thread::sleep(Duration::from_millis(200));
-                let page = served.lock().unwrap().clone();
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&page));
+                thread::spawn(move || serve(stream, &served));
             }
         });
         Self { url, page, requests }
     }
 }
 
-/// Repeats a line with a number in it until the page has 4 MiB.
+/// Sends the page in two parts, so that requests that come a little later share it.
+fn serve(mut stream: TcpStream, page: &Mutex<Vec<u8>>) {
+    let head = BufReader::new(stream.try_clone().unwrap()).lines();
+    head.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+    let page = page.lock().unwrap().clone();
+    let (first, second) = page.split_at(page.len() / 2);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
+    let _ = stream.write_all(&[head.as_bytes(), first].concat());
+    thread::sleep(Duration::from_millis(200));
+    let _ = stream.write_all(second);
+}
+
+/// Returns a page of 4 MiB: a line for each number.
 fn page(line: impl Fn(usize) -> String) -> Vec<u8> {
     let mut page = String::new();
     for number in 0.. {
@@ -53,7 +59,7 @@ fn page(line: impl Fn(usize) -> String) -> Vec<u8> {
     page.into_bytes()
 }
 
-/// A name of five letters.
+/// Returns a name of five letters.
 fn name(number: usize) -> String {
     (0..5).map(|digit| char::from(b'a' + (number / 26usize.pow(digit) % 26) as u8)).collect()
 }
@@ -83,7 +89,7 @@ fn shapes() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The most memory that the program has while the function runs, and the longest time that it takes to respond meanwhile.
+/// Runs a function, and returns the peak of the program's memory and its longest response time meanwhile.
 fn watch(exporter: &Exporter, run: impl FnOnce()) -> (f64, Duration) {
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -97,7 +103,7 @@ fn watch(exporter: &Exporter, run: impl FnOnce()) -> (f64, Duration) {
             }
             (most, longest)
         });
-        // A failed assertion must not leave the other thread running.
+        // Otherwise a failed assertion would leave the other thread running.
         let ended = catch_unwind(AssertUnwindSafe(run));
         is_done.store(true, Ordering::SeqCst);
         assert!(ended.is_ok());
@@ -156,11 +162,51 @@ fn no_page_takes_more_than_16_mib_however_many_requests_wait_for_it() {
     }
 }
 
-/// The most that the program fetches.
+#[test]
+fn no_page_of_rtpengine_takes_more_than_16_mib_however_many_fetches_run() {
+    let server = Server::start();
+    let exporter = Exporter::start(&[
+        "-u",
+        "unix:/nonexistent/ctl",
+        "-t",
+        "60s",
+        "--rtpengine.metrics-url",
+        &server.url,
+    ]);
+    assert_eq!(exporter.get("/rtpengine").text(), "small 1\n");
+    let before = exporter.memory();
+    *server.page.lock().unwrap() = page(|number| format!("a{{b=\"{number}\"}} 1\n"));
+    let (most, longest) = watch(&exporter, || {
+        thread::scope(|scope| {
+            for number in 0..40 {
+                let exporter = &exporter;
+                // A request does not join a fetch that ends after its own deadline.
+                let timeout = (60 - number).to_string();
+                scope.spawn(move || {
+                    let headers = [("X-Prometheus-Scrape-Timeout-Seconds", timeout.as_str())];
+                    let answer = exporter.request("GET", "/rtpengine", &headers);
+                    assert!(
+                        answer.status == 200 || answer.text().contains("all pages share"),
+                        "{}",
+                        answer.status
+                    );
+                });
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+    });
+    let most = (most - before) / 1_048_576.0;
+    let fetched = server.requests.load(Ordering::SeqCst) - 1;
+    println!("rtpengine: {most:.1} MiB for {fetched} fetches; responds within {longest:.0?}");
+    assert!(fetched > 10 && most < 16.0, "{most} MiB for {fetched} fetches");
+    assert_eq!(exporter.get("/rtpengine").status, 200);
+}
+
+/// The size limit of external pages.
 const PAGE: usize = 4 << 20;
-/// MiB of the requests themselves: their connections, and the rest of their expositions.
+/// MiB for connections and the other samples of the expositions.
 const OF_REQUESTS: f64 = 4.0;
-/// Collectors that make selections differ.
+/// Collectors whose exclusion or selection gives a selection of its own.
 const COLLECTORS: [&str; 17] = [
     "tm.stats",
     "sl.stats",

@@ -1,6 +1,6 @@
-//! The resources of Kamailio that a scrape may use: a connection, and as many calls at once as its buffers have room for. That only
-//! methods are called that read, and tables walked only when it is asked for, is tested on the tables
-//! (`tests/it/tables.rs`); that no fault leaves a connection open, in the matrix.
+//! The resources of Kamailio that a scrape uses: one connection, and no more concurrent calls than its buffers hold.
+//! `tests/it/tables.rs` tests that the exporter calls only methods that read, and that it walks tables only if configured.
+//! `matrix.rs` tests that no fault leaves a connection open.
 
 use crate::packets::{of_struct, reply};
 use crate::support::{Exporter, eventually, samples};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-fn nothing_is_open(fake: &Fake) {
+fn wait_until_closed(fake: &Fake) {
     eventually(|| match fake.connections().open {
         0 => Ok(()),
         open => Err(format!("{open} connections are open")),
@@ -21,12 +21,12 @@ fn nothing_is_open(fake: &Fake) {
 }
 
 #[test]
-fn a_scrape_has_one_connection_and_another_only_when_kamailio_was_restarted() {
+fn a_scrape_opens_one_connection_and_a_second_only_after_a_restart_of_kamailio() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix()]);
     for _ in 0..10 {
         assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
-        nothing_is_open(&fake);
+        wait_until_closed(&fake);
     }
     assert_eq!((fake.connections().most, fake.connections().accepted), (1, 10));
 
@@ -39,41 +39,41 @@ fn a_scrape_has_one_connection_and_another_only_when_kamailio_was_restarted() {
     let exporter = Exporter::start(&["-u", &fake.unix()]);
     for _ in 0..10 {
         assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
-        nothing_is_open(&fake);
+        wait_until_closed(&fake);
     }
-    assert_eq!(fake.connections().accepted, 19, "it has to begin again in all but the first");
-    // The first is closed before; the fake may see that a little later.
+    assert_eq!(fake.connections().accepted, 19, "all scrapes but the first have to start again");
+    // The exporter closes the first connection before it opens the second; the fake may notice the end later.
     assert!(fake.connections().most <= 2, "{:?}", fake.connections());
 }
 
 #[test]
-fn scrapes_of_different_things_have_a_connection_each_and_leave_none() {
+fn scrapes_of_different_selections_open_one_connection_each_and_close_it() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix()]);
     exporter.page();
-    nothing_is_open(&fake);
+    wait_until_closed(&fake);
     let collectors = ["tm.stats", "sl.stats", "core.uptime", "core.shmmem", "core.tcp_info"];
-    // All are there before the first of them has its answer: one that comes later has a connection of its own, which
-    // the fake may accept before it sees the end of the one before.
+    // The delay keeps all runs open at once. A request after the end of its run would start a second run, whose connection
+    // the fake may accept before it notices the end of the first.
     fake.delay_method("core.uptime", Duration::from_secs(2));
     thread::scope(|scope| {
         for collector in collectors {
             for _ in 0..4 {
                 let exporter = &exporter;
                 scope.spawn(move || {
-                    let answer = exporter.get(&format!("/metrics?collect[]={collector}"));
-                    assert_eq!(samples(&answer.text())["kamailio_up"], 1.0);
+                    let response = exporter.get(&format!("/metrics?collect[]={collector}"));
+                    assert_eq!(samples(&response.text())["kamailio_up"], 1.0);
                 });
             }
         }
     });
     let connections = fake.connections();
     assert_eq!((connections.most, connections.accepted), (collectors.len(), 1 + collectors.len()));
-    nothing_is_open(&fake);
+    wait_until_closed(&fake);
 }
 
 #[test]
-fn calls_that_are_not_answered_are_few() {
+fn the_number_of_calls_in_flight_is_limited() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "-t", "1s"]);
     assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
@@ -84,11 +84,11 @@ fn calls_that_are_not_answered_are_few() {
     let exporter = Exporter::start(&["-u", &fake.udp(), "-m", "all", "-t", "1s"]);
     let before = fake.calls().len();
     exporter.page();
-    assert_eq!(fake.calls().len() - before, 1, "over datagrams it is one");
+    assert_eq!(fake.calls().len() - before, 1, "over datagrams the limit is one");
 }
 
 #[test]
-fn large_replies_are_asked_for_last() {
+fn calls_with_large_replies_come_last() {
     let fake = Fake::replay(Captures::of("6.2-dev"));
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
     exporter.page();
@@ -101,20 +101,20 @@ fn large_replies_are_asked_for_last() {
     };
     let calls: Vec<_> = fake.calls().drain(before..).collect();
     let large: Vec<_> = calls.iter().map(is_large).collect();
-    assert!(large.is_sorted(), "a small one follows a large one: {calls:?}");
+    assert!(large.is_sorted(), "a call with a small reply follows one with a large reply: {calls:?}");
     let count = large.iter().filter(|large| **large).count();
     assert!(count > 5 && calls.len() - count > 5, "{calls:?}");
 }
 
 #[test]
-fn a_scrape_that_nobody_waits_for_stops_reading_and_closes() {
+fn a_scrape_stops_and_closes_its_connection_when_its_last_client_disconnects() {
     let fake = Fake::start();
     fake.mangle("tm.stats", Then::Repeat, |_, _| vec![reply(kamailio_binrpc::Cookie(0), &[0; 50_000])]);
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "60s"]);
     let mut client = TcpStream::connect(exporter.address()).unwrap();
     client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    eventually(|| if fake.count("tm.stats") == 1 { Ok(()) } else { Err("no run".to_owned()) });
+    eventually(|| if fake.count("tm.stats") == 1 { Ok(()) } else { Err("no scrape has started".to_owned()) });
     assert_eq!(fake.connections().open, 1);
     drop(client);
-    nothing_is_open(&fake);
+    wait_until_closed(&fake);
 }

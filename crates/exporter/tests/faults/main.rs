@@ -7,21 +7,21 @@
 #[allow(dead_code, reason = "each of the test programs uses some of it")]
 mod support;
 
-/// Slow, greedy and hostile clients: the table.
+/// The table of slow, greedy and hostile clients.
 mod clients;
 /// The document written from the tables.
 mod document;
-/// External metrics pages that are made to take memory or time.
+/// External metrics pages that are built to use memory or time.
 mod external_page;
-/// A hostile or broken Kamailio: the table.
+/// The table of faults of Kamailio.
 mod kamailio;
 /// The resources of Kamailio that a scrape uses.
 mod kindness;
-/// The faults of the table over their transports, all at the same time.
+/// Runs the faults of the table over their transports, concurrently.
 mod matrix;
-/// Many scrapes at once, and large ones.
+/// Many concurrent scrapes, and large ones.
 mod memory;
 /// Replies that no real Kamailio sends.
 mod packets;
-/// Descriptors, memory, logs, clocks.
+/// Descriptors, memory, logs and clocks.
 mod resources;

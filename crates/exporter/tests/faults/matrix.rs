@@ -1,5 +1,5 @@
-//! The faults of the table over their transports, all at the same time: each with a fake Kamailio and a program of its
-//! own, scraped three times with the fault and once after it.
+//! Runs every fault of the table over each of its transports. Each trial has its own fake Kamailio and exporter, scraped
+//! three times during the fault and once after it.
 
 use crate::kamailio::{Case, FAULTS, Fault, Served, Transport};
 use crate::support::{Exporter, samples};
@@ -16,24 +16,22 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 #[test]
-fn whatever_kamailio_does_a_scrape_is_answered_and_true_and_the_next_one_is_right() {
+fn scrapes_end_in_time_during_each_fault_and_recover_after_it() {
     let trials: Vec<_> = FAULTS
         .iter()
         .flat_map(|fault| fault.cases.iter().map(move |case| (fault, case)))
-        .flat_map(|(fault, case)| case.over.iter().map(move |transport| (fault, case, *transport)))
-        .filter(|(fault, ..)| wanted(fault))
+        .flat_map(|(fault, case)| case.transports.iter().map(move |transport| (fault, case, *transport)))
+        .filter(|(fault, ..)| is_selected(fault))
         .collect();
     let (next, failures, measured) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some((fault, case, transport)) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (what, over) = (fault.what, transport.name());
+                    let trial = format!("{}, over {}", fault.description, transport.name());
                     match in_time(fault, case, *transport) {
-                        Ok(best) => measured.lock().unwrap().push((best, format!("{what}, over {over}"))),
-                        Err(failure) => {
-                            failures.lock().unwrap().push(format!("{what}, over {over}: {failure}"))
-                        }
+                        Ok(best) => measured.lock().unwrap().push((best, trial)),
+                        Err(failure) => failures.lock().unwrap().push(format!("{trial}: {failure}")),
                     }
                 }
             });
@@ -41,40 +39,40 @@ fn whatever_kamailio_does_a_scrape_is_answered_and_true_and_the_next_one_is_righ
     });
     let (failures, mut measured) = (failures.into_inner().unwrap(), measured.into_inner().unwrap());
     measured.sort_by_key(|(best, _)| std::cmp::Reverse(best.late));
-    println!("late, ms    memory, MiB    of {} trials", trials.len());
-    for (Measured { late, memory }, what) in &measured {
-        println!("{:>8.1}    {:>11.1}    {what}", late.as_secs_f64() * 1e3, *memory as f64 / 1_048_576.0);
+    println!("{} trials\nlate, ms    memory, MiB    fault", trials.len());
+    for (Measured { late, memory }, trial) in &measured {
+        println!("{:>8.1}    {:>11.1}    {trial}", late.as_secs_f64() * 1e3, *memory as f64 / 1_048_576.0);
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), trials.len(), failures.join("\n\n"));
 }
 
-/// FAULT is a part of what is tried, for who looks for a failure.
-fn wanted(fault: &Fault) -> bool {
-    std::env::var("FAULT").map_or(true, |part| fault.what.contains(&part))
+/// Returns whether the description contains the variable FAULT. To debug a failure, set FAULT and run only its trials.
+fn is_selected(fault: &Fault) -> bool {
+    std::env::var("FAULT").map_or(true, |part| fault.description.contains(&part))
 }
 
 /// The measurements of a trial.
 struct Measured {
-    /// How long after the deadline the later one of the answers came.
+    /// The time from the deadline to the end of the slowest response.
     late: Duration,
-    /// The most memory that the program has had.
+    /// The peak memory of the exporter, in bytes.
     memory: u64,
 }
 
-/// A trial, again if it was late, for the machine may have been busy: an answer that misses the deadline misses it each
-/// time.
+/// Runs a trial, and repeats it if a response was late, because the machine may have been busy. A deadline that the exporter
+/// ignores is missed in every repetition.
 fn in_time(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, String> {
     let mut late = Vec::new();
     loop {
-        // It has a transport and a name, which a panic has not.
+        // A panic alone would not name the fault and the transport.
         let tried = catch_unwind(|| trial(fault, case, transport));
-        let measured = tried.unwrap_or_else(|_| Err("it panicked, see above".to_owned()))?;
+        let measured = tried.unwrap_or_else(|_| Err("the trial panicked, see above".to_owned()))?;
         if measured.late <= SLACK {
             return Ok(measured);
         }
         late.push(measured.late);
         if late.len() == TRIES {
-            return Err(format!("the answers came late, by {late:?}"));
+            return Err(format!("the responses were late by {late:?}"));
         }
     }
 }
@@ -84,7 +82,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
     let uri = uri(fake.as_ref().unwrap(), transport);
     let mut stale = None;
     if fault.listens {
-        (fault.how)(fake.as_ref().unwrap());
+        (fault.inject)(fake.as_ref().unwrap());
     } else {
         fake = None;
         stale = Some(Stale::leave(&uri.parse().unwrap()));
@@ -93,7 +91,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
     let mut latest = Duration::ZERO;
     for number in 1..=3 {
         let start = Instant::now();
-        // As people ask, and as Prometheus does.
+        // Prometheus requests compressed responses, people do not.
         let page = if number == 2 { compressed(&exporter) } else { page(&exporter) }?;
         latest = latest.max(start.elapsed());
         case.served.check(&page)?;
@@ -117,12 +115,12 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
     let never_broken = Exporter::start(&["-u", &HEALTHY.unix(), "-m", fault.methods]);
     let (expected, page) = (lines(&never_broken.page()), lines(&page(&exporter)?));
     if let Some(line) = page.symmetric_difference(&expected).next() {
-        let with = if page.contains(line) { "only now" } else { "no longer" };
-        return Err(format!("after it this is {with} on the page: {line}"));
+        let change = if page.contains(line) { "added" } else { "missing" };
+        return Err(format!("after the fault, this line is {change}: {line}"));
     }
     let memory = exporter.peak_memory();
     if memory > MOST_MEMORY {
-        return Err(format!("{:.1} MiB of memory", memory as f64 / 1_048_576.0));
+        return Err(format!("the exporter took {:.1} MiB of memory", memory as f64 / 1_048_576.0));
     }
     if exporter.log().contains("panicked") {
         return Err(exporter.log());
@@ -135,12 +133,12 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
     Ok(Measured { late: latest.saturating_sub(Duration::from_secs(fault.timeout)), memory })
 }
 
-/// Waits a while for something to hold.
-fn soon(mut holds: impl FnMut() -> Result<(), String>) -> Result<(), String> {
-    let patience = Instant::now() + Duration::from_secs(5);
+/// Repeats a check until it succeeds, for at most five seconds.
+fn soon(mut check: impl FnMut() -> Result<(), String>) -> Result<(), String> {
+    let end = Instant::now() + Duration::from_secs(5);
     loop {
-        match holds() {
-            Err(_) if Instant::now() < patience => thread::sleep(Duration::from_millis(20)),
+        match check() {
+            Err(_) if Instant::now() < end => thread::sleep(Duration::from_millis(20)),
             result => return result,
         }
     }
@@ -156,40 +154,40 @@ fn uri(fake: &Fake, transport: Transport) -> String {
 }
 
 fn page(exporter: &Exporter) -> Result<String, String> {
-    let answer = exporter.get("/metrics");
-    if answer.status == 200 { Ok(answer.text()) } else { Err(format!("HTTP {}", answer.status)) }
+    let response = exporter.get("/metrics");
+    if response.status == 200 { Ok(response.text()) } else { Err(format!("HTTP {}", response.status)) }
 }
 
 fn compressed(exporter: &Exporter) -> Result<String, String> {
-    let answer = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip")]);
-    if answer.status != 200 {
-        return Err(format!("HTTP {}", answer.status));
+    let response = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip")]);
+    if response.status != 200 {
+        return Err(format!("HTTP {}", response.status));
     }
     let mut page = String::new();
-    GzDecoder::new(&answer.body[..]).read_to_string(&mut page).map_err(|error| error.to_string())?;
+    GzDecoder::new(&response.body[..]).read_to_string(&mut page).map_err(|error| error.to_string())?;
     Ok(page)
 }
 
-/// The samples of an exposition about Kamailio, without durations.
+/// Returns the lines of an exposition that are about Kamailio, without durations.
 fn lines(page: &str) -> BTreeSet<String> {
     let own = ["process_", "kamailio_exporter_", "kamailio_scrape_collector_duration_seconds"];
     let lines = page.lines().filter(|line| !own.iter().any(|own| line.starts_with(own)));
     lines.map(str::to_owned).collect()
 }
 
-/// A Kamailio that never does anything wrong.
+/// A Kamailio without faults.
 static HEALTHY: LazyLock<Fake> = LazyLock::new(Fake::start);
 
 impl Fault {
     fn check(&self, page: &str) -> Result<(), String> {
-        for line in self.shows {
+        for line in self.contains {
             if !page.lines().any(|found| found == *line) {
-                return Err(format!("the page lacks {line}"));
+                return Err(format!("the exposition lacks {line}"));
             }
         }
-        for part in self.hides {
+        for part in self.lacks {
             if page.contains(part) {
-                return Err(format!("{part} is on the page"));
+                return Err(format!("the exposition contains {part}"));
             }
         }
         Ok(())
@@ -202,7 +200,8 @@ impl Served {
         let success = "kamailio_scrape_collector_success{collector=\"";
         let (mut good, mut bad) = (BTreeSet::new(), BTreeSet::new());
         for line in page.lines().filter_map(|line| line.strip_prefix(success)) {
-            let (collector, value) = line.split_once("\"} ").ok_or_else(|| format!("odd: {line}"))?;
+            let (collector, value) =
+                line.split_once("\"} ").ok_or_else(|| format!("unexpected line: {line}"))?;
             if value == "1" {
                 good.insert(collector)
             } else {
@@ -219,31 +218,31 @@ impl Served {
         if right && failed == (samples(page).get("kamailio_exporter_failed_scrapes") != Some(&0.0)) {
             return Ok(());
         }
-        Err(format!("kamailio_up {up}, good are {good:?}, bad are {bad:?}"))
+        Err(format!("kamailio_up {up}; collectors that succeeded: {good:?}, that failed: {bad:?}"))
     }
 }
 
 impl Case {
-    /// The log has the reason, and no line twice.
+    /// Checks that the log contains the expected text, and no warning twice.
     fn check_log(&self, log: &str) -> Result<(), String> {
         let complaints: Vec<_> =
             log.lines().filter(|line| line.contains("level=WARN") || line.contains("level=ERROR")).collect();
-        if self.said.is_empty() != complaints.is_empty() {
-            return Err(format!("the log has {complaints:?}"));
+        if self.log.is_empty() != complaints.is_empty() {
+            return Err(format!("expected a warning: {}; found {complaints:?}", !self.log.is_empty()));
         }
-        if !self.said.is_empty() && !complaints.iter().any(|line| line.contains(self.said)) {
-            return Err(format!("{:?} is not in the log: {complaints:?}", self.said));
+        if !self.log.is_empty() && !complaints.iter().any(|line| line.contains(self.log)) {
+            return Err(format!("{:?} is not in the log: {complaints:?}", self.log));
         }
         let mut known = BTreeSet::new();
         let message = |line: &str| line.split_once(" msg=").map(|(_, message)| message.to_owned());
         match complaints.iter().find(|line| !known.insert(message(line))) {
-            Some(line) => Err(format!("it is in the log twice: {line}")),
+            Some(line) => Err(format!("the log repeats {line}")),
             None => Ok(()),
         }
     }
 }
 
-/// A unix socket that was left by a Kamailio that was killed.
+/// The file of a unix socket without a listener, as a killed Kamailio leaves it.
 struct Stale(std::path::PathBuf);
 
 impl Stale {
@@ -266,11 +265,11 @@ impl Drop for Stale {
     }
 }
 
-/// Trials, most of which wait most of the time.
+/// The number of concurrent trials. Most of them wait most of the time.
 const AT_ONCE: usize = 12;
-/// How often a trial is made that is late each time.
+/// The number of attempts at a trial whose responses are late.
 const TRIES: usize = 5;
-/// From the deadline to the answer's last byte.
+/// The time allowed from the deadline to the last byte of the response.
 const SLACK: Duration = Duration::from_millis(100);
-/// The limit for the optimised program. One that is not optimised is larger from the start.
+/// The limit on the memory of the exporter. Without optimisation the program itself is larger.
 const MOST_MEMORY: u64 = if cfg!(debug_assertions) { 40 << 20 } else { 32 << 20 };

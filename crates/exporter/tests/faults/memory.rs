@@ -1,4 +1,4 @@
-//! Memory of many concurrent scrapes and of large ones. The matrix has single scrapes with a fault.
+//! Memory of many concurrent scrapes and of large ones. `matrix.rs` measures single scrapes with a fault.
 
 use crate::packets::{body, destinations, of_struct, packet};
 use crate::support::{Answer, Exporter, eventually, samples};
@@ -25,8 +25,8 @@ impl Many {
     }
 }
 
-/// The most that may be asked for and more values than that, and then a reply of the largest size: without end, or one
-/// whose end does not come.
+/// Makes a Kamailio send more values than the limit, and then a reply of the maximum size that is either endless or stops
+/// halfway.
 fn greedy(fake: &Fake, stalls: bool) {
     fake.answer("tm.stats", Kind::Reply, &vec![0; MAX_VALUES]);
     let then = if stalls { Then::GoOn } else { Then::Repeat };
@@ -36,7 +36,7 @@ fn greedy(fake: &Fake, stalls: bool) {
     });
 }
 
-/// Everything that a destination can have, in sets of 1,000.
+/// Makes a Kamailio list so many destinations with all their attributes, in sets of 1,000.
 fn large(fake: &Fake, count: usize) {
     let texts: Vec<_> = (0..count)
         .map(|number| {
@@ -85,19 +85,19 @@ fn large(fake: &Fake, count: usize) {
     fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&reply)]));
 }
 
-/// The peak, which has to be under the limit.
+/// Prints the peak memory, and checks that it is under the limit.
 fn takes(exporter: &Exporter, limit: u64, what: &str) {
     let (peak, limit) = (exporter.peak_memory(), limit + UNOPTIMIZED);
     println!("{:>5.1} MiB: {what}", peak as f64 / 1_048_576.0);
     assert!(peak < limit, "{what}: {peak} bytes of memory, over {limit}");
 }
 
-/// That a page has all there is of this collector.
+/// Returns whether the exposition has all samples of a collector.
 fn has(page: &str, collector: &str) -> bool {
     page.contains(&format!("\n{SUCCESS}{collector}\"}} 1\n"))
 }
 
-/// Waits for all of them.
+/// Sends all requests concurrently, and returns each response and its duration.
 fn at_once(exporter: &Exporter, paths: &[String]) -> Vec<(Answer, Duration)> {
     thread::scope(|scope| {
         let ask = |path| {
@@ -139,8 +139,8 @@ fn five_thousand_destinations_are_served_with_all_that_they_have() {
     takes(&exporter, MOST_MEMORY, "a Kamailio with 5,000 destinations and all that they can have");
 }
 
-/// More than the matrix has of one fault at a time, and more than 32 MiB: what arrives ends where one scrape has as much
-/// as it may have, and what it had by then is served.
+/// Several replies at their limits together need more than 32 MiB. The scrape ends where it has used its share of the
+/// memory, and the samples that it has by then are exported.
 #[test]
 fn everything_is_at_its_limit_in_one_scrape() {
     let fake = Fake::start();
@@ -217,7 +217,7 @@ fn two_hundred_hostile_targets_share_their_memory_and_leave_enough_to_another() 
         &honest.unix(),
         "--probe.allow",
         "unix:/*/*/*",
-        // Half of them hold on to what they have until then.
+        // Half of the targets keep their memory until this timeout.
         "-t",
         "5s",
         "--probe.max-requests",
@@ -244,12 +244,13 @@ fn two_hundred_hostile_targets_share_their_memory_and_leave_enough_to_another() 
 
 const SUCCESS: &str = "kamailio_scrape_collector_success{collector=\"";
 const OVER: &str = "bytes of memory; all scrapes share 33554432 bytes";
-/// The limit for one scrape, or for several of usual size.
+/// The limit for one scrape, or for several of the usual size.
 const MOST_MEMORY: u64 = 32 << 20;
-/// The limit for a scrape that reaches every other limit: twice half of the 32 MiB that all have together, and the program.
+/// The limit for a scrape that reaches every other limit: its share of 16 MiB, the same again for the exposition, and the
+/// program.
 const MOST_OF_ONE: u64 = 40 << 20;
-/// The limit for all scrapes of hostile Kamailios: the 32 MiB that these have together (`budget.rs`) with the holes between them, what
-/// each may always have, and the program.
+/// The limit for all scrapes of hostile Kamailios: the 32 MiB that they share (`memory_budget.rs`) with the gaps between
+/// allocations, the 128 KiB that each may always use, and the program.
 const MOST_TOGETHER: u64 = 96 << 20;
-/// A program that is not optimized is larger from the start.
+/// An unoptimized program is larger from the start.
 const UNOPTIMIZED: u64 = if cfg!(debug_assertions) { 8 << 20 } else { 0 };

@@ -1,32 +1,26 @@
-//! Replies as no Kamailio writes them, and some as it does.
+//! Builds packets, valid and invalid.
 
+pub(crate) use fake_kamailio::body;
 use kamailio_binrpc::Cookie;
-use kamailio_binrpc::wire::{self, Arg, Kind};
+use kamailio_binrpc::wire::{Arg, Kind};
 
-/// A packet of that first byte, type, cookie and declared length.
+/// Returns a packet with this first byte, type, cookie and declared length, which may be wrong.
 pub(crate) fn packet(first: u8, kind: u8, Cookie(cookie): Cookie, len: u32, body: &[u8]) -> Vec<u8> {
     [&[first, kind << 4 | 0x0f], &len.to_be_bytes()[..], &cookie.to_be_bytes(), body].concat()
 }
 
-/// A reply.
+/// Returns a valid reply.
 pub(crate) fn reply(cookie: Cookie, body: &[u8]) -> Vec<u8> {
     packet(0xa1, Kind::Reply as u8, cookie, body.len() as u32, body)
 }
 
-/// The body with these records.
-pub(crate) fn body(records: &[Arg<'_>]) -> Vec<u8> {
-    let mut packet = Vec::new();
-    wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
-    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
-}
-
-/// The body of one struct with these members.
+/// Returns the body of a packet with one struct of these members.
 pub(crate) fn of_struct(members: &[(&str, Arg<'_>)]) -> Vec<u8> {
     let members: Vec<_> = members.iter().map(|(name, value)| (Some(*name), *value)).collect();
     body(&[Arg::Struct(&members)])
 }
 
-/// A list of one set with destinations of these addresses.
+/// Returns the body of a `dispatcher.list` reply: one set with destinations of these addresses.
 pub(crate) fn destinations<'u>(uris: impl IntoIterator<Item = &'u [u8]>) -> Vec<u8> {
     let rows: Vec<_> =
         uris.into_iter().map(|uri| [(Some("URI"), Arg::Str(uri)), (Some("FLAGS"), "AP".into())]).collect();

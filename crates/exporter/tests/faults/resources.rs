@@ -1,42 +1,52 @@
-//! Too few descriptors, too little memory, nowhere to log to, a clock that jumps, a process that is stopped.
+//! The exporter with too few file descriptors or too little memory, without a log, with a clock that jumps, and stopped by a
+//! signal.
 
 use crate::support::{Exporter, command, eventually, samples, send_signal};
 use fake_kamailio::Fake;
 use kamailio_binrpc::wire::Kind;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
-/// A program that is started in another way than most, killed on drop.
+/// An exporter that a custom command started. Killed on drop.
 struct Started {
     child: Child,
-    address: String,
+    socket: PathBuf,
+    _directory: TempDir,
 }
 
 impl Started {
     fn new(command: &mut Command, arguments: &[&str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+        // Another process could take a free TCP port before the exporter does, and the log may be closed.
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("web");
+        let address = format!("unix:{}", socket.display());
         let child = command.args(["--web.listen-address", &address]).args(arguments).spawn().unwrap();
-        let mut started = Self { child, address };
+        let mut started = Self { child, socket, _directory: directory };
         eventually(|| match started.child.try_wait().unwrap() {
-            Some(status) => panic!("it has ended: {status}"),
-            None => TcpStream::connect(&started.address).map_err(|error| error.to_string()),
+            Some(status) => panic!("the exporter has ended: {status}"),
+            None => started.connect(),
         });
         started
     }
 
-    fn page(&self) -> Result<String, String> {
-        let mut stream = TcpStream::connect(&self.address).map_err(|error| error.to_string())?;
+    fn connect(&self) -> Result<UnixStream, String> {
+        let stream = UnixStream::connect(&self.socket).map_err(|error| error.to_string())?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Ok(stream)
+    }
+
+    fn page(&self) -> Result<String, String> {
+        let mut stream = self.connect()?;
         let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         stream.write_all(request).map_err(|error| error.to_string())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
-        Ok(answer)
+        let mut response = String::new();
+        stream.read_to_string(&mut response).map_err(|error| error.to_string())?;
+        Ok(response)
     }
 
     fn up(&self) -> Result<(), String> {
@@ -52,7 +62,7 @@ impl Drop for Started {
     }
 }
 
-/// The program under a limit of the shell's `ulimit`.
+/// Returns a command that starts the exporter under a limit of the shell's `ulimit`.
 fn limited(limit: &str) -> Command {
     let mut shell = Command::new("sh");
     let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
@@ -61,7 +71,7 @@ fn limited(limit: &str) -> Command {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_stops_nothing() {
+fn a_log_that_cannot_be_written_does_not_stop_scrapes() {
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
     let fake = Fake::start();
     for format in ["logfmt", "json"] {
@@ -76,7 +86,7 @@ fn a_log_that_cannot_be_written_stops_nothing() {
 }
 
 #[test]
-fn closed_standard_streams_stop_nothing() {
+fn closed_standard_streams_do_not_stop_scrapes() {
     let fake = Fake::start();
     let mut shell = Command::new("sh");
     let script = "exec <&- >&- 2>&-; exec \"$0\" \"$@\"";
@@ -89,7 +99,7 @@ fn closed_standard_streams_stop_nothing() {
 }
 
 #[test]
-fn a_reader_of_the_log_that_has_gone_stops_nothing() {
+fn a_closed_log_pipe_does_not_stop_scrapes() {
     let fake = Fake::start();
     let mut program = command();
     program.stderr(Stdio::piped());
@@ -102,7 +112,7 @@ fn a_reader_of_the_log_that_has_gone_stops_nothing() {
 }
 
 #[test]
-fn too_few_descriptors_are_told_of_and_get_over() {
+fn too_few_descriptors_are_logged_once_and_the_exporter_recovers() {
     let fake = Fake::start();
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("log");
@@ -110,34 +120,33 @@ fn too_few_descriptors_are_told_of_and_get_over() {
     program.stderr(File::create(&log).unwrap());
     let started = Started::new(&mut program, &["-u", &fake.unix()]);
     started.up().unwrap();
-    let said = |text: &str| {
+    let is_logged = |text: &str| {
         let log = std::fs::read_to_string(&log).unwrap();
-        if log.contains(text) { Ok(()) } else { Err(format!("no {text:?} in {log}")) }
+        if log.contains(text) { Ok(()) } else { Err(format!("{text:?} is not in the log: {log}")) }
     };
-    // One that is connected before asks when no descriptor is left for its scrape.
-    let mut early = TcpStream::connect(&started.address).unwrap();
-    early.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    // An existing connection requests a scrape when no descriptor is left for the connection to Kamailio.
+    let mut early = started.connect().unwrap();
     early.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     assert!(early.read(&mut [0; 1024]).unwrap() > 0);
-    let others: Vec<_> = (0..40).map(|_| TcpStream::connect(&started.address).unwrap()).collect();
-    eventually(|| said("failed to accept a connection"));
+    let others: Vec<_> = (0..40).map(|_| started.connect().unwrap()).collect();
+    eventually(|| is_logged("failed to accept a connection"));
     early.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut page = String::new();
     early.read_to_string(&mut page).unwrap();
     assert!(page.starts_with("HTTP/1.1 200 OK") && page.contains("\nkamailio_up 0\n"), "{page}");
-    said("Too many open files").unwrap();
-    said("LimitNOFILE=").unwrap();
+    is_logged("Too many open files").unwrap();
+    is_logged("LimitNOFILE=").unwrap();
     std::thread::sleep(Duration::from_secs(1));
     let lines = std::fs::read_to_string(&log).unwrap().matches("failed to accept a connection").count();
-    assert_eq!(lines, 1, "it is told again and again");
+    assert_eq!(lines, 1, "the log repeats the line");
     drop(others);
     eventually(|| started.up());
 }
 
 #[test]
-fn with_little_memory_it_serves_and_without_it_ends_with_a_sentence() {
+fn the_exporter_works_with_64_mib_and_ends_with_a_message_when_memory_runs_out() {
     let fake = Fake::start();
-    // 64 MiB of address space are twice what it may take at its worst.
+    // The address space may be twice as large as the most memory that the exporter may take.
     let started = Started::new(&mut limited("-v 65536"), &["-u", &fake.unix()]);
     started.up().unwrap();
     fake.answer_with("dispatcher.list.1000dest");
@@ -147,7 +156,7 @@ fn with_little_memory_it_serves_and_without_it_ends_with_a_sentence() {
     let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
     drop(started);
 
-    // The service manager has to start the program again: the program has nothing to release.
+    // The exporter aborts, and the service manager restarts it.
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("log");
     fake.answer("tm.stats", Kind::Reply, &vec![0; 6 << 20]);
@@ -155,26 +164,30 @@ fn with_little_memory_it_serves_and_without_it_ends_with_a_sentence() {
     program.stderr(File::create(&log).unwrap());
     let mut started = Started::new(&mut program, &["-u", &fake.unix(), "-t", "20s"]);
     let _ = started.page();
-    let status = eventually(|| started.child.try_wait().unwrap().ok_or_else(|| "it goes on".to_owned()));
+    let status = eventually(|| {
+        started.child.try_wait().unwrap().ok_or_else(|| "the exporter is still running".to_owned())
+    });
     let log = std::fs::read_to_string(&log).unwrap();
     assert!(!status.success() && log.contains("memory allocation of "), "{status}: {log}");
 }
 
 #[test]
-fn a_process_that_was_stopped_goes_on() {
+fn a_stopped_process_continues() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "1s"]);
     assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
     fake.delay_method("core.uptime", Duration::from_millis(300));
     std::thread::scope(|scope| {
         let under_way = scope.spawn(|| exporter.get("/metrics").status);
-        eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
+        eventually(|| {
+            if fake.connections().open == 1 { Ok(()) } else { Err("no scrape has started".to_owned()) }
+        });
         send_signal(exporter.pid(), "STOP");
         let waiting: Vec<_> = (0..20).map(|_| scope.spawn(|| exporter.get("/metrics").status)).collect();
-        // Longer than all time-outs but that of an idle connection.
+        // Longer than every timeout except that of an idle connection.
         std::thread::sleep(Duration::from_secs(30));
         let early = under_way.is_finished() || waiting.iter().any(|client| client.is_finished());
-        assert!(!early, "it has not been stopped");
+        assert!(!early, "the exporter was not stopped");
         send_signal(exporter.pid(), "CONT");
         assert_eq!(under_way.join().unwrap(), 200);
         assert!(waiting.into_iter().all(|client| client.join().unwrap() == 200));
@@ -183,7 +196,7 @@ fn a_process_that_was_stopped_goes_on() {
     assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
 }
 
-/// The clock that a step changes is read through the C library, where it can be put before it.
+/// The test preloads a `clock_gettime` that adds an offset, because the program reads the time of day through the C library.
 #[test]
 fn a_clock_that_jumps_changes_no_deadline() {
     let directory = tempfile::tempdir().unwrap();
@@ -204,7 +217,9 @@ fn a_clock_that_jumps_changes_no_deadline() {
     for (seconds, year) in [(3_600 * 24 * 365 * 20, "time=204"), (-3_600 * 24 * 365 * 20, "time=200")] {
         std::thread::scope(|scope| {
             let under_way = scope.spawn(|| started.up());
-            eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
+            eventually(|| {
+                if fake.connections().open == 1 { Ok(()) } else { Err("no scrape has started".to_owned()) }
+            });
             step(seconds);
             under_way.join().unwrap().unwrap();
         });
@@ -215,12 +230,12 @@ fn a_clock_that_jumps_changes_no_deadline() {
         let waited = start.elapsed();
         assert!((1.9..8.0).contains(&waited.as_secs_f64()), "{waited:?}");
         let log = std::fs::read_to_string(&log).unwrap();
-        assert!(log.contains(year), "the clock has not jumped: {log}");
+        assert!(log.contains(year), "the clock did not jump: {log}");
     }
     started.up().unwrap();
 }
 
-/// `clock_gettime` with the seconds of a file added to the time of day.
+/// A `clock_gettime` that adds the number of seconds in a file to the time of day.
 const CLOCK: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>

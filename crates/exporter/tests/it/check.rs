@@ -190,7 +190,7 @@ fn a_user_without_access_is_exit_code_2_even_if_the_current_user_can_scrape() {
     let uri = kamailio.unix();
     let socket = Path::new(uri.strip_prefix("unix:").unwrap());
     let set = |mode| fs::set_permissions(socket, fs::Permissions::from_mode(mode)).unwrap();
-    // The user nobody does not run the tests, or could not have created the socket.
+    // If the tests ran as nobody, they could not have created the socket.
     set(0o600);
     let (report, code) = json(&uri, &["--user", "nobody"]);
     assert_eq!((report["verdict"].as_str(), code), (Some("failed"), Some(2)));
@@ -224,7 +224,7 @@ fn missing_access_of_the_current_user_is_explained() {
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// Runs the program as a user other than root, for whom modes do not count.
+/// Runs the program as another user than root, because root ignores file modes.
 fn without_rights(arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -296,7 +296,7 @@ fn nagios_reads_status_and_performance_data_from_the_first_line() {
 }
 
 #[test]
-fn nagios_is_told_that_a_check_could_not_run() {
+fn nagios_gets_status_unknown_if_the_check_cannot_run() {
     for (arguments, message) in [
         (&["--user", "no such user"][..], "--user \"no such user\": there is no such user in /etc/passwd"),
         (&["--nope"], "unknown long flag '--nope'"),
@@ -307,7 +307,7 @@ fn nagios_is_told_that_a_check_could_not_run() {
         assert!(text.starts_with(&format!("KAMAILIO UNKNOWN - {message}")), "{text}");
         assert_eq!((text.lines().count(), code), (1, Some(3)), "{text}");
     }
-    // Without --nagios the message is an error as that of other commands, with the same exit code.
+    // Without --nagios the message has the form of other commands, with the same exit code.
     let output = run(&["check", "--nope"]);
     assert_eq!((output.stdout.as_slice(), output.status.code()), (&b""[..], Some(3)));
 }

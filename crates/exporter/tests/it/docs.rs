@@ -61,7 +61,7 @@ fn the_metrics_in_the_migration_guide_exist() {
     assert!(checked > 60, "found only {checked} names");
 }
 
-/// The pages that people write, by their path from the root of the repository.
+/// The documents that are not generated, by path from the root of the repository.
 const PAGES: [&str; 17] = [
     "README.md",
     "CHANGELOG.md",
@@ -91,7 +91,7 @@ fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The text of a page without its blocks of code.
+/// Returns the text of a document without code blocks.
 fn prose(page: &str) -> String {
     read(page).split("```").step_by(2).collect()
 }
@@ -135,7 +135,7 @@ fn the_number_of_collectors_is_the_same_everywhere() {
     }
 }
 
-/// The number of methods that the Go exporter has.
+/// The number of methods of the Go exporter.
 const GO_EXPORTER: usize = 10;
 
 #[test]
@@ -150,7 +150,7 @@ fn the_example_of_a_collector_is_a_real_one() {
     }
 }
 
-/// The anchor of a heading, as GitHub builds it.
+/// Returns the anchor that GitHub gives a heading.
 fn slug(heading: &str) -> String {
     let heading = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));

@@ -3,8 +3,8 @@ use crate::support::Exporter;
 use fake_kamailio::{Captures, Fake};
 use std::path::PathBuf;
 
-/// Returns whether a line is the same in every run and on every machine. The start of Kamailio follows from the clock, and
-/// has tests of its own.
+/// Returns whether a line is the same in every run and on every machine. The start time of Kamailio depends on the clock and
+/// has its own tests.
 pub(crate) fn is_stable(line: &str) -> bool {
     let volatile = [
         "process_",

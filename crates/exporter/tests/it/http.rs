@@ -12,7 +12,7 @@ const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 fn each_path_responds_with_its_page() {
     let exporter = Exporter::start(&NOBODY);
     for (path, status, content_type, part) in [
-        ("/", 200, "text/html; charset=UTF-8", "<h1>Kamailio Exporter</h1>"),
+        ("/", 200, "text/html; charset=UTF-8", "Kamailio exporter</a></h1>"),
         (
             "/metrics",
             200,

@@ -6,12 +6,12 @@ use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 #[test]
-fn a_signal_ends_it_with_exit_code_0() {
+fn a_signal_stops_the_exporter_with_exit_code_0() {
     for signal in ["TERM", "INT"] {
-        let mut exporter = Exporter::start(&NOBODY);
+        let mut exporter = Exporter::start(&UNREACHABLE);
         exporter.signal(signal);
         assert_eq!(exporter.wait(), Some(0), "{signal}");
         exporter.wait_for_log(&format!("msg=stopping signal=SIG{signal}"));
@@ -19,7 +19,7 @@ fn a_signal_ends_it_with_exit_code_0() {
 }
 
 #[test]
-fn a_request_under_way_is_finished_before_the_end() {
+fn a_running_request_is_finished_before_the_exit() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("ctl");
     let silent = UnixListener::bind(&socket).unwrap();
@@ -36,7 +36,7 @@ fn a_request_under_way_is_finished_before_the_end() {
 }
 
 #[test]
-fn the_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_exporter_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("ctl");
     let silent = UnixListener::bind(&socket).unwrap();
@@ -54,27 +54,27 @@ fn the_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn sighup_does_not_end_it() {
-    let exporter = Exporter::start(&NOBODY);
+fn sighup_does_not_stop_the_exporter() {
+    let exporter = Exporter::start(&UNREACHABLE);
     exporter.signal("HUP");
     exporter.wait_for_log("signal=SIGHUP");
     assert_eq!(exporter.get("/-/healthy").status, 200);
 }
 
 #[test]
-fn it_listens_before_kamailio_answers_and_does_not_scrape_at_the_start() {
+fn the_exporter_listens_without_kamailio_and_does_not_scrape_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("ctl");
     let silent = UnixListener::bind(&socket).unwrap();
     silent.set_nonblocking(true).unwrap();
     let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "200ms"]);
     assert_eq!(exporter.get("/-/ready").status, 200);
-    assert!(silent.accept().is_err(), "it connected without being asked");
+    assert!(silent.accept().is_err(), "the exporter connected without a request");
     assert!(exporter.page().contains("\nkamailio_exporter_total_scrapes 1\n"));
 }
 
 #[test]
-fn what_cannot_work_is_one_sentence_and_exit_code_1() {
+fn an_invalid_command_line_is_one_error_line_and_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
@@ -138,7 +138,7 @@ fn the_environment_sets_flags_and_the_command_line_wins() {
 }
 
 #[test]
-fn the_environment_switches_in_any_of_the_words_for_it() {
+fn a_switch_in_the_environment_accepts_each_word_for_true_and_false() {
     let no_socket = "no socket activation file descriptors found";
     let no_address = "--web.listen-address \"nowhere\"";
     for (value, more, part) in [
@@ -167,7 +167,7 @@ fn the_environment_switches_in_any_of_the_words_for_it() {
 }
 
 #[test]
-fn a_version_in_the_environment_is_that_of_an_image() {
+fn the_version_variable_of_container_images_sets_no_option() {
     for value in ["2.0.0", "true"] {
         let output = command().env("KAMAILIO_EXPORTER_VERSION", value).args(["-m", "x"]).output().unwrap();
         assert!(String::from_utf8(output.stderr).unwrap().contains("unknown method \"x\""), "{value}");
@@ -195,7 +195,7 @@ fn json_logs_are_json() {
     while !String::from_utf8_lossy(&log).contains("Listening on") {
         let mut chunk = [0; 4096];
         let read = stderr.read(&mut chunk).unwrap();
-        assert!(read > 0, "it ended");
+        assert!(read > 0, "the exporter ended");
         log.extend_from_slice(&chunk[..read]);
     }
     child.kill().unwrap();
@@ -212,8 +212,8 @@ fn json_logs_are_json() {
 }
 
 #[test]
-fn a_kamailio_that_is_not_there_is_explained_once() {
-    let exporter = Exporter::start(&NOBODY);
+fn an_unreachable_kamailio_is_logged_once_with_the_reason() {
+    let exporter = Exporter::start(&UNREACHABLE);
     for _ in 0..3 {
         let page = exporter.page();
         assert!(page.contains("\nkamailio_up 0\n"), "{page}");
@@ -224,8 +224,8 @@ fn a_kamailio_that_is_not_there_is_explained_once() {
 }
 
 #[test]
-fn several_addresses_are_listened_on() {
-    let exporter = Exporter::start(&["--web.listen-address", "[::1]:0", NOBODY[0], NOBODY[1]]);
+fn the_exporter_listens_on_several_addresses() {
+    let exporter = Exporter::start(&["--web.listen-address", "[::1]:0", UNREACHABLE[0], UNREACHABLE[1]]);
     exporter.wait_for_log("address=[::1]:");
     let log = exporter.log();
     let second = log.split("msg=\"Listening on\" address=[::1]:").nth(1).unwrap();
@@ -237,4 +237,18 @@ fn several_addresses_are_listened_on() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("Healthy\n"), "{answer}");
+}
+
+#[test]
+fn healthcheck_tells_a_running_exporter_from_none() {
+    let mut exporter = Exporter::start(&["-u", "unix:/nonexistent/kamailio_ctl"]);
+    let url = format!("http://{}/-/healthy", exporter.address());
+    assert!(run(&["healthcheck", &url]).status.success());
+    let missing = run(&["healthcheck", &url.replace("/-/healthy", "/missing")]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("the response is 404"), "{missing:?}");
+    exporter.signal("TERM");
+    exporter.wait();
+    assert_eq!(run(&["healthcheck", &url]).status.code(), Some(1));
+    assert_eq!(run(&["healthcheck", "not a URL"]).status.code(), Some(1));
 }

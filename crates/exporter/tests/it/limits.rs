@@ -1,15 +1,15 @@
-//! Clients that are slow, many, or greedy.
+//! Limits on slow, numerous and greedy clients.
 
 use crate::support::web::{Directory, hash};
 use crate::support::{Answer, Exporter, samples};
-use fake_kamailio::Fake;
-use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
+use fake_kamailio::{Fake, body};
+use kamailio_binrpc::wire::{Arg, Kind};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 fn connect(exporter: &Exporter, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(exporter.address()).unwrap();
@@ -18,24 +18,24 @@ fn connect(exporter: &Exporter, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// Whether the other side has closed it.
+/// Returns whether the exporter has closed the connection.
 fn is_closed(stream: &mut TcpStream) -> bool {
     !matches!(stream.read(&mut [0; 64]), Ok(read) if read > 0)
 }
 
-const HALF: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: ";
+const INCOMPLETE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: ";
 const MIB: f64 = 1048576.0;
 
-fn slow_clients(exporter: &Exporter, half: &[u8], scrape: impl Fn() -> String) {
-    let half_open: Vec<_> = (0..1000).map(|_| connect(exporter, half)).collect();
+fn slow_clients(exporter: &Exporter, incomplete: &[u8], scrape: impl Fn() -> String) {
+    let half_open: Vec<_> = (0..1000).map(|_| connect(exporter, incomplete)).collect();
     let start = Instant::now();
     scrape();
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    // And some that go on and on, a byte at a time.
-    let mut slow: Vec<_> = (0..100).map(|_| connect(exporter, half)).collect();
+    // These clients send one byte at a time.
+    let mut slow: Vec<_> = (0..100).map(|_| connect(exporter, incomplete)).collect();
     for _ in 0..3 {
         for stream in &mut slow {
-            // Some are closed in favour of others.
+            // The exporter has evicted some of them.
             let _ = stream.write_all(b"x");
         }
         let page = samples(&scrape());
@@ -49,51 +49,48 @@ fn slow_clients(exporter: &Exporter, half: &[u8], scrape: impl Fn() -> String) {
 
 #[test]
 fn a_thousand_half_open_connections_do_not_stop_a_scrape() {
-    let exporter = Exporter::start(&NOBODY);
-    slow_clients(&exporter, HALF, || exporter.page());
+    let exporter = Exporter::start(&UNREACHABLE);
+    slow_clients(&exporter, INCOMPLETE, || exporter.page());
 }
 
 #[test]
-fn a_thousand_connections_with_a_long_head_do_not_fill_the_memory() {
-    let exporter = Exporter::start(&NOBODY);
-    let half = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", "y".repeat(30_000));
-    slow_clients(&exporter, half.as_bytes(), || exporter.page());
+fn a_thousand_connections_with_long_request_headers_do_not_fill_the_memory() {
+    let exporter = Exporter::start(&UNREACHABLE);
+    let incomplete = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", "y".repeat(30_000));
+    slow_clients(&exporter, incomplete.as_bytes(), || exporter.page());
 }
 
 #[test]
 fn a_thousand_half_open_tls_handshakes_do_not_stop_a_scrape() {
     let directory = Directory::new();
     let file = directory.tls("", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
-    let exporter = Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]]);
+    let exporter = Exporter::start(&["--web.config.file", &file, UNREACHABLE[0], UNREACHABLE[1]]);
     let url = format!("https://{}/metrics", exporter.address());
-    // The beginning of a record of type handshake that would be 16 KiB long.
+    // The start of a handshake record whose header declares 16 KiB.
     slow_clients(&exporter, &[0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3], || {
-        // Handshakes have a budget for each address: whoever uses it up is refused, and another address is not.
+        // The clients have used up the handshakes of their address, so curl has another one.
         let got = directory.curl(&["--interface", "127.0.0.2", "--cacert", "ca.pem", "-u", "a:b", &url]);
         assert_eq!(got.status, 200, "{got:?}");
         got.body
     });
 }
 
-/// A Kamailio with so many statistics that their page is more than a megabyte.
-fn with_a_long_page() -> Fake {
+/// Starts a Kamailio with so many statistics that the exposition is over 1 MB.
+fn with_many_statistics() -> Fake {
     let fake = Fake::start();
     let names: Vec<_> =
         (0..9000).map(|number| format!("script.a_statistic_with_a_long_name_{number:060}")).collect();
     let members: Vec<_> = names.iter().map(|name| (Some(name.as_str()), Arg::from("7"))).collect();
-    let mut packet = Vec::new();
-    wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(&members)], &mut packet).unwrap();
-    let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
-    fake.answer("stats.fetch", Kind::Reply, &body);
+    fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&members)]));
     fake
 }
 
 #[test]
-fn a_hundred_that_take_no_more_than_a_byte_a_second_do_not_fill_the_memory() {
-    let fake = with_a_long_page();
+fn a_hundred_clients_that_read_one_byte_per_second_do_not_fill_the_memory() {
+    let fake = with_many_statistics();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "stats.fetch"]);
     let len = exporter.page().len();
-    assert!(len > 1_000_000, "the page has {len} bytes");
+    assert!(len > 1_000_000, "the exposition has only {len} bytes");
     let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     let mut slow: Vec<_> = (0..100).map(|_| connect(&exporter, request)).collect();
     for _ in 0..3 {
@@ -108,15 +105,15 @@ fn a_hundred_that_take_no_more_than_a_byte_a_second_do_not_fill_the_memory() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_is_cut_off() {
-    let fake = with_a_long_page();
+fn a_client_that_does_not_read_is_disconnected() {
+    let fake = with_many_statistics();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("web");
     let address = format!("unix:{}", path.display());
     let common = ["-u", &fake.unix(), "-m", "stats.fetch", "--web.listen-address", &address];
     let exporter = Exporter::start(&[&common[..], &["--web.write-timeout", "300ms"]].concat());
     let len = exporter.page().len();
-    // A unix socket has room for a few hundred kilobytes.
+    // The buffers of a unix socket hold a few hundred kilobytes, less than the response.
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -127,16 +124,16 @@ fn a_client_that_takes_nothing_is_cut_off() {
 }
 
 #[test]
-fn a_request_that_takes_too_long_is_cut_off() {
-    let exporter = Exporter::start(&["--web.header-timeout", "300ms", NOBODY[0], NOBODY[1]]);
-    for bytes in [&b""[..], HALF] {
+fn a_client_that_sends_its_request_headers_too_slowly_is_disconnected() {
+    let exporter = Exporter::start(&["--web.header-timeout", "300ms", UNREACHABLE[0], UNREACHABLE[1]]);
+    for bytes in [&b""[..], INCOMPLETE] {
         let start = Instant::now();
         let mut stream = connect(&exporter, bytes);
         assert!(is_closed(&mut stream));
         assert!((0.25..3.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
     }
-    // A byte now and then does not help.
-    let mut stream = connect(&exporter, HALF);
+    // A byte every 50 ms does not extend the time.
+    let mut stream = connect(&exporter, INCOMPLETE);
     stream.set_nonblocking(true).unwrap();
     let start = Instant::now();
     while stream.write_all(b"x").is_ok() && start.elapsed() < Duration::from_secs(5) {
@@ -146,16 +143,22 @@ fn a_request_that_takes_too_long_is_cut_off() {
 }
 
 #[test]
-fn a_connection_may_be_idle_for_a_while() {
-    let exporter =
-        Exporter::start(&["--web.header-timeout", "200ms", "--web.idle-timeout", "1s", NOBODY[0], NOBODY[1]]);
+fn an_idle_connection_stays_open_until_the_idle_timeout() {
+    let exporter = Exporter::start(&[
+        "--web.header-timeout",
+        "200ms",
+        "--web.idle-timeout",
+        "1s",
+        UNREACHABLE[0],
+        UNREACHABLE[1],
+    ]);
     let mut stream = connect(&exporter, b"");
     let mut read = [0; 1024];
     for pause in [0, 500, 500] {
         std::thread::sleep(Duration::from_millis(pause));
         stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         let read = stream.read(&mut read).unwrap();
-        assert!(read > 0, "it was closed after {pause} ms");
+        assert!(read > 0, "the exporter closed the connection after {pause} ms");
     }
     let start = Instant::now();
     assert!(is_closed(&mut stream));
@@ -163,16 +166,16 @@ fn a_connection_may_be_idle_for_a_while() {
 }
 
 #[test]
-fn with_all_places_taken_the_longest_waiting_goes() {
-    let exporter = Exporter::start(&["--web.max-connections", "3", NOBODY[0], NOBODY[1]]);
+fn beyond_the_limit_the_longest_waiting_new_connection_is_evicted() {
+    let exporter = Exporter::start(&["--web.max-connections", "3", UNREACHABLE[0], UNREACHABLE[1]]);
     let mut served = connect(&exporter, b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(served.read(&mut [0; 1024]).unwrap() > 0);
-    let mut first = connect(&exporter, HALF);
-    let _second = connect(&exporter, HALF);
+    let mut first = connect(&exporter, INCOMPLETE);
+    let _second = connect(&exporter, INCOMPLETE);
     assert_eq!(exporter.get("/-/healthy").status, 200);
     assert!(is_closed(&mut first));
     served.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    assert!(served.read(&mut [0; 1024]).unwrap() > 0, "who was served went before who was not");
+    assert!(served.read(&mut [0; 1024]).unwrap() > 0, "the exporter evicted a connection that it had served");
 }
 
 #[test]
@@ -194,28 +197,28 @@ fn concurrent_requests_are_limited() {
 }
 
 #[test]
-fn the_head_of_a_request_has_a_size() {
-    let exporter = Exporter::start(&["--web.max-header-size", "8192", NOBODY[0], NOBODY[1]]);
-    let head = |size| {
+fn the_size_of_request_headers_is_limited() {
+    let exporter = Exporter::start(&["--web.max-header-size", "8192", UNREACHABLE[0], UNREACHABLE[1]]);
+    let headers = |size| {
         format!("GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n", "y".repeat(size))
     };
-    assert_eq!(Answer::read(connect(&exporter, head(4000).as_bytes())).status, 200);
-    assert_eq!(Answer::read(connect(&exporter, head(8200).as_bytes())).status, 431);
+    assert_eq!(Answer::read(connect(&exporter, headers(4000).as_bytes())).status, 200);
+    assert_eq!(Answer::read(connect(&exporter, headers(8200).as_bytes())).status, 431);
 }
 
 #[test]
-fn the_process_metrics_can_be_left_out() {
-    let exporter = Exporter::start(&["--web.disable-exporter-metrics", NOBODY[0], NOBODY[1]]);
+fn process_metrics_can_be_disabled() {
+    let exporter = Exporter::start(&["--web.disable-exporter-metrics", UNREACHABLE[0], UNREACHABLE[1]]);
     let page = exporter.page();
     assert!(page.contains("kamailio_up") && page.contains("kamailio_exporter_build_info"), "{page}");
     assert!(!page.contains("process_"), "{page}");
 }
 
 #[test]
-fn descriptors_are_bounded_however_fast_clients_connect() {
+fn the_number_of_descriptors_is_bounded_however_fast_clients_connect() {
     let directory = Directory::new();
     let file = directory.tls("", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
-    let exporter = Exporter::start(&["--web.config.file", &file, NOBODY[0], NOBODY[1]]);
+    let exporter = Exporter::start(&["--web.config.file", &file, UNREACHABLE[0], UNREACHABLE[1]]);
     let hello = directory.tls_client().client_hello();
     let before = exporter.open_files();
     let end = Instant::now() + Duration::from_secs(3);
@@ -238,6 +241,6 @@ fn descriptors_are_bounded_however_fast_clients_connect() {
         most
     });
     println!("{} descriptors", most - before);
-    // The connections, and those that are being closed.
+    // The connections, those in the process of being closed, and some slack.
     assert!((100..256 + 16 + 10).contains(&(most - before)), "{most} descriptors, {before} before");
 }

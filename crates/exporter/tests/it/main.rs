@@ -26,7 +26,7 @@ mod landing;
 mod layers;
 /// Start, signals, log, exit codes.
 mod life;
-/// Clients that are slow, many, or greedy.
+/// Limits on slow, numerous and greedy clients.
 mod limits;
 /// The meaning of values of particular modules.
 mod meanings;
@@ -34,41 +34,41 @@ mod meanings;
 mod metrics_page;
 /// Shared runs against a model of them.
 mod model;
-/// One exposition, printed or in a file.
+/// `once`: an exposition on standard output or in a file.
 mod once;
 /// Options from variables and files.
 mod options;
-/// External metrics pages, and rtpengine's.
+/// External metrics pages, among them that of rtpengine.
 mod pages;
 /// The names, types and labels of the Go exporter's families.
 mod peer;
-/// Other Kamailios, by their address.
+/// Probes of other Kamailios.
 mod probe;
-/// Targets that may be probed, and targets that must not be connected to.
+/// The allow-list of probes.
 mod probe_allow;
 /// Properties of expositions of arbitrary replies.
 mod properties;
-/// A Pushgateway, and what can go wrong with it.
+/// `push`, and failures of the Pushgateway.
 mod push;
 /// Reloading the web configuration by a request or a signal.
 mod reload;
 /// Helpers: a capture as an exposition, and as the index describes it.
 mod replay;
-/// The oldest Rust that this is built with.
+/// The minimum supported version of Rust.
 mod rust_version;
 /// One scrape, and its failures.
 mod scrape;
 /// Log lines about scrapes.
 mod scrape_log;
-/// Knowledge of a server that is kept from scrape to scrape.
+/// Capabilities and state of a Kamailio that are kept from scrape to scrape.
 mod server;
 /// Requests that share a scrape, and their deadlines.
 mod sharing;
-/// Sockets of other kinds, and of systemd.
+/// Unix sockets, and sockets from systemd.
 mod sockets;
 /// The statistics, against the list of all statistics of Kamailio and against the captures.
 mod statistics;
 /// Invariants of the collectors' tables.
 mod tables;
-/// The web configuration file: that it reaches the server.
+/// The web configuration file, whose details the toolkit tests.
 mod web_config;

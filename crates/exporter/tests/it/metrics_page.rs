@@ -123,7 +123,7 @@ fn write_collector(page: &mut String, collector: &'static Collector) {
         return;
     }
     let arguments = match call {
-        Call::Page => String::new(),
+        Call::Page | Call::Files | Call::Observed => String::new(),
         Call::Once(arguments) => arguments.iter().map(|argument| format!(" {argument}")).collect(),
         Call::Each(arguments) => format!(" {}", arguments.join("|")),
         Call::NamedGroups | Call::AllGroups => " GROUP:".to_owned(),
@@ -140,9 +140,13 @@ fn write_collector(page: &mut String, collector: &'static Collector) {
         Cost::Linear => "proportional to the number of entries",
         Cost::LockedWalk => "walks a table while holding its locks",
     };
+    let source = match call {
+        Call::Files => String::new(),
+        _ => format!(" Method `{method}{arguments}` of module {module}{since}. {selected} Cost: {cost}."),
+    };
     write!(
         page,
-        "\n## {name}\n\n{help} Method `{method}{arguments}` of module {module}{since}. {selected} Cost: {cost}.\n\n\
+        "\n## {name}\n\n{help}{source}\n\n\
          | metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n"
     )
     .unwrap();

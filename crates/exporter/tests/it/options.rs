@@ -1,7 +1,9 @@
+use crate::support::web::Directory;
 use crate::support::{Exporter, command, run, samples};
 use fake_kamailio::Fake;
 use std::fs;
 use std::process::Command;
+use std::time::SystemTime;
 
 const NO_KAMAILIO: [&str; 2] = ["-u", "unix:/nonexistent/ctl"];
 
@@ -150,6 +152,22 @@ fn labels_are_added_to_every_series() {
     let log = String::from_utf8(once.stderr).unwrap();
     assert_eq!(log.matches("samples kept their own label instead of that of --label").count(), 1, "{log}");
     let exporter = Exporter::start(&common);
+    let kept = |page: &str| {
+        let line =
+            page.lines().find(|line| line.starts_with("kamailio_exporter_kept_labels_total{")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<usize>().unwrap()
+    };
+    let clashes = |page: &str| {
+        page.lines().filter(|line| line.contains("setid=\"") && !line.contains("setid=\"none\"")).count()
+    };
+    let page = String::from_utf8_lossy(&once.stdout).into_owned();
+    assert!(clashes(&page) > 3);
+    assert_eq!(kept(&page), clashes(&page), "once has only one exposition to count them in");
+    let pages: Vec<_> = (0..3).map(|_| exporter.page()).collect();
+    assert_eq!(
+        pages.iter().map(|page| kept(page)).collect::<Vec<_>>(),
+        [0, clashes(&page), 2 * clashes(&page)]
+    );
     for page in [String::from_utf8(once.stdout).unwrap(), exporter.page()] {
         let lines: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
         assert!(lines.len() > 100 && lines.iter().all(|line| line.contains("{site=\"Ústí, 2\"")), "{page}");
@@ -164,4 +182,35 @@ fn labels_are_added_to_every_series() {
         let log = String::from_utf8(run(&["once", label]).stderr).unwrap();
         assert!(log.contains(message), "{log}");
     }
+}
+
+#[test]
+fn certificates_of_kamailio_are_read_from_the_files_that_the_operator_names() {
+    let directory = Directory::new();
+    directory.self_signed("kamailio", &["sip.example.org"]);
+    let file = directory.path("kamailio.pem").display().to_string();
+    let missing = directory.path("missing.pem").display().to_string();
+    let arguments = ["-m", "tm.stats", "--kamailio.tls-certificates", &file];
+    let fake = Fake::start();
+    for (uri, up) in [(fake.unix(), 1.0), ("unix:/nonexistent/ctl".to_owned(), 0.0)] {
+        let exporter = Exporter::start(&[&["-u", &uri], &arguments[..]].concat());
+        let page = samples(&exporter.page());
+        assert_eq!(page["kamailio_up"], up);
+        let series =
+            format!("kamailio_tls_certificate_not_after_timestamp_seconds{{file=\"{file}\",subject=");
+        let expiries: Vec<_> = page.iter().filter(|(name, _)| name.starts_with(&series)).collect();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        assert!(expiries.len() == 1 && *expiries[0].1 > now, "{expiries:?}");
+        assert_eq!(page["kamailio_scrape_collector_success{collector=\"tls.certificates\"}"], 1.0);
+    }
+    let exporter = Exporter::start(
+        &[&["-u", &fake.unix()], &arguments[..], &["--kamailio.tls-certificates", &missing]].concat(),
+    );
+    let page = samples(&exporter.page());
+    assert_eq!(page["kamailio_scrape_collector_success{collector=\"tls.certificates\"}"], 0.0);
+    assert!(
+        page.keys().any(|name| name.contains("not_after_timestamp_seconds{")),
+        "the other file is served"
+    );
+    exporter.wait_for_log("missing.pem: No such file");
 }

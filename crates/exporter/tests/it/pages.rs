@@ -17,7 +17,7 @@ fn serve(listener: TcpListener, answer: impl Into<Vec<u8>>) -> String {
             let mut stream = stream.unwrap();
             let head = BufReader::new(stream.try_clone().unwrap()).lines();
             head.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
-            // The client may have enough before the end.
+            // The client may disconnect before the end.
             let _ = stream.write_all(&answer);
         }
     });
@@ -188,7 +188,7 @@ fn requests_for_rtpengines_page_share_a_fetch() {
             assert_eq!((answer.status, answer.text().as_str()), (200, "rtpengine_sessions 3\n"));
         }
         listener.set_nonblocking(true).unwrap();
-        assert!(listener.accept().is_err(), "another fetch");
+        assert!(listener.accept().is_err(), "the exporter fetched the page twice");
     });
 }
 

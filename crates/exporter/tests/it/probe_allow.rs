@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// One Kamailio that must not be reached, at `DIRECTORY/secret/ctl`, and another one, at `DIRECTORY/open/a.sock`.
+/// Two Kamailios: `DIRECTORY/secret/ctl`, which must not be reached, and `DIRECTORY/open/a.sock`, which may.
 struct Scene {
     directory: tempfile::TempDir,
     secret: Fake,

@@ -1,8 +1,8 @@
 use crate::golden::is_stable;
 use crate::support::Exporter;
-use fake_kamailio::{Captures, Fake};
+use fake_kamailio::{Captures, Fake, body};
 use kamailio_binrpc::Arg;
-use kamailio_binrpc::wire::{self, Cookie, Kind, Nodes};
+use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::internals::{ALL, CallContext, Capabilities, catalogue, extract, merge_page};
 use prometheus_exposition::Format;
 use prometheus_exposition::Samples;
@@ -130,9 +130,7 @@ proptest! {
     ) {
         let row: Vec<_> =
             statistics.iter().map(|(name, value)| (Some(name.as_str()), Arg::from(value.as_str()))).collect();
-        let mut packet = Vec::new();
-        wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(&row)], &mut packet).unwrap();
-        let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
+        let body = body(&[Arg::Struct(&row)]);
         let mut nodes = Nodes::new();
         nodes.decode(&body).unwrap();
         let mut samples = Samples::new(20);

@@ -1,7 +1,8 @@
 use crate::support::{Exporter, samples};
+pub(crate) use fake_kamailio::body;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::Arg;
-use kamailio_binrpc::wire::{self, Cookie, Kind};
+use kamailio_binrpc::wire::Kind;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -49,13 +50,6 @@ pub(crate) fn series(name: &str, labels: &[(&str, String)]) -> String {
     let mut labels: Vec<_> = labels.map(|(name, value)| format!("{name}=\"{value}\"")).collect();
     labels.sort_unstable();
     if labels.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", labels.join(",")) }
-}
-
-/// Returns a packet's body with these records.
-pub(crate) fn body(records: &[Arg<'_>]) -> Vec<u8> {
-    let mut packet = Vec::new();
-    wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
-    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
 }
 
 /// Returns the exposition of an exporter with these methods, after checking that every value could be read.

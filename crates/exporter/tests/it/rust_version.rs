@@ -1,15 +1,15 @@
 use std::process::Command;
 
-/// `1.88` or `1.88.0`, by its numbers.
+/// Parses `1.88` or `1.88.0` into numbers.
 fn numbers(version: &str) -> Vec<u32> {
     let mut numbers: Vec<_> = version.split('.').map(|number| number.parse().unwrap()).collect();
     numbers.resize(3, 0);
     numbers
 }
 
-/// Clippy does this for our own code (`clippy::incompatible_msrv`), and cargo looks at the compiler that there is.
+/// Clippy checks our own code (`clippy::incompatible_msrv`). Cargo checks dependencies only against the installed compiler.
 #[test]
-fn no_dependency_in_the_lock_file_says_that_it_needs_a_newer_rust_than_ours() {
+fn no_dependency_in_the_lock_file_declares_a_newer_rust_than_ours() {
     let ours = env!("CARGO_PKG_RUST_VERSION");
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--all-features"])

@@ -1,6 +1,6 @@
 use crate::support::{Exporter, eventually, samples};
-use fake_kamailio::{Fake, Then};
-use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
+use fake_kamailio::{Fake, Then, body};
+use kamailio_binrpc::wire::{Arg, Kind};
 use kamailio_exporter::internals::ALL;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -25,13 +25,6 @@ pub(crate) fn start(fake: &Fake, arguments: &[&str]) -> Exporter {
     let others: String = others.map(|collector| format!(",-{}", collector.name)).collect();
     let methods = format!("auto,dlg.stats_active{others}");
     Exporter::start(&[&["-u", &fake.unix(), "-m", &methods], arguments].concat())
-}
-
-/// Encodes the body of a packet with these records.
-pub(crate) fn body(records: &[Arg<'_>]) -> Vec<u8> {
-    let mut packet = Vec::new();
-    wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
-    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
 }
 
 pub(crate) fn success(page: &str, collector: &str) -> f64 {
@@ -256,7 +249,7 @@ fn a_missing_group_of_statistics_fails_only_if_it_is_named() {
 }
 
 #[test]
-fn a_statistic_whose_name_says_what_it_is_has_a_family_of_its_own() {
+fn statistics_with_known_name_patterns_have_families_of_their_own() {
     let fake = Fake::start();
     fake.answer(
         "cnt.list_vars",
@@ -284,7 +277,10 @@ fn a_statistic_whose_name_says_what_it_is_has_a_family_of_its_own() {
     }
     let calls = fake.calls().len();
     exporter.page();
-    assert!(!fake.calls()[calls..].iter().any(|call| call.starts_with("cnt.")), "it asks again");
+    assert!(
+        !fake.calls()[calls..].iter().any(|call| call.starts_with("cnt.")),
+        "the exporter fetches the capabilities again"
+    );
 }
 
 #[test]
@@ -295,7 +291,7 @@ fn replies_that_arrive_together_have_one_wait() {
     let listener = UnixListener::bind(&socket).unwrap();
     let wait = Duration::from_millis(250);
     std::thread::scope(|scope| {
-        // Passes the replies on in one piece, once there are no more of them.
+        // Forwards all replies in one piece, after the last has arrived.
         scope.spawn(|| {
             let (mut client, _) = listener.accept().unwrap();
             let mut kamailio = UnixStream::connect(fake.unix().strip_prefix("unix:").unwrap()).unwrap();
@@ -319,7 +315,7 @@ fn replies_that_arrive_together_have_one_wait() {
         let durations =
             page.iter().filter(|(name, _)| name.starts_with("kamailio_scrape_collector_duration_seconds"));
         let durations: Vec<_> = durations.map(|(_, duration)| *duration).collect();
-        // The wait is that of core.uptime, whose reply is the first.
+        // core.uptime has the duration of the wait, because its reply is the first.
         assert_eq!(durations, [0.0; 3]);
     });
     fake.delay_method("sl.stats", wait);

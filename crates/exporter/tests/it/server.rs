@@ -1,12 +1,12 @@
-use crate::scrape::{body, start, success};
+use crate::scrape::{start, success};
 use crate::support::{Exporter, samples};
-use fake_kamailio::Fake;
+use fake_kamailio::{Fake, body};
 use kamailio_binrpc::Arg;
 use kamailio_binrpc::wire::Kind;
 use std::time::{Duration, SystemTime};
 
 #[test]
-fn a_restart_with_other_modules_is_followed_at_once() {
+fn capabilities_are_fetched_again_after_a_restart() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     assert!(exporter.page().contains("kamailio_tls_info"));
@@ -20,7 +20,7 @@ fn a_restart_with_other_modules_is_followed_at_once() {
     exporter.wait_for_log("Kamailio restarted");
 }
 
-/// Answers as a Kamailio that has been running for `uptime` seconds, and returns its start.
+/// Makes the fake respond like a Kamailio that has been running for `uptime` seconds. Returns its start time.
 fn running_for(fake: &Fake, uptime: u32) -> u64 {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let start = now - u64::from(uptime);
@@ -44,7 +44,7 @@ fn the_start_time_is_the_same_until_kamailio_restarts() {
         .map(|arguments| Exporter::start(&[&["-u", &fake.unix()], arguments].concat()));
     let start = running_for(&fake, 90_061);
     assert_eq!((started(&one), started(&other)), (start, start));
-    // The uptime of the reply is 3 s late now, as that of a Kamailio that is busy.
+    // The uptime in the reply is 3 s too small, like that of a busy Kamailio.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!((started(&one), started(&other)), (start, start));
     let restart = running_for(&fake, 1);
@@ -85,7 +85,7 @@ fn statistics_that_do_not_fit_into_a_struct_are_fetched_in_small_parts() {
     assert_eq!(exporter.log().matches("statistics fetched in small parts").count(), 1);
 }
 
-/// The body of a list of dispatcher sets with these numbers.
+/// Returns the body of a list of dispatcher sets with these numbers.
 fn dispatcher_sets(ids: &[i64]) -> Vec<u8> {
     let sets: Vec<[_; 1]> = ids.iter().map(|id| [(Some("ID"), Arg::Int(*id))]).collect();
     let records: Vec<_> = sets.iter().map(|set| (Some("SET"), Arg::Struct(set))).collect();

@@ -31,7 +31,7 @@ fn concurrent_scrapes_share_a_run() {
     });
     assert_eq!(fake.connections().accepted - before, 1);
     assert_eq!(samples(&pages[0])["kamailio_up"], 1.0);
-    // The page is made once: processor time and the number of scrapes would differ.
+    // Shared responses are equal. In separate ones, processor time and the number of scrapes would differ.
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
     assert_eq!(samples(&exporter.page())["kamailio_exporter_total_scrapes"], 22.0);
 }
@@ -69,7 +69,7 @@ fn each_selection_has_its_own_calls() {
 }
 
 #[test]
-fn a_client_that_goes_away_ends_its_scrape() {
+fn a_scrape_ends_when_its_only_client_disconnects() {
     let fake = Fake::start();
     fake.silent(true);
     let exporter = start(&fake, &["-t", "60s"]);
@@ -81,7 +81,7 @@ fn a_client_that_goes_away_ends_its_scrape() {
 }
 
 #[test]
-fn a_client_that_goes_away_leaves_the_run_to_the_others() {
+fn a_shared_scrape_continues_when_one_client_disconnects() {
     let fake = Fake::start();
     let exporter = start(&fake, &["-t", "60s"]);
     exporter.page();
@@ -156,7 +156,7 @@ fn a_scrape_that_only_its_client_cuts_short_is_no_failure() {
         (page["kamailio_exporter_failed_scrapes"], page["kamailio_exporter_total_scrapes"]),
         (0.0, 6.0)
     );
-    // A timeout that an ordinary Prometheus may have is another matter, and so is a Kamailio that is gone.
+    // With an ordinary timeout, or without Kamailio, the scrape is a failure.
     assert_eq!(samples(&hurry(&exporter, "1.1"))["kamailio_exporter_failed_scrapes"], 1.0);
     let log = exporter.log();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Where it listens: unix sockets, and sockets that systemd hands over.
+//! Listening on unix sockets and on sockets from systemd, and notifications to systemd.
 
 use crate::support::{Answer, Exporter, command, eventually, run, send_signal};
 use std::io::{BufRead as _, BufReader};
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 const REQUEST: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-fn healthy(mut stream: impl std::io::Read + std::io::Write) {
+fn assert_healthy(mut stream: impl std::io::Read + std::io::Write) {
     stream.write_all(REQUEST).unwrap();
     assert_eq!(Answer::read(stream).text(), "Healthy\n");
 }
 
 #[test]
-fn a_unix_socket_is_listened_on_and_removed_at_the_end() {
+fn a_unix_socket_replaces_a_stale_one_and_is_removed_at_the_exit() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("web");
     let address = format!("unix:{}", path.display());
@@ -24,17 +24,17 @@ fn a_unix_socket_is_listened_on_and_removed_at_the_end() {
     drop(UnixListener::bind(&path).unwrap());
     let mut exporter = Exporter::start(&["--web.listen-address", &address, "-u", "unix:/nonexistent/ctl"]);
     exporter.wait_for_log(&format!("msg=\"Listening on\" address={address}"));
-    healthy(UnixStream::connect(&path).unwrap());
+    assert_healthy(UnixStream::connect(&path).unwrap());
     let output = run(&["--web.listen-address", &address]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("Address already in use"));
-    healthy(UnixStream::connect(&path).unwrap());
+    assert_healthy(UnixStream::connect(&path).unwrap());
     exporter.signal("TERM");
     assert_eq!(exporter.wait(), Some(0));
     assert!(!path.exists());
 }
 
-/// A program that ends with the test.
+/// A process, killed on drop.
 struct Running(Child);
 
 impl Drop for Running {
@@ -44,8 +44,9 @@ impl Drop for Running {
     }
 }
 
-/// As systemd does it: the socket is descriptor 3, and the environment names the process that it is for.
-fn handed_over(socket: OwnedFd) -> (Running, String) {
+/// Starts an exporter as systemd does: the socket is descriptor 3, and the environment has the process id of the receiver.
+/// Returns the process and its log up to the start.
+fn start_with_socket(socket: OwnedFd) -> (Running, String) {
     let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" --web.systemd-socket -u unix:/nonexistent/ctl 3<&0 0</dev/null";
     let mut child = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_kamailio_exporter")])
@@ -56,57 +57,55 @@ fn handed_over(socket: OwnedFd) -> (Running, String) {
     let mut log = String::new();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     while !log.contains("TLS is disabled") {
-        assert_ne!(lines.read_line(&mut log).unwrap(), 0, "it ended: {log}");
+        assert_ne!(lines.read_line(&mut log).unwrap(), 0, "the exporter ended: {log}");
     }
     std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
     (Running(child), log)
 }
 
 #[test]
-fn sockets_are_taken_over_from_systemd() {
+fn sockets_from_systemd_are_used() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
-        let (_exporter, log) = handed_over(listener.into());
+        let (_exporter, log) = start_with_socket(listener.into());
         assert!(log.contains("Listening on systemd activated listeners instead of port listeners."), "{log}");
         assert!(
             log.contains(&format!("msg=\"Listening on\" address={address}")) && !log.contains("9494"),
             "{log}"
         );
-        healthy(TcpStream::connect(address).unwrap());
+        assert_healthy(TcpStream::connect(address).unwrap());
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("web");
-    let (mut exporter, _) = handed_over(UnixListener::bind(&path).unwrap().into());
-    healthy(UnixStream::connect(&path).unwrap());
+    let (mut exporter, _) = start_with_socket(UnixListener::bind(&path).unwrap().into());
+    assert_healthy(UnixStream::connect(&path).unwrap());
     exporter.0.kill().unwrap();
     exporter.0.wait().unwrap();
-    assert!(path.exists(), "it is systemd's");
+    assert!(path.exists(), "the exporter removed the socket of systemd");
 }
 
 #[test]
-fn systemds_own_program_hands_over_a_socket() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+fn the_exporter_works_with_systemd_socket_activate() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web");
     let mut child = Running(
         Command::new("systemd-socket-activate")
-            .args([
-                "-l",
-                &format!("127.0.0.1:{port}"),
-                env!("CARGO_BIN_EXE_kamailio_exporter"),
-                "--web.systemd-socket",
-            ])
+            .arg("-l")
+            .arg(&path)
+            .args([env!("CARGO_BIN_EXE_kamailio_exporter"), "--web.systemd-socket"])
             .args(["-u", "unix:/nonexistent/ctl"])
             .stderr(Stdio::null())
             .spawn()
             .unwrap(),
     );
-    let stream = eventually(|| TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string()));
-    healthy(stream);
+    let stream = eventually(|| UnixStream::connect(&path).map_err(|error| error.to_string()));
+    assert_healthy(stream);
     assert!(child.0.try_wait().unwrap().is_none());
 }
 
 #[test]
-fn without_a_socket_from_systemd_there_is_one_sentence() {
+fn a_missing_socket_from_systemd_is_an_error_with_advice() {
     let output = run(&["--web.systemd-socket"]);
     assert_eq!(output.status.code(), Some(1));
     let log = String::from_utf8(output.stderr).unwrap();
@@ -119,7 +118,7 @@ fn without_a_socket_from_systemd_there_is_one_sentence() {
 }
 
 #[test]
-fn systemd_is_told_what_happens() {
+fn systemd_is_notified_of_start_reload_and_stop() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();

@@ -1,3 +1,4 @@
+use fake_kamailio::body;
 use kamailio_binrpc::wire::{self, Arg, Nodes};
 use kamailio_exporter::internals::{
     ALL, CallContext, Capabilities, Collector, CollectorFamilies, Field, Key, LabelValue, Omissions,
@@ -95,9 +96,7 @@ fn series(samples: &Samples) -> BTreeMap<String, Number> {
 /// Returns a body with one struct, as `stats.fetch` sends it.
 fn reply(statistics: &[(&str, &str)]) -> Vec<u8> {
     let members: Vec<_> = statistics.iter().map(|(name, value)| (Some(*name), Arg::from(*value))).collect();
-    let mut packet = Vec::new();
-    wire::encode(wire::Kind::Reply, wire::Cookie(1), &[Arg::Struct(&members)], &mut packet).unwrap();
-    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+    body(&[Arg::Struct(&members)])
 }
 
 /// Returns the body of a captured packet.

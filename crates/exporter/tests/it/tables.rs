@@ -47,11 +47,11 @@ const NEVER_WORDS: [&str; 36] = [
 
 /// Methods that must not be called, although their names may look harmless; `*` matches any suffix.
 const NEVER: [&str; 36] = [
-    // They crash or stop Kamailio.
+    // These methods crash or stop Kamailio.
     "core.kill",
     "httpclient.listcon",
     "modparam.list",
-    // They walk whole tables, or all memory, under locks.
+    // These walk entire tables, or all memory, under locks.
     "dlg.briefing",
     "dlg.list*",
     "dlg2.list",
@@ -63,17 +63,17 @@ const NEVER: [&str; 36] = [
     "tm.list",
     "ul.dump",
     "ulpcscf.status",
-    // They wait for the network in the one process that serves RPCs.
+    // These wait for the network in the only process that serves RPCs.
     "rtpengine.ping",
     "dispatcher.ping_active",
-    // Their values are truncated.
+    // The values of these are truncated.
     "cnt.get*",
     "stats.fetchn",
     "stats.get_statistics",
-    // They reveal secrets.
+    // These reveal secrets.
     "auth_xkeys*",
     "autheph*",
-    // They change state.
+    // These change state.
     "benchmark.enable*",
     "call_obj.free*",
     "cfg.*",
@@ -171,7 +171,7 @@ fn the_lists_cover_methods_that_change_state() {
 #[test]
 fn locked_walks_are_opt_in_and_large_replies_come_last() {
     for collector in ALL.iter().filter(|collector| collector.cost == Cost::LockedWalk) {
-        // It locks one slot at a time, only while counting, and the operator chose the number of slots.
+        // The method locks one slot at a time, only while counting, and the operator sets the number of slots.
         let is_cheap = collector.name == "htable.stats";
         assert!(collector.default == is_cheap, "{}", collector.name);
         let is_short = is_cheap || collector.name == "dlg.stats_active";
@@ -273,6 +273,6 @@ const MATCHED: [&str; 7] = [
 
 fn assert_sentence(help: &str) {
     let first = help.chars().next().unwrap();
-    assert!(first.is_uppercase() || first.is_ascii_digit(), "not a sentence: {help}");
-    assert!(help.ends_with('.') && !help.contains('\n'), "not a sentence: {help}");
+    assert!(first.is_uppercase() || first.is_ascii_digit(), "the help text is not a sentence: {help}");
+    assert!(help.ends_with('.') && !help.contains('\n'), "the help text is not a sentence: {help}");
 }

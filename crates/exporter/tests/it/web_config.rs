@@ -1,6 +1,6 @@
-//! The web configuration file: that it reaches the server, which the toolkit tests.
+//! The web configuration file applies to the exporter. The toolkit tests its details.
 
-use crate::support::web::{Directory, hash};
+use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, run};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
@@ -38,6 +38,50 @@ fn tls_users_and_headers_apply_to_the_pages() {
 }
 
 #[test]
+fn health_checks_need_no_password_only_if_the_operator_says_so() {
+    let directory = Directory::new();
+    let file = directory.write("web.yml", &format!("basic_auth_users: {{admin: {}}}\n", hash("secret")));
+    let common = ["--web.config.file", &file, NOBODY[0], NOBODY[1]];
+    let closed = Exporter::start(&common);
+    let open =
+        Exporter::start(&[&common[..], &["--web.health-without-auth", "--web.route-prefix=/k"]].concat());
+    for (path, status) in [("/-/healthy", 200), ("/-/ready", 200)] {
+        assert_eq!(closed.get(path).status, 401, "{path}");
+        assert_eq!(open.get(&format!("/k{path}")).status, status, "{path}");
+        assert_eq!(open.request("HEAD", &format!("/k{path}?x=1"), &[]).status, status, "{path}");
+        assert_eq!(open.request("POST", &format!("/k{path}"), &[]).status, 405, "{path}");
+    }
+    for path in [
+        "/k/metrics",
+        "/k/",
+        "/k/-/reload",
+        "/k/-/healthy/",
+        "/k/-/healthy/../metrics",
+        "/-/healthy",
+        "/k/-/%68ealthy",
+    ] {
+        assert_eq!(open.get(path).status, 401, "{path}");
+    }
+    let password = basic("admin", "wrong");
+    assert_eq!(open.request("GET", "/k/-/healthy", &[("Authorization", &password)]).status, 200);
+}
+
+#[test]
+fn health_checks_without_a_password_need_the_client_certificate() {
+    let directory = Directory::new();
+    directory.client("client", &["probe.example.org"]);
+    let section = "client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem";
+    let rest = format!("basic_auth_users: {{admin: {}}}\n", hash("secret"));
+    let file = directory.tls(section, &rest);
+    let exporter =
+        Exporter::start(&["--web.health-without-auth", "--web.config.file", &file, NOBODY[0], NOBODY[1]]);
+    let url = format!("https://{}/-/ready", exporter.address());
+    assert_eq!(directory.curl(&["--cacert", "ca.pem", &url]).status, 0);
+    let certificate = ["--cacert", "ca.pem", "--cert", "client.pem", "--key", "client.key", &url];
+    assert_eq!(directory.curl(&certificate).status, 200);
+}
+
+#[test]
 fn the_documented_file_works() {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap();
@@ -50,7 +94,7 @@ fn the_documented_file_works() {
     let url = format!("https://{}/-/healthy", exporter.address());
     let arguments =
         ["--cacert", "ca.pem", "--cert", "client.pem", "--key", "client.key", "-u", "prometheus:x", &url];
-    // Nobody knows the documented password.
+    // The password of the documented hash is not known.
     assert_eq!(directory.curl(&arguments).status, 401);
     assert_eq!(directory.curl(&["--cacert", "ca.pem", &url]).status, 0);
 }

@@ -4,8 +4,8 @@ use crate::support::eventually;
 use std::net::Ipv4Addr;
 use testbed::Kamailio;
 
-/// The faults that the configuration of demo/many-modules.cfg has on purpose: one destination, one node of the message
-/// queue and one rtpengine that are not there.
+/// Returns the alerts of the deliberate faults in demo/many-modules.cfg: a destination, a node of the message queue and an
+/// rtpengine that do not exist.
 fn standing() -> Alerts {
     alerts(&[
         "KamailioDispatcherTargetDown duid=gw2 setid=1 uri=sip:IP:25099",
@@ -19,9 +19,9 @@ fn and(more: &[&str]) -> Alerts {
 }
 
 #[test]
-fn each_fault_makes_its_alerts_fire_and_no_other() {
+fn each_fault_fires_its_alerts_and_no_others() {
     let builder = Kamailio::builder().many_modules();
-    // An address is blocked from 60 requests a second; a second contact is refused.
+    // Kamailio blocks an address at 60 requests per second and refuses a second contact.
     let builder = builder.config("modparam(\"pike\", \"reqs_density_per_unit\", 600)");
     let builder = builder.config("modparam(\"registrar\", \"max_contacts\", 1)");
     let mut lab = Lab::start(builder.start());
@@ -30,7 +30,7 @@ fn each_fault_makes_its_alerts_fire_and_no_other() {
     let traffic = lab.kamailio.background_traffic();
     lab.settle(&standing());
 
-    // Strangers, and a media relay that stops.
+    // Unknown users register, and a media relay stops.
     let malformed = Sender::start(STRANGER, ip, 20, |n| request("NONSENSE", "x", n, "Contact: <<>\r\n"));
     let flood = Sender::start(FLOODER, ip, 200, |n| request("OPTIONS", "x", n, ""));
     let second_contact = Sender::start(CLIENT, ip, 5, |n| {
@@ -57,14 +57,14 @@ fn each_fault_makes_its_alerts_fire_and_no_other() {
     );
     drop((malformed, flood, second_contact));
     lab.kamailio.start_media_proxy();
-    // The first answer after a failure is the error of the socket.
+    // The first response after a failure is the error of the socket.
     eventually(|| match lab.kamailio.kamcmd(&["rtpengine.enable", &media_proxy, "1"]) {
         reply if reply.contains("status: enable") => Ok(()),
         reply => Err(reply),
     });
     lab.settle(&standing());
 
-    // Every destination stops, while calls come in.
+    // Every destination stops while calls arrive.
     lab.kamailio.stop_callee();
     let calls =
         Sender::start(CLIENT, ip, 5, |n| request("INVITE", "answer", n, "Contact: <sip:a@127.0.0.1:9>\r\n"));
@@ -96,7 +96,7 @@ fn each_fault_makes_its_alerts_fire_and_no_other() {
     lab.see(&alerts(&["KamailioDown"]), &standing());
     lab.settle(&alerts(&["KamailioDown"]));
     lab.kamailio.restart();
-    // The location table was in memory.
+    // The location table was only in memory.
     lab.see(&and(&["KamailioRestarted"]), &alerts(&["KamailioDown", "KamailioRegistrationsDropped"]));
     lab.settle(&standing());
     drop(traffic);

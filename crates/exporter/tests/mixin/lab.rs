@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use testbed::{Alertmanager, Kamailio, Prometheus};
 
-/// Everything between a Kamailio and who is on call, with the mixin's rules sixty times as fast: five minutes in a rule
+/// Kamailio, exporter, Prometheus and Alertmanager, with the rules of the mixin sped up by [`SPEED`]: five minutes in a rule
 /// are five seconds here, so Prometheus scrapes and evaluates every second.
 pub(crate) struct Lab {
     pub(crate) kamailio: Kamailio,
@@ -42,7 +42,7 @@ impl Lab {
         Self { kamailio, prometheus, alertmanager, _exporter: exporter, _rules: rules }
     }
 
-    /// The alerts that are firing in Alertmanager: names, and what tells alerts of one name apart.
+    /// Returns the alerts that are firing in Alertmanager: their names, and labels that distinguish alerts of the same name.
     pub(crate) fn firing(&self) -> Alerts {
         let ip = self.kamailio.ip().to_string();
         let alerts = self.alertmanager.alerts();
@@ -59,18 +59,18 @@ impl Lab {
         texts.collect()
     }
 
-    /// Waits until all `expected` alerts have fired, and fails if any other one does that is not in `also`.
+    /// Waits until all `expected` alerts fire. Fails if an alert fires that is neither `expected` nor in `also`.
     pub(crate) fn see(&self, expected: &Alerts, also: &Alerts) {
         let mut seen = Alerts::new();
         self.wait("these alerts to fire", |lab| {
             seen.extend(lab.firing());
             let others: Vec<_> = seen.difference(expected).filter(|alert| !also.contains(*alert)).collect();
-            assert!(others.is_empty(), "these fire too: {others:#?}");
+            assert!(others.is_empty(), "unexpected alerts fire: {others:#?}");
             expected.difference(&seen).cloned().collect()
         });
     }
 
-    /// Waits until exactly these alerts are firing, and have been for a while.
+    /// Waits until exactly these alerts have been firing for a while.
     pub(crate) fn settle(&self, alerts: &Alerts) {
         let mut since = None;
         self.wait("only these alerts to fire", |lab| {
@@ -84,7 +84,7 @@ impl Lab {
         });
     }
 
-    /// Waits until `missing` has nothing.
+    /// Waits until `missing` returns no alerts.
     fn wait(&self, what: &str, mut missing: impl FnMut(&Self) -> Alerts) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -98,18 +98,18 @@ impl Lab {
     }
 }
 
-/// Alerts by their names and labels.
+/// Parses alerts: names and labels.
 pub(crate) fn alerts(list: &[&str]) -> Alerts {
     list.iter().map(|&alert| alert.to_owned()).collect()
 }
 
-/// A file of the repository.
+/// Reads a file of the repository.
 pub(crate) fn read(path: &str) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
-/// The files of a directory of the repository.
+/// Returns the files of a directory of the repository.
 pub(crate) fn files(path: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
@@ -123,7 +123,7 @@ pub(crate) fn hasten(rules: &str) -> String {
         let (before, after) = rest.split_at(at + prefix.len());
         fast.push_str(before);
         rest = after;
-        // A bracket is the beginning of a range or of a regular expression.
+        // A bracket opens a range or is part of a regular expression.
         if let Some((seconds, after)) = duration(rest) {
             write!(fast, "{}ms", seconds * 1000 / SPEED).unwrap();
             rest = after;
@@ -132,7 +132,7 @@ pub(crate) fn hasten(rules: &str) -> String {
     fast + rest
 }
 
-/// The seconds that the text begins with, and what follows.
+/// Parses a duration at the start of the text. Returns its seconds and the rest.
 fn duration(text: &str) -> Option<(u64, &str)> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let number: u64 = text[..digits].parse().ok()?;
@@ -153,8 +153,8 @@ const SPEED: u64 = 60;
 /// The labels that all alerts have.
 const COMMON: [&str; 5] = ["alertname", "cluster", "instance", "job", "severity"];
 
-/// The longest that an alert is pending is ten seconds here, or a minute for trends; this is for a busy machine.
+/// Alerts are pending for at most ten seconds here, or a minute for trends. The rest is for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Longer than it takes for an alert to fire that should not.
+/// Long enough for a false alert to fire.
 const CALM: Duration = Duration::from_secs(3);

@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "each of the test programs uses some of it")]
 mod support;
 
-/// Real faults make the right alerts fire, and no other.
+/// Real faults fire the right alerts, and no others.
 mod faults;
 /// Kamailio, exporter, Prometheus with the rules, and Alertmanager.
 mod lab;
@@ -14,5 +14,5 @@ mod lab;
 mod queries;
 /// Every command of docs/runbooks.md works.
 mod runbooks;
-/// Sends SIP messages as fast as wanted.
+/// Sends SIP messages at a given rate.
 mod sender;

@@ -30,7 +30,7 @@ fn every_query_of_the_dashboards_and_docs_has_data() {
     assert!(queries.len() > 100, "only {} queries of panels", queries.len());
     queries.extend(blocks(&read("docs/queries.md")));
     for query in &queries {
-        // A value every second; the longest range has to have some.
+        // There is a sample every second, and the longest range needs some of them.
         let result = eventually_some(&lab, &hasten(query));
         if result.is_empty() {
             let known = EMPTY.iter().find(|(start, _)| query.replace(SELECTED, "").starts_with(start));
@@ -41,7 +41,7 @@ fn every_query_of_the_dashboards_and_docs_has_data() {
     assert_eq!(empty.len(), EMPTY.len(), "only these are empty: {empty:?}");
 }
 
-/// A rate may need some more seconds.
+/// Repeats a query until it has a result, because a rate needs some seconds of history.
 fn eventually_some(lab: &Lab, query: &str) -> Vec<Value> {
     for _ in 0..5 {
         let result = lab.prometheus.query(query).as_array().unwrap().clone();
@@ -53,7 +53,7 @@ fn eventually_some(lab: &Lab, query: &str) -> Vec<Value> {
     Vec::new()
 }
 
-/// The queries of all panels, with everything selected.
+/// Returns the queries of all panels, with all variables set to everything.
 fn panels() -> Vec<String> {
     let mut queries = Vec::new();
     for file in files("mixin/dashboards") {
@@ -75,7 +75,7 @@ fn selected(query: &str) -> String {
     query
 }
 
-/// The blocks of PromQL in a document.
+/// Returns the blocks of PromQL in a document.
 fn blocks(document: &str) -> Vec<String> {
     let blocks = document.split("```promql\n").skip(1);
     blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()

@@ -53,17 +53,17 @@ fn every_command_of_the_runbooks_works() {
                 assert_ne!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
             }
             ("kamailio_exporter", "--web.config.file=FILE") => {
-                // A file that cannot be loaded is an error at once, as the runbook has it.
+                // The error for a file that cannot be loaded is immediate, as the runbook states.
                 let file = tempfile::NamedTempFile::new().unwrap();
                 std::fs::write(file.path(), "nonsense: true\n").unwrap();
                 let output =
                     support::run(&[&format!("--web.config.file={}", file.path().display()), arguments[1]]);
                 assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
             }
-            _ => panic!("this test does not know how to run {command}"),
+            _ => panic!("unknown kind of command: {command}"),
         }
     }
 }
 
-/// Commands that Kamailio refuses with this configuration, as the runbook says.
+/// Commands that Kamailio refuses with this configuration, as the runbook states.
 const FAULTS: [(&str, &str); 1] = [("kamcmd tls.reload", "No TLS configuration file configured")];

@@ -11,7 +11,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Sends what `message` makes of a number, so many times a second, from an address of its own.
+    /// Sends the result of `message` for 0, 1, 2 …, at a rate per second, from an address of its own.
     pub(crate) fn start(
         from: Ipv4Addr,
         to: Ipv4Addr,
@@ -43,7 +43,7 @@ impl Drop for Sender {
     }
 }
 
-/// A request outside a dialog. `headers` are further ones, each with its line end.
+/// Builds a request outside a dialog with further `headers`, each with its line end.
 pub(crate) fn request(method: &str, user: &str, number: u32, headers: &str) -> String {
     format!(
         "{method} sip:{user}@lab SIP/2.0\r\n\

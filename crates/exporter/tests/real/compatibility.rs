@@ -1,4 +1,4 @@
-//! docs/compatibility.md: what each version of Kamailio has, from the comparison with its kamcmd.
+//! Generates docs/compatibility.md, the collectors of each version of Kamailio, from the comparison with its kamcmd.
 
 use crate::exceptions::{LEFT_OUT, LeftOut, NOT_COMPARED, READ_AS};
 use crate::oracle::Tally;
@@ -12,7 +12,7 @@ use testbed::Release;
 const FILE: &str = "docs/compatibility.md";
 
 #[test]
-fn the_page_is_fresh_and_each_exception_is_needed() {
+fn the_document_is_up_to_date_and_each_exception_is_needed() {
     let tallies: Vec<_> = Release::ALL.into_iter().filter_map(compared).collect();
     if tallies.len() < Release::ALL.len() {
         println!("{FILE} is not checked, because not every release is available");
@@ -25,7 +25,7 @@ fn the_page_is_fresh_and_each_exception_is_needed() {
     let compared = |name: &str| tallies.iter().any(|tally| tally.collectors.contains_key(name));
     let missing: Vec<_> = ALL.iter().map(|collector| collector.name).filter(|name| !compared(name)).collect();
     let listed: Vec<_> = NOT_COMPARED.iter().map(|(name, _)| *name).collect();
-    assert_eq!(missing, listed, "collectors that no release has, and the list of those");
+    assert_eq!(missing, listed, "the list of collectors that no release has is wrong");
     let versions: Vec<_> = tallies.iter().map(|tally| tally.version.as_str()).collect();
     check_file(&document(&tallies, &versions));
 }
@@ -118,7 +118,7 @@ fn document(tallies: &[&Tally], versions: &[&str]) -> String {
     page
 }
 
-/// "since 6.0", "up to 5.6", or the versions.
+/// Returns "since 6.0", "up to 5.6", or a list of versions.
 fn range(has: &[bool], versions: &[&str]) -> String {
     let first = has.iter().position(|has| *has).unwrap_or_default();
     let last = has.iter().rposition(|has| *has).unwrap_or_default();

@@ -41,7 +41,7 @@ fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
     });
     exporter.wait_for_log("authentication failed");
 
-    // The password and the certificates change under the running server.
+    // The password and the certificates change while the server runs.
     directory.certificate("server", &["localhost"], rcgen::ExtendedKeyUsagePurpose::ServerAuth);
     directory.replace(
         "web.yml",
@@ -53,7 +53,7 @@ fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
     });
 }
 
-/// A page in Chromium: the document after loading, and the messages of the console.
+/// Loads a page in Chromium. Returns the document after loading, and the messages of the console.
 fn chromium(url: &str, width: u32, screenshot: &str) -> (String, String) {
     let profile = tempfile::tempdir().unwrap();
     let directory = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
@@ -101,7 +101,7 @@ fn chromium_shows_the_landing_page() {
         let (document, complaints) = chromium(&url, width, screenshot);
         assert!(document.contains("<p class=\"ok\">Kamailio answered "), "{document}");
         assert!(document.contains("<td>tm.stats</td><td>ok</td>"), "{document}");
-        // A style that the policy forbids, or anything that is missing, is a line on the console.
+        // Chromium reports a style that the policy forbids, or a missing resource, on the console.
         let complaints: String = complaints.lines().filter(|line| !line.contains("favicon.ico")).collect();
         assert_eq!(complaints, "");
     }

@@ -14,12 +14,12 @@ fn up(exporter: &Exporter) -> f64 {
     samples(&exporter.page())["kamailio_up"]
 }
 
-fn comes_back(exporter: &Exporter) {
+fn wait_until_up(exporter: &Exporter) {
     eventually(|| if up(exporter) == 1.0 { Ok(()) } else { Err("still down".to_owned()) });
 }
 
 #[test]
-fn kamailio_is_killed_in_the_middle_of_scrapes() {
+fn scrapes_recover_after_kamailio_was_killed() {
     let mut kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-t", "1s"]);
     assert_eq!(up(&exporter), 1.0);
@@ -48,14 +48,14 @@ fn kamailio_is_killed_in_the_middle_of_scrapes() {
             assert!(good > 0 && bad > 0, "{good} with Kamailio, {bad} without");
         }
     });
-    comes_back(&exporter);
+    wait_until_up(&exporter);
     let log = exporter.log();
     assert!(!log.contains("panicked"), "{log}");
     assert!(log.matches("scrape failed").count() <= 6, "{log}");
 }
 
 #[test]
-fn the_process_that_answers_is_killed_alone() {
+fn scrapes_recover_after_the_ctl_process_was_killed() {
     let mut kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-t", "1s"]);
     assert_eq!(up(&exporter), 1.0);
@@ -67,10 +67,10 @@ fn the_process_that_answers_is_killed_alone() {
     eventually(|| if up(&exporter) == 0.0 { Ok(()) } else { Err("still up".to_owned()) });
     kamailio.kill();
     kamailio.restart();
-    comes_back(&exporter);
+    wait_until_up(&exporter);
 }
 
-/// The exporter of another user than Kamailio's, which listens on a unix socket.
+/// An exporter that runs as another user than Kamailio and listens on a unix socket.
 struct Foreign {
     child: Child,
     socket: std::path::PathBuf,
@@ -78,7 +78,7 @@ struct Foreign {
 }
 
 impl Foreign {
-    /// Started by `wrapper`, a command and its arguments.
+    /// Starts the exporter with `wrapper`, a command and its arguments.
     fn start(directory: &Path, wrapper: &[&str], arguments: &[&str]) -> Self {
         fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).unwrap();
         let (binary, socket, log) =
@@ -111,7 +111,7 @@ impl Foreign {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    fn comes_back(&self) {
+    fn wait_until_up(&self) {
         eventually(|| if self.up() == 1.0 { Ok(()) } else { Err(self.log()) });
     }
 }
@@ -123,9 +123,9 @@ impl Drop for Foreign {
     }
 }
 
-/// Past what captures the output of tests: what was not tried shows although nothing failed.
-fn say(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "{sentence}");
+/// Prints a message that cargo shows even if the test passes, because it bypasses the capture of output.
+fn print_uncaptured(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
 }
 
 fn is_root() -> bool {
@@ -133,9 +133,9 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn the_socket_belongs_to_somebody_else_after_a_restart() {
+fn a_socket_of_another_owner_is_reported_with_advice() {
     if !is_root() {
-        say("NOT ROOT: the socket of another owner is not tried");
+        print_uncaptured("SKIPPED, needs root: a socket of another owner");
         return;
     }
     let with = |mode: &str| Kamailio::builder().config(&format!("modparam(\"ctl\", \"mode\", {mode})"));
@@ -153,10 +153,10 @@ fn the_socket_belongs_to_somebody_else_after_a_restart() {
     assert_eq!(log.matches("scrape failed").count(), 1, "{log}");
     assert!(log.contains("with mode 0600, and this process runs as nobody: add the user to"), "{log}");
     kamailio.restart_with(with("0666"));
-    exporter.comes_back();
+    exporter.wait_until_up();
 }
 
-/// A network of its own for an exporter, on a cable to this one. Removed on drop.
+/// A network namespace for an exporter, with a virtual cable to this one. Removed on drop.
 struct Network {
     name: String,
     device: String,
@@ -164,7 +164,7 @@ struct Network {
 }
 
 impl Network {
-    /// None where the machine does not allow it.
+    /// Returns `None` if the machine has no network namespaces.
     fn new() -> Option<Self> {
         let id = std::process::id();
         let (name, device) = (format!("faults-{id}"), format!("f{id}"));
@@ -185,16 +185,16 @@ impl Network {
         done.then_some(network)
     }
 
-    /// Delays what Kamailio sends, if the kernel can.
+    /// Delays the packets of Kamailio. Returns false if the kernel cannot.
     fn delay(&self, how: &str) -> bool {
         run("tc", &format!("qdisc add dev {} root netem delay {how}", self.device))
     }
 
-    fn delay_no_more(&self) {
+    fn end_delay(&self) {
         assert!(run("tc", &format!("qdisc del dev {} root", self.device)));
     }
 
-    /// Pulls the cable, or puts it in again.
+    /// Disconnects or connects the virtual cable.
     fn link(&self, state: &str) {
         assert!(run("ip", &format!("link set {} {state}", self.device)));
     }
@@ -213,10 +213,12 @@ fn run(program: &str, arguments: &str) -> bool {
 }
 
 #[test]
-fn the_network_is_slow_and_is_cut() {
+fn scrapes_over_a_slow_and_interrupted_network() {
     let Some(network) = Network::new() else {
-        say("NO NETWORK NAMESPACES HERE (they need root and iproute2): a fake is slow and silent instead");
-        return a_fake_is_slow_and_silent();
+        print_uncaptured(
+            "NO NETWORK NAMESPACES (they need root and iproute2): a fake Kamailio is slow and silent instead",
+        );
+        return scrapes_of_a_slow_and_silent_fake();
     };
     let (tcp, udp) = (format!("tcp:{}:25049", network.ours), format!("udp:{}:25049", network.ours));
     let config = format!(
@@ -231,16 +233,18 @@ fn the_network_is_slow_and_is_cut() {
         assert_eq!(exporter.up(), 1.0, "{uri}: {}", exporter.log());
         if network.delay("100ms 20ms") {
             assert_eq!(exporter.up(), 1.0, "{uri}: {}", exporter.log());
-            network.delay_no_more();
+            network.end_delay();
         } else {
-            say("NO NETEM HERE (a module of the kernel): a fake is slow instead of the network");
-            a_fake_is_slow_and_silent();
+            print_uncaptured(
+                "NO NETEM (a module of the kernel): a fake Kamailio is slow instead of the network",
+            );
+            scrapes_of_a_slow_and_silent_fake();
         }
         network.link("down");
         assert_eq!((exporter.up(), exporter.up()), (0.0, 0.0), "{uri}");
         assert_eq!(exporter.log().matches("scrape failed").count(), 1, "{}", exporter.log());
         network.link("up");
-        exporter.comes_back();
+        exporter.wait_until_up();
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             let scraper = scope.spawn(|| {
@@ -253,22 +257,22 @@ fn the_network_is_slow_and_is_cut() {
             for _ in 0..2 {
                 thread::sleep(Duration::from_millis(300));
                 network.link("down");
-                // Longer than the timeout of a scrape that is under way, so that one sees nothing else.
+                // Longer than the timeout, so that at least one scrape runs entirely without the network.
                 thread::sleep(Duration::from_secs(5));
                 network.link("up");
-                exporter.comes_back();
+                exporter.wait_until_up();
             }
             over.store(true, Ordering::Relaxed);
             let (good, bad) = scraper.join().unwrap();
             assert!(good > 0 && bad > 0, "{uri}: {good} with the cable, {bad} without");
         });
-        exporter.comes_back();
+        exporter.wait_until_up();
         assert!(!exporter.log().contains("panicked"), "{}", exporter.log());
     }
     drop(kamailio);
 }
 
-fn a_fake_is_slow_and_silent() {
+fn scrapes_of_a_slow_and_silent_fake() {
     let fake = fake_kamailio::Fake::start();
     for uri in [fake.tcp(), fake.udp()] {
         let exporter = Exporter::start(&["-u", &uri, "-m", "core.uptime,tm.stats,sl.stats", "-t", "2s"]);
@@ -277,6 +281,6 @@ fn a_fake_is_slow_and_silent() {
         fake.silent(true);
         assert_eq!(up(&exporter), 0.0);
         fake.behave();
-        comes_back(&exporter);
+        wait_until_up(&exporter);
     }
 }

@@ -7,20 +7,19 @@ pub(crate) enum Node {
     Struct(Vec<(String, Self)>),
 }
 
-/// A numeric leaf, and everything around it that can tell it from others.
+/// A number in a reply, with everything around it that identifies it.
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
-    /// The names that lead to it. A nameless value is "", and a record has no name.
+    /// The names of the path to the number. A nameless value has the name "", and a record has none.
     pub(crate) path: Vec<String>,
     pub(crate) value: f64,
-    /// Whether it stands in a text. Then its path is what is in front of it.
+    /// Whether the number is part of a text. Then its path is the text before it.
     pub(crate) is_text: bool,
-    /// The names and texts of its row: of the structs that it is in and of those beside it that are the only ones of
-    /// their name.
+    /// The names and texts of its row: those of the enclosing structs, and those of sibling structs with a unique name.
     pub(crate) row: Vec<(String, String)>,
 }
 
-/// The records of a reply.
+/// Parses the records of a reply.
 pub(crate) fn records(text: &str) -> Vec<Node> {
     let mut open: Vec<(String, Vec<(String, Node)>)> = vec![(String::new(), Vec::new())];
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -32,7 +31,7 @@ pub(crate) fn records(text: &str) -> Vec<Node> {
             let (name, members) = open.pop().unwrap();
             open.last_mut().unwrap().1.push((name, Node::Struct(members)));
         } else {
-            // In a struct a value has its name in front; a record is all value.
+            // A member of a struct is printed after its name; a record has no name.
             let split = if open.len() > 1 { line.split_once(':') } else { None };
             let (name, value) = split.unwrap_or(("", line));
             let value = Node::Text(value.trim().to_owned());
@@ -43,7 +42,7 @@ pub(crate) fn records(text: &str) -> Vec<Node> {
     open.remove(0).1.into_iter().map(|(_, node)| node).collect()
 }
 
-/// The numeric leaves of a reply.
+/// Returns the numbers of a reply.
 pub(crate) fn leaves(records: &[Node]) -> Vec<Leaf> {
     let mut leaves = Vec::new();
     let mut heading = String::new();
@@ -100,7 +99,7 @@ fn beside(members: &[(String, Node)], row: &mut Vec<(String, String)>) {
     }
 }
 
-/// The numbers in a line of text. What stands around them tells which they are.
+/// Adds the numbers in a line of text, identified by the text around them.
 fn text_line(heading: &str, line: &str, leaves: &mut Vec<Leaf>) {
     // A number in brackets is a name.
     let words = format!("{heading} {line}");
@@ -126,7 +125,7 @@ fn text_line(heading: &str, line: &str, leaves: &mut Vec<Leaf>) {
     }
 }
 
-/// A number as Kamailio means it: a signed long is printed as unsigned.
+/// Parses a number. kamcmd prints a signed long as unsigned.
 fn number(text: &str) -> Option<f64> {
     if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return None;
@@ -137,11 +136,11 @@ fn number(text: &str) -> Option<f64> {
     }
 }
 
-/// How kamcmd prints a double that is not a number or too large: from 64 bits, and up to 5.4 from 32.
+/// The output of kamcmd for a double that is not a number or too large: converted from 64 bits, and up to 5.4 from 32.
 const NO_VALUE: [f64; 2] = [-9_223_372_036_854_775.808, -2_147_483.648];
 
 #[test]
-fn a_reply_is_read_as_the_tree_that_it_was() {
+fn a_reply_is_parsed_into_a_tree() {
     let text = "{\n\tID: 1\n\tDEST: {\n\t\tURI: sip:a\n\t\tATTRS: {\n\t\t\tWEIGHT: 50\n\t\t}\n\t}\n\tDEST: {\n\t\tURI: sip:b\n\
                 \t\tPRIORITY: 18446744073709551611\n\t}\n}\n7\n";
     let leaves = leaves(&records(text));
@@ -153,12 +152,12 @@ fn a_reply_is_read_as_the_tree_that_it_was() {
 }
 
 #[test]
-fn a_double_that_is_no_number_is_no_leaf() {
+fn a_double_that_is_not_a_number_is_ignored() {
     assert_eq!(leaves(&records("{\n\tAVG: -2147483.648000\n\tSTD: -2147483.647000\n}\n")).len(), 1);
 }
 
 #[test]
-fn the_numbers_in_a_line_of_text_are_leaves() {
+fn numbers_in_a_line_of_text_are_found() {
     let leaves = leaves(&records("PIPE[0]: 300/20 (drop rate: 1)\n"));
     assert_eq!(leaves.iter().map(|leaf| leaf.value).collect::<Vec<_>>(), [0.0, 300.0, 20.0, 1.0]);
     assert_eq!(leaves[3].path, ["(drop rate:"]);

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 use testbed::Kamailio;
 
-/// Everything that can be asked for without a line in the log: db_cluster writes one for each connection that it lists,
-/// and is not in `auto`.
+/// Starts an exporter with all collectors except db_cluster's, whose method logs a line for each connection and is not in
+/// `auto`.
 fn everything(kamailio: &Kamailio) -> Exporter {
     let methods = "all,-dbcl.list_connections";
     let arguments = ["-m", methods, "--kamailio.stats-groups", "all", "--collector.dialog.profiles", "calls"];
@@ -25,7 +25,7 @@ fn failed(exporter: &Exporter) -> Vec<String> {
 
 #[test]
 fn a_thousand_scrapes_leave_no_line_in_kamailios_log() {
-    // Without what it does and logs by itself.
+    // Without the parts that log by themselves.
     let kamailio = Kamailio::builder().without("ping").without("dmq").config("debug=2").start();
     kamailio.traffic();
     let exporter = everything(&kamailio);
@@ -38,7 +38,7 @@ fn a_thousand_scrapes_leave_no_line_in_kamailios_log() {
 }
 
 #[test]
-fn a_thousand_scrapes_of_many_modules_leave_no_line_of_the_process_that_answers() {
+fn a_thousand_scrapes_of_many_modules_leave_no_line_of_the_ctl_process() {
     let kamailio = Kamailio::builder().many_modules().config("debug=2").start();
     let exporter = everything(&kamailio);
     assert_eq!(failed(&exporter), [""; 0]);
@@ -58,12 +58,12 @@ fn a_thousand_scrapes_of_many_modules_leave_no_line_of_the_process_that_answers(
 #[test]
 fn a_hundred_scrapes_leave_no_connection() {
     let kamailio = Kamailio::start();
-    // Its own is the one that is asked with.
+    // kamcmd counts its own connection.
     let connections = || kamailio.kamcmd(&["ctl.connections"]).trim().to_owned();
     let exporter = everything(&kamailio);
     for _ in 0..100 {
         exporter.page();
-        // One that nobody waits for.
+        // This client disconnects without reading the response.
         let mut client = TcpStream::connect(exporter.address()).unwrap();
         client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     }
@@ -124,7 +124,7 @@ fn three_hundred_statistics_of_the_script_come_in_batches() {
         );
     }
     let kamailio = Kamailio::builder().without("ping").without("dmq").config(&config).start();
-    // In one reply they do not fit: that is what the batches are for.
+    // The statistics do not fit into one reply, so the exporter fetches them in batches.
     assert!(kamailio.kamcmd(&["stats.fetch", "script:"]).starts_with("error: 500"));
     let exporter = everything(&kamailio);
     let log = kamailio.log();
@@ -141,7 +141,7 @@ fn three_hundred_statistics_of_the_script_come_in_batches() {
 }
 
 #[test]
-fn other_modules_after_a_restart_are_followed_within_one_scrape() {
+fn the_first_scrape_after_a_restart_has_the_new_modules() {
     let mut kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
     let collectors = || {
@@ -155,7 +155,7 @@ fn other_modules_after_a_restart_are_followed_within_one_scrape() {
     };
     let before = collectors();
     assert_eq!((before.get("dmq.list_nodes"), before.get("mqueue.get_sizes")), (Some(&1.0), None));
-    // The time of the start, by which the restart is seen, has whole seconds.
+    // The exporter detects the restart by the start time, whose resolution is a second.
     std::thread::sleep(Duration::from_secs(1));
     let queue = "modparam(\"mqueue\", \"mqueue\", \"name=queue\")";
     kamailio.restart_with(Kamailio::builder().without("dmq").module("mqueue").config(queue));

@@ -6,7 +6,7 @@ fn up(exporter: &Exporter) -> f64 {
     samples(&exporter.page())["kamailio_up"]
 }
 
-/// How many it has open while nobody asks: the last answer's connection may need a moment to be closed.
+/// Returns the number of open files once the connection of the last request is closed.
 fn idle_open_files(exporter: &Exporter) -> usize {
     let counts = std::iter::repeat_with(|| {
         std::thread::sleep(Duration::from_millis(20));
@@ -16,7 +16,7 @@ fn idle_open_files(exporter: &Exporter) -> usize {
 }
 
 #[test]
-fn kamailio_is_killed_and_restarted_under_it() {
+fn scrapes_recover_after_kamailio_was_killed_and_restarted() {
     killed_and_restarted(Kamailio::start());
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn killed_and_restarted(mut kamailio: Kamailio) {
 }
 
 #[test]
-fn each_restart_is_another_start_time() {
+fn each_restart_changes_the_start_time() {
     let mut kamailio = Kamailio::start();
     let exporters = [kamailio.unix(), kamailio.tcp()].map(|uri| Exporter::start(&["-u", &uri]));
     let started = |exporter: &Exporter| -> f64 {
@@ -69,7 +69,7 @@ fn each_restart_is_another_start_time() {
 }
 
 #[test]
-fn structs_of_any_size_have_room_for_the_statistics() {
+fn all_statistics_are_served_for_structs_of_any_size() {
     for kibibytes in [5, 3, 1] {
         let config = format!("modparam(\"ctl\", \"binrpc_struct_max_body_size\", {kibibytes})\n");
         let kamailio = Kamailio::builder().config(&config).start();
@@ -107,7 +107,7 @@ pub(crate) fn three_hundred_scrapes(kamailio: &Kamailio) {
     let page = samples(&exporter.page());
     assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (1.0, 0.0));
     assert_eq!(idle_open_files(&exporter), open_files);
-    // Kamailio notices the end of a connection when it next looks at it.
+    // Kamailio notices the end of a connection with a delay.
     eventually(|| match kamailio.kamcmd(&["ctl.connections"]).trim() {
         "1" => Ok(()),
         other => Err(format!("{other} connections instead of kamcmd's own")),
@@ -122,7 +122,7 @@ pub(crate) fn three_hundred_scrapes(kamailio: &Kamailio) {
 }
 
 #[test]
-fn a_suspended_kamailio_costs_the_timeout_and_not_more() {
+fn a_scrape_of_a_suspended_kamailio_takes_no_longer_than_the_timeout() {
     let kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-t", "500ms"]);
     assert_eq!(up(&exporter), 1.0);

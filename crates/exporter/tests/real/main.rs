@@ -1,4 +1,4 @@
-//! The program against the real Kamailio, with the real Prometheus and its tools.
+//! The program with real Kamailios, Prometheus and its tools.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -12,17 +12,19 @@ mod call;
 mod check;
 /// docs/compatibility.md.
 mod compatibility;
-/// Values that are served in another form than kamcmd prints, or not at all.
+/// Values that the exporter omits or converts.
 mod exceptions;
-/// On a network: Prometheus with TLS and a password, and a browser.
+/// Access over the network: Prometheus with TLS and a password, and a browser.
 mod exposed;
-/// Killed, cut off, closed to others.
+/// Killed processes, lost networks, missing permissions.
 mod faults;
-/// Reads what `kamcmd` prints.
+/// Parses the output of `kamcmd`.
 mod kamcmd;
+/// The values of the kernel.
+mod kernel;
 /// The effect of scraping on Kamailio, and long lists.
 mod kind;
-/// The life of a Kamailio: restarts, stops and crashes.
+/// Restarts, stops and crashes of Kamailio.
 mod life;
 /// Values that Kamailio reports in a misleading way.
 mod meanings;
@@ -30,17 +32,17 @@ mod meanings;
 mod once;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
-/// Pages of others, from the real servers.
+/// External metrics pages of real servers.
 mod pages;
-/// Other Kamailios than its own.
+/// Probes of other Kamailios.
 mod probe;
-/// Prometheus scrapes it, and its tools accept what it serves.
+/// Prometheus scrapes the exporter, and its tools accept the expositions.
 mod prometheus;
 /// `push`, with a Pushgateway and Prometheus.
 mod push;
 /// The Kamailio of each release of Debian.
 mod releases;
-/// Labels, transports, and what is not loaded.
+/// Labels, transports, and modules that are not loaded.
 mod served;
-/// Looks for a value on a page.
+/// Finds a value of kamcmd in the exposition.
 mod wanted;

@@ -4,7 +4,7 @@ use testbed::Kamailio;
 
 type Page = BTreeMap<String, f64>;
 
-/// Returns the samples whose series starts with `kamailio_` and this, without that start.
+/// Returns the samples whose series starts with `kamailio_` and `start`, without this prefix.
 fn starting<'p>(page: &'p Page, start: &str) -> Vec<(&'p str, f64)> {
     let start = format!("kamailio_{start}");
     page.iter().filter_map(|(series, value)| Some((series.strip_prefix(&start)?, *value))).collect()

@@ -30,20 +30,20 @@ pub(crate) struct Tally {
     pub(crate) used: BTreeSet<(&'static str, usize)>,
 }
 
-/// The names of the families on a page in the text format, without those that depend on how fast the machine is.
+/// Returns the names of the families of an exposition, without those that depend on the speed of the machine.
 fn families(text: &str) -> impl Iterator<Item = String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let names = types.filter_map(|line| Some(line.split_once(' ')?.0.to_owned()));
     names.filter(|name| !name.starts_with(LATENCY))
 }
 
-/// The families that are served only if a reply to a probe took a millisecond.
+/// Families that exist only if a destination took at least a millisecond to reply to a ping.
 const LATENCY: &str = "kamailio_dispatcher_destination_latency_";
 
 const PROFILES: [&str; 2] = ["calls", "caller:caller"];
 
-/// Compares the Kamailio of a release with its own kamcmd: with few modules, with many, and with those that do not go
-/// together with others.
+/// Compares the exporter with the kamcmd of a release: with few modules, with many, and with modules that conflict with
+/// others.
 pub(crate) fn compare_release(release: Release) -> Tally {
     let builder = || Kamailio::builder().release(release);
     let mut tally = Tally::default();
@@ -63,7 +63,7 @@ pub(crate) fn compare_release(release: Release) -> Tally {
     compare_over(&many.http(), OVER_JSONRPC, &many, &mut Tally::default());
 
     let others = builder().config(OTHERS).start();
-    // No traffic: sipcapture takes every message for itself.
+    // There is no traffic, because sipcapture consumes every message.
     compare(&others, &mut tally);
 
     println!(
@@ -78,14 +78,14 @@ pub(crate) fn compare_release(release: Release) -> Tally {
     tally
 }
 
-/// "6.1" of "kamailio 6.1.5 (x86_64/Linux)": a release with corrections has the same values.
+/// Returns "6.1" for "kamailio 6.1.5 (x86_64/Linux)". Patch releases have the same values.
 fn series(version: &str) -> String {
     let number = version.split(' ').nth(1).and_then(|number| number.rsplit_once('.'));
     number.unwrap_or_else(|| panic!("not a version: {version}")).0.to_owned()
 }
 
-/// Takes the page between two of kamcmd's answers; where these differ, any value in between will do. What does not
-/// agree is compared again: values move while they are looked at, and in both directions.
+/// Compares an exposition with the output of kamcmd before and after it. Where these two differ, any value between them is
+/// accepted. Mismatches are compared again, because values may rise and fall during the comparison.
 fn compare(kamailio: &Kamailio, tally: &mut Tally) {
     compare_over(&kamailio.unix(), &[], kamailio, tally);
 }
@@ -101,13 +101,13 @@ fn compare_over(uri: &str, differences: &[Difference], kamailio: &Kamailio, tall
         ALL.iter().copied().filter(|collector| method(collector, &methods).is_some()).collect();
     let mut mismatches = Vec::new();
     for _ in 0..ROUNDS {
-        let ask = |collector: &'static Collector| answers(kamailio, collector, &methods);
-        let before: Vec<_> = rest.iter().map(|collector| ask(collector)).collect();
+        let call = |collector: &'static Collector| answers(kamailio, collector, &methods);
+        let before: Vec<_> = rest.iter().map(|collector| call(collector)).collect();
         let text = exporter.page();
         assert_healthy(&text, &exporter);
         let page = page(&text);
         tally.families.extend(families(&text));
-        let after: Vec<_> = rest.iter().map(|collector| ask(collector)).collect();
+        let after: Vec<_> = rest.iter().map(|collector| call(collector)).collect();
         mismatches.clear();
         let mut again = Vec::new();
         for (collector, (before, after)) in rest.iter().zip(before.iter().zip(&after)) {
@@ -130,7 +130,7 @@ fn compare_over(uri: &str, differences: &[Difference], kamailio: &Kamailio, tall
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("{} values are not served as kamcmd prints them:\n{}", mismatches.len(), mismatches.join("\n"));
+    panic!("{} values differ from the output of kamcmd:\n{}", mismatches.len(), mismatches.join("\n"));
 }
 
 fn explained(differences: &[Difference], error: &str) -> bool {
@@ -149,7 +149,7 @@ fn assert_healthy(text: &str, exporter: &Exporter) {
     assert!(wrong.is_empty(), "{wrong:?}\n{}", exporter.log());
 }
 
-/// The method that is called for a collector.
+/// Returns the method that the exporter calls for a collector.
 fn method(collector: &'static Collector, methods: &HashSet<String>) -> Option<&'static str> {
     let known = collector.preferred_calls.iter().copied().chain([collector.method]);
     known.into_iter().find(|method| methods.contains(*method))
@@ -171,8 +171,8 @@ fn answers(kamailio: &Kamailio, collector: &'static Collector, methods: &HashSet
         }
         Call::EachOf(listing) => listed(kamailio, listing, "s:"),
         Call::EachNumberOf(listing) => listed(kamailio, listing, ""),
-        // Dialogs are counted by value; meanings.rs compares the counts.
-        Call::Page | Call::ProfileValues => return Vec::new(),
+        // Dialogs are counted by value; meanings.rs compares the counts. The kernel has no kamcmd.
+        Call::Page | Call::Files | Call::ProfileValues | Call::Observed => return Vec::new(),
     };
     let printed = calls.into_iter().map(|arguments| {
         let mut call = vec![method];
@@ -188,7 +188,7 @@ fn answers(kamailio: &Kamailio, collector: &'static Collector, methods: &HashSet
     printed.collect()
 }
 
-/// The calls that follow from what another method lists.
+/// Returns the arguments of the calls for each value that another method lists.
 fn listed(kamailio: &Kamailio, listing: Listing, kind: &str) -> Vec<Vec<String>> {
     fn down(node: &Node, path: &[&str], values: &mut Vec<String>) {
         match (node, path.split_first()) {
@@ -209,7 +209,7 @@ fn listed(kamailio: &Kamailio, listing: Listing, kind: &str) -> Vec<Vec<String>>
     values.into_iter().map(|value| vec![format!("{kind}{value}")]).collect()
 }
 
-/// Finds each value of the replies on the page.
+/// Finds each value of the replies in the exposition.
 fn check(
     collector: &'static Collector,
     before: &[Printed],
@@ -221,7 +221,10 @@ fn check(
         printed.iter().map(|p| p.leaves.iter().map(|leaf| leaf.path.clone()).collect::<Vec<_>>()).collect()
     };
     if shape(before) != shape(after) {
-        return Err(vec![format!("{}: the reply has another shape each time", collector.name)]);
+        return Err(vec![format!(
+            "{}: the structure of the reply changes from call to call",
+            collector.name
+        )]);
     }
     let mut errors = Vec::new();
     for (before, after) in before.iter().zip(after) {
@@ -253,7 +256,7 @@ impl Tally {
     }
 }
 
-/// Times that values may move while they are compared.
+/// The maximum number of comparisons of values that change.
 const ROUNDS: usize = 20;
 
 const OTHERS: &str = r#"

@@ -38,7 +38,7 @@ fn the_page_of_xhttp_prom_is_joined_to_ours() {
 }
 
 #[test]
-fn rtpengines_page_is_served_as_it_is() {
+fn the_page_of_rtpengine_is_served_unchanged() {
     let kamailio = Kamailio::many_modules();
     let url = kamailio.rtpengine_metrics_url();
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "--rtpengine.metrics-url", &url]);

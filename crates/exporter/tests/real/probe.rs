@@ -2,7 +2,7 @@ use crate::support::{Exporter, eventually, samples};
 use std::time::Duration;
 use testbed::{Kamailio, Prometheus, promtool_check_config};
 
-/// An exporter that allows these targets to be probed.
+/// Starts an exporter that allows probes of these targets.
 fn allowing(rules: &[String]) -> Exporter {
     let rules = rules.iter().flat_map(|rule| ["--probe.allow", rule]);
     Exporter::start(&["-u", "unix:/nonexistent/ctl"].into_iter().chain(rules).collect::<Vec<_>>())
@@ -43,7 +43,7 @@ fn a_prometheus_server_probes_with_each_relabelling_of_the_documentation() {
     std::fs::write(&list, format!("- targets: ['{}']\n  labels: {{site: berlin}}\n", kamailio.unix()))
         .unwrap();
     let (tcp, unix) = (kamailio.tcp(), kamailio.unix());
-    // The targets that the discovery of Kubernetes would find.
+    // These files stand for the service discovery of Kubernetes.
     let pod = "{target_label: __meta_kubernetes_pod_container_port_name, replacement: binrpc}, \
                {target_label: __meta_kubernetes_namespace, replacement: sip}, \
                {target_label: __meta_kubernetes_pod_name, replacement: kamailio-0}, ";
@@ -59,7 +59,7 @@ fn a_prometheus_server_probes_with_each_relabelling_of_the_documentation() {
         let (_, relabelling) = block.split_once("  relabel_configs:\n").unwrap();
         let rules = relabelling.lines().map(|line| line.trim().trim_start_matches("- "));
         let mut rules: Vec<_> = rules.map(str::to_owned).collect();
-        // The last one is where the exporter is.
+        // The last address is that of the exporter.
         *rules.last_mut().unwrap() =
             format!("{{target_label: __address__, replacement: '{}'}}", exporter.address());
         let rules = rules.join(", ");
@@ -77,7 +77,7 @@ fn a_prometheus_server_probes_with_each_relabelling_of_the_documentation() {
 fn promtool_accepts_every_configuration_of_the_documentation() {
     let page = operations();
     for block in blocks(&page) {
-        // Debian's Prometheus is built without the discovery of Kubernetes.
+        // Debian builds Prometheus without the service discovery of Kubernetes.
         let block = block.replace(KUBERNETES, "  static_configs: [{targets: ['10.42.0.7:2049']}]\n");
         promtool_check_config(&block).unwrap_or_else(|error| panic!("{error}\n{block}"));
     }
@@ -90,7 +90,7 @@ fn operations() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap()
 }
 
-/// The Prometheus configurations in the section about multiple Kamailios.
+/// Returns the Prometheus configurations in the section about multiple Kamailios.
 fn blocks(page: &str) -> impl Iterator<Item = &str> {
     let (_, section) = page.split_once("\n## Multiple Kamailios\n").expect("the section");
     let section = section.split("\n## ").next().unwrap_or_default();

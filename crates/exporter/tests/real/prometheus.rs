@@ -6,12 +6,12 @@ use std::time::Duration;
 use testbed::{Kamailio, Prometheus, Release, openmetrics_strict_parse, promtool_check_metrics};
 
 #[test]
-fn a_prometheus_server_scrapes_it() {
+fn a_prometheus_server_scrapes_the_exporter() {
     scrapes(Prometheus::start, "underscores");
 }
 
 #[test]
-fn a_prometheus_server_of_the_next_generation_scrapes_it() {
+fn a_prometheus_3_server_scrapes_the_exporter() {
     if Release::Sid.is_available() {
         scrapes(|targets, interval| Prometheus::of(Release::Sid, targets, interval, ""), "allow-utf-8");
     }
@@ -98,7 +98,7 @@ fn scrapes(start: impl Fn(&[&str], Duration) -> Prometheus, escaping: &str) {
     let kamailio = Kamailio::start();
     let _traffic = kamailio.background_traffic();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    // In the place of a second exporter, it sees what this server asks for.
+    // A second target records the request headers of this server.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let recorder = listener.local_addr().unwrap().to_string();
     let prometheus = start(&[exporter.address(), &recorder], Duration::from_secs(1));
@@ -133,7 +133,7 @@ fn scrapes(start: impl Fn(&[&str], Duration) -> Prometheus, escaping: &str) {
     assert_metadata(&exporter, &prometheus.get("/api/v1/metadata"));
 }
 
-/// The headers of the next request, which is not answered.
+/// Returns the headers of the next request, and closes the connection.
 fn request_headers(listener: &TcpListener) -> Vec<(String, String)> {
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -142,7 +142,7 @@ fn request_headers(listener: &TcpListener) -> Vec<(String, String)> {
     headers.map(|line| line.split_once(": ").map(|(n, v)| (n.to_owned(), v.to_owned())).unwrap()).collect()
 }
 
-/// The server's own Accept header gets OpenMetrics, whose names need no escaping.
+/// Checks that the Accept header of the server selects OpenMetrics with this escaping scheme.
 fn assert_negotiates(exporter: &Exporter, headers: &[(String, String)], escaping: &str) {
     let (_, accept) = headers.iter().find(|(name, _)| name == "Accept").unwrap();
     let answer = exporter.request("GET", "/metrics", &[("Accept", accept)]);
@@ -151,7 +151,7 @@ fn assert_negotiates(exporter: &Exporter, headers: &[(String, String)], escaping
     openmetrics_strict_parse(&answer.text()).unwrap();
 }
 
-/// The type and the help of each family are those of the page.
+/// Checks that the metadata of Prometheus has the type and help of each family.
 fn assert_metadata(exporter: &Exporter, metadata: &Json) {
     let openmetrics = [("Accept", "application/openmetrics-text;version=1.0.0")];
     let page = exporter.request("GET", "/metrics", &openmetrics).text();
@@ -168,7 +168,7 @@ fn assert_metadata(exporter: &Exporter, metadata: &Json) {
     assert!(families > 100, "only {families} families");
 }
 
-/// The names that the peer's dashboards know and promtool does not like.
+/// Findings of promtool about names that are kept for the dashboards of the Go exporter.
 pub(crate) const DROP_IN_FINDINGS: [&str; 3] =
     ["kamailio_core_shmmem_total", "kamailio_exporter_failed_scrapes", "kamailio_exporter_total_scrapes"];
 

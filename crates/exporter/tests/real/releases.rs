@@ -1,14 +1,16 @@
-//! The Kamailio of each release of Debian does what the machine's own does.
+//! Runs the same tests with the Kamailio of each release of Debian.
 
 use crate::oracle::{Tally, compare_release};
 use crate::support::{Exporter, run};
 use crate::wanted::page;
 use crate::{life, served};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
 use std::sync::OnceLock;
 use testbed::{Kamailio, Release};
 
-/// The findings of the comparison with kamcmd, which two tests need; none if the release is not available.
+/// Returns the findings of the comparison with kamcmd, which two tests share, or `None` if the release is not available.
 pub(crate) fn compared(release: Release) -> Option<&'static Tally> {
     static TALLIES: [OnceLock<Tally>; 4] = [const { OnceLock::new() }; 4];
     release.is_available().then(|| TALLIES[release as usize].get_or_init(|| compare_release(release)))
@@ -26,7 +28,7 @@ fn life_and_transports(release: Release) {
     }
 }
 
-/// The Go exporter's families, by type and names of labels, are those of 5.6, which are compared with its list elsewhere.
+/// Checks that types and labels of the Go exporter's families equal those with 5.6, which `tests/it/peer.rs` checks.
 fn drop_in_families(release: Release) {
     let families = |kamailio: &Kamailio| {
         kamailio.traffic();
@@ -59,6 +61,34 @@ fn once_and_check(release: Release) {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
+    }
+}
+
+/// `dispatcher.oclist` is called for each set, and there since 6.0.
+#[test]
+fn a_set_that_is_added_by_a_reload_has_its_overload_control() {
+    for release in [Release::Trixie, Release::Sid].into_iter().filter(|release| release.is_available()) {
+        let kamailio = Kamailio::builder().release(release).destinations(3).start();
+        let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,dispatcher.oclist"]);
+        let sets = || {
+            let page = page(&exporter.page());
+            let samples = page.get("kamailio_dispatcher_destination_overload_rate").into_iter().flatten();
+            let set = |sample: &crate::wanted::Sample| {
+                sample.labels.iter().find(|(name, _)| name == "setid").unwrap().1.clone()
+            };
+            let mut sets: Vec<_> = samples.map(set).collect();
+            sets.sort_unstable();
+            sets
+        };
+        assert_eq!(sets(), ["1", "1", "1"], "{release:?}");
+        let list = kamailio.socket_path().with_file_name("dispatcher.list");
+        let mut destinations = fs::read_to_string(&list).unwrap();
+        writeln!(destinations, "17 sip:{}:30017", kamailio.ip()).unwrap();
+        fs::write(&list, destinations).unwrap();
+        assert!(kamailio.kamcmd(&["dispatcher.reload"]).contains("Ok"), "{release:?}");
+        // The listing is part of the first scrape, the calls for each set follow in the second.
+        sets();
+        assert_eq!(sets(), ["1", "1", "1", "17"], "{release:?}");
     }
 }
 
@@ -95,7 +125,7 @@ macro_rules! on_each_release {
 
 on_each_release!(bullseye: Bullseye, trixie: Trixie, sid: Sid);
 
-/// The machine's own in most cases, which the other tests of this program run on.
+/// In most cases the release of this machine, with which the other tests of this program run.
 mod bookworm {
     use testbed::Release::Bookworm;
 

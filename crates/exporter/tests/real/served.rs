@@ -2,7 +2,7 @@ use crate::support::{Exporter, samples};
 use testbed::Kamailio;
 
 #[test]
-fn what_is_not_a_number_is_served_as_labels() {
+fn texts_are_served_as_labels() {
     let kamailio = Kamailio::start();
     kamailio.traffic();
     let arguments = ["-u", &kamailio.unix(), "-m", "all", "--kamailio.stats-groups", "all"];
@@ -39,7 +39,7 @@ fn what_is_not_a_number_is_served_as_labels() {
 }
 
 #[test]
-fn every_transport_brings_the_same_families() {
+fn every_transport_has_the_same_families() {
     every_transport(&Kamailio::start());
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn every_transport(kamailio: &Kamailio) {
 }
 
 #[test]
-fn five_hundred_destinations_come_over_every_transport() {
+fn five_hundred_destinations_are_served_over_every_transport() {
     let kamailio = Kamailio::builder().destinations(500).start();
     for uri in [kamailio.unix(), kamailio.unixd(), kamailio.tcp(), kamailio.udp()] {
         let exporter = Exporter::start(&["-u", &uri, "-m", "dispatcher.list"]);
@@ -68,7 +68,7 @@ fn five_hundred_destinations_come_over_every_transport() {
 }
 
 #[test]
-fn what_is_not_loaded_is_left_out_or_named_as_failed() {
+fn a_missing_module_is_omitted_or_reported_as_failed_if_named() {
     let kamailio = Kamailio::builder().without("dispatcher").without("dmq").without("tcp").start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
     let page = samples(&exporter.page());

@@ -1,4 +1,4 @@
-//! Looks for a value of kamcmd's on the exporter's page.
+//! Finds a value of kamcmd in the exposition.
 
 use crate::exceptions::{LEFT_OUT, READ_AS};
 use crate::kamcmd::Leaf;
@@ -6,7 +6,7 @@ use crate::oracle::Tally;
 use kamailio_exporter::internals::{Collector, Field, Key, Label, LabelValue, Table, catalogue};
 use std::collections::BTreeMap;
 
-/// The page: samples by the name in front of them.
+/// An exposition: samples by name.
 pub(crate) type Page = BTreeMap<String, Vec<Sample>>;
 
 pub(crate) struct Sample {
@@ -14,18 +14,18 @@ pub(crate) struct Sample {
     pub(crate) value: f64,
 }
 
-/// A value to look for on the page.
+/// A value to find in the exposition.
 pub(crate) struct Wanted<'a> {
     pub(crate) collector: &'static Collector,
     pub(crate) arguments: &'a [String],
     pub(crate) leaf: &'a Leaf,
-    /// The same a moment later.
+    /// The same value in the second reply.
     pub(crate) second: &'a Leaf,
     pub(crate) page: &'a Page,
 }
 
 impl Wanted<'_> {
-    /// Finds it, or says where it is not.
+    /// Finds the value. The error lists where it was expected.
     pub(crate) fn find(&self, found: &mut Tally) -> Result<(), String> {
         let (name, last) = (self.collector.name, self.last());
         let excepted = |entry: (&str, &str)| entry.0 == name && (entry.1 == last || entry.1 == "*");
@@ -34,7 +34,7 @@ impl Wanted<'_> {
             .iter()
             .position(|entry| excepted((entry.collector, entry.leaf)) && (unset || !entry.only_zero));
         if let Some(place) = left_out {
-            // An entry for a value that has a field of its own is no longer needed.
+            // An exception for a value with its own field is no longer needed.
             if LEFT_OUT[place].only_zero || !self.has_own_field() {
                 found.used.insert(("LEFT_OUT", place));
             }
@@ -76,10 +76,10 @@ impl Wanted<'_> {
             .iter()
             .map(|(_, field, sample)| format!("{}{:?} {}", field.family.name, sample.labels, sample.value))
             .collect();
-        Err(self.mismatch(&format!("the page has {served:?}")))
+        Err(self.mismatch(&format!("the exposition has {served:?}")))
     }
 
-    /// The exception says in which family the value is, and how it reads there.
+    /// Looks up the value in the family that the exception names, after its conversion.
     fn is_read_as(&self, place: usize, found: &mut Tally) -> Result<(), String> {
         let entry = &READ_AS[place];
         let values = [(entry.value)(self.leaf.value), (entry.value)(self.second.value)];
@@ -101,8 +101,8 @@ impl Wanted<'_> {
         Err(self.mismatch(&format!("{} is {served:?} and not {values:?}", entry.family)))
     }
 
-    /// The fields that the value can be in: those that read it and those that have its name. If there are both, those
-    /// that are both: a field with the name of one value that reads another is wrong.
+    /// Returns the fields that may serve the value: those that read it, and those whose family has its name. If both kinds
+    /// exist, only fields of both kinds, because a field with the name of one value that reads another one is wrong.
     fn fields(&self) -> Vec<(&'static Table, &'static Field)> {
         let all: Vec<_> = self
             .collector
@@ -112,7 +112,7 @@ impl Wanted<'_> {
             .collect();
         let reads = |(table, field): &(&'static Table, &'static Field)| self.is_read_by(table, field);
         let readers: Vec<_> = all.iter().copied().filter(reads).collect();
-        // The name of a statistic says more than a family's does: that has labels instead.
+        // The name of a statistic has parts that are labels of the family.
         if self.collector.tables.iter().any(|table| table.by_name) {
             let own: Vec<_> =
                 readers.iter().copied().filter(|(_, field)| matches!(field.key, Key::At(_))).collect();
@@ -128,7 +128,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// Whether a field reads this value alone, and has a sample for its row.
+    /// Returns whether a field reads only this value and has a sample for its row.
     fn has_own_field(&self) -> bool {
         let mut fields =
             self.collector.tables.iter().flat_map(|table| {
@@ -150,7 +150,7 @@ impl Wanted<'_> {
         };
         match field.key {
             Key::At(key) => {
-                // The field can read a struct as a whole.
+                // The field may read an entire struct.
                 let parent = path.split_last().and_then(|(_, path)| path.strip_suffix(key));
                 path.strip_suffix(key).is_some_and(row)
                     || !key.is_empty() && parent.is_some_and(row)
@@ -164,7 +164,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// Whether the words of the value's name are in a family's.
+    /// Returns whether the name of the family contains the words of the value's name.
     fn has_name(&self, family: &str) -> bool {
         let last = self.last().to_ascii_lowercase();
         let mut words =
@@ -178,7 +178,7 @@ impl Wanted<'_> {
         names.into_iter().filter_map(|name| self.page.get(&name)).flatten()
     }
 
-    /// Whether the sample's labels are those of the value's row.
+    /// Returns whether the sample has the labels of the value's row.
     fn is_row(&self, table: &Table, field: &Field, sample: &Sample) -> bool {
         let labels = || table.labels.iter().chain(field.labels).chain(table.equal_rows.labels());
         let has = |label: &Label| match label.value {
@@ -187,7 +187,7 @@ impl Wanted<'_> {
             }
             _ => true,
         };
-        // The name of a method or a code does not depend on the exporter: the statistic has it in its name.
+        // The statistic's name contains the SIP method or code that the label has.
         let constant = |name: &str| {
             !["method", "code", "class"].contains(&name)
                 && labels().any(|label| label.name == name && matches!(label.value, LabelValue::Constant(_)))
@@ -196,7 +196,7 @@ impl Wanted<'_> {
             && sample.labels.iter().all(|(name, value)| constant(name) || self.explains(name, value))
     }
 
-    /// Whether a label's value comes from the row or the call.
+    /// Returns whether the label's value comes from the row or the call.
     fn explains(&self, label: &str, value: &str) -> bool {
         if value.is_empty() || label == "index" && !self.leaf.row.iter().any(|(name, _)| name == "index") {
             return true;
@@ -208,7 +208,7 @@ impl Wanted<'_> {
         }
         let last = self.last();
         let (group, name) = last.split_once('.').unwrap_or(("", last));
-        // Names of structs are served in lower case.
+        // Names of structs become lower case.
         let is_named = |(name, text): &(String, String)| {
             text == value || name.is_empty() && text.eq_ignore_ascii_case(value)
         };
@@ -220,7 +220,8 @@ impl Wanted<'_> {
             || self.is_part_of_name(value)
     }
 
-    /// `4xx` of `core.rcv_replies_4xx_bye`, and also `REGISTER` of `core.rcv_replies_4xx_reg`.
+    /// Returns whether the value is part of the statistic's name: `4xx` of `core.rcv_replies_4xx_bye`, or `REGISTER` of
+    /// `core.rcv_replies_4xx_reg`.
     fn is_part_of_name(&self, value: &str) -> bool {
         let last = self.last().to_ascii_lowercase();
         let value = value.to_ascii_lowercase();
@@ -228,7 +229,7 @@ impl Wanted<'_> {
             && last.split(['.', '_']).any(|word| word == value || word.len() > 2 && value.starts_with(word))
     }
 
-    /// Whether the value tells rows apart: it is a label of its row.
+    /// Returns whether the value is a label of its row.
     fn is_label(&self) -> bool {
         let text = format!("{}", self.leaf.value);
         let is_it = |label: &&Label| matches!(label.value, LabelValue::At(path) if path.last().is_some_and(|last| *last == self.last()));
@@ -247,7 +248,7 @@ impl Wanted<'_> {
         })
     }
 
-    /// Whether a statistic has a family that was made of its name.
+    /// Returns whether the statistic has a family named after it.
     fn is_named_family(&self) -> bool {
         let words: Vec<_> = self.last().split('.').collect();
         let own = self.page.iter().filter(|(family, _)| !catalogue().has(family));
@@ -256,7 +257,7 @@ impl Wanted<'_> {
             && own.any(|(family, samples)| samples.iter().any(|sample| self.has_value(family, sample.value)))
     }
 
-    /// Whether a served value is between the two that kamcmd has printed, in the family's unit.
+    /// Returns whether a served value lies between the two values of kamcmd, in the unit of the family.
     fn has_value(&self, family: &str, served: f64) -> bool {
         let (low, high) = (self.leaf.value.min(self.second.value), self.leaf.value.max(self.second.value));
         let is = |low: f64, high: f64| {
@@ -266,7 +267,7 @@ impl Wanted<'_> {
         let in_unit = |unit: &str, divisors: &[f64]| {
             family.contains(unit) && divisors.iter().any(|divisor| is(low / divisor, high / divisor))
         };
-        // kamcmd prints every int as signed, also those that are not.
+        // kamcmd prints unsigned ints as signed.
         let unsigned = low < 0.0 && high < 0.0 && is(low + TWO_TO_32, high + TWO_TO_32);
         is(low, high) || unsigned || in_unit("_seconds", &[1e3, 1e6]) || in_unit("_ratio", &[100.0])
     }
@@ -282,7 +283,7 @@ impl Wanted<'_> {
     }
 }
 
-/// The samples of a page in the text format.
+/// Parses the samples of an exposition in the text format.
 pub(crate) fn page(text: &str) -> Page {
     let mut page = Page::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {

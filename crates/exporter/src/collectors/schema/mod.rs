@@ -82,6 +82,10 @@ pub enum Call {
     ProfileValues,
     /// No call: the metrics are fetched from a URL that the operator configures.
     Page,
+    /// No call: files that the operator names are read.
+    Files,
+    /// One call without arguments, whose reply only names things; the kernel of this machine has the values.
+    Observed,
     /// One call for each value that another method lists at the first contact.
     EachOf(Listing),
     /// The same for a method whose argument is an int.

@@ -17,6 +17,7 @@ use futures_util::FutureExt as _;
 use kamailio_binrpc::{Arg, Error, Members, Target as Address, Value};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Checks a Kamailio. Calls `progress` with the number of calls made and the number of calls in total.
@@ -42,6 +43,7 @@ pub(super) async fn examine(
         deadline,
         budget: &MemoryBudget::new(),
         page: page.as_ref(),
+        observer: &Mutex::default(),
     };
     let scrape = scrape::run(request, Preparation::default()).await;
     let mut report = Report {

@@ -38,7 +38,7 @@ impl Once {
     /// Scrapes and writes. Returns whether Kamailio responded; the log has the reason if it did not. The error is a
     /// human-readable message.
     pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
-        let instance = Instance::new(target, Arc::new(self.settings));
+        let instance = Instance::without_history(target, Arc::new(self.settings));
         let exposition = expose(&instance, timeout, self.format, &self.labels).await;
         match self.output {
             Some(path) => replace(&path, &exposition.content).map_err(anyhow::Error::msg)?,
@@ -61,8 +61,17 @@ pub(crate) async fn expose(
 ) -> Exposition {
     let scrape = instance.scrape(instance.selection().clone(), Deadline::after(timeout)).await;
     instance.counters().count_request(&scrape);
-    let program = Program { process: false, web_config: None };
-    let parts = [&scrape.samples, &instance.counters().samples(&scrape), &samples_of(program)];
-    let content = format.write(catalogue().families(), &parts);
-    Exposition { content: constant_labels::add(labels, content), answered: scrape.answered }
+    let own = instance.counters().samples(&scrape);
+    let write = || {
+        let kept_labels = (!labels.is_empty()).then(constant_labels::kept);
+        let program = samples_of(Program { process: false, kept_labels, web_config: None });
+        constant_labels::add(labels, format.write(catalogue().families(), &[&scrape.samples, &own, &program]))
+    };
+    let kept = constant_labels::kept();
+    let mut content = write();
+    if kept == 0 && constant_labels::kept() > 0 {
+        // There may be no further exposition to count them in.
+        content = write();
+    }
+    Exposition { content, answered: scrape.answered }
 }

@@ -48,7 +48,7 @@ impl Push {
         self.gateway.check().map_err(anyhow::Error::msg)?;
         let gateway = &self.gateway;
         tracing::info!(%gateway, interval = ?self.interval, "pushing started");
-        let instance = Instance::new(target, Arc::new(self.settings));
+        let instance = Instance::without_history(target, Arc::new(self.settings));
         let mut schedule = Schedule::new(Instant::now(), self.interval);
         let mut outcome = OutcomeLog::default();
         let mut stop = pin!(stop);

@@ -19,22 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 
-/// A page that was fetched.
-pub struct Page {
-    /// The `Content-Type`, if there is one.
-    pub content_type: Option<String>,
-    /// The content.
-    pub content: Bytes,
-}
-
 impl Url {
-    /// Fetches the page. The error is a human-readable message.
-    pub async fn get(&self, deadline: Instant) -> Result<Page, String> {
-        let mut content = BytesMut::new();
-        let content_type = self.read(deadline, &mut |piece| content.extend_from_slice(piece)).await?;
-        Ok(Page { content_type, content: content.freeze() })
-    }
-
     /// Fetches the page, passes it to a function as it arrives, and returns its `Content-Type`, if there is one. The error is
     /// a human-readable message; after an error, what the function received is not to be used.
     pub(crate) async fn read(
@@ -121,7 +106,7 @@ mod tests {
     use std::time::Duration;
 
     /// Fetches a page from a server that sends `once`, and then `forever` until the client disconnects.
-    async fn fetch(once: &'static str, forever: &'static str) -> Result<Page, String> {
+    async fn fetch(once: &'static str, forever: &'static str) -> Result<Vec<u8>, String> {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("http://{}/", server.local_addr().unwrap())).unwrap();
         let thread = std::thread::spawn(move || {
@@ -130,9 +115,10 @@ mod tests {
             let _ = stream.write_all(once.as_bytes());
             while !forever.is_empty() && stream.write_all(forever.as_bytes()).is_ok() {}
         });
-        let page = url.get(Instant::now() + Duration::from_secs(20)).await;
+        let (mut page, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
+        let read = url.read(deadline, &mut |piece| page.extend_from_slice(piece)).await;
         thread.join().unwrap();
-        page
+        read.map(|_| page)
     }
 
     #[tokio::test]
@@ -145,6 +131,6 @@ mod tests {
         }
         let few = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n\
                    HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n";
-        assert_eq!(fetch(few, "").await.unwrap().content, "a 1\n");
+        assert_eq!(fetch(few, "").await.unwrap(), b"a 1\n");
     }
 }

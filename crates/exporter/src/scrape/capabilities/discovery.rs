@@ -46,7 +46,13 @@ impl Discovery {
                 Call::EachOf(listing) | Call::EachNumberOf(listing) => {
                     queries.push(CapabilityQuery::Listing(listing));
                 }
-                Call::Once(_) | Call::Each(_) | Call::NamedProfiles | Call::ProfileValues | Call::Page => {}
+                Call::Once(_)
+                | Call::Each(_)
+                | Call::NamedProfiles
+                | Call::ProfileValues
+                | Call::Page
+                | Call::Files
+                | Call::Observed => {}
             }
         }
         queries.extend(self.help_queries().take(MAX_HELP));
@@ -189,7 +195,7 @@ const MAX_HELP: usize = 500;
 mod tests {
     use super::*;
     use crate::collectors::ALL;
-    use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
+    use kamailio_binrpc::wire::{Arg, Nodes};
 
     fn listings() -> impl Iterator<Item = Listing> {
         ALL.iter().filter_map(|collector| match collector.call {
@@ -202,9 +208,7 @@ mod tests {
     fn reply(texts: impl Iterator<Item = String>) -> Vec<u8> {
         let texts: Vec<_> = texts.collect();
         let texts: Vec<Arg<'_>> = texts.iter().map(|text| text.as_str().into()).collect();
-        let mut packet = Vec::new();
-        wire::encode(Kind::Reply, Cookie(1), &texts, &mut packet).unwrap();
-        packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+        fake_kamailio::body(&texts)
     }
 
     fn record(discovery: &mut Discovery, query: &CapabilityQuery, body: &[u8]) {

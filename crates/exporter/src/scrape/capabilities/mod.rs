@@ -27,6 +27,8 @@ pub struct Capabilities {
     help: HashMap<String, String>,
     /// Whether a limit on names or bytes left something out.
     truncated: bool,
+    /// Whether the server is reached over a unix socket, so that its machine is this one.
+    local: bool,
 }
 
 impl Capabilities {
@@ -83,6 +85,16 @@ impl Capabilities {
         self.truncated
     }
 
+    /// Returns whether the server runs on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// Returns the capabilities of a server that does or does not run on this machine.
+    pub(crate) fn with_local(self, local: bool) -> Self {
+        Self { local, ..self }
+    }
+
     /// Returns the bytes of the server's own that these capabilities take in memory.
     pub fn size(&self) -> usize {
         let split = self.split_groups.values().flatten();
@@ -109,6 +121,7 @@ impl Default for Capabilities {
             listed: HashMap::new(),
             help: HashMap::new(),
             truncated: false,
+            local: false,
         }
     }
 }

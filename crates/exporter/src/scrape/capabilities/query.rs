@@ -57,7 +57,9 @@ pub(super) fn known_methods<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<
                 | Call::AllGroups
                 | Call::NamedProfiles
                 | Call::ProfileValues
-                | Call::Page => None,
+                | Call::Page
+                | Call::Files
+                | Call::Observed => None,
             };
             let instead = collector.preferred_calls.iter().filter_map(|call| call.split(' ').next());
             [collector.method].into_iter().chain(listing).chain(instead).collect::<Vec<_>>()

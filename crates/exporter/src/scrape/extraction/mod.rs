@@ -341,7 +341,7 @@ const ANY: &str = "*";
 mod tests {
     use super::*;
     use crate::collectors::ALL;
-    use kamailio_binrpc::wire::{self, Arg, Cookie, Kind, Nodes};
+    use kamailio_binrpc::wire::{Arg, Nodes};
 
     #[test]
     fn a_label_is_that_of_the_nearest_struct_around_the_row_and_not_of_a_sibling() {
@@ -377,9 +377,7 @@ mod tests {
 
     /// Returns the page with the samples of this list of destinations.
     fn served(list: &[(Option<&str>, Arg<'_>)]) -> String {
-        let mut packet = Vec::new();
-        wire::encode(Kind::Reply, Cookie(1), &[Arg::Struct(list)], &mut packet).unwrap();
-        let body = packet.split_off(wire::header(&packet).unwrap().unwrap().header_len);
+        let body = fake_kamailio::body(&[Arg::Struct(list)]);
         let mut nodes = Nodes::new();
         nodes.decode(&body).unwrap();
         let index = ALL.iter().position(|collector| collector.name == "dispatcher.list").unwrap();

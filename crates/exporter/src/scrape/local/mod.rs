@@ -1,0 +1,55 @@
+//! Reads what this machine shows of a Kamailio: its processes and the sockets that it listens on, as the kernel sees them, and its
+//! certificates.
+//!
+//! Kamailio's replies name process IDs and addresses. A process ID means something only in the PID namespace of its process, so
+//! nothing is read before the kernel has confirmed that both programs share the namespace: the process ID of the other end of
+//! the unix socket is one that Kamailio lists.
+
+mod certificates;
+mod diag;
+mod listed;
+mod process;
+mod processes;
+mod sockets;
+
+pub use listed::{Listed, ListedProcess};
+
+use certificates::Certificates;
+use processes::Processes;
+use prometheus_exposition::Samples;
+use sockets::Sockets;
+use std::path::PathBuf;
+
+/// The readers for one Kamailio, with what they keep from scrape to scrape.
+#[derive(Default)]
+pub struct Observer {
+    processes: Processes,
+    sockets: Sockets,
+    certificates: Certificates,
+}
+
+impl Observer {
+    /// Adds the samples of the processes that Kamailio listed.
+    ///
+    /// # Errors
+    /// A human-readable message if the processes cannot be seen.
+    pub fn processes(&mut self, listed: &Listed, samples: &mut Samples) -> Result<(), String> {
+        self.processes.read(listed, samples)
+    }
+
+    /// Adds the samples of the sockets that Kamailio listed.
+    ///
+    /// # Errors
+    /// A human-readable message if the sockets cannot be seen.
+    pub fn sockets(&mut self, listed: &Listed, samples: &mut Samples) -> Result<(), String> {
+        self.sockets.read(listed, samples)
+    }
+
+    /// Adds the samples of the certificates in these files.
+    ///
+    /// # Errors
+    /// A human-readable message about a file that cannot be read.
+    pub(super) fn certificates(&mut self, files: &[PathBuf], samples: &mut Samples) -> Result<(), String> {
+        self.certificates.read(files, samples)
+    }
+}

@@ -1,0 +1,176 @@
+//! The files of /proc about one process.
+//!
+//! Only files that every user may read are opened, and none for which the kernel waits for the process: `cmdline`, `smaps` and
+//! `maps` take its memory lock.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+/// A process, by its open files. Such a file belongs to one process for ever: when the process has ended, reading fails, even
+/// if another process has the same ID by then.
+pub(super) struct Process {
+    pid: u32,
+    stat: File,
+    status: File,
+    /// The limit of open file descriptors. It is read once, because the file has all sixteen limits and Kamailio sets its
+    /// limits before it forks.
+    pub(super) max_fds: Option<u64>,
+    /// The values that are not read at each scrape; `None` before the first time.
+    pub(super) details: Option<Details>,
+}
+
+/// The fields of `stat` that are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    /// The parent's process ID.
+    pub(super) parent: u32,
+    /// CPU time in user and kernel mode, in clock ticks.
+    pub(super) cpu: u64,
+    /// The time of the start after the boot, in clock ticks.
+    pub(super) start: u64,
+    /// Resident memory, in pages.
+    pub(super) resident: u64,
+}
+
+/// The values that take longest to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Details {
+    /// Resident anonymous memory, in bytes.
+    pub(super) private: Option<u64>,
+    /// Voluntary and involuntary context switches.
+    pub(super) switches: Option<[u64; 2]>,
+    /// Open file descriptors.
+    pub(super) open_fds: Option<u64>,
+}
+
+impl Process {
+    /// Opens the files of a process.
+    ///
+    /// # Errors
+    /// There is no such process, or this user may not see it.
+    pub(super) fn open(pid: u32, buffer: &mut Buffer) -> io::Result<Self> {
+        let open = |name: &str| File::open(format!("/proc/{pid}/{name}"));
+        let (stat, status) = (open("stat")?, open("status")?);
+        let max_fds = open("limits").ok().and_then(|file| max_fds(read(&file, buffer)?));
+        Ok(Self { pid, stat, status, max_fds, details: None })
+    }
+
+    /// Reads `stat`, and the details if they are due or unknown. Returns `None` if the process has ended.
+    pub(super) fn read(mut self, details_are_due: bool, buffer: &mut Buffer) -> Option<(Self, Stat)> {
+        if details_are_due || self.details.is_none() {
+            self.read_details(buffer);
+        }
+        // Last: as long as this succeeds, the ID was not free to be used again, and the details are of the same process.
+        let stat = stat(read(&self.stat, buffer)?)?;
+        Some((self, stat))
+    }
+
+    fn read_details(&mut self, buffer: &mut Buffer) {
+        let status = read(&self.status, buffer).unwrap_or_default();
+        // In the order of the file, in one pass.
+        let mut lines = status.lines();
+        let mut field = |name: &str| lines.find_map(|line| number(line.strip_prefix(name)?));
+        let kilobytes = field("RssAnon:");
+        let switches = [field("voluntary_ctxt_switches:"), field("nonvoluntary_ctxt_switches:")];
+        self.details = Some(Details {
+            private: kilobytes.and_then(|kilobytes| kilobytes.checked_mul(1024)),
+            switches: if let [Some(voluntary), Some(not)] = switches { Some([voluntary, not]) } else { None },
+            open_fds: open_fds(self.pid),
+        });
+    }
+}
+
+/// The memory that files are read into.
+pub(super) type Buffer = [u8; MAX_FILE];
+
+/// Reads a file with one system call. A file that does not fit is cut off, so that its last fields are missing.
+fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
+    let length = file.read_at(buffer, 0).ok()?;
+    // The name of a process may be anything.
+    match std::str::from_utf8(&buffer[..length]) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let invalid = error.valid_up_to();
+            let end = buffer[invalid..length].iter().rposition(|byte| !byte.is_ascii())? + 1;
+            std::str::from_utf8(&buffer[invalid + end..length]).ok()
+        }
+    }
+}
+
+fn stat(text: &str) -> Option<Stat> {
+    // The name is in parentheses and may contain some; all other fields are numbers, but for the state.
+    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace().skip(1);
+    let mut field = |index: usize| fields.nth(index)?.parse::<u64>().ok();
+    let parent = field(0)?.try_into().ok()?;
+    let (user, system) = (field(9)?, field(0)?);
+    let (start, resident) = (field(6)?, field(1)?);
+    Some(Stat { parent, cpu: user.checked_add(system)?, start, resident })
+}
+
+/// Returns the soft limit; a process without one has the largest number, as in the client libraries of Prometheus.
+fn max_fds(limits: &str) -> Option<u64> {
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    if limit.trim_start().starts_with("unlimited") { Some(u64::MAX) } else { number(limit) }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Returns the number of open file descriptors: the size of the directory since Linux 6.2, which every user may see. Before,
+/// the size is 0, and the entries are counted if this user may list them.
+fn open_fds(pid: u32) -> Option<u64> {
+    let path = format!("/proc/{pid}/fd");
+    match fs::metadata(&path).ok()?.len() {
+        0 => {
+            let count = fs::read_dir(path).ok()?.take(MAX_COUNTED + 1).count();
+            (count <= MAX_COUNTED).then_some(count as u64)
+        }
+        count => Some(count),
+    }
+}
+
+/// Bytes of a file: `status` has 1.5 KiB, and more only with hundreds of groups or CPUs.
+pub(super) const MAX_FILE: usize = 8 * 1024;
+/// Entries of a directory that are counted, in some 4 ms.
+const MAX_COUNTED: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_behind_any_name() {
+        let fields =
+            " S 41 7 7 0 -1 4194560 100 0 0 0 123 456 0 0 20 0 1 0 98765 4096000 321 18446744073709551615 1";
+        let expected = Some(Stat { parent: 41, cpu: 579, start: 98765, resident: 321 });
+        for name in ["kamailio", "a) S 1 (b", "", "x y"] {
+            assert_eq!(stat(&format!("77 ({name}){fields}")), expected, "{name}");
+        }
+        for text in ["", "77 (kamailio", "77 (kamailio)", "77 (kamailio) S 41 7 7", &format!("7 {fields}")] {
+            assert_eq!(stat(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_text_hides_no_field() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stat");
+        fs::write(&path, b"77 (\xff\xfek) S 41").unwrap();
+        let mut buffer = [0; 64];
+        assert_eq!(read(&File::open(path).unwrap(), &mut buffer), Some("k) S 41"));
+    }
+
+    #[test]
+    fn a_limit_is_a_number_or_unlimited() {
+        let limits = |value: &str| {
+            format!(
+                "Limit  Soft Limit  Hard Limit  Units\nMax open files            {value}     524288     files\n"
+            )
+        };
+        assert_eq!(max_fds(&limits("1024")), Some(1024));
+        assert_eq!(max_fds(&limits("unlimited")), Some(u64::MAX));
+        assert_eq!(max_fds("Max processes   3  4  processes\n"), None);
+    }
+}

@@ -1,0 +1,292 @@
+//! The processes of Kamailio, summed up by type.
+
+use super::listed::Listed;
+use super::process::{Details, MAX_FILE, Process};
+use crate::collectors::catalogue::catalogue;
+use crate::collectors::kernel::{
+    CONTEXT_SWITCHES, CPU_SECONDS, MAX_FDS, OPEN_FDS, PRIVATE_MEMORY, PROCESS_COUNT, PROCESSES_VISIBLE,
+    RESIDENT_MEMORY, SWITCH_KINDS,
+};
+use crate::collectors::schema::Field;
+use prometheus_exposition::{Labels, Number, Samples};
+use std::collections::{BTreeMap, HashMap};
+
+/// Reads processes, whose files stay open from scrape to scrape: opening takes longer than reading.
+#[derive(Default)]
+pub(super) struct Processes {
+    kept: HashMap<u32, Process>,
+    /// Number of scrapes so far, which decides whose details are read.
+    turn: usize,
+}
+
+/// The sums of one type.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    count: u64,
+    cpu: u64,
+    resident: u64,
+    private: Option<u64>,
+    switches: Option<[u64; 2]>,
+    open_fds: Option<u64>,
+    max_fds: Option<u64>,
+}
+
+impl Processes {
+    /// Reads the processes and adds their samples.
+    pub(super) fn read(&mut self, listed: &Listed, samples: &mut Samples) -> Result<(), String> {
+        let sums = self.sums(listed);
+        let visible = Number::Unsigned(sums.is_ok().into());
+        samples.push(catalogue().id(&PROCESSES_VISIBLE.family), Labels::NONE, visible);
+        for (kind, sums) in sums? {
+            sums.push(kind, samples);
+        }
+        Ok(())
+    }
+
+    fn sums<'l>(&mut self, listed: &'l Listed) -> Result<BTreeMap<&'l str, Sums>, String> {
+        let mut before = std::mem::take(&mut self.kept);
+        let Some(main) = listed.peer else {
+            return Err("Kamailio runs in another PID namespace".to_owned());
+        };
+        if !listed.processes.iter().any(|process| process.pid == main) {
+            return Err(format!(
+                "Kamailio does not list process {main}, which listens on the socket: it runs in another PID namespace"
+            ));
+        }
+        self.turn = self.turn.wrapping_add(1);
+        let mut buffer = [0; MAX_FILE];
+        let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+        // By process ID, the time of the start. The list is in the order of the starts, the parents before their children.
+        let mut family: HashMap<u32, u64> = HashMap::new();
+        for (index, process) in listed.processes.iter().enumerate() {
+            let pid = process.pid;
+            let is_due = (index + self.turn).is_multiple_of(DETAIL_INTERVAL);
+            let kept = before.remove(&pid).and_then(|kept| kept.read(is_due, &mut buffer));
+            let read = kept.or_else(|| Process::open(pid, &mut buffer).ok()?.read(is_due, &mut buffer));
+            let Some((open, stat)) = read else { continue };
+            let is_child = family.get(&stat.parent).is_some_and(|start| *start <= stat.start);
+            if pid != main && !is_child {
+                continue;
+            }
+            family.insert(pid, stat.start);
+            let sums = sums.entry(&process.kind).or_default();
+            sums.count += 1;
+            sums.cpu += stat.cpu;
+            sums.resident += stat.resident;
+            sums.add(open.details.unwrap_or_default(), open.max_fds);
+            if self.kept.len() < MAX_KEPT {
+                self.kept.insert(pid, open);
+            }
+        }
+        // The process that replies is a child of the main process. Without a child, the main process has ended, and its ID may
+        // belong to another one by now.
+        if family.len() < 2 {
+            self.kept.clear();
+            return Err("/proc does not show Kamailio's processes".to_owned());
+        }
+        Ok(sums)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, details: Details, max_fds: Option<u64>) {
+        let Details { private, switches, open_fds } = details;
+        if let Some(private) = private {
+            *self.private.get_or_insert_default() += private;
+        }
+        if let Some([voluntary, involuntary]) = switches {
+            let sum = self.switches.get_or_insert_default();
+            sum[0] += voluntary;
+            sum[1] += involuntary;
+        }
+        self.open_fds = self.open_fds.max(open_fds);
+        self.max_fds = [self.max_fds, max_fds].into_iter().flatten().min();
+    }
+
+    fn push(self, kind: &str, samples: &mut Samples) {
+        let labels = samples.labels([("type", kind)]);
+        let page = rustix::param::page_size() as u64;
+        #[expect(clippy::cast_precision_loss, reason = "clock ticks, 100 a second, far below 2^52")]
+        let seconds = self.cpu as f64 / rustix::param::clock_ticks_per_second() as f64;
+        let number = |number: Option<u64>| number.map(Number::Unsigned);
+        let values: [(&Field, Option<Number>); 6] = [
+            (&PROCESS_COUNT, number(Some(self.count))),
+            (&CPU_SECONDS, Some(Number::Float(seconds))),
+            (&RESIDENT_MEMORY, number(self.resident.checked_mul(page))),
+            (&PRIVATE_MEMORY, number(self.private)),
+            (&OPEN_FDS, number(self.open_fds)),
+            (&MAX_FDS, number(self.max_fds)),
+        ];
+        for (field, value) in values {
+            if let Some(value) = value {
+                samples.push(catalogue().id(&field.family), labels, value);
+            }
+        }
+        for (name, count) in SWITCH_KINDS.into_iter().zip(self.switches.into_iter().flatten()) {
+            let labels = samples.labels([("type", kind), ("kind", name)]);
+            samples.push(catalogue().id(&CONTEXT_SWITCHES.family), labels, Number::Unsigned(count));
+        }
+    }
+}
+
+/// Each process's details are read at one scrape of so many. Of 64 processes, that keeps a scrape's cost below 150 us; the
+/// details of all of them would take twice as long as everything else.
+const DETAIL_INTERVAL: usize = 4;
+/// Processes whose files stay open, two for each process. With 256 connections of clients, that is within the usual limit of
+/// 1,024 files. Further processes are opened at each scrape.
+const MAX_KEPT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::super::listed::ListedProcess;
+    use super::*;
+    use std::process::{Child, Command};
+    use std::time::{Duration, Instant};
+
+    struct Workers(Vec<Child>);
+
+    impl Workers {
+        fn start(scripts: &[&str]) -> Self {
+            let start = |script: &&str| Command::new("sh").args(["-c", script]).spawn().unwrap();
+            Self(scripts.iter().map(start).collect())
+        }
+
+        fn pids(&self) -> Vec<u32> {
+            self.0.iter().map(Child::id).collect()
+        }
+    }
+
+    impl Drop for Workers {
+        fn drop(&mut self) {
+            for child in &mut self.0 {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+
+    /// This process is the main process, and these are its children.
+    fn listed(children: &[(u32, &str)]) -> Listed {
+        let main = (std::process::id(), "main");
+        let process = |(pid, kind): (u32, &str)| ListedProcess { pid, kind: kind.to_owned() };
+        let processes = [main].into_iter().chain(children.iter().copied()).map(process).collect();
+        Listed { peer: Some(main.0), processes, sockets: Vec::new() }
+    }
+
+    fn read(processes: &mut Processes, listed: &Listed) -> Result<String, String> {
+        let mut samples = Samples::new(usize::MAX);
+        let result = processes.read(listed, &mut samples);
+        let text = prometheus_exposition::Format::TEXT.write(catalogue().families(), &[&samples]);
+        let text = String::from_utf8(text).unwrap();
+        let visible = format!("kamailio_processes_visible {}\n", u8::from(result.is_ok()));
+        assert!(text.contains(&visible), "{text}");
+        result.map(|()| text)
+    }
+
+    fn value(text: &str, series: &str) -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
+        line.unwrap_or_else(|| panic!("no {series} in {text}")).trim().parse().unwrap()
+    }
+
+    #[test]
+    fn a_busy_worker_has_the_cpu_time_and_an_idle_one_waits() {
+        let workers = Workers::start(&["while :; do :; done", "while :; do sleep 0.01; done", "sleep 60"]);
+        let [busy, waking, idle] = workers.pids()[..] else { unreachable!() };
+        let listed = listed(&[(busy, "busy"), (waking, "waking"), (idle, "idle"), (idle, "idle")]);
+        let mut processes = Processes::default();
+        let first = read(&mut processes, &listed).unwrap();
+        assert_eq!(value(&first, "kamailio_processes{type=\"busy\"}"), 1.0);
+        let cpu =
+            |text: &str, kind| value(text, &format!("kamailio_process_cpu_seconds_total{{type=\"{kind}\"}}"));
+        let switches = |text: &str, kind| {
+            value(
+                text,
+                &format!("kamailio_process_context_switches_total{{type=\"{kind}\",kind=\"voluntary\"}}"),
+            )
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            std::thread::sleep(Duration::from_millis(50));
+            // All details are read within so many scrapes.
+            let texts: Vec<_> =
+                (0..DETAIL_INTERVAL).map(|_| read(&mut processes, &listed).unwrap()).collect();
+            let text = texts.last().unwrap();
+            assert!(cpu(text, "idle") < 0.1 && cpu(text, "waking") < 10.0);
+            if cpu(text, "busy") > cpu(&first, "busy") + 0.1
+                && switches(text, "waking") > switches(&first, "waking")
+            {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_and_descriptors_are_those_of_the_process() {
+        let workers =
+            Workers::start(&["ulimit -n 321; exec sleep 60", "exec 5</dev/null 6</dev/null; sleep 60"]);
+        let [limited, open] = workers.pids()[..] else { unreachable!() };
+        std::thread::sleep(Duration::from_millis(300));
+        let text = read(&mut Processes::default(), &listed(&[(limited, "limited"), (open, "open")])).unwrap();
+        assert_eq!(value(&text, "kamailio_process_max_fds{type=\"limited\"}"), 321.0);
+        let fds = |kind| value(&text, &format!("kamailio_process_open_fds{{type=\"{kind}\"}}"));
+        assert_eq!(fds("open"), fds("limited") + 2.0, "{text}");
+        let resident = value(&text, "kamailio_process_resident_memory_bytes{type=\"main\"}");
+        let private = value(&text, "kamailio_process_private_memory_bytes{type=\"main\"}");
+        assert!(private > 100_000.0 && private < resident && resident < 1e9, "{private} {resident}");
+    }
+
+    #[test]
+    fn a_process_that_kamailio_did_not_start_is_not_reported() {
+        let mut workers = Workers::start(&["sleep 60", "sleep 60"]);
+        let [first, second] = workers.pids()[..] else { unreachable!() };
+        // The parent of process 1 is no process of ours.
+        let with_stranger = listed(&[(first, "worker"), (second, "worker"), (1, "stranger")]);
+        let mut processes = Processes::default();
+        let text = read(&mut processes, &with_stranger).unwrap();
+        assert_eq!(value(&text, "kamailio_processes{type=\"worker\"}"), 2.0);
+        assert!(!text.contains("stranger"), "{text}");
+        // Its files stay open, but its ID may belong to another process by now.
+        let mut ended = workers.0.remove(1);
+        ended.kill().unwrap();
+        ended.wait().unwrap();
+        let text = read(&mut processes, &with_stranger).unwrap();
+        assert_eq!(value(&text, "kamailio_processes{type=\"worker\"}"), 1.0);
+    }
+
+    #[test]
+    fn files_that_stay_open_never_show_the_next_process_of_the_same_id() {
+        let mut workers = Workers::start(&["sleep 60", "while :; do :; done"]);
+        let [first, second] = workers.pids()[..] else { unreachable!() };
+        let mut processes = Processes::default();
+        let cpu =
+            |text: &str, kind| value(text, &format!("kamailio_process_cpu_seconds_total{{type=\"{kind}\"}}"));
+        let both = listed(&[(first, "idle"), (second, "busy")]);
+        while cpu(&read(&mut processes, &both).unwrap(), "busy") < 0.2 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // As if the ID of the busy one had been given to the idle one.
+        let mut ended = workers.0.remove(1);
+        ended.kill().unwrap();
+        ended.wait().unwrap();
+        let stale = processes.kept.remove(&second).unwrap();
+        processes.kept.insert(first, stale);
+        let text = read(&mut processes, &listed(&[(first, "idle")])).unwrap();
+        assert_eq!(value(&text, "kamailio_processes{type=\"idle\"}"), 1.0);
+        assert!(cpu(&text, "idle") < 0.1, "{text}");
+    }
+
+    #[test]
+    fn a_kamailio_in_another_namespace_is_reported() {
+        let error = |listed: &Listed| read(&mut Processes::default(), listed).unwrap_err();
+        let workers = Workers::start(&["sleep 60"]);
+        let mut listed = listed(&[(workers.pids()[0], "worker")]);
+        listed.peer = None;
+        assert!(error(&listed).contains("another PID namespace"));
+        listed.peer = Some(1);
+        assert!(error(&listed).contains("does not list process 1"));
+        listed.peer = Some(std::process::id());
+        listed.processes.truncate(1);
+        assert!(error(&listed).contains("/proc does not show"));
+    }
+}

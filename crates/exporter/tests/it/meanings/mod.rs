@@ -1,0 +1,8 @@
+/// `dialog`: profiles and states.
+mod dialogs;
+/// `dispatcher`: destinations, sets, overload control.
+mod dispatcher;
+/// States that replies print as flags, words or numbers.
+mod states;
+/// Numbers and texts whose form or method differs between versions, or that mean "no value".
+mod values;
