@@ -33,6 +33,7 @@ pub fn walk(input: &[u8]) {
             struct_overflow: false,
             preparation: Preparation::default(),
             up_since: None,
+            start: None,
             listed: Listed::default(),
         },
         capabilities: Capabilities::default(),

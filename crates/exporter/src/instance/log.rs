@@ -2,10 +2,10 @@
 
 use crate::collectors::ALL;
 use crate::collectors::schema::Call;
+use crate::outbound::Target;
 use crate::scrape::selection::names;
 use crate::scrape::{CollectorResult, Scrape, diagnosis};
 use exporter_toolkit::rate_limit::TokenBucket;
-use kamailio_binrpc::Target;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};

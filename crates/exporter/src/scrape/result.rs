@@ -35,6 +35,8 @@ pub struct Scrape {
     pub struct_overflow: bool,
     /// The start of Kamailio as `core.uptime` prints it.
     pub up_since: Option<Vec<u8>>,
+    /// The Unix time of the start of Kamailio.
+    pub start: Option<i64>,
     /// The expositions written from the samples, for the requests that share the scrape.
     pub bodies: Bodies,
     /// The part of the memory budget that the samples take.
