@@ -243,6 +243,7 @@ fn nodes(page: &Page, table: &NodeTable, id: &str, title: &str, noun: &str) -> M
                 h2.name { (title) }
                 span.value {
                     (number(up as f64)) " up"
+                    @if !page.answered() { small { " when Kamailio last answered" } }
                     small { @for state in [Down, Trying, Disabled, Unknown] {
                         @let number = with_state(state).count();
                         @if number > 0 { ", " span class=(format!("count {}", node_state(state).0)) { (number) " " (node_state(state).0) } }
