@@ -34,6 +34,7 @@ pub mod internals {
     pub use crate::instance::{Deadline, Instance, Settings};
     pub use crate::outbound::allow_list::AllowList;
     pub use crate::outbound::http::Url;
+    pub use crate::outbound::{Target, jsonrpc_reply};
     pub use crate::scrape::bodies::Bodies;
     pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
     pub use crate::scrape::extraction::{CallContext, extract};

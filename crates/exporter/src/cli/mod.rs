@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod credentials;
 mod documents;
 mod environment;
 mod explain;
@@ -18,6 +19,7 @@ use crate::commands::check::Check;
 use crate::commands::once::Once;
 use crate::commands::push::Push;
 use crate::commands::serve::Serve;
+use crate::outbound::Target;
 use crate::outbound::http::Url;
 use crate::support::build_info;
 use crate::support::log;
@@ -25,7 +27,6 @@ use clap::{Arg, ArgMatches, Command};
 use environment::{unknown_variables, with_environment};
 use explain::explain;
 use exporter_toolkit::files::read_text;
-use kamailio_binrpc::Target;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -185,12 +186,14 @@ fn resolve(
     action: impl FnOnce(&ArgMatches) -> Result<Action, String>,
 ) -> Result<Options, Exit> {
     let options = || {
+        let target = kamailio::target(matches)?;
+        let warnings = unknown_variables(&command()).into_iter().chain(kamailio::plain_text_warning(&target));
         Ok(Options {
-            target: kamailio::target(matches)?,
+            warnings: warnings.collect(),
+            target,
             timeout: kamailio::timeout(matches)?,
             action: action(matches)?,
             log: log(matches)?,
-            warnings: unknown_variables(&command()),
         })
     };
     options().map_err(Exit::Usage)

@@ -13,6 +13,7 @@ pub use deadline::Deadline;
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::SET_INFO;
+use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::diagnosis::Summary;
 use crate::scrape::external_page::{self, FetchedPage};
@@ -23,7 +24,6 @@ use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use exporter_toolkit::rate_limit::TokenBucket;
 use exporter_toolkit::sync::LockUnpoisoned as _;
 use history::{History, Resolution};
-use kamailio_binrpc::Target;
 use log::{LogContext, ScrapeLog};
 use prometheus_exposition::Number;
 use run_limit::RunLimit;
@@ -389,7 +389,7 @@ mod tests {
         let logged = |instance: &Instance| instance.state.lock_unpoisoned().log.summary();
         assert!(!scrape(&instance).await.answered);
         assert_eq!(logged(&instance), (Some(false), 0));
-        let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
+        let fake = Fake::listen(Captures::of("5.6.3"), &[target.address().clone()]).unwrap();
         assert!(scrape(&instance).await.answered);
         assert_eq!(logged(&instance), (Some(false), 0), "no line was left");
         Arc::get_mut(&mut instance).unwrap().line_limit = one_line();

@@ -48,6 +48,8 @@ pub struct Options {
     pub public_health: bool,
     /// Whether to serve metrics of the process.
     pub process_metrics: bool,
+    /// Whether OpenMetrics has the time since which counters count.
+    pub created_timestamps: bool,
     /// Labels that every sample gets.
     pub labels: ConstantLabels,
 }

@@ -79,7 +79,7 @@ fn an_invalid_command_line_is_one_error_line_and_exit_code_1() {
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
         (&["--nope"][..], "kamailio_exporter: error: unknown long flag '--nope', try --help"),
-        (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port or udp:host:port"),
+        (&["-u", "ftp://x:1"], "unix:/path, unixd:/path, tcp:host:port or udp:host:port"),
         (&["-m", "a, b"], "unknown method \"a\""),
         (&["--web.listen-address", &taken], &format!("failed to listen on {taken}: Address already in use")),
     ] {

@@ -4,14 +4,14 @@ mod gateway;
 mod group;
 mod schedule;
 
-pub(crate) use gateway::{BasicAuth, Gateway};
+pub(crate) use gateway::Gateway;
 pub(crate) use group::Group;
 
 use crate::commands::once::expose;
 use crate::instance::{Instance, Settings};
+use crate::outbound::Target;
 use bytes::Bytes;
 use exporter_toolkit::systemd::notify;
-use kamailio_binrpc::Target;
 use prometheus_exposition::{ConstantLabels, Format};
 use schedule::Schedule;
 use sd_notify::NotifyState;
