@@ -2,13 +2,15 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run demo mixin test deps bench bench-fleet soak kindness fuzz bench-instructions mutants
+.PHONY: help run demo mixin test deps bench bench-fleet soak kindness fuzz bench-instructions mutants release release-test
 
 help:
 	@echo "make run    run the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
 	@echo "make demo   the same, with a Prometheus that loads the rules of mixin/, and an Alertmanager"
 	@echo "make mixin  generate the alerts, rules and dashboards of mixin/ from their sources"
 	@echo "make test   install missing programs, and run all checks and tests"
+	@echo "make release  make the tarballs, packages and checksums of a release in dist/: TARGETS=\"NAME ...\""
+	@echo "make release-test  check the files of a release as users get them; FULL=1 for other architectures too"
 	@echo "make bench  measure the cost of a scrape, and that of other exporters: PEERS=\"name=/path\""
 	@echo "make fuzz   run all fuzz targets in parallel for FUZZ_SECONDS (60)"
 	@echo "make mutants  list the changes to the code that no test notices: SUBJECTS=\"CRATE PATH\""
@@ -62,3 +64,10 @@ bench-instructions:
 
 mutants:
 	@exec scripts/mutants.sh $(SUBJECTS)
+
+release:
+	@exec scripts/release.sh $(TARGETS)
+
+release-test:
+	@scripts/deps.sh
+	@exec scripts/release.sh test

@@ -51,6 +51,7 @@ export DISPATCHER_LIST="$list" KAMAILIO_CFG="${KAMAILIO_CFG:-$demo/many-modules.
 exec "$demo/kamailio.sh" "$dir" "$address" -m 128 -M 16 \
 	-A "DIR=\"$dir\"" -A "DB_URL=\"sqlite:///$db\"" -A "DB_CONNECTION=\"c1=>sqlite:///$db\"" \
 	-A "DIAMETER=\"$dir/diameter.xml\"" \
+	-A "JSONRPC_UNIX=\"$dir/rpc.sock\"" -A "JSONRPC_TCP=\"tcp:$address:25063\"" \
 	-A "HTTP=tcp:$address:25062" -A "HTTP_SELF=\"http://$address:25062\"" -A "EVAPI=\"$address:25064\"" \
 	-A "REG_CONTACT=\"$address:25060\"" \
 	-A "RTPENGINE=\"1 == udp:$address:25022 udp:$address:25024=2\"" "$@"

@@ -53,6 +53,7 @@ main() {
 		want systemd-socket-activate systemd
 		want ip iproute2
 		want setpriv util-linux
+		want_release
 		want_python
 	fi
 	[ -z "$missing" ] || install_packages
@@ -92,6 +93,17 @@ want_modules() {
 
 want_module() {
 	[ -e "${modules%%:*}/$1.so" ] || need "$1.so" "$2"
+}
+
+# Checks and unpacks packages and images: scripts/release/test.sh.
+want_release() {
+	want shellcheck shellcheck
+	want lintian lintian
+	want rpm rpm
+	want debootstrap debootstrap
+	want buildah buildah
+	want umoci umoci
+	want readelf binutils
 }
 
 # Debian has Python's support for virtual environments in a package of its own.

@@ -7,11 +7,15 @@
 # .cargo/mutants.toml, each with the reason.
 #
 # MUTANTS_FLAGS are passed to cargo mutants, for instance "--shard 0/8" for an eighth, or "--iterate" for those missed before.
-set -eu
+set -euf # without -f, the shell would expand the patterns that are for cargo mutants
 cd "$(dirname "$0")/.."
 
 # Crates and paths whose mutants are to be caught.
-default="kamailio-binrpc"
+default="kamailio-binrpc prometheus-exposition
+	crates/exporter/src/scrape crates/exporter/src/outbound/allow_list
+	crates/exporter/src/instance/single_flight.rs crates/exporter/src/commands/push/schedule.rs
+	crates/exporter-toolkit/src/authentication.rs crates/exporter-toolkit/src/worker.rs
+	crates/exporter-toolkit/src/config crates/exporter-toolkit/src/web_config.rs"
 # Percentage of the mutants that compile that must be caught.
 least=95
 cargo_mutants=27.1.0
@@ -59,6 +63,11 @@ scope() {
 tests() {
 	case $1 in
 	kamailio-binrpc | crates/binrpc/*) echo "--lib --test it -- --skip a_real_kamailio" ;;
+	prometheus-exposition | crates/exposition/*) echo "--lib" ;;
+	crates/exporter/src/commands/push/schedule.rs) echo "--lib -- schedule::" ;;
+	crates/exporter/src/instance/single_flight.rs) echo "--lib --test it -- single_flight:: model:: sharing::" ;;
+	crates/exporter/src/outbound/allow_list*) echo "--lib --test it -- allow_list:: probe" ;;
+	crates/exporter-toolkit/*) echo "--lib --test it" ;;
 	*) echo "--lib --bins --test it" ;;
 	esac
 }

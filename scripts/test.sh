@@ -20,6 +20,7 @@ main() {
 	step "mixin" scripts/mixin.sh check
 	# Checks licences, sources and duplicate versions of dependencies.
 	step "deny" env PATH="$PWD/.run/cargo/bin:$PATH" cargo deny --locked check licenses sources bans
+	step "release" scripts/release.sh test
 	# The tests replay earlier findings; this step searches for new ones.
 	if command -v c++ >/dev/null; then
 		step "fuzz" env FUZZ_SECONDS="${FUZZ_SECONDS:-20}" scripts/fuzz.sh

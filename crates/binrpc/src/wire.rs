@@ -19,9 +19,11 @@
 //! # Ok::<(), kamailio_binrpc::Error>(())
 //! ```
 
+mod body;
 mod decode;
 mod encode;
 
+pub use body::Body;
 pub use decode::Nodes;
 pub use encode::{Arg, encode, encode_request};
 

@@ -228,6 +228,25 @@ mod tests {
         assert_eq!(one, authenticator.digest(&[b"ab", b"c"]));
     }
 
+    #[test]
+    fn an_unknown_user_is_compared_with_the_hash_of_a_known_user_always_the_same() {
+        let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
+        let decoys: Vec<_> = (0..100)
+            .map(|number| {
+                let unknown = format!("user{number}");
+                let decoy = authenticator.decoy(&users, unknown.as_bytes()).unwrap();
+                assert_eq!(authenticator.decoy(&users, unknown.as_bytes()), Some(decoy));
+                decoy
+            })
+            .collect();
+        // That one of the two hashes is never chosen has a probability of 2 in 2^100.
+        for (user, hash) in &users {
+            assert!(decoys.contains(&hash), "the hash of {user} is never used");
+        }
+        assert!(decoys.iter().all(|decoy| users.values().any(|hash| hash == *decoy)));
+        assert_eq!(authenticator.decoy(&BTreeMap::new(), b"a"), None);
+    }
+
     #[tokio::test]
     async fn requests_with_the_same_credentials_share_a_check() {
         let (authenticator, users) = (Authenticator::new().unwrap(), users(6));

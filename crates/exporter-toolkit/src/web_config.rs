@@ -242,3 +242,65 @@ fn stamp(path: &Path) -> Stamp {
 const CLOCK_TICK: Duration = Duration::from_millis(100);
 /// The limit on a web configuration file in bytes: a thousand times the usual size.
 const MAX_FILE: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the protection that a reload with `next` would remove from `old`.
+    fn lost(old: &str, next: &str) -> Option<&'static str> {
+        let parse = |text| Config::parse(text, Path::new("/")).unwrap();
+        let contents = Files::new();
+        Active { config: parse(old), tls: None, bucket: None, contents }.lost_in(&parse(next))
+    }
+
+    fn tls(more: &str) -> String {
+        format!("tls_server_config: {{cert: a, key: a{more}}}\n")
+    }
+
+    #[test]
+    fn a_reload_cannot_weaken_the_demands_on_client_certificates() {
+        // Each type with whether it requires a certificate, and whether it verifies one.
+        let types = [
+            ("NoClientCert", false, false),
+            ("RequestClientCert", false, false),
+            ("RequireAnyClientCert", true, false),
+            ("VerifyClientCertIfGiven", false, true),
+            ("RequireAndVerifyClientCert", true, true),
+        ];
+        let section = |name: &str| {
+            let authority = if name == "NoClientCert" { "" } else { ", client_ca: a" };
+            tls(&format!(", client_auth_type: {name}{authority}"))
+        };
+        for (old, required, verified) in types {
+            for (next, requires, verifies) in types {
+                let expected = required && !requires || verified && !verifies;
+                let lost = lost(&section(old), &section(next));
+                assert_eq!(lost, expected.then_some("client_auth_type"), "{old} {next}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reload_cannot_remove_users_tls_or_the_allowed_names() {
+        let users = "basic_auth_users: {a: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi}\n";
+        let names =
+            tls(", client_ca: a, client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [x]");
+        let others =
+            tls(", client_ca: a, client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [y]");
+        let any = tls(", client_ca: a, client_auth_type: RequireAndVerifyClientCert");
+        for (old, next, expected) in [
+            ("", "", None),
+            ("", users, None),
+            (users, users, None),
+            (users, "", Some("basic_auth_users")),
+            ("", &any, None),
+            (&any, "", Some("TLS")),
+            (&any, &names, None),
+            (&names, &others, None),
+            (&names, &any, Some("client_allowed_sans")),
+        ] {
+            assert_eq!(lost(old, next), expected, "{old:?} {next:?}");
+        }
+    }
+}

@@ -13,7 +13,7 @@ mod site;
 mod support;
 
 use cli::{Action, Exit, Options};
-use commands::{call, check};
+use commands::{call, check, healthcheck};
 use exporter_toolkit::signals;
 use std::process::ExitCode;
 use support::{log, terminal};
@@ -34,6 +34,7 @@ pub mod internals {
     pub use crate::instance::{Deadline, Instance, Settings};
     pub use crate::outbound::allow_list::AllowList;
     pub use crate::outbound::http::Url;
+    pub use crate::outbound::{Target, jsonrpc_reply};
     pub use crate::scrape::bodies::Bodies;
     pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
     pub use crate::scrape::extraction::{CallContext, extract};
@@ -51,6 +52,15 @@ pub fn main() -> ExitCode {
     let options = match cli::parse(std::env::args_os()) {
         Ok(options) => options,
         Err(Exit::Print(text)) => return print(&text),
+        Err(Exit::Healthcheck(url)) => {
+            return match block_on(healthcheck::run(&url)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    terminal::print_error(&format!("{error:#}"));
+                    ExitCode::FAILURE
+                }
+            };
+        }
         Err(Exit::Usage(message)) => return usage_error(&message, ExitCode::FAILURE),
         Err(Exit::CallUsage(message)) => return usage_error(&message, call::USAGE.into()),
         Err(Exit::CheckUsage(message)) => return usage_error(&message, check::UNKNOWN.into()),

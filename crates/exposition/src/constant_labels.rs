@@ -141,6 +141,8 @@ mod tests {
             ("up 1\n", format!("up{{{site}}} 1\n")),
             ("up{} 1\n", format!("up{{{site}}} 1\n")),
             ("a{b=\"}\\\"=,\",c=\"\"} 1 2\n", format!("a{{{site},b=\"}}\\\"=,\",c=\"\"}} 1 2\n")),
+            ("a{b=\"\\\",site=\\\"x\"} 1\n", format!("a{{{site},b=\"\\\",site=\\\"x\"}} 1\n")),
+            ("a{b=\"\\\\\",c=\",site=\"} 1\n", format!("a{{{site},b=\"\\\\\",c=\",site=\"}} 1\n")),
             ("a 1", format!("a{{{site}}} 1")),
             ("# HELP a b{c=\"d\"} e\n", "# HELP a b{c=\"d\"} e\n".to_owned()),
             ("# EOF\n", "# EOF\n".to_owned()),
@@ -150,6 +152,21 @@ mod tests {
             assert_eq!((String::from_utf8(written).unwrap(), kept), (expected, 0), "{line}");
         }
         assert_eq!(ConstantLabels::default().add(b"a 1\n".to_vec()), (b"a 1\n".to_vec(), 0));
+    }
+
+    #[test]
+    fn memory_is_allocated_once() {
+        for line in ["a 1\n", "a{b=\"c\"} 1\n"] {
+            let exposition = line.repeat(1000).into_bytes();
+            let (written, _) = labels().add(exposition);
+            // One byte each is for braces or a comma that not every sample needs.
+            assert!(
+                written.capacity() - written.len() <= 2 * 1000,
+                "{} {}",
+                written.capacity(),
+                written.len()
+            );
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 /// A format of an exposition.
 ///
 /// It includes how names with other characters than `[a-zA-Z0-9_:]` are escaped, which the client chooses and the content
-/// type repeats; there are no such names here.
+/// type repeats; there are no such names here. The scheme `dots` would change names of letters, digits and underscores too: each
+/// underscore would be doubled. Names here have the same form for every client, so a client that asks for `dots` gets
+/// `underscores`, and its content type says so.
 ///
 /// ```
 /// use prometheus_exposition::Format;
@@ -124,7 +126,8 @@ fn quality(parameter: &str) -> Option<f32> {
     if name.trim().eq_ignore_ascii_case("q") { value.trim().parse().ok() } else { None }
 }
 
-const ESCAPINGS: [&str; 4] = ["underscores", "allow-utf-8", "dots", "values"];
+/// The schemes that leave names of letters, digits and underscores as they are.
+const ESCAPINGS: [&str; 3] = ["underscores", "allow-utf-8", "values"];
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +147,11 @@ mod tests {
             ("application/openmetrics-text;version=1.0.0", openmetrics),
             ("application/openmetrics-text; version=1.0.0; charset=utf-8", openmetrics),
             ("application/openmetrics-text;version=1.0.0;escaping=bogus", openmetrics),
+            ("application/openmetrics-text;version=1.0.0;escaping=dots", openmetrics),
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=values",
+                &openmetrics.replace("underscores", "values"),
+            ),
             ("application/openmetrics-text", &openmetrics.replace("1.0.0", "0.0.1")),
             ("application/openmetrics-text;version=9.0.0", text),
             ("text/plain;q=0.3,application/openmetrics-text;version=1.0.0;q=0.5", openmetrics),

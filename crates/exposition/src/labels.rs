@@ -191,3 +191,49 @@ impl Labels {
 pub(crate) const MAX_VALUE: usize = 64 << 10;
 /// Bytes of typical labels.
 const TYPICAL_LEN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer() -> LabelBuffer {
+        LabelBuffer::with_capacity(4)
+    }
+
+    #[test]
+    fn labels_that_need_more_than_the_remaining_room_are_over_the_limit() {
+        let (mut buffer, mut room) = (buffer(), 7 + 13);
+        let base = buffer.extend(Labels::NONE, [("a", "b")], &mut room);
+        assert_eq!((buffer.text(base), room), (&b"{a=\"b\"}"[..], 13));
+        assert!(buffer.extend(base, [("cc", "d")], &mut 12).is_over_limit());
+        let both = buffer.extend(base, [("c", "d")], &mut room);
+        assert_eq!((buffer.text(both), room), (&b"{a=\"b\",c=\"d\"}"[..], 0));
+        assert_eq!(buffer.len(), 7 + 13);
+    }
+
+    #[test]
+    fn labels_without_additions_need_room_for_a_copy_and_take_none() {
+        let (mut buffer, mut room) = (buffer(), 100);
+        let base = buffer.extend(Labels::NONE, [("a", "b")], &mut room);
+        for (mut room, is_over_limit) in [(8, false), (7, false), (6, true)] {
+            let before = room;
+            let same = buffer.extend(base, [("c", "")], &mut room);
+            assert_eq!((same == base, same.is_over_limit(), room), (!is_over_limit, is_over_limit, before));
+        }
+    }
+
+    #[test]
+    fn a_rewind_gives_back_the_room_of_labels_that_were_not_kept() {
+        let (mut buffer, mut room) = (buffer(), 100);
+        let start = buffer.checkpoint();
+        let kept = buffer.extend(Labels::NONE, [("a", "1")], &mut room);
+        buffer.keep(start);
+        assert!(buffer.fresh.is_empty(), "kept labels are not listed for a rewind");
+        let later = buffer.checkpoint();
+        buffer.extend(Labels::NONE, [("b", "22")], &mut room);
+        buffer.rewind(later, &mut room);
+        assert_eq!((buffer.text(kept), buffer.len(), room), (&b"{a=\"1\"}"[..], 7, 93));
+        let again = buffer.extend(Labels::NONE, [("a", "1")], &mut room);
+        assert!(again == kept && room == 93);
+    }
+}

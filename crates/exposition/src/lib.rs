@@ -22,4 +22,4 @@ pub use gzip::{GzipEncoder, gzip};
 pub use labels::Labels;
 pub use metric::{Family, FamilyId, Kind, Number, Pushed};
 pub use samples::{Checkpoint, Samples};
-pub use writer::Writer;
+pub use writer::{Created, Writer};

@@ -17,7 +17,7 @@ fn float(number: f64) -> String {
     if number.is_nan() {
         "NaN".to_owned()
     } else if number.is_infinite() {
-        if number > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+        if number.is_sign_positive() { "+Inf".to_owned() } else { "-Inf".to_owned() }
     } else if size > MAX_PLAIN || (size < MIN_PLAIN && size > 0.0) {
         format!("{number:e}")
     } else {

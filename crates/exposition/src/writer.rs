@@ -3,6 +3,7 @@
 use crate::external::{ExternalFamily, ExternalKind};
 use crate::families::Families;
 use crate::format::Format;
+use crate::metric::{FamilyId, Number};
 use crate::number;
 use crate::samples::{ExternalList, Samples};
 
@@ -24,7 +25,34 @@ pub struct Writer<'w> {
     families: &'w Families,
     parts: &'w [&'w Samples],
     external: Vec<ExternalList<'w>>,
+    created: Option<Created<'w>>,
     next: Next,
+}
+
+/// The time since which counters count. OpenMetrics has it in a sample of its own for each sample of a counter,
+/// `NAME_created`, which Prometheus reads with its feature `created-timestamp-zero-ingestion`.
+///
+/// ```
+/// use prometheus_exposition::{Created, Families, Family, Format, Kind, Labels, Number, Samples, Writer};
+///
+/// const CALLS: Family = Family { name: "calls", kind: Kind::Counter, help: "Calls." };
+/// let (mut families, mut samples) = (Families::default(), Samples::new(10));
+/// let calls = families.add(&CALLS);
+/// samples.push(calls, Labels::NONE, Number::Unsigned(3));
+/// let (parts, counters) = ([&samples], [calls]);
+/// let created = Created { seconds: 1_700_000_000, families: &counters };
+/// let mut writer = Writer::new(Format::OPENMETRICS, &families, &parts).with_created(Some(created));
+/// let mut out = Vec::new();
+/// while writer.write_next(&mut out) {}
+/// assert!(String::from_utf8(out)?.ends_with("calls_total 3\ncalls_created 1700000000\n# EOF\n"));
+/// # Ok::<(), std::string::FromUtf8Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Created<'w> {
+    /// The Unix time in seconds.
+    pub seconds: i64,
+    /// The counters that count since then, sorted.
+    pub families: &'w [FamilyId],
 }
 
 /// The part that is written next.
@@ -41,7 +69,13 @@ impl<'w> Writer<'w> {
     pub fn new(format: Format, families: &'w Families, parts: &'w [&'w Samples]) -> Self {
         let external = parts.iter().flat_map(|samples| samples.external_lists());
         let external = external.filter(|list| !list.families.is_empty()).collect();
-        Self { format, families, parts, external, next: Next::Families }
+        Self { format, families, parts, external, created: None, next: Next::Families }
+    }
+
+    /// Adds the time since which counters count, if the format is OpenMetrics.
+    pub fn with_created(self, created: Option<Created<'w>>) -> Self {
+        let created = created.filter(|_| !self.format.is_text());
+        Self { created, ..self }
     }
 
     /// Returns about how many bytes the exposition has.
@@ -96,12 +130,13 @@ impl<'w> Writer<'w> {
                 let lines = if self.format.is_text() { announced.text() } else { announced.openmetrics() };
                 out.extend_from_slice(lines.as_bytes());
             }
+            let created = self.created.filter(|created| created.families.binary_search(&id).is_ok());
             for (labels, value) in samples.family(id) {
-                out.extend_from_slice(announced.sample_name().as_bytes());
-                out.extend_from_slice(labels);
-                out.push(b' ');
-                number::with_text(value, |text| out.extend_from_slice(text.as_bytes()));
-                out.push(b'\n');
+                write_sample(&[announced.sample_name()], labels, value, out);
+                if let Some(created) = created {
+                    let name = [announced.family().name, "_created"];
+                    write_sample(&name, labels, Number::Signed(created.seconds), out);
+                }
             }
         }
     }
@@ -179,6 +214,15 @@ impl Format {
 const TYPICAL_LEN: usize = 32 * 1024;
 /// Bytes of a piece: 0.2 ms in a release build.
 const PIECE: usize = 256 << 10;
+
+/// Writes a line. The name is in parts.
+fn write_sample(name: &[&str], labels: &[u8], value: Number, out: &mut Vec<u8>) {
+    name.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    out.extend_from_slice(labels);
+    out.push(b' ');
+    number::with_text(value, |text| out.extend_from_slice(text.as_bytes()));
+    out.push(b'\n');
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,9 @@ use flate2::read::GzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use kamailio_binrpc::Target;
-use kamailio_exporter::internals::{Instance, Paths, Selection, Settings, Site, SiteOptions as Options, Url};
+use kamailio_exporter::internals::{
+    Instance, Paths, Selection, Settings, Site, SiteOptions as Options, Target, Url,
+};
 use prometheus_exposition::{ConstantLabels, Format, accepts_gzip};
 use std::fmt::{Debug, Display};
 use std::io::Read as _;
@@ -154,6 +155,7 @@ fn place() -> Place {
         lifecycle: true,
         public_health: false,
         process_metrics: false,
+        created_timestamps: true,
     };
     let web_config = WebConfig::open(None).expect("no file");
     Place { site: Site::new(instance, web_config, options), runtime }

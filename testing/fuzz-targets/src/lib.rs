@@ -8,6 +8,7 @@ mod decode;
 mod fairness;
 mod http;
 mod input;
+mod jsonrpc;
 mod page;
 mod replies;
 mod seeds;
@@ -18,6 +19,7 @@ mod web_config;
 pub use decode::decode;
 pub use fairness::fairness;
 pub use http::http;
+pub use jsonrpc::jsonrpc;
 pub use page::page;
 pub use seeds::{Seed, seeds};
 pub use session::session;
@@ -28,12 +30,13 @@ pub use web_config::web_config;
 pub type Target = fn(&[u8]);
 
 /// All fuzz targets, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("decode", decode),
     ("session", session),
     ("walk", walk),
     ("page", page),
     ("http", http),
     ("web_config", web_config),
+    ("jsonrpc", jsonrpc),
     ("fairness", fairness),
 ];

@@ -53,6 +53,11 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
         name: format!("{number}.yml"),
         input: text.as_bytes().to_vec(),
     }));
+    seeds.extend(REPLIES.iter().enumerate().map(|(number, text)| Seed {
+        target: "jsonrpc",
+        name: format!("{number}.json"),
+        input: text.as_bytes().to_vec(),
+    }));
     // The size of the pool and the number of networks come first.
     for (number, head) in [[7, 3], [15, 5], [1, 1], [19, 2]].iter().enumerate() {
         let steps = (0..200u32).map(|step| (step.wrapping_mul(2_654_435_761) >> 16) as u8);
@@ -61,6 +66,14 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
     }
     Ok(seeds)
 }
+
+const REPLIES: [&str; 5] = [
+    "{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[\"a\", -5, 4294967295, 1.5, 1e300, null, true],\n\t\"id\":\t7\n}",
+    r#"{"result": {"NRSETS": 1, "RECORDS": [{"SET": {"ID": 1, "TARGETS": [{"DEST": {"URI": "sip:a"}}]}}]}, "id": 7}"#,
+    r#"{"error": {"code": 500, "message": "Method Not Found"}, "id": 7}"#,
+    r#"{"id": 7, "result": [[], {}, [{}], [[[{"a": [{"b": "\u0007\ud83d\ude00"}]}]]]]}"#,
+    r#"[{"result": 1, "id": 7}]"#,
+];
 
 fn of_capture(capture: &str, name: &str, reply: &[u8]) -> Vec<Seed> {
     if reply.len() > MAX_SEED {

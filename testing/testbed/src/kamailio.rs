@@ -93,6 +93,24 @@ impl Kamailio {
         format!("udp:{}:{CTL_PORT}", self.address.ip)
     }
 
+    /// JSON-RPC over HTTP. Needs [`many_modules`](Self::many_modules).
+    #[must_use]
+    pub fn http(&self) -> String {
+        format!("http://{}:{HTTP_PORT}/RPC", self.address.ip)
+    }
+
+    /// JSON-RPC in datagrams. Needs [`many_modules`](Self::many_modules).
+    #[must_use]
+    pub fn jsonrpc_unix(&self) -> String {
+        format!("jsonrpc+unix:{}", self.directory.path().join("rpc.sock").display())
+    }
+
+    /// JSON-RPC over TCP. Needs [`many_modules`](Self::many_modules), and Kamailio 6.0.
+    #[must_use]
+    pub fn jsonrpc_tcp(&self) -> String {
+        format!("jsonrpc+tcp:{}:{JSONRPC_PORT}", self.address.ip)
+    }
+
     /// The path of the unix stream socket.
     #[must_use]
     pub fn socket_path(&self) -> PathBuf {
@@ -371,6 +389,7 @@ const CTL_PORT: u16 = 25_049;
 
 /// The ports of demo/many-modules.sh.
 const HTTP_PORT: u16 = 25_062;
+const JSONRPC_PORT: u16 = 25_063;
 const RTPENGINE_PORT: u16 = 25_022;
 const RTPENGINE_HTTP_PORT: u16 = 25_023;
 

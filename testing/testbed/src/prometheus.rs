@@ -30,29 +30,32 @@ impl Prometheus {
         Self::run(&release.program(PROGRAM), targets, interval, options)
     }
 
+    /// Like [`of`](Self::of), with arguments of the server.
+    #[must_use]
+    pub fn of_with(release: Release, targets: &[&str], interval: Duration, arguments: &[&str]) -> Self {
+        Self::run_with_config(&release.program(PROGRAM), &config(targets, interval, ""), arguments)
+    }
+
     fn run(program: &Path, targets: &[&str], interval: Duration, options: &str) -> Self {
-        let ms = interval.as_millis();
-        let config = format!(
-            "global: {{scrape_interval: {ms}ms, scrape_timeout: {ms}ms}}\n\
-             scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}], {options}}}]\n"
-        );
-        Self::run_with_config(program, &config)
+        Self::run_with_config(program, &config(targets, interval, options), &[])
     }
 
     /// Starts a server with this configuration file, and returns when it is ready.
     #[must_use]
     pub fn start_with_config(config: &str) -> Self {
-        Self::run_with_config(&find(PROGRAM), config)
+        Self::run_with_config(&find(PROGRAM), config, &[])
     }
 
-    fn run_with_config(program: &Path, config: &str) -> Self {
+    fn run_with_config(program: &Path, config: &str, arguments: &[&str]) -> Self {
         let service = Service::start(program, "/-/ready", |directory| {
             let file = directory.join("prometheus.yml");
             fs::write(&file, config).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
-            vec![
+            let mut all = vec![
                 format!("--config.file={}", file.display()),
                 format!("--storage.tsdb.path={}", directory.join("data").display()),
-            ]
+            ];
+            all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+            all
         });
         Self { service }
     }
@@ -81,6 +84,15 @@ impl Prometheus {
     pub fn log(&self) -> String {
         self.service.log()
     }
+}
+
+/// A configuration that scrapes these targets.
+fn config(targets: &[&str], interval: Duration, options: &str) -> String {
+    let ms = interval.as_millis();
+    format!(
+        "global: {{scrape_interval: {ms}ms, scrape_timeout: {ms}ms}}\n\
+         scrape_configs: [{{job_name: testbed, static_configs: [{{targets: {targets:?}}}], {options}}}]\n"
+    )
 }
 
 const PROGRAM: &str = "prometheus";

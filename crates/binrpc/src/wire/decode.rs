@@ -44,8 +44,8 @@ impl Nodes {
         decoded
     }
 
-    /// The number of bytes of memory that the table holds, in use or spare.
-    pub(crate) fn memory(&self) -> usize {
+    /// Returns the number of bytes of memory that the table holds, in use or spare.
+    pub fn memory(&self) -> usize {
         self.nodes.capacity() * size_of::<Node>()
     }
 

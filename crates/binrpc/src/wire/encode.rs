@@ -121,11 +121,7 @@ fn pack_header(kind: Kind, cookie: Cookie, body_len: usize) -> ([u8; MAX_HEADER]
 
 fn put(arg: &Arg<'_>, depth: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     match *arg {
-        Arg::Int(int) => {
-            // The bits of a C int, whose sign needs all four bytes.
-            let bits = if i32::try_from(int).is_ok() { u64::from(int as u32) } else { int as u64 };
-            put_bytes(T_INT, bits, out);
-        }
+        Arg::Int(int) => put_int(int, out),
         Arg::Double(double) => {
             let milli = (double * 1000.0).round();
             if !(-TWO_TO_63..TWO_TO_63).contains(&milli) {
@@ -162,7 +158,13 @@ fn put(arg: &Arg<'_>, depth: usize, out: &mut Vec<u8>) -> Result<(), EncodeError
     Ok(())
 }
 
-fn put_bytes(kind: u8, bits: u64, out: &mut Vec<u8>) {
+pub(super) fn put_int(int: i64, out: &mut Vec<u8>) {
+    // The bits of a C int, whose sign needs all four bytes.
+    let bits = if i32::try_from(int).is_ok() { u64::from(int as u32) } else { int as u64 };
+    put_bytes(T_INT, bits, out);
+}
+
+pub(super) fn put_bytes(kind: u8, bits: u64, out: &mut Vec<u8>) {
     let (bytes, size) = fewest_bytes(bits);
     if kind == T_DOUBLE {
         out.push((size as u8) << 4 | kind);
@@ -172,7 +174,7 @@ fn put_bytes(kind: u8, bits: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[8 - size..]);
 }
 
-fn put_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn put_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
     put_mark(kind, text.len() + 1, out);
     out.extend_from_slice(text);
     out.push(0);
@@ -196,4 +198,4 @@ fn fewest_bytes(number: u64) -> ([u8; 8], usize) {
 /// Length and cookie take up to four bytes each.
 const MAX_HEADER: usize = FIXED_HEADER + 8;
 /// 2⁶³, the first number of thousandths that does not fit into an `i64`.
-const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+pub(super) const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;

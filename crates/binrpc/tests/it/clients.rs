@@ -141,7 +141,7 @@ fn closes(fake: &Fake) -> bool {
     })
 }
 
-/// An idle client does not expire, and each call has the whole timeout.
+/// An idle client does not expire, and each call has the full timeout.
 fn has_a_timeout_for_each_call<D: Driver>() {
     let fake = Fake::start();
     let mut client = D::connect(&fake.unix().parse().unwrap(), Duration::from_millis(300)).unwrap();
@@ -158,7 +158,7 @@ fn has_a_timeout_for_each_call<D: Driver>() {
     assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::TimedOut));
 }
 
-/// The budget is asked before each wait, with more bytes each time, and ends the call when nothing is left.
+/// The client calls the budget before each wait, with more bytes each time. The call ends when the budget refuses.
 fn stays_within_a_budget_of_memory<D: Driver>() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.1000dest");

@@ -243,6 +243,46 @@ mod tests {
     }
 
     #[test]
+    fn http2_is_on_unless_it_is_switched_off() {
+        for (text, http2) in [("", true), ("http2:", true), ("http2: true", true), ("http2: false", false)] {
+            assert_eq!(parse(&format!("http_server_config: {{{text}}}\n")).unwrap().http2, http2, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_without_a_value_have_their_defaults() {
+        let tls = |line: &str| {
+            let config = parse(&format!("tls_server_config: {{cert: a, key: a, {line}}}\n")).unwrap();
+            format!("{:?}", config.tls.unwrap())
+        };
+        for key in [
+            "client_ca",
+            "client_auth_type",
+            "client_allowed_sans",
+            "min_version",
+            "max_version",
+            "cipher_suites",
+            "curve_preferences",
+            "prefer_server_cipher_suites",
+        ] {
+            assert_eq!(tls(&format!("{key}:")), tls(""), "{key}");
+        }
+    }
+
+    #[test]
+    fn http2_needs_one_of_its_cipher_suites_below_tls_1_3() {
+        for (version, http2, is_valid) in
+            [("TLS12", "true", false), ("TLS12", "false", true), ("TLS13", "true", true)]
+        {
+            let result = parse(&format!(
+                "tls_server_config: {{cert: a, key: a, min_version: {version}, cipher_suites: \
+                 [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]}}\nhttp_server_config: {{http2: {http2}}}\n"
+            ));
+            assert_eq!(result.is_ok(), is_valid, "{version} {http2}: {:?}", result.err());
+        }
+    }
+
+    #[test]
     fn settings_that_do_not_protect_and_users_that_cannot_log_in_are_warnings() {
         let tls = "tls_server_config:\n  cert: a\n  key: a\n  client_auth_type: ";
         let hash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";

@@ -277,11 +277,26 @@ mod tests {
 
     #[test]
     fn aliases_and_merges_work_within_a_limit() {
-        let node = Node::parse("a: &x {k: 1, l: 2}\nb: {<<: *x, l: 3}\n").unwrap();
-        let entries = node.entries("top").unwrap();
-        let merged: Vec<_> = entries[1].2.entries("b").unwrap();
-        let merged: Vec<_> = merged.iter().map(|(key, _, value)| (key.as_str(), value.integer())).collect();
-        assert_eq!(merged, [("l", Some(3)), ("k", Some(1))]);
+        for (merge, expected) in [
+            ("*x", &[("l", Some(3)), ("k", Some(1))][..]),
+            ("[*x, *y]", &[("l", Some(3)), ("k", Some(1)), ("m", Some(5))]),
+            ("", &[("l", Some(3))]),
+        ] {
+            let text = format!("a: &x {{k: 1, l: 2}}\nb: &y {{k: 4, m: 5}}\nc: {{<<: {merge}, l: 3}}\n");
+            let node = Node::parse(&text).unwrap();
+            let entries = node.entries("top").unwrap();
+            let merged = entries[2].2.entries("c").unwrap();
+            let merged: Vec<_> =
+                merged.iter().map(|(key, _, value)| (key.as_str(), value.integer())).collect();
+            assert_eq!(merged, expected, "{merge}");
+        }
+        assert_eq!(Node::parse("{a: 1, b: [2, 3], c: {d: 4}}").unwrap().count(), 11);
+        // The depth is that of the tree and not the number of its nodes.
+        for value in ["1", "[1]", "{k: 1}", "*x"] {
+            let list = vec![value; 2 * MAX_DEPTH].join(",");
+            let node = Node::parse(&format!("- &x 1\n- [{list}]\n")).unwrap();
+            assert_eq!(node.list("top").unwrap()[1].list("x").unwrap().len(), 2 * MAX_DEPTH, "{value}");
+        }
         let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
         for level in 1..9 {
             let before = format!("*a{}", level - 1);

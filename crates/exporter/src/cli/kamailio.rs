@@ -1,13 +1,14 @@
 //! The options about Kamailio, shared by most commands.
 
+use super::credentials::{self, file};
 use super::environment::list;
 use super::values::{number, option, text, time, url};
 use crate::instance::Settings;
+use crate::outbound::{Access, Protocol, Target};
 use crate::scrape::selection::Selection;
 use crate::support::decimal;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
-use kamailio_binrpc::{ParseTargetError, Target};
 use prometheus_exposition::ConstantLabels;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use std::time::Duration;
 
 /// The options that select what to read from Kamailio.
 pub(super) fn options() -> impl Iterator<Item = Arg> {
-    let [target, timeout] = connection();
-    [
+    let [target, timeout, access @ ..] = connection();
+    let options = [
         target,
         option("kamailio.methods", "auto", "METHODS").short('m').help(
             "Comma-separated list of RPC methods to call. auto stands for the default methods and all for every method, \
@@ -63,8 +64,8 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .value_name("FILE")
             .action(ArgAction::Append)
             .help("File with TLS certificates of Kamailio in PEM form, whose expiry to export. Repeatable."),
-    ]
-    .into_iter()
+    ];
+    options.into_iter().chain(access)
 }
 
 /// The option for labels, of the commands that expose metrics.
@@ -86,31 +87,69 @@ pub(super) fn labels(matches: &ArgMatches) -> Result<ConstantLabels, String> {
     ConstantLabels::new(labels).map_err(|error| format!("--label: {error}"))
 }
 
-/// The options for the address of Kamailio and the timeout.
-pub(super) fn connection() -> [Arg; 2] {
+/// The options for the address of Kamailio, the timeout and the credentials.
+pub(super) fn connection() -> [Arg; 7] {
     [
         option("kamailio.scrape-uri", "unix:/var/run/kamailio/kamailio_ctl", "URI").short('u').help(
             "Address of the BINRPC socket of Kamailio's ctl module: unix:/PATH, unixd:/PATH (datagram), \
-             tcp:HOST:PORT or udp:HOST:PORT.",
+             tcp:HOST:PORT or udp:HOST:PORT. Or of the JSON-RPC of its jsonrpcs module: http://HOST:PORT/PATH, \
+             https://HOST:PORT/PATH, jsonrpc+unix:/PATH (datagram), jsonrpc+udp:HOST:PORT or, from Kamailio 6.0 on, \
+             jsonrpc+tcp:HOST:PORT.",
         ),
         option(TIMEOUT, "5s", "DURATION")
             .short('t')
             .help("Timeout for a scrape of Kamailio, including the time to connect."),
+        option("kamailio.basic-auth.username", "", "NAME")
+            .hide_default_value(true)
+            .help("User name for basic authentication at a Kamailio with an http:// or https:// address."),
+        file(
+            "kamailio.basic-auth.password-file",
+            "Path of a file with the password for basic authentication at Kamailio. Read before each scrape.",
+        ),
+        file(
+            "kamailio.tls.ca-file",
+            "Path of a PEM file with the certificate authorities to verify the certificate of an https:// Kamailio, or with \
+             that certificate itself. Defaults to the system's authorities. Read before each scrape.",
+        ),
+        file(
+            "kamailio.tls.cert-file",
+            "Path of a PEM file with the client certificate to present to an https:// Kamailio. Read before each scrape.",
+        ),
+        file(
+            "kamailio.tls.key-file",
+            "Path of a PEM file with the key of the client certificate for Kamailio. Read before each scrape.",
+        ),
     ]
 }
 
+/// Returns the credentials for Kamailios with HTTP.
+pub(super) fn access(matches: &ArgMatches) -> Result<Arc<Access>, String> {
+    let basic_auth = credentials::basic_auth(matches, PREFIX)?;
+    Ok(Arc::new(Access { basic_auth, tls: credentials::tls(matches, PREFIX)? }))
+}
+
+/// Returns the target with its credentials.
 pub(super) fn target(matches: &ArgMatches) -> Result<Target, String> {
-    let text = text(matches, "kamailio.scrape-uri");
+    let target = address(text(matches, "kamailio.scrape-uri"))?;
+    Ok(target.with_access(&access(matches)?))
+}
+
+/// Returns a warning if the password crosses a network in plain text.
+pub(super) fn plain_text_warning(target: &Target) -> Option<String> {
+    let Protocol::Http { url, access } = target.protocol() else { return None };
+    let sends = access.basic_auth.is_some() && !url.is_https() && !url.is_local();
+    sends.then(|| format!("the password for {url} is sent in plain text, use an https:// address"))
+}
+
+fn address(text: &str) -> Result<Target, String> {
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
     let endpoint = rest.strip_prefix("//").unwrap_or(rest);
-    let target = match scheme {
+    match scheme {
         "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6" => match endpoint.strip_prefix("*:") {
-            Some(port) => {
-                return Err(format!(
-                    "--kamailio.scrape-uri \"{text}\": with * Kamailio listens on all addresses; name one of them, for \
+            Some(port) => Err(format!(
+                "--kamailio.scrape-uri \"{text}\": with * Kamailio listens on all addresses; name one of them, for \
                      example {scheme}:localhost:{port}"
-                ));
-            }
+            )),
             // In Kamailio's own configuration, a port alone means all addresses.
             None if decimal::parse::<u16>(endpoint).is_some() => {
                 format!("{scheme}:localhost:{endpoint}").parse()
@@ -118,8 +157,7 @@ pub(super) fn target(matches: &ArgMatches) -> Result<Target, String> {
             None => text.parse(),
         },
         _ => text.parse(),
-    };
-    target.map_err(|error: ParseTargetError| error.to_string())
+    }
 }
 
 pub(super) fn timeout(matches: &ArgMatches) -> Result<Duration, String> {
@@ -181,4 +219,6 @@ fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
 }
 
 const LABEL: &str = "label";
+/// The prefix of the options for credentials.
+const PREFIX: &str = "kamailio.";
 pub(super) const TIMEOUT: &str = "kamailio.timeout";

@@ -52,7 +52,7 @@ pub(super) fn sections(command: &str) -> String {
     page.to_roff()
 }
 
-const USAGES: [Usage; 5] = [
+const USAGES: [Usage; 6] = [
     Usage {
         command: PROGRAM,
         exit_status: &[
@@ -118,5 +118,16 @@ const USAGES: [Usage; 5] = [
             ("Check whether the user prometheus can scrape:", "kamailio_exporter check --user prometheus"),
             ("Run as a plugin of Nagios or Icinga:", "kamailio_exporter check --nagios -t 2s"),
         ],
+    },
+    Usage {
+        command: "healthcheck",
+        exit_status: &[
+            ("0", "The exporter responds."),
+            ("1", "The exporter does not respond with status 200, or the command line is invalid."),
+        ],
+        examples: &[(
+            "Check an exporter on another port:",
+            "kamailio_exporter healthcheck http://127.0.0.1:9495/-/healthy",
+        )],
     },
 ];

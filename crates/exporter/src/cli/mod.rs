@@ -2,9 +2,11 @@
 
 mod call;
 mod check;
+mod credentials;
 mod documents;
 mod environment;
 mod explain;
+mod healthcheck;
 mod kamailio;
 mod manual;
 mod once;
@@ -17,13 +19,14 @@ use crate::commands::check::Check;
 use crate::commands::once::Once;
 use crate::commands::push::Push;
 use crate::commands::serve::Serve;
+use crate::outbound::Target;
+use crate::outbound::http::Url;
 use crate::support::build_info;
 use crate::support::log;
 use clap::{Arg, ArgMatches, Command};
 use environment::{unknown_variables, with_environment};
 use explain::explain;
 use exporter_toolkit::files::read_text;
-use kamailio_binrpc::Target;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -60,9 +63,11 @@ pub(crate) enum Action {
     Check(Box<Check>),
 }
 
-/// The reason to exit without running a command.
+/// The reason to exit without a Kamailio.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
+    /// Check whether the exporter at this URL responds, and exit with the result.
+    Healthcheck(Url),
     /// Print this text, and exit successfully.
     Print(Vec<u8>),
     /// The command line is invalid: a human-readable message.
@@ -107,6 +112,7 @@ fn parse_expanded(arguments: &[OsString]) -> Result<Options, Exit> {
         Some((check::CHECK, matches)) => {
             resolve(matches, |matches| Ok(Action::Check(Box::new(check::resolve(matches)?))))
         }
+        Some((healthcheck::HEALTHCHECK, matches)) => Err(healthcheck::resolve(matches)),
         Some((documents::COMPLETIONS, matches)) => Err(documents::completions(command(), matches)),
         Some((documents::MAN, matches)) => Err(documents::man(command(), matches)),
         Some((name, _)) => Err(Exit::Usage(format!("unknown command {name}"))),
@@ -148,6 +154,7 @@ pub fn command() -> Command {
         // Reports problems itself, and does not log.
         .subcommand(styled(call::command()))
         .subcommand(with_log(check::command()))
+        .subcommand(styled(healthcheck::command()))
         .subcommands(documents::commands())
 }
 
@@ -179,12 +186,14 @@ fn resolve(
     action: impl FnOnce(&ArgMatches) -> Result<Action, String>,
 ) -> Result<Options, Exit> {
     let options = || {
+        let target = kamailio::target(matches)?;
+        let warnings = unknown_variables(&command()).into_iter().chain(kamailio::plain_text_warning(&target));
         Ok(Options {
-            target: kamailio::target(matches)?,
+            warnings: warnings.collect(),
+            target,
             timeout: kamailio::timeout(matches)?,
             action: action(matches)?,
             log: log(matches)?,
-            warnings: unknown_variables(&command()),
         })
     };
     options().map_err(Exit::Usage)

@@ -1,12 +1,12 @@
 //! The options of `push`.
 
+use super::credentials::{self, file};
 use super::environment::list;
 use super::kamailio;
 use super::values::{option, switch, text, time};
-use crate::commands::push::{BasicAuth, Gateway, Group, Push};
+use crate::commands::push::{Gateway, Group, Push};
 use crate::outbound::http::{TlsFiles, Url};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) const PUSH: &str = "push";
@@ -51,10 +51,6 @@ pub(super) fn command() -> Command {
         .args(kamailio::options().chain([kamailio::label()]))
 }
 
-fn file(name: &'static str, help: &'static str) -> Arg {
-    option(name, "", "FILE").hide_default_value(true).help(help)
-}
-
 pub(super) fn resolve(matches: &ArgMatches) -> Result<Push, String> {
     let interval = time(matches, "interval")?;
     if interval < MIN_INTERVAL {
@@ -65,7 +61,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Push, String> {
         settings: kamailio::settings(matches)?,
         gateway: Gateway {
             group: group(matches)?,
-            basic_auth: basic_auth(matches)?,
+            basic_auth: credentials::basic_auth(matches, "")?,
             tls: tls(matches, &url)?,
             url,
         },
@@ -120,34 +116,12 @@ fn group(matches: &ArgMatches) -> Result<Group, String> {
     Group::new(job, labels).map_err(|error| format!("--grouping: {error}"))
 }
 
-fn basic_auth(matches: &ArgMatches) -> Result<Option<BasicAuth>, String> {
-    match (text(matches, "basic-auth.username"), path(matches, "basic-auth.password-file")) {
-        ("", None) => Ok(None),
-        (username, _) if username.contains(':') => {
-            Err("--basic-auth.username must not contain a colon".to_owned())
-        }
-        (username, Some(password_file)) if !username.is_empty() => {
-            Ok(Some(BasicAuth { username: username.to_owned(), password_file }))
-        }
-        _ => Err("--basic-auth.username and --basic-auth.password-file must be set together".to_owned()),
-    }
-}
-
 fn tls(matches: &ArgMatches, url: &Url) -> Result<TlsFiles, String> {
-    let identity = match (path(matches, "tls.cert-file"), path(matches, "tls.key-file")) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        _ => return Err("--tls.cert-file and --tls.key-file must be set together".to_owned()),
-    };
-    let tls = TlsFiles { ca: path(matches, "tls.ca-file"), identity };
+    let tls = credentials::tls(matches, "")?;
     if tls != TlsFiles::default() && !url.is_https() {
         return Err("--tls options require a --gateway that starts with https://".to_owned());
     }
     Ok(tls)
-}
-
-fn path(matches: &ArgMatches, name: &str) -> Option<PathBuf> {
-    Some(text(matches, name)).filter(|file| !file.is_empty()).map(PathBuf::from)
 }
 
 /// More frequent pushes would load Kamailio, and Prometheus does not scrape the Pushgateway more often.

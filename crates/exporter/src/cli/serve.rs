@@ -24,8 +24,10 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .help(
                 "Enable /probe?target=URI for the targets that this rule matches. Forms: unix:/PATH or unixd:/PATH, where \
                  * matches any characters except /; tcp:HOST:PORT or udp:HOST:PORT, where HOST is a name that may contain \
-                 *, an address, or a network such as 10.0.0.0/8 or [2001:db8::]/32, and PORT is a number, a range or *. \
-                 Repeatable.",
+                 *, an address, or a network such as 10.0.0.0/8 or [2001:db8::]/32, and PORT is a number, a range or *; \
+                 http://HOST:PORT/PATH or https://HOST:PORT/PATH, where credentials@ before HOST sends the user name and \
+                 password or the client certificate of the --kamailio options to the targets; and jsonrpc+ before unix:, \
+                 tcp: or udp:. Repeatable.",
             ),
         option("probe.max-requests", "200", "NUMBER")
             .help(
@@ -68,6 +70,10 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             "Let /-/healthy and /-/ready respond without a password. Client certificates remain necessary.",
         ),
         switch("web.enable-lifecycle").help("Enable POST /-/reload, which reloads the web configuration file."),
+        switch("web.enable-created-timestamps").help(
+            "Expose the time since which counters count (_created) in OpenMetrics, for counters that only a start of Kamailio \
+             resets. For a Prometheus with --enable-feature=created-timestamp-zero-ingestion; others store each as a series.",
+        ),
         switch("web.disable-exporter-metrics").help("Exclude the metrics of the exporter's own process (process_*)."),
         option("web.external-url", "", "URL").hide_default_value(true).help(
             "URL under which browsers reach the exporter, for example through a reverse proxy: http://HOST/PATH.",
@@ -118,6 +124,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
             public_health: matches.get_flag("web.health-without-auth"),
             lifecycle: matches.get_flag("web.enable-lifecycle"),
             labels: kamailio::labels(matches)?,
+            created_timestamps: matches.get_flag("web.enable-created-timestamps"),
             process_metrics: !matches.get_flag("web.disable-exporter-metrics"),
         },
         listen: if systemd_socket(matches) {
@@ -148,7 +155,8 @@ fn allow(matches: &ArgMatches) -> Result<Option<AllowList>, String> {
         return Ok(None);
     }
     let allow = AllowList::parse(rules.iter().map(String::as_str));
-    allow.map(Some).map_err(|error| format!("--probe.allow {error}"))
+    let allow = allow.map_err(|error| format!("--probe.allow {error}"))?;
+    Ok(Some(allow.with_access(kamailio::access(matches)?)))
 }
 
 fn paths(matches: &ArgMatches) -> Result<Paths, String> {

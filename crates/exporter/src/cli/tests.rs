@@ -20,6 +20,7 @@ fn error(arguments: &[&str]) -> String {
         Exit::Usage(message) | Exit::CallUsage(message) | Exit::CheckUsage(message) => message,
         Exit::PluginUsage(message) => message,
         Exit::Print(text) => panic!("printed {}", String::from_utf8_lossy(&text)),
+        Exit::Healthcheck(url) => panic!("checks {url}"),
     }
 }
 
@@ -105,7 +106,9 @@ fn invalid_command_lines_are_one_line_messages() {
         (
             &["--probe.allow=unix:/run/*", "--probe.allow=tcp:host"],
             "--probe.allow \"tcp:host\": it has no port (accepted: unix:/PATH, unixd:/PATH, tcp:HOST:PORT, \
-             tcp:10.0.0.0/8:PORT, tcp:[2001:db8::]/32:PORT, and the same with udp:)",
+             tcp:10.0.0.0/8:PORT, tcp:[2001:db8::]/32:PORT, the same with udp:, http://HOST:PORT/PATH and \
+             https://HOST:PORT/PATH with the same hosts, optionally credentials@ before HOST, and jsonrpc+ before unix:, \
+             tcp: and udp:)",
         ),
         (
             &["--probe.allow=unix:/run/*", "--web.telemetry-path=/probe"],
@@ -127,7 +130,7 @@ fn invalid_command_lines_are_one_line_messages() {
         assert_eq!(error(arguments), message, "{arguments:?}");
     }
     for (arguments, part) in [
-        (&["-u", "http://x:1"][..], "http://x:1"),
+        (&["-u", "ftp://x:1"][..], "ftp://x:1"),
         (&["-m", "foo.bar"], "unknown method \"foo.bar\""),
         (&["--web.telemetry-path", "metrics"], "must start with /"),
         (&["--web.telemetry-path="], "must start with /"),

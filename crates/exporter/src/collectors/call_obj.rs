@@ -21,6 +21,7 @@ pub(super) static STATS: Collector = Collector {
         ..Table::NEW
     }],
     custom_reader: Some(read),
+    several_records: true,
     ..Collector::opt_in("call_obj.stats", "call_obj", "Numbers assigned to calls.")
 };
 

@@ -3,7 +3,7 @@
 use crate::collectors;
 use crate::collectors::schema::{Collector, Key, NameLabels, NameMatcher, Table};
 use hashbrown::DefaultHashBuilder;
-use prometheus_exposition::{Families, Family, FamilyId};
+use prometheus_exposition::{Families, Family, FamilyId, Kind};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
@@ -12,6 +12,8 @@ pub struct Catalogue {
     families: Families,
     /// Indexed like [`collectors::ALL`].
     collectors: Vec<CollectorFamilies>,
+    /// The counters that count since Kamailio started, sorted.
+    counted_from_start: Vec<FamilyId>,
 }
 
 /// The families of a collector's fields, and an index of the fields that are looked up by name.
@@ -34,20 +36,31 @@ pub fn catalogue() -> &'static Catalogue {
 
 impl Catalogue {
     fn new(collectors: &[&'static Collector], own: &'static [Family]) -> Self {
-        let mut this = Self { families: Families::default(), collectors: Vec::new() };
+        let mut this =
+            Self { families: Families::default(), collectors: Vec::new(), counted_from_start: Vec::new() };
         for collector in collectors {
-            let ids = collector.fields().map(|field| this.families.add(&field.family)).collect();
+            let ids: Vec<_> = collector.fields().map(|field| this.families.add(&field.family)).collect();
+            if collector.counts_from_start {
+                let is_counter = |id: &FamilyId| this.families[*id].family().kind == Kind::Counter;
+                this.counted_from_start.extend(ids.iter().copied().filter(is_counter));
+            }
             this.collectors.push(CollectorFamilies::new(collector, ids));
         }
         for family in own {
             this.families.add(family);
         }
+        this.counted_from_start.sort_unstable();
         this
     }
 
     /// Returns all families, in the order of the exposition.
     pub fn families(&self) -> &Families {
         &self.families
+    }
+
+    /// Returns the counters that count since Kamailio started and are reset by nothing else, sorted.
+    pub(crate) fn counted_from_start(&self) -> &[FamilyId] {
+        &self.counted_from_start
     }
 
     /// Returns the families of a collector, given its index in [`collectors::ALL`].

@@ -63,6 +63,7 @@ pub(super) static UPTIME: Collector = Collector {
         )],
         ..Table::NEW
     }],
+    counts_from_start: true,
     ..Collector::new("core.uptime", "core", "Time since Kamailio was started.")
 };
 

@@ -12,5 +12,7 @@ pub(super) static CONNECTIONS: Collector = Collector {
         )],
         ..Table::NEW
     }],
+    // Over JSON-RPC. The counter is in the process of module ctl.
+    empty_faults: &["rpc available only over binrpc (ctl)"],
     ..Collector::opt_in("ctl.connections", "ctl", "Open connections to Kamailio's RPC interface.")
 };

@@ -22,6 +22,7 @@ pub(super) static MEM_INFO: Collector = Collector {
     }],
     custom_reader: Some(read),
     empty_faults: &["dns cache support disabled (see use_dns_cache)"],
+    several_records: true,
     ..Collector::opt_in("dns.mem_info", "core", "Memory of the DNS cache.")
 };
 
@@ -44,6 +45,7 @@ pub(super) static BLOCKLIST_MEM_INFO: Collector = Collector {
     }],
     custom_reader: Some(read),
     empty_faults: &["dst blocklist support disabled"],
+    several_records: true,
     ..Collector::opt_in("dst_blocklist.mem_info", "core", "Memory of the destination blocklist.")
 };
 

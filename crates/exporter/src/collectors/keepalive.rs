@@ -24,6 +24,7 @@ pub(super) static LIST: Collector = Collector {
         ..Table::NEW
     }],
     cost: Cost::Linear,
+    several_records: true,
     ..Collector::new("keepalive.list", "keepalive", "Destinations monitored by module keepalive.")
 };
 

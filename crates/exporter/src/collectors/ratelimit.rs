@@ -33,6 +33,7 @@ pub(super) static STATS: Collector = Collector {
     }],
     custom_reader: Some(read),
     cost: Cost::Linear,
+    several_records: true,
     ..Collector::opt_in("rl.stats", "ratelimit", "Rate limits by numbered pipe.")
 };
 

@@ -16,6 +16,7 @@ pub(super) static STATS: Collector = Collector {
         ..Table::NEW
     }],
     custom_reader: Some(read),
+    several_records: true,
     ..Collector::opt_in("secfilter.stats", "secfilter", "Matches of the security filters.")
 };
 

@@ -14,6 +14,7 @@ pub(super) static STATS: Collector = Collector {
         ..Table::NEW
     }],
     cost: Cost::Linear,
+    counts_from_start: true,
     ..Collector::new("sl.stats", "sl", "Replies sent without a transaction.")
 };
 

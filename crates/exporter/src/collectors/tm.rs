@@ -46,5 +46,6 @@ pub(super) static STATS: Collector = Collector {
         ..Table::NEW
     }],
     cost: Cost::Linear,
+    counts_from_start: true,
     ..Collector::new("tm.stats", "tm", "Transactions and their final replies.")
 };

@@ -23,5 +23,6 @@ pub(super) static STATUS: Collector = Collector {
     }],
     large: true,
     cost: Cost::Linear,
+    several_records: true,
     ..Collector::opt_in("ulscscf.status", "ims_usrloc_scscf", "Registrations at the S-CSCF.")
 };

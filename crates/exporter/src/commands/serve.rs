@@ -1,12 +1,12 @@
 //! Serves the metrics over HTTP.
 
 use crate::instance::{Instance, Settings};
+use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::selection::names;
 use crate::site::{self, Probes, Site};
 use crate::support::{build_info, terminal};
 use exporter_toolkit::{Limits, ListenAddress, Server, WebConfig};
-use kamailio_binrpc::Target;
 use std::path::PathBuf;
 use std::sync::Arc;
 

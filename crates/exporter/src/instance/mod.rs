@@ -2,6 +2,7 @@
 
 pub(crate) mod constant_labels;
 mod deadline;
+pub(crate) mod history;
 mod log;
 pub(crate) mod run_limit;
 pub(crate) mod self_metrics;
@@ -12,6 +13,7 @@ pub use deadline::Deadline;
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::SET_INFO;
+use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::diagnosis::Summary;
 use crate::scrape::external_page::{self, FetchedPage};
@@ -21,7 +23,7 @@ use crate::scrape::selection::Selection;
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use exporter_toolkit::rate_limit::TokenBucket;
 use exporter_toolkit::sync::LockUnpoisoned as _;
-use kamailio_binrpc::Target;
+use history::{History, Resolution};
 use log::{LogContext, ScrapeLog};
 use prometheus_exposition::Number;
 use run_limit::RunLimit;
@@ -48,6 +50,8 @@ pub struct Instance {
     target: Target,
     allow: Option<Arc<AllowList>>,
     settings: Arc<Settings>,
+    /// The resolution of the history; `None` keeps none.
+    resolution: Option<&'static Resolution>,
     counters: Counters,
     runs: SingleFlight<RunKey, Arc<Scrape>>,
     /// The fetches of the external metrics page, which all selections share.
@@ -76,11 +80,12 @@ struct State {
     refresh: Option<Refresh>,
 }
 
-/// The summary of the last scrape of the operator's selection.
-#[derive(Clone)]
+/// The summary of the last scrape of the operator's selection, and the history until then.
 pub(crate) struct LastScrape {
     pub(crate) end: Instant,
-    pub(crate) summary: Arc<Summary>,
+    pub(crate) duration: Duration,
+    pub(crate) summary: Summary,
+    pub(crate) history: History,
 }
 
 /// A scrape that was started in the background.
@@ -101,7 +106,13 @@ struct Server {
 impl Instance {
     /// Creates the instance of a Kamailio that the operator chose.
     pub fn new(target: Target, settings: Arc<Settings>) -> Arc<Self> {
-        Self::with_limits(None, target, settings, MemoryBudget::new(), Arc::new(log::line_limit()))
+        let log_limit = Arc::new(log::line_limit());
+        Self::with_limits(None, target, settings, Some(&Resolution::FINE), MemoryBudget::new(), log_limit)
+    }
+
+    /// Creates the same without a history, for a program without a page.
+    pub fn without_history(target: Target, settings: Arc<Settings>) -> Arc<Self> {
+        Self::with_limits(None, target, settings, None, MemoryBudget::new(), Arc::new(log::line_limit()))
     }
 
     /// Creates the instance of a Kamailio that a client chose. It connects only to allowed addresses, and shares the memory
@@ -113,13 +124,14 @@ impl Instance {
         budget: Arc<MemoryBudget>,
         line_limit: Arc<TokenBucket>,
     ) -> Arc<Self> {
-        Self::with_limits(Some(allow), target, settings, budget, line_limit)
+        Self::with_limits(Some(allow), target, settings, Some(&Resolution::COARSE), budget, line_limit)
     }
 
     fn with_limits(
         allow: Option<Arc<AllowList>>,
         target: Target,
         settings: Arc<Settings>,
+        resolution: Option<&'static Resolution>,
         budget: Arc<MemoryBudget>,
         line_limit: Arc<TokenBucket>,
     ) -> Arc<Self> {
@@ -127,6 +139,7 @@ impl Instance {
             target,
             allow,
             settings,
+            resolution,
             counters: Counters::default(),
             runs: SingleFlight::default(),
             pages: SingleFlight::default(),
@@ -188,9 +201,9 @@ impl Instance {
         })
     }
 
-    /// Returns the last scrape without waiting. If it is missing or old and no scrape is under way, a scrape is started in
-    /// the background, which requests for the metrics can join.
-    pub(crate) fn last_scrape(self: &Arc<Self>, timeout: Duration) -> Option<LastScrape> {
+    /// Starts a scrape in the background, which requests for the metrics can join, if the last one is missing or old and none
+    /// is under way. Does nothing if the limit on scrapes at the same time is reached.
+    pub(crate) fn refresh(self: &Arc<Self>, timeout: Duration, limit: &RunLimit) {
         let selection = self.selection();
         let running = self.runs.is_running(&RunKey { selection: selection.clone(), hurried: false });
         let mut state = self.state.lock_unpoisoned();
@@ -200,13 +213,24 @@ impl Instance {
             .refresh
             .as_ref()
             .is_some_and(|refresh| recent(refresh.start) || !refresh.task.is_finished());
-        if !is_fresh && !was_refreshed && !running {
-            let run = self.scrape(selection.clone(), Deadline::after(timeout));
+        if is_fresh || was_refreshed || running {
+            return;
+        }
+        if let Ok(run) = self.scrape_within(selection.clone(), Deadline::after(timeout), limit) {
             // The task drops the samples, which may take megabytes.
             let task = tokio::spawn(async { drop(run.await) });
             state.refresh = Some(Refresh { start: Instant::now(), task });
         }
-        state.last.clone()
+    }
+
+    /// Shows the last scrape to a function, without waiting for a scrape.
+    pub(crate) fn view<T>(&self, show: impl FnOnce(Option<&LastScrape>) -> T) -> T {
+        show(self.state.lock_unpoisoned().last.as_ref())
+    }
+
+    /// Returns the operator's names of dispatcher sets.
+    pub(crate) fn set_names(&self) -> &[(String, String)] {
+        &self.settings.set_names
     }
 
     async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Arc<Scrape> {
@@ -266,12 +290,18 @@ impl Instance {
         if smallest_structs != preparation.smallest_structs {
             preparation = Preparation { smallest_structs, ..Preparation::default() };
         }
-        self.update_state(&scrape, preparation, selection);
+        self.update_state(&scrape, preparation, selection, start.elapsed());
         Arc::new(scrape)
     }
 
     /// Keeps what the next scrape can reuse, and logs what changed.
-    fn update_state(&self, scrape: &Scrape, preparation: Preparation, selection: Arc<Selection>) {
+    fn update_state(
+        &self,
+        scrape: &Scrape,
+        preparation: Preparation,
+        selection: Arc<Selection>,
+        duration: Duration,
+    ) {
         let mut state = self.state.lock_unpoisoned();
         if scrape.answered && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
             let up_since = scrape.up_since.clone();
@@ -292,10 +322,14 @@ impl Instance {
             limit: &self.line_limit,
         };
         state.log.update(context, scrape);
-        // Clients see no state of the targets that they choose.
-        if self.allow.is_none() && selection == self.settings.selection {
-            let summary = Arc::new(Summary::of(scrape, &self.target));
-            state.last = Some(LastScrape { end: Instant::now(), summary });
+        if let Some(resolution) = self.resolution.filter(|_| selection == self.settings.selection) {
+            let end = Instant::now();
+            let summary = Summary::of(scrape, &self.target);
+            let summary = if self.allow.is_some() { summary.compact(MAX_KEPT_BYTES) } else { summary };
+            let history = state.last.take().map(|last| last.history);
+            let mut history = history.unwrap_or_else(|| History::new(end - duration, resolution));
+            history.note(end, scrape);
+            state.last = Some(LastScrape { end, duration, summary, history });
         }
     }
 }
@@ -341,15 +375,21 @@ mod tests {
         let selection = Arc::new(Selection::parse("auto").unwrap());
         let settings = Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() };
         let one_line = || Arc::new(TokenBucket::new(Duration::from_secs(3600), 1));
-        let mut instance =
-            Instance::with_limits(None, target.clone(), Arc::new(settings), MemoryBudget::new(), one_line());
+        let mut instance = Instance::with_limits(
+            None,
+            target.clone(),
+            Arc::new(settings),
+            None,
+            MemoryBudget::new(),
+            one_line(),
+        );
         let scrape = |instance: &Arc<Instance>| {
             instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(10)))
         };
         let logged = |instance: &Instance| instance.state.lock_unpoisoned().log.summary();
         assert!(!scrape(&instance).await.answered);
         assert_eq!(logged(&instance), (Some(false), 0));
-        let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
+        let fake = Fake::listen(Captures::of("5.6.3"), &[target.address().clone()]).unwrap();
         assert!(scrape(&instance).await.answered);
         assert_eq!(logged(&instance), (Some(false), 0), "no line was left");
         Arc::get_mut(&mut instance).unwrap().line_limit = one_line();

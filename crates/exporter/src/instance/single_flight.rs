@@ -76,3 +76,81 @@ impl<K, T: Clone> Default for SingleFlight<K, T> {
         Self { running: Mutex::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+    use std::time::Duration;
+    use tokio::sync::oneshot;
+
+    /// Runs that end when the test says so. The result of a run is its number.
+    #[derive(Default)]
+    struct Runs {
+        flights: SingleFlight<&'static str, usize>,
+        ends: Vec<oneshot::Sender<()>>,
+    }
+
+    impl Runs {
+        /// Requests a run of this key that ends in so many seconds. Returns the run, and the number of runs before it if
+        /// one was started.
+        fn join(&mut self, key: &'static str, seconds: u64) -> (Flight<usize>, Option<usize>) {
+            let deadline = tokio::time::Instant::now().into_std() + Duration::from_secs(seconds);
+            let (number, mut active) = (self.ends.len(), None);
+            let ends = &mut self.ends;
+            let start = |running| {
+                active = Some(running);
+                let (end, ended) = oneshot::channel();
+                ends.push(end);
+                Ok::<_, Infallible>(async move {
+                    let _ = ended.await;
+                    number
+                })
+            };
+            let Ok(flight) = self.flights.join(key, deadline, start);
+            (flight, active)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_joins_a_run_of_its_key_that_has_half_of_its_time_and_no_more() {
+        let mut runs = Runs::default();
+        let (first, started) = runs.join("a", 10);
+        assert_eq!(started, Some(0));
+        for (key, seconds, expected) in
+            [("a", 10, None), ("a", 20, None), ("a", 21, Some(1)), ("a", 9, Some(1)), ("b", 10, Some(1))]
+        {
+            let (flight, started) = runs.join(key, seconds);
+            assert_eq!(started, expected, "{key} {seconds}");
+            // A run that was started here has no other owner.
+            assert!(flight.ptr_eq(&first) == expected.is_none(), "{key} {seconds}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_runs_that_have_not_ended_and_have_an_owner_are_running() {
+        let mut runs = Runs::default();
+        let state = |runs: &Runs| {
+            let flights = &runs.flights;
+            (flights.active(), flights.is_running(&"a"), flights.is_running(&"b"))
+        };
+        assert_eq!(state(&runs), (0, false, false));
+        let (a, _) = runs.join("a", 10);
+        assert_eq!(state(&runs), (1, true, false));
+        let (b, started) = runs.join("b", 10);
+        assert_eq!((started, state(&runs)), (Some(1), (2, true, true)));
+        runs.ends.remove(0).send(()).unwrap();
+        assert_eq!((a.clone().await, state(&runs)), (0, (1, false, true)), "the owner of a has its result");
+        drop(b);
+        assert_eq!(state(&runs), (0, false, false));
+        drop(a);
+        assert_eq!(runs.join("a", 10).1, Some(0), "an ended run is not joined");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_cannot_start_leaves_nothing_behind() {
+        let flights = SingleFlight::<_, ()>::default();
+        let refused = flights.join("a", Instant::now(), |_| Err::<std::future::Ready<()>, _>("busy"));
+        assert_eq!((refused.err(), flights.active()), (Some("busy"), 0));
+    }
+}

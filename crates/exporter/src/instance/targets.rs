@@ -1,12 +1,12 @@
 //! The instances of the Kamailios that clients choose, one per target.
 
 use crate::instance::{Instance, Settings};
+use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
 use exporter_toolkit::rate_limit::TokenBucket;
 use exporter_toolkit::sync::LockUnpoisoned as _;
-use kamailio_binrpc::Target;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -51,9 +51,7 @@ impl Targets {
 
     /// Returns the instance of a target; `None` if no rule allows it.
     pub(crate) fn instance(&self, target: &Target) -> Option<Arc<Instance>> {
-        if !self.allow.matches(target) {
-            return None;
-        }
+        let authorized = self.allow.authorize(target)?;
         // No code that holds this lock can panic and leave it half changed.
         let mut kept = self.kept.lock_unpoisoned();
         kept.requests += 1;
@@ -65,9 +63,14 @@ impl Targets {
         kept.make_room();
         let (allow, settings) = (self.allow.clone(), self.settings.clone());
         let (budget, line_limit) = (self.budget.clone(), self.line_limit.clone());
-        let instance = Instance::of_allowed(allow, target.clone(), settings, budget, line_limit);
+        let instance = Instance::of_allowed(allow, authorized, settings, budget, line_limit);
         kept.instances.insert(target.clone(), KeptInstance { instance: instance.clone(), last_request });
         Some(instance)
+    }
+
+    /// Returns the instances that are kept.
+    pub(crate) fn all(&self) -> Vec<Arc<Instance>> {
+        self.kept.lock_unpoisoned().instances.values().map(|kept| kept.instance.clone()).collect()
     }
 
     #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector};
+use crate::outbound::{Protocol, Target};
 use crate::scrape::Scrape;
 use crate::scrape::capabilities::Capabilities;
 use crate::scrape::selection::Selection;
-use kamailio_binrpc::{Error, Target};
+use kamailio_binrpc::{Error, Target as Address};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::collections::BTreeMap;
@@ -59,6 +60,14 @@ impl Summary {
         }
     }
 
+    /// Drops what takes too much memory for one of thousands of targets: capabilities above a size, and long messages.
+    pub(crate) fn compact(mut self, max_bytes: usize) -> Self {
+        self.capabilities.take_if(|capabilities| capabilities.size() > max_bytes);
+        let messages = self.failures.values_mut().flatten();
+        messages.for_each(|message| *message = beginning(message, MAX_COMPACT_MESSAGE).to_owned());
+        self
+    }
+
     /// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
     pub(crate) fn state(&self, index: usize, selection: &Selection) -> (State, String) {
         match self.failures.get(&index) {
@@ -105,27 +114,38 @@ pub(crate) const NEEDS_UNIX_SOCKET: &str =
 
 /// Returns the beginning of a message that may contain texts of Kamailio.
 fn shortened(message: &str) -> &str {
-    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= MAX_MESSAGE);
+    beginning(message, MAX_MESSAGE)
+}
+
+fn beginning(message: &str, max: usize) -> &str {
+    let end = message.char_indices().map(|(index, _)| index).find(|index| *index >= max);
     end.and_then(|end| message.get(..end)).unwrap_or(message)
 }
 
 /// Bytes of a message in a summary, which is kept until the next scrape.
 const MAX_MESSAGE: usize = 2048;
+/// Bytes of a collector's message in the summary of one of thousands of targets.
+const MAX_COMPACT_MESSAGE: usize = 256;
 
 /// Returns advice about an error of the connection; `None` if there is nothing to add.
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     let Error::Io(error) = error else {
         return Some("Is that address a binrpc socket of Kamailio's module ctl?".to_owned());
     };
-    let path = match target {
-        Target::Unix(path) | Target::UnixDatagram(path) => Some(path.as_path()),
-        Target::Tcp(_) | Target::Udp(_) => None,
+    let path = match target.address() {
+        Address::Unix(path) | Address::UnixDatagram(path) => Some(path.as_path()),
+        Address::Tcp(_) | Address::Udp(_) => None,
     };
     if let Some(limit) = descriptors_are_used_up() {
         return Some(format!(
             "The exporter has reached its limit of open files and connections ({limit}): raise LimitNOFILE= in its \
              unit, or lower --web.max-connections."
         ));
+    }
+    if *target.protocol() != Protocol::Binrpc
+        && let Some(advice) = jsonrpc_advice(target, error.kind())
+    {
+        return Some(advice.to_owned());
     }
     match (error.kind(), path) {
         (ErrorKind::NotFound, Some(path)) => Some(not_found(path)),
@@ -154,6 +174,46 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
              stops."
                 .to_owned(),
         ),
+        _ => None,
+    }
+}
+
+/// Returns advice about an error of a connection to jsonrpcs; `None` if the advice is that for any socket.
+fn jsonrpc_advice(target: &Target, kind: ErrorKind) -> Option<&'static str> {
+    let is_http = target.url().is_some();
+    match kind {
+        ErrorKind::ConnectionRefused if is_http => Some(
+            "No process listens there. Kamailio accepts HTTP on its SIP sockets over TCP and TLS, with loadmodule \
+             \"xhttp.so\", loadmodule \"jsonrpcs.so\", and jsonrpc_dispatch() in event_route[xhttp:request].",
+        ),
+        ErrorKind::PermissionDenied if is_http => {
+            Some("Set --kamailio.basic-auth.username and --kamailio.basic-auth.password-file.")
+        }
+        ErrorKind::InvalidData if is_http => Some(
+            "Is that the URL for which event_route[xhttp:request] of Kamailio calls jsonrpc_dispatch()? A proxy in front of \
+             Kamailio may have sent this response too.",
+        ),
+        ErrorKind::NotFound => Some(
+            "The socket is where modparam(\"jsonrpcs\", \"dgram_socket\", …) says, by default \
+             jsonrpc+unix:/var/run/kamailio/kamailio_rpc.sock.",
+        ),
+        ErrorKind::ConnectionRefused if matches!(target.address(), Address::Tcp(_) | Address::Udp(_)) => {
+            Some(
+                "No process listens there: modparam(\"jsonrpcs\", \"dgram_socket\", …) sets the UDP port, and modparam(\"jsonrpcs\", \
+             \"tcp_socket\", …) the TCP port.",
+            )
+        }
+        ErrorKind::TimedOut if !is_http => Some(
+            "Kamailio is stopped, starting or busy with another RPC. Or a reply is larger than 64 KiB, which Kamailio cannot \
+             send as a datagram: use HTTP, TCP or BINRPC.",
+        ),
+        ErrorKind::TimedOut => Some(
+            "Kamailio is stopped, starting or busy, or the timeout is too short (--kamailio.timeout, and half a second less \
+             than Prometheus' scrape_timeout).",
+        ),
+        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
+            Some("Kamailio closes a connection if jsonrpc_dispatch() fails, and when it stops.")
+        }
         _ => None,
     }
 }

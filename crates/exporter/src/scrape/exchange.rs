@@ -4,17 +4,17 @@ use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::KAMAILIO_START_TIME;
 use crate::collectors::schema::{Call, Collector, Listing};
 use crate::collectors::{ALL, UPTIME};
+use crate::outbound::{Client, Reply};
 use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
 use crate::scrape::diagnosis::NEEDS_UNIX_SOCKET;
 use crate::scrape::extraction::{CallContext, extract};
 use crate::scrape::local::Listed;
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
-use crate::scrape::selection::Selection;
+use crate::scrape::selection::{Requirement, Selection};
 use crate::scrape::start_time::start_time;
 use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, ScrapeRequest};
-use kamailio_binrpc::tokio::Client;
-use kamailio_binrpc::{Arg, Cookie, Error, Members, Reply, Target};
+use kamailio_binrpc::{Arg, Cookie, Error, Members, Target as Address};
 use prometheus_exposition::{Labels, Number, Samples};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -50,10 +50,10 @@ impl<'a> Exchange<'a> {
             struct_overflow: false,
             preparation,
             up_since: None,
+            start: None,
             bodies: Bodies::default(),
             page: None,
             listed: Listed::default(),
-            unseen: None,
             reservation: request.budget.reservation(),
         };
         Self { request, scrape }
@@ -62,17 +62,14 @@ impl<'a> Exchange<'a> {
     /// Connects, discovers the capabilities if they are unknown, makes the calls and reads their replies.
     pub(super) async fn run(&mut self) -> Result<(), Error> {
         let ScrapeRequest { target, allow, selection, deadline, .. } = self.request;
-        let mut client = match allow {
-            Some(allow) => allow.connect(target, deadline).await?,
-            None => Client::connect(target, deadline).await?,
-        };
+        let mut client = Client::connect(target, allow, deadline).await?;
         self.scrape.listed.peer = client.peer_pid();
         let capabilities = match self.scrape.preparation.capabilities.clone() {
             Some(capabilities) => capabilities,
             None => {
                 let capabilities = self.discover(&mut client).await?;
                 self.scrape.preparation.listed_at = Some(Instant::now());
-                Arc::new(capabilities.with_local(matches!(target, Target::Unix(_))))
+                Arc::new(capabilities.with_local(matches!(target.address(), Address::Unix(_))))
             }
         };
         let preparation = &mut self.scrape.preparation;
@@ -123,9 +120,9 @@ impl<'a> Exchange<'a> {
         }
         let reservation = &mut self.scrape.reservation;
         while let Some(reply) = client.receive_within(|session| reservation.resize(session)).await? {
-            let records = reply.records();
+            let records = reply.records;
             self.scrape.answered |= is_answer(&records);
-            let query = sent.iter().find(|(cookie, _)| *cookie == reply.cookie()).map(|(_, query)| query);
+            let query = sent.iter().find(|(cookie, _)| *cookie == reply.cookie).map(|(_, query)| query);
             match (records, query) {
                 (Ok(records), Some(query)) => discovery.record(query, records),
                 (Err(error), _) => tracing::debug!(%error, ?query, "capability unknown"),
@@ -172,7 +169,7 @@ impl<'a> Exchange<'a> {
                     if let Some(planned) = call.planned {
                         self.read_reply(planned, plan, &reply, wait, capabilities);
                     }
-                    if let (Some(listing), Ok(records)) = (call.listing, reply.records()) {
+                    if let (Some(listing), Ok(records)) = (call.listing, reply.records) {
                         self.renew(listing, records);
                     }
                 }
@@ -236,11 +233,11 @@ impl<'a> Exchange<'a> {
         wait: Duration,
         capabilities: &Capabilities,
     ) {
-        let records = reply.records();
-        self.scrape.answered |= is_answer(&records);
+        let records = &reply.records;
+        self.scrape.answered |= is_answer(records);
         self.scrape.struct_overflow |=
             call.method == STATISTICS && records.as_ref().is_err_and(is_struct_overflow);
-        if let Ok(records) = &records
+        if let Ok(records) = records
             && call.method == UPTIME.method
         {
             self.read_start(*records);
@@ -250,7 +247,10 @@ impl<'a> Exchange<'a> {
         }
         let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
-            let (omissions, failure) = match &records {
+            let (omissions, failure) = match records {
+                Ok(records) if reply.last_record_only && ALL[reader.collector].lacks_records(*records) => {
+                    (Omissions::default(), self.lost_records(reader.collector))
+                }
                 Ok(records) => self.extract(*reader, call, plan, *records, capabilities),
                 Err(Error::Fault { reason, .. })
                     if ALL[reader.collector].empty_faults.contains(&reason.as_str()) =>
@@ -272,6 +272,17 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Returns the failure of a collector whose records do not arrive over JSON-RPC. If the operator has not named the
+    /// collector, the method counts as missing.
+    fn lost_records(&self, collector: usize) -> Option<String> {
+        let name = ALL[collector].name;
+        (self.request.selection.requirements.get(collector) == Some(&Requirement::Required)).then(|| {
+            format!(
+                "module jsonrpcs returns only the last record of {name}: use BINRPC, or remove {name} from --kamailio.methods"
+            )
+        })
+    }
+
     /// Reads the start of Kamailio, which differs between the runs of Kamailio.
     fn read_start(&mut self, uptime: Members<'_>) {
         let Some(record) = uptime.first() else { return };
@@ -280,6 +291,7 @@ impl<'a> Exchange<'a> {
         if let Some(start) = start_time(record, SystemTime::now()) {
             let family = catalogue().id(&KAMAILIO_START_TIME);
             self.scrape.samples.push(family, Labels::NONE, Number::Signed(start));
+            self.scrape.start = Some(start);
         }
     }
 
@@ -335,7 +347,7 @@ impl<'a> Exchange<'a> {
 impl<'p> PendingCalls<'p> {
     /// Returns the call that a reply belongs to. Every call gets a reply in order, if only [`Error::NoReply`].
     fn answered_by(&mut self, reply: &Reply<'_>) -> Option<SentCall<'p>> {
-        self.calls.find(|call| call.cookie == reply.cookie())
+        self.calls.find(|call| call.cookie == reply.cookie)
     }
 }
 
@@ -367,6 +379,7 @@ const MAX_TIME: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbound::Target;
     use crate::scrape::memory_budget::MemoryBudget;
     use fake_kamailio::{Captures, Fake};
     use kamailio_binrpc::wire::{self, Kind};
@@ -382,7 +395,7 @@ mod tests {
     async fn arguments_are_listed_again_every_few_minutes_in_the_same_write() {
         let directory = tempfile::tempdir().unwrap();
         let target: Target = format!("unix:{}", directory.path().join("ctl").display()).parse().unwrap();
-        let fake = Fake::listen(Captures::of("6.2-dev"), std::slice::from_ref(&target)).unwrap();
+        let fake = Fake::listen(Captures::of("6.2-dev"), std::slice::from_ref(target.address())).unwrap();
         let methods = ["core.uptime", "dbcl.list_clusters", "dbcl.list_connections"].map(Arg::from);
         fake.answer("system.listMethods", Kind::Reply, &body(&methods));
         let clusters = |name: &'static str| {

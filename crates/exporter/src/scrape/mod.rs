@@ -17,13 +17,13 @@ pub(crate) use exchange::argument;
 pub use external_page::merge_page;
 pub use result::{CollectorResult, Omissions, Preparation, Scrape};
 
+use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::exchange::Exchange;
 use crate::scrape::external_page::PageFlight;
 use crate::scrape::local::Observer;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::selection::Selection;
-use kamailio_binrpc::Target;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 

@@ -35,14 +35,14 @@ pub struct Scrape {
     pub struct_overflow: bool,
     /// The start of Kamailio as `core.uptime` prints it.
     pub up_since: Option<Vec<u8>>,
+    /// The Unix time of the start of Kamailio.
+    pub start: Option<i64>,
     /// The expositions written from the samples, for the requests that share the scrape.
     pub bodies: Bodies,
     /// The part of the memory budget that the samples take.
     pub reservation: Reservation,
     /// The processes and sockets that Kamailio's replies name.
     pub listed: Listed,
-    /// Why the processes or the sockets of a Kamailio on this machine cannot be seen, where nobody named their collectors.
-    pub unseen: Option<String>,
     /// The external metrics page, and the reservation for its exposition.
     pub page: Option<(Arc<FetchedPage>, Reservation)>,
 }
@@ -66,6 +66,8 @@ pub struct CollectorResult {
     pub collector: usize,
     /// Why the collector failed: a human-readable message.
     pub failure: Option<String>,
+    /// Why this machine does not show what the collector reads, where that is no failure because nobody named the collector.
+    pub unseen: Option<String>,
     /// How long the scrape waited for the collector's replies. Replies that arrive together with the one before take no time.
     pub duration: Duration,
     /// The values and samples that were left out.
@@ -140,7 +142,7 @@ impl Scrape {
             match read {
                 Ok(()) => {}
                 Err(reason) if is_required => result.fail(reason),
-                Err(reason) => drop(self.unseen.get_or_insert(reason)),
+                Err(reason) => result.unseen = Some(reason),
             }
         }
     }
@@ -153,7 +155,13 @@ impl Scrape {
 
 impl CollectorResult {
     pub(super) fn new(collector: usize) -> Self {
-        Self { collector, failure: None, duration: Duration::ZERO, omissions: Omissions::default() }
+        Self {
+            collector,
+            failure: None,
+            unseen: None,
+            duration: Duration::ZERO,
+            omissions: Omissions::default(),
+        }
     }
 
     /// Records a failure, unless there was one before: the first failure explains the others.

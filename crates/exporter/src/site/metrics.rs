@@ -10,7 +10,7 @@ use bytes::Bytes;
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
-use prometheus_exposition::{ConstantLabels, Format, GzipEncoder, Samples, Writer, accepts_gzip};
+use prometheus_exposition::{ConstantLabels, Created, Format, GzipEncoder, Samples, Writer, accepts_gzip};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +77,10 @@ impl Site {
             let own = counters.samples(&scrape);
             let parts = [&scrape.samples, &own, &program];
             let labels = &self.options.labels;
-            let writer = || Writer::new(format, catalogue().families(), &parts);
+            let catalogue = catalogue();
+            let start = scrape.start.filter(|_| self.options.created_timestamps);
+            let created = start.map(|seconds| Created { seconds, families: catalogue.counted_from_start() });
+            let writer = || Writer::new(format, catalogue.families(), &parts).with_created(created);
             if gzip {
                 match compressed(writer(), labels).await {
                     Ok(content) => return Body { content: content.into(), gzip },

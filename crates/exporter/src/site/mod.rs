@@ -1,7 +1,7 @@
 //! The pages of the program: which path responds with what.
 
-mod landing;
 mod metrics;
+mod page;
 mod probe;
 mod reload;
 mod rtpengine;
@@ -14,6 +14,7 @@ use crate::outbound::http::Url;
 use exporter_toolkit::{Request, Response, Service, WebConfig, text};
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
+use page::Asset;
 use prometheus_exposition::ConstantLabels;
 use rtpengine::Rtpengine;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct Options {
     pub public_health: bool,
     /// Whether to serve metrics of the process.
     pub process_metrics: bool,
+    /// Whether OpenMetrics has the time since which counters count.
+    pub created_timestamps: bool,
     /// Labels that every sample gets.
     pub labels: ConstantLabels,
 }
@@ -88,7 +91,10 @@ impl Site {
         }
         let rtpengine = self.options.paths.rtpengine.as_ref().filter(|(_, served)| path == served);
         let probes = self.probes.as_ref().filter(|_| path == probe::PATH);
-        let known = path == self.options.paths.telemetry || path == "/" || HEALTH_CHECKS.contains(&path);
+        let is_own = matches!(path, "/" | page::STATUS_PATH)
+            || HEALTH_CHECKS.contains(&path)
+            || Asset::find(path).is_some();
+        let known = path == self.options.paths.telemetry || is_own;
         if !known && rtpengine.is_none() && probes.is_none() {
             return if path.is_empty() { self.redirect() } else { not_found() };
         }
@@ -101,19 +107,12 @@ impl Site {
             (.., Some(probes)) => self.probe(probes, &request).await,
             ("/-/healthy", ..) => text(StatusCode::OK, "Healthy\n"),
             ("/-/ready", ..) => text(StatusCode::OK, "Ready\n"),
-            _ => self.landing(request.method()),
+            (page::STATUS_PATH, ..) => self.status(&request),
+            _ => match Asset::find(path) {
+                Some(asset) => asset.response(request.method() == Method::GET),
+                None => self.landing(&request),
+            },
         }
-    }
-
-    /// Responds at once with the state of the last scrape.
-    fn landing(&self, method: &Method) -> Response {
-        if method == Method::HEAD {
-            return landing::html(String::new());
-        }
-        let last = self.instance.last_scrape(self.options.timeout);
-        let (target, selection) = (self.instance.target(), self.instance.selection());
-        let probes = self.probes.is_some();
-        landing::html(landing::landing(&self.options.paths, probes, target, selection, last.as_ref()))
     }
 
     /// Redirects to the landing page.

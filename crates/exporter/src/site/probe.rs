@@ -3,12 +3,12 @@
 use crate::instance::run_limit::RunLimit;
 use crate::instance::targets::Targets;
 use crate::instance::{Instance, Settings};
+use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::site::Site;
 use exporter_toolkit::rate_limit::TokenBucket;
 use exporter_toolkit::{Request, Response, text};
 use hyper::StatusCode;
-use kamailio_binrpc::Target;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub(super) type Refusal = (StatusCode, String);
 
 /// The targets that may be probed, and the limit on probes at the same time.
 pub struct Probes {
-    targets: Targets,
-    run_limit: RunLimit,
+    pub(super) targets: Targets,
+    pub(super) run_limit: RunLimit,
     /// Limits the log lines about refused targets.
     line_limit: TokenBucket,
 }
@@ -56,7 +56,7 @@ impl Probes {
             }
             (Some((_, target)), None) => target,
         };
-        let target: Target = target.parse().map_err(|error| bad(format!("{error}")))?;
+        let target: Target = target.parse().map_err(bad)?;
         self.targets.instance(&target).ok_or_else(|| {
             if self.line_limit.take() {
                 let advice = "allow the target with --probe.allow";

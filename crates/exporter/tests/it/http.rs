@@ -1,5 +1,7 @@
 use crate::support::{Exporter, samples};
+use fake_kamailio::Fake;
 use flate2::read::GzDecoder;
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -10,7 +12,7 @@ const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 fn each_path_responds_with_its_page() {
     let exporter = Exporter::start(&NOBODY);
     for (path, status, content_type, part) in [
-        ("/", 200, "text/html; charset=UTF-8", "<h1>Kamailio Exporter</h1>"),
+        ("/", 200, "text/html; charset=UTF-8", "Kamailio exporter</a></h1>"),
         (
             "/metrics",
             200,
@@ -131,4 +133,33 @@ fn half_open_connections_do_not_stop_a_scrape() {
         .collect();
     assert!(exporter.page().contains("kamailio_up"));
     drop(half_open);
+}
+
+#[test]
+fn openmetrics_has_created_timestamps_if_they_are_enabled() {
+    let fake = Fake::start();
+    let page = |arguments: &[&str], accept: &str| {
+        let exporter = Exporter::start(&[&["-u", &fake.unix()], arguments].concat());
+        exporter.request("GET", "/metrics", &[("Accept", accept)]).text()
+    };
+    let (flag, openmetrics) =
+        (["--web.enable-created-timestamps"], "application/openmetrics-text;version=1.0.0");
+    let text = page(&flag, openmetrics);
+    let start = samples(&text)["kamailio_start_time_seconds"];
+    assert_eq!(samples(&text)["kamailio_sl_stats_codes_created{code=\"200\"}"], start);
+    assert_eq!(samples(&text)["kamailio_core_uptime_uptime_created"], start);
+    let created: BTreeSet<_> =
+        text.lines().filter_map(|line| line.split(['{', ' ']).next()?.strip_suffix("_created")).collect();
+    let mine = |name: &&str| {
+        ["kamailio_tm_stats_", "kamailio_sl_stats_", "kamailio_core_uptime_"]
+            .iter()
+            .any(|own| name.starts_with(own))
+    };
+    assert!(created.len() > 5 && created.iter().all(mine), "cnt.reset resets the others: {created:?}");
+    for without in [page(&[], openmetrics), page(&flag, "text/plain")] {
+        let names = samples(&without)
+            .into_keys()
+            .filter(|series| series.split('{').next().unwrap().ends_with("_created"));
+        assert_eq!(names.collect::<Vec<_>>(), [""; 0]);
+    }
 }

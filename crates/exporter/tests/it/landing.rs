@@ -1,7 +1,10 @@
 //! The landing page, and its path.
 
+use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, eventually, run, samples};
 use fake_kamailio::{Captures, Fake};
+use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
@@ -12,23 +15,69 @@ fn page(exporter: &Exporter) -> String {
     exporter.get("/").text()
 }
 
+fn status(exporter: &Exporter, path: &str) -> Value {
+    let answer = exporter.get(path);
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/json"),
+        "{}",
+        answer.text()
+    );
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// The body of a packet.
+fn body(kind: Kind, records: &[Arg<'_>]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    wire::encode(kind, Cookie(1), records, &mut packet).unwrap();
+    packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
+}
+
+fn fault(reason: &str) -> Vec<u8> {
+    body(Kind::Fault, &[Arg::Int(500), reason.into()])
+}
+
 fn links(page: &str) -> Vec<String> {
     page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn the_page_can_load_and_run_nothing() {
-    let answer = Exporter::start(&NOBODY).get("/");
-    let policy = answer.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-    assert!(policy.ends_with("base-uri 'none'; form-action 'none'; frame-ancestors 'none'"), "{policy}");
-    assert_eq!(
-        (answer.header("x-content-type-options"), answer.header("cache-control")),
-        ("nosniff", "no-store")
-    );
-    let page = answer.text();
-    for word in ["<script", "<img", "<link", "src=", "@import", "url(", "http://", "https://", " style="] {
-        assert!(!page.contains(word), "{word}");
+fn the_page_can_load_its_own_files_and_nothing_else() {
+    let exporter = Exporter::start(&NOBODY);
+    for path in ["/", "/-/status"] {
+        let answer = exporter.get(path);
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        );
+        assert_eq!(
+            (answer.header("x-content-type-options"), answer.header("cache-control")),
+            ("nosniff", "no-store")
+        );
+    }
+    let page = exporter.get("/").text();
+    let sources = page.split("src=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    let files: Vec<_> = links(&page).into_iter().chain(sources).filter(|link| link.contains("?v=")).collect();
+    for (kind, media_type) in
+        [("page.css", "text/css"), ("page.js", "text/javascript"), ("page.svg", "image/svg+xml")]
+    {
+        let file = files.iter().find(|file| file.contains(kind)).unwrap();
+        let answer = exporter.get(file);
+        assert!(answer.status == 200 && answer.header("content-type").starts_with(media_type), "{file}");
+        assert!(!answer.body.is_empty() && exporter.request("HEAD", file, &[]).body.is_empty());
+    }
+}
+
+#[test]
+fn the_page_and_its_files_are_for_users_only() {
+    let directory = Directory::new();
+    let file = directory.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
+    let exporter = Exporter::start(&[&NOBODY[..], &["--web.config.file", &file]].concat());
+    for path in ["/", "/-/status", "/-/page.css", "/-/page.js", "/-/page.svg"] {
+        assert_eq!(exporter.get(path).status, 401, "{path}");
+        let answer = exporter.request("GET", path, &[("Authorization", &basic("a", "b"))]);
+        assert_eq!(answer.status, 200, "{path}");
     }
 }
 
@@ -36,15 +85,18 @@ fn the_page_can_load_and_run_nothing() {
 fn without_kamailio_the_page_shows_the_reason_with_advice() {
     let page = page(&Exporter::start(&["-m", "auto,tls.info", NOBODY[0], NOBODY[1]]));
     for part in [
-        "Target: unix:/nonexistent/kamailio_ctl",
-        "Kamailio did not answer just now: cannot connect to unix:/nonexistent/kamailio_ctl",
+        "<span class=\"target\"><bdi>unix:/nonexistent/kamailio_ctl</bdi></span>",
+        "<h2><bdi>Kamailio does not answer</bdi></h2>",
+        "Cannot connect to unix:/nonexistent/kamailio_ctl",
         "There is no directory /nonexistent: is Kamailio running",
         "loadmodule &quot;ctl.so&quot;",
-        "<td>tls.info</td><td>failed</td>",
-        "<td>tm.stats</td><td>unknown</td><td>Kamailio did not answer.</td>",
+        "<b class=\"bad\">tls.info</b> failed since",
+        "collectors unknown: Kamailio did not answer",
+        "<title>Kamailio: 1 problem</title>",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    assert!(!page.contains("<svg"), "there is nothing to draw");
 }
 
 #[test]
@@ -53,18 +105,109 @@ fn each_collector_has_its_state_with_advice() {
     kamailio.remove("dmq.list_nodes");
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,-sl.stats"]);
     kamailio.remove("rl.stats");
+    kamailio.answer("tm.stats", Kind::Fault, &fault("no such luck"));
     let page = page(&exporter);
     for part in [
-        "<p class=\"ok\">Kamailio answered just now.</p>",
-        "<tr class=\"ok\"><td>tm.stats</td><td>ok</td><td></td></tr>",
-        "<td>sl.stats</td><td>not selected</td><td>Not selected: add sl.stats to --kamailio.methods.</td>",
-        "<td>rl.stats</td><td>not selected</td><td>Not selected. Kamailio has no method rl.stats: it needs loadmodule \
-         &quot;ratelimit.so&quot;.</td>",
-        "<td>dmq.list_nodes</td><td>absent</td><td>Kamailio has no method dmq.list_nodes: it needs loadmodule \
-         &quot;dmq.so&quot;.</td>",
+        "Kamailio 5.6.3, up ",
+        "<li><code>core.shmmem</code></li>",
+        "<b class=\"bad\">tm.stats</b> failed since <time datetime=",
+        "fault 500: no such luck",
+        "<td><code>sl.stats</code></td><td class=\"state\">not selected</td><td class=\"reason\"><bdi>Not selected: \
+         add sl.stats to --kamailio.methods.</bdi></td>",
+        "<td><code>rl.stats</code></td><td class=\"state\">not selected</td><td class=\"reason\"><bdi>Not selected. \
+         Kamailio has no method rl.stats: it needs loadmodule &quot;ratelimit.so&quot;.</bdi></td>",
+        "<td><code>dmq.list_nodes</code></td><td class=\"state\">absent</td><td class=\"reason\"><bdi>Kamailio has no \
+         method dmq.list_nodes: it needs loadmodule &quot;dmq.so&quot;.</bdi></td>",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    let status = status(&exporter, "/-/status");
+    let collectors = status["collectors"].as_array().unwrap();
+    let state = |name: &str| &collectors.iter().find(|row| row["name"] == name).unwrap()["state"];
+    assert_eq!(
+        [state("tm.stats"), state("sl.stats"), state("dmq.list_nodes")],
+        ["failed", "not_selected", "absent"]
+    );
+}
+
+#[test]
+fn pictures_show_what_the_server_has_and_nothing_else() {
+    let fake = Fake::start();
+    fake.answer_with("dispatcher.list.50dest");
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "auto,-tls.info,-core.tcp_info"]);
+    let metrics = samples(&exporter.page());
+    let page = exporter.get("/").text();
+    for picture in ["requests", "replies", "shared_memory", "private_memory", "transactions"] {
+        assert!(page.contains(&format!("id=\"picture-{picture}\"")), "{picture}: {page}");
+    }
+    for picture in ["tls", "dns", "rtpengine"] {
+        assert!(!page.contains(&format!("id=\"picture-{picture}\"")), "{picture}");
+    }
+    let status = status(&exporter, "/-/status");
+    let series = status["series"].as_array().unwrap();
+    let value = |key: &str| series.iter().find(|row| row["key"] == key).unwrap()["value"].as_f64();
+    assert_eq!(value("shared_memory_size"), Some(metrics["kamailio_core_shmmem_total"]));
+    assert_eq!(value("transactions"), Some(metrics["kamailio_tm_stats_current"]));
+    assert_eq!(status["destinations"].as_array().unwrap().len(), 50);
+    assert_eq!(status["kamailio"]["version"], "5.6.3");
+    assert_eq!(status["scrape"]["answered"], true);
+    // All of them are the same: the table shows those that are not up, and folds the others.
+    let up = status["destinations"].as_array().unwrap().iter().filter(|row| row["state"] == "up").count();
+    assert!(up == 0 || page.contains(&format!("<summary>{up} destinations are up</summary>")), "{page}");
+}
+
+#[test]
+fn names_from_kamailio_cannot_become_markup() {
+    let fake = Fake::start();
+    let evil = "sip:\"><script>alert(1)</script>\u{202e}\u{1b}";
+    let destination =
+        [(Some("URI"), evil.into()), (Some("FLAGS"), "IP".into()), (Some("PRIORITY"), Arg::Int(0))];
+    let destinations = [(Some("DEST"), Arg::Struct(&destination))];
+    let set = [(Some("ID"), Arg::Int(1)), (Some("TARGETS"), Arg::Struct(&destinations))];
+    let sets = [(Some("SET"), Arg::Struct(&set))];
+    let reply = [(Some("NRSETS"), Arg::Int(1)), (Some("RECORDS"), Arg::Struct(&sets))];
+    fake.answer("dispatcher.list", Kind::Reply, &body(Kind::Reply, &[Arg::Struct(&reply)]));
+    let page = page(&Exporter::start(&["-u", &fake.unix()]));
+    assert!(page.contains("1 of 1 destination is down, set 1 has none left"), "{page}");
+    assert!(
+        page.contains("<bdi>sip:&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\u{fffd}\u{fffd}</bdi>"),
+        "{page}"
+    );
+    assert!(!page.contains("<script>"));
+}
+
+#[test]
+fn probed_targets_have_a_table_and_pages_of_their_own() {
+    let (fake, hung) = (Fake::start(), Fake::start());
+    hung.silent(true);
+    let rules = ["--probe.allow", "unix:/*/*/ctl", "-t", "1s", NOBODY[0], NOBODY[1]];
+    let exporter = Exporter::start(&rules);
+    assert!(exporter.get("/").text().contains("Targets probed in the last hour"));
+    for target in [fake.unix(), hung.unix()] {
+        assert_eq!(exporter.get(&format!("/probe?target={target}")).status, 200);
+    }
+    let status = status(&exporter, "/-/status");
+    let targets: Vec<_> = status["targets"].as_array().unwrap().iter().collect();
+    assert_eq!(targets.iter().map(|row| &row["answered"]).collect::<Vec<_>>(), [false, true]);
+    let page = exporter.get("/").text();
+    let link = links(&page).into_iter().filter(|link| link.starts_with("/?target=")).nth(1).unwrap();
+    let page = exporter.get(&link).text();
+    assert!(
+        page.contains(&format!("<bdi>{}</bdi>", fake.unix())) && page.contains("id=\"picture-requests\""),
+        "{page}"
+    );
+    for link in links(&page) {
+        assert_eq!(exporter.get(&link).status, 200, "{link}");
+    }
+    for (path, expected) in [
+        ("/?target=unix:/etc/passwd", 403),
+        ("/-/status?target=tcp:127.0.0.1:1", 403),
+        ("/?target=x&target=y", 400),
+        ("/?target=nonsense", 400),
+    ] {
+        assert_eq!(exporter.get(path).status, expected, "{path}");
+    }
+    assert_eq!(Exporter::start(&NOBODY).get("/?target=unix:/x").status, 404);
 }
 
 #[test]
@@ -86,15 +229,12 @@ fn the_landing_page_never_waits_for_kamailio() {
     let page = exporter.page();
     assert_eq!((samples(&page)["kamailio_up"], fake.connections().accepted), (0.0, 1));
     let page = landing();
-    assert!(
-        page.contains("Kamailio did not answer just now: ") && page.contains("busy with another RPC"),
-        "{page}"
-    );
+    assert!(page.contains("Kamailio does not answer") && page.contains("busy with another RPC"), "{page}");
     fake.behave();
     // The state is fresh for 5 s, and then a page starts the next scrape.
     let start = Instant::now();
     eventually(|| match landing() {
-        page if page.contains("Kamailio answered") => Ok(()),
+        page if page.contains("Kamailio 5.6.3") => Ok(()),
         page => Err(page),
     });
     assert!(start.elapsed() > Duration::from_secs(3), "{:?}", start.elapsed());
@@ -110,9 +250,9 @@ fn without_requests_nothing_is_scraped() {
     }
     assert_eq!(exporter.request("HEAD", "/", &[]).status, 200);
     assert_eq!(fake.connections().accepted, 0);
-    assert!(exporter.get("/").text().contains("not scraped yet"));
+    assert!(exporter.get("/").text().contains("was not scraped yet"));
     eventually(|| match exporter.get("/").text() {
-        page if page.contains("Kamailio answered") => Ok(()),
+        page if page.contains("Kamailio 5.6.3") => Ok(()),
         page => Err(page),
     });
     let accepted = fake.connections().accepted;
@@ -120,7 +260,7 @@ fn without_requests_nothing_is_scraped() {
     assert_eq!((accepted, fake.connections().accepted), (1, 1), "a scrape without a request");
     // A scrape for Prometheus is the state of the page, too.
     exporter.page();
-    assert!(exporter.get("/").text().contains("Kamailio answered just now"));
+    assert!(exporter.get("/").text().contains("Scraped just now"));
     assert_eq!(fake.connections().accepted, 2);
 }
 
@@ -150,6 +290,10 @@ fn links_have_the_address_that_a_proxy_gives_them() {
     let external = ["--web.external-url", "https://example.org/sip", "--web.route-prefix", "/"];
     let exporter = Exporter::start(&[&external[..], &NOBODY].concat());
     assert_eq!(exporter.get("/metrics").status, 200);
-    assert_eq!(links(&exporter.get("/").text())[0], "/sip/metrics");
+    let page = exporter.get("/").text();
+    assert!(links(&page).contains(&"/sip/metrics".to_owned()), "{page}");
+    assert!(
+        links(&page).iter().all(|link| link.starts_with("/sip/")) && page.contains("src=\"/sip/-/page.js?v=")
+    );
     assert_eq!(run(&["--web.external-url", "example.org"]).status.code(), Some(1));
 }

@@ -79,7 +79,7 @@ fn an_invalid_command_line_is_one_error_line_and_exit_code_1() {
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
         (&["--nope"][..], "kamailio_exporter: error: unknown long flag '--nope', try --help"),
-        (&["-u", "http://x:1"], "unix:/path, unixd:/path, tcp:host:port or udp:host:port"),
+        (&["-u", "ftp://x:1"], "unix:/path, unixd:/path, tcp:host:port or udp:host:port"),
         (&["-m", "a, b"], "unknown method \"a\""),
         (&["--web.listen-address", &taken], &format!("failed to listen on {taken}: Address already in use")),
     ] {
@@ -237,4 +237,18 @@ fn the_exporter_listens_on_several_addresses() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("Healthy\n"), "{answer}");
+}
+
+#[test]
+fn healthcheck_tells_a_running_exporter_from_none() {
+    let mut exporter = Exporter::start(&UNREACHABLE);
+    let url = format!("http://{}/-/healthy", exporter.address());
+    assert!(run(&["healthcheck", &url]).status.success());
+    let missing = run(&["healthcheck", &url.replace("/-/healthy", "/missing")]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("the response is 404"), "{missing:?}");
+    exporter.signal("TERM");
+    exporter.wait();
+    assert_eq!(run(&["healthcheck", &url]).status.code(), Some(1));
+    assert_eq!(run(&["healthcheck", "not a URL"]).status.code(), Some(1));
 }

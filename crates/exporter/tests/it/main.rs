@@ -18,6 +18,8 @@ mod docs;
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
+/// Kamailio over JSON-RPC.
+mod jsonrpc;
 /// The landing page, and its path.
 mod landing;
 /// Which directory of the program may use which.

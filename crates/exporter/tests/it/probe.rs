@@ -50,7 +50,7 @@ fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
     for target in [fake.unix(), fake.unixd(), fake.tcp(), fake.udp()] {
         for count in [1.0, 2.0] {
             let page = probed(&exporter, &target);
-            // What the kernel knows is for unix sockets.
+            // The values of the kernel are for unix sockets.
             let has_kernel = target.starts_with("unix:");
             let is_kernels = |name: &str| name.contains("_visible") || name.contains("collector=\"kernel.");
             let expected: Vec<_> =
@@ -95,17 +95,17 @@ fn a_request_without_exactly_one_valid_target_is_refused_with_a_reason() {
         (
             "?target=",
             "invalid Kamailio address \"\": the address is empty; expected unix:/path, unixd:/path, tcp:host:port or \
-             udp:host:port\n",
+             udp:host:port, http://HOST:PORT/PATH, https://HOST:PORT/PATH, or jsonrpc+ before unix:, udp: or tcp:\n",
         ),
         (
-            "?target=http://x:1/",
-            "invalid Kamailio address \"http://x:1/\": unknown socket type \"http\"; expected unix:/path, unixd:/path, \
-             tcp:host:port or udp:host:port\n",
+            "?target=ftp://x:1/",
+            "invalid Kamailio address \"ftp://x:1/\": unknown socket type \"ftp\"; expected unix:/path, unixd:/path, \
+             tcp:host:port or udp:host:port, http://HOST:PORT/PATH, https://HOST:PORT/PATH, or jsonrpc+ before unix:, udp: or tcp:\n",
         ),
         (
             "?target=unix:/run/a%0ab",
             "invalid Kamailio address \"unix:/run/a\\nb\": the address contains a control character; expected unix:/path, \
-             unixd:/path, tcp:host:port or udp:host:port\n",
+             unixd:/path, tcp:host:port or udp:host:port, http://HOST:PORT/PATH, https://HOST:PORT/PATH, or jsonrpc+ before unix:, udp: or tcp:\n",
         ),
     ] {
         for method in ["GET", "HEAD"] {

@@ -214,8 +214,9 @@ fn disguised_addresses_are_refused() {
         ("tcp:*:*", "tcp:%E2%91%A0%E2%91%A1%E2%91%A6.0.0.1:{T}", 400),
         ("tcp:*:*", "tcp:[fe80::1%25lo]:{T}", 400),
         ("tcp:*:*", "tcp:local%20host:{T}", 400),
-        ("tcp:*:*", "http://127.0.0.1:{T}/", 400),
-        ("tcp:*:*", "https://127.0.0.1:{T}/", 400),
+        ("tcp:*:*", "http://127.0.0.1:{T}/", 403),
+        ("tcp:*:*", "ftp://127.0.0.1:{T}/", 400),
+        ("tcp:*:*", "https://127.0.0.1:{T}/", 403),
     ] {
         scene.attack(rules, &[(target, status)]);
     }

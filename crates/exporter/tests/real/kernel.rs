@@ -1,4 +1,4 @@
-//! What the kernel knows of Kamailio follows what Kamailio does.
+//! The values of the kernel follow what Kamailio does.
 
 use crate::support::{Exporter, eventually, samples};
 use rustix::process::{Pid, Signal, kill_process};
@@ -131,7 +131,7 @@ fn a_flood_that_overflows_the_receive_buffer_is_counted_to_the_packet() {
     assert!(queue(&full) > 0.9 * buffer, "{} of {buffer}", queue(&full));
     let dropped = drops(&full) - drops(&before);
     assert!(dropped > 100.0 && dropped < sent as f64, "{dropped}");
-    // What /proc says of the same socket.
+    // The same socket in /proc.
     let table = std::fs::read_to_string("/proc/net/udp").unwrap();
     let local = format!("{:08X}:{SIP_PORT:04X} ", u32::from_le_bytes(kamailio.ip().octets()));
     let line = table.lines().find(|line| line.contains(&local)).unwrap();

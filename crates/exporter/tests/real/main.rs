@@ -20,7 +20,7 @@ mod exposed;
 mod faults;
 /// Parses the output of `kamcmd`.
 mod kamcmd;
-/// What the kernel knows of Kamailio.
+/// The values of the kernel.
 mod kernel;
 /// The effect of scraping on Kamailio, and long lists.
 mod kind;
@@ -32,6 +32,8 @@ mod meanings;
 mod once;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
+/// The page for people: its values are those of Prometheus.
+mod page;
 /// External metrics pages of real servers.
 mod pages;
 /// Probes of other Kamailios.

@@ -1,4 +1,4 @@
-use crate::support::{Exporter, eventually};
+use crate::support::{Exporter, eventually, samples};
 use serde_json::Value as Json;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -24,18 +24,74 @@ fn a_prometheus_server_chooses_the_escaping_of_names() {
     }
     let kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    for scheme in ["underscores", "values"] {
+    for (scheme, expected) in [("underscores", "underscores"), ("values", "values"), ("dots", "underscores")]
+    {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let targets = [exporter.address(), &listener.local_addr().unwrap().to_string()];
         let options = format!("metric_name_validation_scheme: legacy, metric_name_escaping_scheme: {scheme}");
         let prometheus = Prometheus::of(Release::Sid, &targets, Duration::from_secs(1), &options);
-        assert_negotiates(&exporter, &request_headers(&listener), scheme);
-        // No scheme changes names of letters, digits and underscores.
+        assert_negotiates(&exporter, &request_headers(&listener), expected);
+        // A scheme that would change names of letters, digits and underscores is not used.
         eventually(|| match prometheus.query("kamailio_up")[0]["value"][1].as_str() {
             Some("1") => Ok(()),
             other => Err(format!("{scheme}: kamailio_up is {other:?}\n{}", prometheus.log())),
         });
     }
+}
+
+/// Without created timestamps, what Kamailio counted before the first scrape would be no increase.
+#[test]
+fn what_was_counted_before_the_first_scrape_is_an_increase() {
+    if !Release::Sid.is_available() {
+        return;
+    }
+    const FEATURE: &str = "--enable-feature=created-timestamp-zero-ingestion";
+    let mut kamailio = Kamailio::start();
+    let arguments = ["-u", &kamailio.unix(), "-m", "sl.stats,core.uptime", "--web.enable-created-timestamps"];
+    let exporter = Exporter::start(&arguments);
+    kamailio.traffic();
+    let served =
+        |exporter: &Exporter| samples(&exporter.page())["kamailio_sl_stats_codes_total{code=\"200\"}"];
+    let first = served(&exporter);
+    assert!(first > 0.0);
+    let start = |arguments: &[&str]| {
+        Prometheus::of_with(Release::Sid, &[exporter.address()], Duration::from_secs(1), arguments)
+    };
+    let (with, without) = (start(&[FEATURE]), start(&[]));
+    let value = |prometheus: &Prometheus, promql: &str| {
+        let text = prometheus.query(promql)[0]["value"][1].as_str().map(str::to_owned);
+        text.and_then(|text| text.parse::<f64>().ok())
+    };
+    let series = "kamailio_sl_stats_codes_total{code=\"200\"}";
+    let reaches = |promql: &str, least: f64| {
+        eventually(|| match value(&with, promql) {
+            Some(value) if value >= least => Ok(()),
+            other => {
+                let found = with.query(&format!("{series}[10m]"));
+                Err(format!("{promql} is {other:?}, and not {least}: {found}"))
+            }
+        });
+    };
+    reaches(&format!("increase({series}[10m])"), first * 0.9);
+    // The restarted Kamailio counts more than before until it is scraped, so that the counter does not go down.
+    exporter.signal("STOP");
+    // The start is a whole second, which must be later than the last scrape, also a failed one.
+    std::thread::sleep(Duration::from_secs(3));
+    kamailio.restart();
+    kamailio.traffic();
+    kamailio.traffic();
+    exporter.signal("CONT");
+    let second = served(&exporter);
+    assert!(second >= first, "{second} after {first}");
+    reaches(&format!("increase({series}[10m])"), (first + second) * 0.9);
+    let increase = value(&without, &format!("increase({series}[10m])")).unwrap_or_default();
+    assert!(increase < second * 0.9, "{increase} without the feature");
+    // It stores them as series, which is why they are not served by default.
+    assert!(
+        value(&without, "count({__name__=~\"kamailio_sl_stats_codes_created\"})")
+            .is_some_and(|count| count > 10.0)
+    );
+    assert_eq!(value(&with, "count({__name__=~\"kamailio_sl_stats_codes_created\"})"), None);
 }
 
 fn scrapes(start: impl Fn(&[&str], Duration) -> Prometheus, escaping: &str) {

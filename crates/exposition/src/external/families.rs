@@ -403,4 +403,22 @@ mod tests {
             assert_eq!(growth(capacity, len, more), expected, "{capacity} {len} {more}");
         }
     }
+
+    #[test]
+    fn a_sample_needs_room_for_its_labels_and_the_longest_number() {
+        // The comma of the first label is its brace.
+        let text = "_sum,ab=\"cde\",f=\"g\"".len();
+        for (spare, expected) in [(0, Pushed::Added), (1, Pushed::OverLimit)] {
+            let mut families = ExternalFamilies::new(10);
+            let family = families.family("name").unwrap();
+            families.set_kind(family, ExternalKind::Summary);
+            let mut add = |room, suffix, labels: &[_]| {
+                families.room = room;
+                families.add(family, suffix, labels, Number::Unsigned(7))
+            };
+            assert_eq!(add(1000, "", &[]), Pushed::Added);
+            let room = SAMPLE + "name".len() + text + MAX_NUMBER - spare;
+            assert_eq!(add(room, "_sum", &[("ab", "cde"), ("f", "g")]), expected, "{spare}");
+        }
+    }
 }

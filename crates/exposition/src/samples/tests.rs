@@ -37,6 +37,21 @@ fn the_first_sample_with_the_same_labels_is_kept() {
     assert_eq!(text(&samples, 99), []);
 }
 
+#[test]
+fn a_sample_can_take_all_of_the_room() {
+    for (spare, expected) in [(0, Pushed::Added), (1, Pushed::OverLimit)] {
+        let mut samples = Samples::new(9);
+        let labels = ["1", "2"].map(|value| samples.labels([("a", value)]));
+        for (count, labels) in labels.into_iter().enumerate() {
+            // The first sample of a family takes another path than the later ones.
+            samples.room = LINE + labels.len() - spare;
+            assert_eq!(samples.push(0, labels, Number::Unsigned(7)), expected, "sample {count}");
+            samples.room = 1000;
+            samples.push(0, labels, Number::Unsigned(7));
+        }
+    }
+}
+
 proptest! {
     /// In any order and any number, samples are what a set of families and texts would keep.
     #[test]

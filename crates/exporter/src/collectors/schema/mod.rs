@@ -14,7 +14,7 @@ pub(crate) use read::{boolean, divided, signed, statistic, timestamp, unless_zer
 pub use table::{EqualRows, Field, Key, Label, LabelValue, NameMatcher, Table};
 pub(crate) use table::{NameLabels, Read, at, counter, field, gauge, info, is, label, unsigned_gauge};
 
-use kamailio_binrpc::Members;
+use kamailio_binrpc::{Members, Value};
 use prometheus_exposition::Number;
 
 /// One RPC method of Kamailio, and the families that are read from its reply.
@@ -44,6 +44,11 @@ pub struct Collector {
     pub custom_reader: Option<CustomReader>,
     /// Reasons of faults that mean "nothing is configured". Such a fault is read as a reply without rows.
     pub empty_faults: &'static [&'static str],
+    /// Whether the counters start at zero when Kamailio starts, and nothing else resets them.
+    pub counts_from_start: bool,
+    /// Whether the reply has several records although the method is not known to return a list. Over JSON-RPC, only the last of
+    /// them arrives (`jsonrpcs_mod.c`, `jsonrpc_add` and `jsonrpc_rpl_printf` without `RET_ARRAY`).
+    pub several_records: bool,
     /// Whether the reply grows with the installation. Such calls are made last.
     pub large: bool,
 }
@@ -123,6 +128,8 @@ impl Collector {
             tables: &[],
             custom_reader: None,
             empty_faults: &[],
+            counts_from_start: false,
+            several_records: false,
             large: false,
         }
     }
@@ -136,6 +143,14 @@ impl Collector {
     pub fn has_parameters(&self) -> bool {
         let mut labels = self.fields().flat_map(|field| field.labels);
         labels.any(|label| matches!(label.value, LabelValue::Parameters(_)))
+    }
+
+    /// Returns whether these records may be the last of several. Versions in which a struct has a struct for each of the
+    /// former records return that struct alone.
+    pub(crate) fn lacks_records(&self, records: Members<'_>) -> bool {
+        let is_complete =
+            |members: Members<'_>| members.iter().all(|member| member.value.members().is_some());
+        self.several_records && !records.first().and_then(Value::members).is_some_and(is_complete)
     }
 
     /// All fields of all tables, in order.

@@ -4,11 +4,12 @@ pub(crate) mod argument;
 pub mod json;
 mod pretty;
 
+use crate::outbound::{Client, Reply, Target};
 use crate::scrape::diagnosis;
 use crate::support::terminal;
 use argument::Argument;
-use kamailio_binrpc::wire::{self, Kind, Nodes};
-use kamailio_binrpc::{Arg, Client, Error, Members, Target};
+use kamailio_binrpc::wire::{Kind, Nodes};
+use kamailio_binrpc::{Arg, Error, Members};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -57,18 +58,26 @@ impl Call {
             _ => error.to_string(),
         };
         let args: Vec<Arg<'_>> = self.arguments.iter().map(Argument::as_arg).collect();
-        let mut client = Client::connect(target, Instant::now() + timeout).map_err(explained)?;
-        let packet = client.call(&self.method, &args).map_err(explained)?.packet();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("failed to start: {error}"))?;
+        let reply = runtime.block_on(async {
+            let mut client = Client::connect(target, None, Instant::now() + timeout).await?;
+            self.print(client.call(&self.method, &args).await?)
+        });
+        // A hung name lookup blocks a thread, which we do not wait for.
+        runtime.shutdown_background();
+        reply.map_err(explained)
+    }
 
-        // `Reply::records` would turn a fault into an error and lose its records.
-        let decode = |nodes: &mut Nodes| {
-            let header = wire::header(packet)?.ok_or(Error::NoReply)?;
-            let body = packet.get(header.header_len..).unwrap_or_default();
-            nodes.decode(body)?;
-            Ok((header.kind, body))
-        };
+    fn print(&self, reply: Reply<'_>) -> Result<(Kind, Vec<u8>), Error> {
+        let Reply { records, kind, body, .. } = reply;
+        // The records of a fault are its code and reason, of which the error has a part.
+        match records {
+            Ok(_) | Err(Error::Fault { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let mut nodes = Nodes::new();
-        let (kind, body) = decode(&mut nodes).map_err(explained)?;
+        nodes.decode(body)?;
         Ok((kind, self.format.write(kind, nodes.members(body))))
     }
 }

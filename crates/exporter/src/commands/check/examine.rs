@@ -7,14 +7,14 @@ use super::text;
 use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::instance::Settings;
+use crate::outbound::{Client, Protocol, Target};
 use crate::scrape::diagnosis::{self, State, Summary};
 use crate::scrape::external_page;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::plan::{Plan, PlannedCall};
 use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use futures_util::FutureExt as _;
-use kamailio_binrpc::tokio::Client;
-use kamailio_binrpc::{Arg, Error, Members, Target, Value};
+use kamailio_binrpc::{Arg, Error, Members, Target as Address, Value};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Mutex;
@@ -56,7 +56,7 @@ pub(super) async fn examine(
         problems: Vec::new(),
         warnings: Vec::new(),
     };
-    if let Target::Unix(path) | Target::UnixDatagram(path) = target {
+    if let Address::Unix(path) | Address::UnixDatagram(path) = target.address() {
         report.socket = socket(path, user, &scrape, &mut report.problems);
     }
     if scrape.answered {
@@ -123,7 +123,7 @@ async fn measure(
     measured: &mut Vec<(PlannedCall, MeasuredCall)>,
     progress: impl Fn(usize, usize),
 ) -> Result<(), Error> {
-    let mut client = Client::connect(target, Instant::now() + timeout).await?;
+    let mut client = Client::connect(target, None, Instant::now() + timeout).await?;
     server.version = query(&mut client, "core.version", |records| {
         let text = String::from_utf8_lossy(records.first()?.as_bytes()?).trim().to_owned();
         Some(text)
@@ -139,14 +139,18 @@ async fn measure(
         progress(index, count);
         let args: Vec<Arg<'_>> = call.args.iter().map(|arg| scrape::argument(arg, call.numbers)).collect();
         let start = Instant::now();
-        client.set_timeout(start + timeout);
+        client.set_deadline(start + timeout);
         let reply = client.call(call.method, &args).await?;
         let result = MeasuredCall {
             method: call.method,
             arguments: call.args.clone(),
             duration: start.elapsed(),
-            bytes: reply.packet().len(),
-            size: reply.records().map(ReplySize::of).unwrap_or_default(),
+            bytes: reply.received,
+            // Module jsonrpcs has no buffers for structs.
+            size: match (reply.records, target.protocol()) {
+                (Ok(records), Protocol::Binrpc) => ReplySize::of(records),
+                _ => ReplySize::default(),
+            },
         };
         measured.push((call, result));
     }
@@ -158,7 +162,7 @@ async fn query<T>(
     method: &str,
     read: impl FnOnce(Members<'_>) -> Option<T>,
 ) -> Result<Option<T>, Error> {
-    Ok(client.call(method, &[]).await?.records().ok().and_then(read))
+    Ok(client.call(method, &[]).await?.records.ok().and_then(read))
 }
 
 /// Returns whether the exporter itself splits the request so that no reply becomes too large.

@@ -9,9 +9,9 @@ mod report;
 mod text;
 
 use crate::instance::Settings;
+use crate::outbound::Target;
 use crate::support::terminal;
 use access::User;
-use kamailio_binrpc::Target;
 use report::{Report, Verdict};
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;

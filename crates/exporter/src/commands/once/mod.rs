@@ -5,8 +5,8 @@ mod replace;
 use crate::collectors::catalogue::catalogue;
 use crate::instance::self_metrics::{Program, samples_of};
 use crate::instance::{Deadline, Instance, Settings, constant_labels};
+use crate::outbound::Target;
 use anyhow::Context as _;
-use kamailio_binrpc::Target;
 use prometheus_exposition::{ConstantLabels, Format};
 use replace::replace;
 use std::io::Write as _;
@@ -38,7 +38,7 @@ impl Once {
     /// Scrapes and writes. Returns whether Kamailio responded; the log has the reason if it did not. The error is a
     /// human-readable message.
     pub(crate) async fn run(self, target: Target, timeout: Duration) -> anyhow::Result<bool> {
-        let instance = Instance::new(target, Arc::new(self.settings));
+        let instance = Instance::without_history(target, Arc::new(self.settings));
         let exposition = expose(&instance, timeout, self.format, &self.labels).await;
         match self.output {
             Some(path) => replace(&path, &exposition.content).map_err(anyhow::Error::msg)?,

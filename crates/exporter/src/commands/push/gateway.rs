@@ -1,18 +1,13 @@
 //! Requests to a Pushgateway.
 
 use super::Group;
-use crate::outbound::http::{Response, TlsFiles, Url};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use crate::outbound::http::{BasicAuth, Response, TlsFiles, Url};
 use bytes::Bytes;
-use exporter_toolkit::files::read_text;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use hyper::{Method, Request};
 use prometheus_exposition::Format;
 use std::fmt;
-use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -29,23 +24,12 @@ pub(crate) struct Gateway {
     pub tls: TlsFiles,
 }
 
-/// A user name and a password. The file is read for each push, so the password can change at any time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BasicAuth {
-    /// The user name, without a colon.
-    pub username: String,
-    /// The file that contains the password. White space around the password is ignored.
-    pub password_file: PathBuf,
-}
-
 impl Gateway {
     /// Reads the files, to report problems at the start. The error is a human-readable message.
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(basic_auth) = &self.basic_auth {
             basic_auth.header()?;
-            let is_local = self.url.host() == "localhost"
-                || self.url.host().parse().is_ok_and(|address: IpAddr| address.is_loopback());
-            if !self.url.is_https() && !is_local {
+            if !self.url.is_https() && !self.url.is_local() {
                 tracing::warn!(advice = "use an https:// gateway", "the password is sent in plain text");
             }
         }
@@ -87,21 +71,6 @@ impl Gateway {
         let sent = timeout(limit, sent).await;
         sent.unwrap_or_else(|_| Err(format!("no response within {} s", limit.as_secs())))
             .map_err(|error| format!("cannot {method} {self}: {error}"))
-    }
-}
-
-impl BasicAuth {
-    fn header(&self) -> Result<HeaderValue, String> {
-        let Self { username, password_file } = self;
-        let cannot = |error: &dyn fmt::Display| {
-            format!("cannot read the password in {}: {error}", password_file.display())
-        };
-        let password = read_text(password_file, MAX_PASSWORD).map_err(|error| cannot(&error))?;
-        let credentials = BASE64_STANDARD.encode(format!("{username}:{}", password.trim()));
-        let mut header =
-            HeaderValue::try_from(format!("Basic {credentials}")).map_err(|error| cannot(&error))?;
-        header.set_sensitive(true);
-        Ok(header)
     }
 }
 
@@ -150,8 +119,6 @@ const DELETE_TIME: Duration = Duration::from_secs(3);
 const MAX_RESPONSE: usize = 4096;
 /// The most of a response that is logged, in characters.
 const MAX_QUOTE: usize = 400;
-/// Longer than servers accept in a header.
-const MAX_PASSWORD: usize = 4096;
 
 #[cfg(test)]
 mod tests {

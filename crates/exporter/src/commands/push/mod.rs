@@ -4,14 +4,14 @@ mod gateway;
 mod group;
 mod schedule;
 
-pub(crate) use gateway::{BasicAuth, Gateway};
+pub(crate) use gateway::Gateway;
 pub(crate) use group::Group;
 
 use crate::commands::once::expose;
 use crate::instance::{Instance, Settings};
+use crate::outbound::Target;
 use bytes::Bytes;
 use exporter_toolkit::systemd::notify;
-use kamailio_binrpc::Target;
 use prometheus_exposition::{ConstantLabels, Format};
 use schedule::Schedule;
 use sd_notify::NotifyState;
@@ -48,7 +48,7 @@ impl Push {
         self.gateway.check().map_err(anyhow::Error::msg)?;
         let gateway = &self.gateway;
         tracing::info!(%gateway, interval = ?self.interval, "pushing started");
-        let instance = Instance::new(target, Arc::new(self.settings));
+        let instance = Instance::without_history(target, Arc::new(self.settings));
         let mut schedule = Schedule::new(Instant::now(), self.interval);
         let mut outcome = OutcomeLog::default();
         let mut stop = pin!(stop);

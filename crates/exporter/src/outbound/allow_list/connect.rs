@@ -3,8 +3,9 @@
 use super::AllowList;
 use super::address::is_remote;
 use super::rule::has_version;
-use kamailio_binrpc::tokio::Client;
-use kamailio_binrpc::{Endpoint, Error, Resolved, Target};
+use crate::outbound::client::Client;
+use crate::outbound::target::Target;
+use kamailio_binrpc::{Endpoint, Error, Resolved, Target as Address};
 use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io;
@@ -18,7 +19,7 @@ impl AllowList {
     /// Connects to an allowed target. A target that leads to an address or file that is not allowed is refused.
     ///
     /// # Errors
-    /// The errors of [`Client::connect`]; and an error of kind [`io::ErrorKind::Other`] if the target, or the address or
+    /// The errors of [`kamailio_binrpc::tokio::Client::connect`]; and an error of kind [`io::ErrorKind::Other`] if the target, or the address or
     /// file it leads to, is not allowed.
     pub async fn connect(&self, target: &Target, deadline: Instant) -> Result<Client, Error> {
         let failed =
@@ -39,17 +40,17 @@ impl AllowList {
         if !self.matches(target) {
             return Err(not_allowed("the target"));
         }
-        let (peer, file) = match target {
-            Target::Unix(path) => {
+        let (peer, file) = match target.address() {
+            Address::Unix(path) => {
                 let (file, path) = self.open(target, path)?;
                 (Resolved::Unix(path), Some(file))
             }
-            Target::UnixDatagram(path) => {
+            Address::UnixDatagram(path) => {
                 let (file, path) = self.open(target, path)?;
                 (Resolved::UnixDatagram(path), Some(file))
             }
-            Target::Tcp(endpoint) => (Resolved::Tcp(self.resolve(target, endpoint).await?), None),
-            Target::Udp(endpoint) => (Resolved::Udp(self.resolve(target, endpoint).await?), None),
+            Address::Tcp(endpoint) => (Resolved::Tcp(self.resolve(target, endpoint).await?), None),
+            Address::Udp(endpoint) => (Resolved::Udp(self.resolve(target, endpoint).await?), None),
         };
         Ok(Checked { peer, _file: file })
     }
@@ -159,7 +160,7 @@ mod tests {
         let target = format!("tcp:sip.test:{port}").parse().unwrap();
         let allow = allow(&rules, resolving(&[&["127.0.0.2"], &["127.0.0.3"], &["127.0.0.2", "127.0.0.3"]]));
         let mut client = allow.connect(&target, soon()).await.unwrap();
-        assert!(client.call("core.uptime", &[]).await.unwrap().records().is_ok());
+        assert!(client.call("core.uptime", &[]).await.unwrap().records.is_ok());
         for _ in 0..2 {
             let error = allow.connect(&target, soon()).await.unwrap_err();
             let message = "its address 127.0.0.3 is not allowed by --probe.allow";
@@ -283,14 +284,14 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let link = directory.path().join("ctl");
             symlink(file(&good), &link).unwrap();
-            let target = format!("{scheme}:{}", link.display()).parse().unwrap();
+            let target: Target = format!("{scheme}:{}", link.display()).parse().unwrap();
             let rules = format!("{scheme}:{},{scheme}:{}", link.display(), file(&good));
             let allow = AllowList::parse(rules.split(',')).unwrap();
             let checked = allow.check(&target).await.unwrap();
             fs::remove_file(&link).unwrap();
             symlink(file(&bad), &link).unwrap();
             let mut client = Client::connect_resolved(&target, &checked.peer, soon()).await.unwrap();
-            assert!(client.call("core.uptime", &[]).await.unwrap().records().is_ok());
+            assert!(client.call("core.uptime", &[]).await.unwrap().records.is_ok());
             assert_eq!((good.calls().len(), bad.calls().len()), (1, 0));
             let error = allow.connect(&target, soon()).await.unwrap_err().to_string();
             let message = format!("the path leads to {}, which is not allowed by --probe.allow", file(&bad));

@@ -11,17 +11,21 @@ mod rule;
 
 pub(crate) use lookup::Lookup;
 
+use super::target::{Access, Target};
 use ipnet::IpNet;
-use kamailio_binrpc::{Endpoint, Family, Target};
+use kamailio_binrpc::{Endpoint, Family, Target as Address};
 use lookup::Resolver;
 use pattern::{NamePattern, PathPattern, components};
-use rule::{Pattern, Rule, Transport};
+use rule::{Pattern, Rule};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The targets that the operator allows, by the rules of `--probe.allow`. Without a rule, no target is allowed.
 pub struct AllowList {
     rules: Vec<Rule>,
     resolver: Resolver,
+    /// For HTTP targets of rules with credentials, and for those of other rules.
+    access: [Arc<Access>; 2],
 }
 
 impl AllowList {
@@ -33,12 +37,34 @@ impl AllowList {
     /// | `tcp:10.0.0.0/8:2049`, `tcp:[2001:db8::]/32:2049`, `tcp:10.0.0.1:2049` | addresses |
     /// | `tcp:*.example.org:2049`, `tcp:sip1.example.org:2049` | host names; `*` matches anything |
     ///
-    /// `udp:` works like `tcp:`. The port is a number, a range (`2049-2059`) or `*`. Rules have the spellings that targets
+    /// | `http://10.0.0.0/8:5060/RPC`, `https://credentials@*.example.org/RPC` | URLs; `*` matches anything but a `/` in a path |
+    ///
+    /// `udp:` works like `tcp:`, and `jsonrpc+unix:`, `jsonrpc+tcp:` and `jsonrpc+udp:` like the same without `jsonrpc+`. The
+    /// credentials for HTTP are sent to the targets of rules that have `credentials@` before the host. The port is a number, a range (`2049-2059`) or `*`. Rules have the spellings that targets
     /// have: `/path`, `unix:///path`, `tcp://…`, `tcp4:`, and `tcp:2049` for localhost.
     pub fn parse<'r>(rules: impl IntoIterator<Item = &'r str>) -> Result<Self, String> {
         let rule = |text: &str| text.trim().parse().map_err(|error| format!("\"{text}\": {error}"));
         let rules = rules.into_iter().map(rule).collect::<Result<_, _>>()?;
-        Ok(Self { rules, resolver: Resolver::new(Lookup::system()) })
+        Ok(Self { rules, resolver: Resolver::new(Lookup::system()), access: Default::default() })
+    }
+
+    /// Sets the credentials for HTTP targets of rules with `credentials@`, and the authorities that certificates are verified
+    /// with.
+    pub(crate) fn with_access(self, access: Arc<Access>) -> Self {
+        let without = Arc::new(access.without_credentials());
+        Self { access: [access, without], ..self }
+    }
+
+    /// Returns the target with the credentials that its rule allows; `None` if no rule allows the target.
+    pub(crate) fn authorize(&self, target: &Target) -> Option<Target> {
+        let named = match target.address() {
+            Address::Tcp(endpoint) | Address::Udp(endpoint) => {
+                self.rules(target).any(|rule| rule.credentials && rule.names(endpoint))
+            }
+            Address::Unix(_) | Address::UnixDatagram(_) => false,
+        };
+        let [with, without] = &self.access;
+        self.matches(target).then(|| target.clone().with_access(if named { with } else { without }))
     }
 
     /// Replaces the way in which host names are looked up.
@@ -49,12 +75,12 @@ impl AllowList {
     /// Returns whether a rule matches the target as it is written. [`connect`](Self::connect) checks what the target
     /// leads to.
     pub fn matches(&self, target: &Target) -> bool {
-        match target {
-            Target::Unix(path) | Target::UnixDatagram(path) => path
+        match target.address() {
+            Address::Unix(path) | Address::UnixDatagram(path) => path
                 .to_str()
                 .and_then(components)
                 .is_some_and(|path| self.path_patterns(target).any(|pattern| pattern.matches(&path))),
-            Target::Tcp(endpoint) | Target::Udp(endpoint) => match endpoint.host().parse::<IpAddr>() {
+            Address::Tcp(endpoint) | Address::Udp(endpoint) => match endpoint.host().parse::<IpAddr>() {
                 Ok(address) => self.contains(target, endpoint.port(), address.to_canonical()),
                 Err(_) => self.name_rules(target, endpoint).next().is_some(),
             },
@@ -96,8 +122,7 @@ impl AllowList {
     }
 
     fn rules(&self, target: &Target) -> impl Iterator<Item = &Rule> {
-        let transport = Transport::of(target);
-        self.rules.iter().filter(move |rule| rule.transport == transport)
+        self.rules.iter().filter(move |rule| rule.is_for(target))
     }
 }
 

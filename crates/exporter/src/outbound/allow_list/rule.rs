@@ -1,9 +1,11 @@
 //! Parses the rules of the allow-list.
 
-use super::pattern::{NamePattern, PathPattern};
+use super::pattern::{NamePattern, PathPattern, components};
+use crate::outbound::http::Url;
+use crate::outbound::target::{Protocol, Target};
 use crate::support::decimal;
 use ipnet::IpNet;
-use kamailio_binrpc::{Family, Target};
+use kamailio_binrpc::{Endpoint, Family, Target as Address};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -15,14 +17,24 @@ pub(super) struct Rule {
     /// The IP version that the addresses of a host name must have.
     pub(super) family: Family,
     pub(super) pattern: Pattern,
+    /// The paths of URLs; `None` for targets without one.
+    url_path: Option<PathPattern>,
+    /// Whether the credentials for HTTP are sent to the targets.
+    pub(super) credentials: bool,
 }
 
+/// The protocol and the socket of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
     Unix,
     UnixDatagram,
     Tcp,
     Udp,
+    JsonRpcUnix,
+    JsonRpcTcp,
+    JsonRpcUdp,
+    Http,
+    Https,
 }
 
 /// Matches the path of a unix socket, or an address or a host name together with a port.
@@ -35,11 +47,46 @@ pub(super) enum Pattern {
 
 impl Transport {
     pub(super) fn of(target: &Target) -> Self {
-        match target {
-            Target::Unix(_) => Self::Unix,
-            Target::UnixDatagram(_) => Self::UnixDatagram,
-            Target::Tcp(_) => Self::Tcp,
-            Target::Udp(_) => Self::Udp,
+        match (target.protocol(), target.address()) {
+            (Protocol::Http { url, .. }, _) if url.is_https() => Self::Https,
+            (Protocol::Http { .. }, _) => Self::Http,
+            (Protocol::JsonRpc, Address::Unix(_) | Address::UnixDatagram(_)) => Self::JsonRpcUnix,
+            (Protocol::JsonRpc, Address::Tcp(_)) => Self::JsonRpcTcp,
+            (Protocol::JsonRpc, Address::Udp(_)) => Self::JsonRpcUdp,
+            (Protocol::Binrpc, Address::Unix(_)) => Self::Unix,
+            (Protocol::Binrpc, Address::UnixDatagram(_)) => Self::UnixDatagram,
+            (Protocol::Binrpc, Address::Tcp(_)) => Self::Tcp,
+            (Protocol::Binrpc, Address::Udp(_)) => Self::Udp,
+        }
+    }
+}
+
+impl Rule {
+    /// Returns whether the rule is for targets of this transport, and matches the path of a URL. A path with encoded
+    /// characters or a query matches no rule, because the server may read it as another path.
+    pub(super) fn is_for(&self, target: &Target) -> bool {
+        let fits = |pattern: &PathPattern, url: &Url| {
+            let path = components(url.path()).filter(|_| url.query().is_none() && !url.path().contains('%'));
+            path.is_some_and(|path| pattern.matches(&path))
+        };
+        self.transport == Transport::of(target)
+            && match (&self.url_path, target.url()) {
+                (Some(pattern), Some(url)) => fits(pattern, url),
+                (None, None) => true,
+                _ => false,
+            }
+    }
+
+    /// Returns whether the pattern matches the host and port as they are written.
+    pub(super) fn names(&self, endpoint: &Endpoint) -> bool {
+        match (&self.pattern, endpoint.host().parse::<IpAddr>()) {
+            (Pattern::Network(network, ports), Ok(address)) => {
+                ports.contains(&endpoint.port()) && network.contains(&address.to_canonical())
+            }
+            (Pattern::Name(pattern, ports), Err(_)) => {
+                ports.contains(&endpoint.port()) && pattern.matches(endpoint.host())
+            }
+            _ => false,
         }
     }
 }
@@ -51,6 +98,9 @@ impl FromStr for Rule {
         // As a path, both rules together would match nothing that is meant.
         if text.split_once(',').is_some_and(|(_, second)| second.trim().parse::<Self>().is_ok()) {
             return Err("it has a second rule after a comma: repeat the option for each rule".to_owned());
+        }
+        if let Some((transport, port, rest)) = http_scheme(text) {
+            return http(transport, port, rest).map_err(|error| format!("{error} ({FORMS})"));
         }
         let (scheme, rest) = match text.split_once(':') {
             Some((scheme, rest)) => (scheme, rest),
@@ -66,17 +116,55 @@ impl FromStr for Rule {
             "udp" => (Transport::Udp, Family::Any),
             "udp4" => (Transport::Udp, Family::V4),
             "udp6" => (Transport::Udp, Family::V6),
-            _ => return Err(format!("it does not begin with unix:, unixd:, tcp: or udp: ({FORMS})")),
+            "jsonrpc+unix" => (Transport::JsonRpcUnix, Family::Any),
+            "jsonrpc+tcp" => (Transport::JsonRpcTcp, Family::Any),
+            "jsonrpc+udp" => (Transport::JsonRpcUdp, Family::Any),
+            _ => {
+                return Err(format!(
+                    "it does not begin with unix:, unixd:, tcp:, udp:, http://, https:// or jsonrpc+ ({FORMS})"
+                ));
+            }
         };
         let pattern = match transport {
             // As in a target, a path follows one slash or three.
-            Transport::Unix | Transport::UnixDatagram => {
+            Transport::Unix | Transport::UnixDatagram | Transport::JsonRpcUnix => {
                 PathPattern::parse(rest.strip_prefix("//").unwrap_or(rest)).map(Pattern::Path)
             }
-            Transport::Tcp | Transport::Udp => endpoint(rest.strip_prefix("//").unwrap_or(rest), family),
+            _ => endpoint(rest.strip_prefix("//").unwrap_or(rest), family),
         };
-        Ok(Self { transport, family, pattern: pattern.map_err(|error| format!("{error} ({FORMS})"))? })
+        let pattern = pattern.map_err(|error| format!("{error} ({FORMS})"))?;
+        Ok(Self { transport, family, pattern, url_path: None, credentials: false })
     }
+}
+
+/// Splits the scheme from a rule for URLs, and returns its default port.
+fn http_scheme(text: &str) -> Option<(Transport, u16, &str)> {
+    let http = text.strip_prefix("http://").map(|rest| (Transport::Http, 80, rest));
+    http.or_else(|| text.strip_prefix("https://").map(|rest| (Transport::Https, 443, rest)))
+}
+
+fn http(transport: Transport, default_port: u16, text: &str) -> Result<Rule, String> {
+    let (text, credentials) = match text.strip_prefix(CREDENTIALS) {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    // A network in brackets, or in front of a port, has a slash too.
+    let path_at = text.match_indices('/').map(|(at, _)| at).find(|at| {
+        let after = text.get(at + 1..).unwrap_or_default();
+        let length = after.split([':', '/']).next().unwrap_or_default();
+        length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let (authority, path) = path_at.and_then(|at| text.split_at_checked(at)).ok_or("it has no path")?;
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains([']', '/']));
+    let authority = if has_port { authority.to_owned() } else { format!("{authority}:{default_port}") };
+    let pattern = endpoint(&authority, Family::Any)?;
+    Ok(Rule {
+        transport,
+        family: Family::Any,
+        pattern,
+        url_path: Some(PathPattern::parse(path)?),
+        credentials,
+    })
 }
 
 fn endpoint(text: &str, family: Family) -> Result<Pattern, String> {
@@ -147,7 +235,10 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
 }
 
 const FORMS: &str = "accepted: unix:/PATH, unixd:/PATH, tcp:HOST:PORT, tcp:10.0.0.0/8:PORT, \
-                     tcp:[2001:db8::]/32:PORT, and the same with udp:";
+                     tcp:[2001:db8::]/32:PORT, the same with udp:, http://HOST:PORT/PATH and https://HOST:PORT/PATH with \
+                     the same hosts, optionally credentials@ before HOST, and jsonrpc+ before unix:, tcp: and udp:";
+/// Stands before the host of a rule for targets to which the credentials are sent.
+const CREDENTIALS: &str = "credentials@";
 
 #[cfg(test)]
 mod tests {
@@ -159,7 +250,14 @@ mod tests {
             ("", "does not begin with unix:"),
             ("run/ctl", "does not begin with unix:"),
             ("/run/../ctl", "does not begin with a single /"),
-            ("http://x:1", "does not begin with unix:"),
+            ("http://x:1", "it has no path"),
+            ("ftp://x:1", "does not begin with unix:"),
+            ("http://x:0/RPC", "the port \"0\""),
+            ("http://user@x/RPC", "\"user@x\" is not a host"),
+            ("http:///RPC", "\"\" is not a host"),
+            ("https://x/../RPC", "does not begin with a single /"),
+            ("https://10.1.0.0/8/RPC", "write 10.0.0.0/8"),
+            ("jsonrpc+unixd:/run/x", "does not begin with unix:"),
             ("tcp5:10.0.0.1:1", "does not begin with unix:"),
             ("tcp6:10.0.0.0/8:1", "\"10.0.0.0/8\" is an address of the other IP version"),
             ("udp4:[::1]:1", "\"[::1]\" is an address of the other IP version"),

@@ -1,14 +1,17 @@
-//! Sends one request over an open connection, and reads the response.
+//! An open connection: sends requests one at a time, and reads the responses.
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Fuse, FusedFuture as _};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper::ext::on_informational;
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -27,34 +30,67 @@ pub struct Response {
     pub complete: Result<(), String>,
 }
 
-pub(super) async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    host: &str,
-    mut request: Request<Full<Bytes>>,
-    limit: usize,
-    receive: &mut (dyn FnMut(&[u8]) + Send),
-) -> Result<Response, String> {
-    let host = HeaderValue::from_str(host).map_err(|error| error.to_string())?;
-    request.headers_mut().insert(HOST, host);
-    let count = Arc::new(AtomicUsize::new(0));
-    let stream = Limited { stream, informational: count.clone() };
-    on_informational(&mut request, move |_| {
-        count.fetch_add(1, Ordering::Relaxed);
-    });
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    let response = async {
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let complete = read(body, limit, receive).await;
-        let content = Bytes::new();
-        Ok::<_, hyper::Error>(Response { status: head.status, headers: head.headers, content, complete })
-    };
-    // The connection's future reads and writes. If a server responds and then resets the connection, the response
-    // counts.
-    tokio::select! {
-        biased;
-        response = response => response.map_err(|error| message(&error)),
-        Err(error) = connection => Err(message(&error)),
+/// A connection to a server, which the server may close after any response.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    /// Reads and writes, and ends when the connection does.
+    driver: Fuse<BoxFuture<'static, hyper::Result<()>>>,
+    host: HeaderValue,
+    informational: Arc<AtomicUsize>,
+}
+
+impl Connection {
+    pub(super) async fn new(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        host: &str,
+    ) -> Result<Self, String> {
+        let host = HeaderValue::from_str(host).map_err(|error| error.to_string())?;
+        let informational = Arc::new(AtomicUsize::new(0));
+        let stream = Limited { stream, informational: informational.clone() };
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (sender, driver) = handshake.map_err(|error| error.to_string())?;
+        Ok(Self { sender, driver: driver.boxed().fuse(), host, informational })
+    }
+
+    /// Returns whether the server can be sent another request.
+    pub(crate) fn is_open(&mut self) -> bool {
+        !self.driver.is_terminated()
+            && (&mut self.driver).now_or_never().is_none()
+            && !self.sender.is_closed()
+    }
+
+    /// Sends a request, and passes up to `limit` bytes of the response to `receive`. The error is a human-readable message.
+    pub(crate) async fn send(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+        limit: usize,
+        receive: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Response, String> {
+        let Self { sender, driver, host, informational } = self;
+        request.headers_mut().insert(HOST, host.clone());
+        informational.store(0, Ordering::Relaxed);
+        let count = informational.clone();
+        on_informational(&mut request, move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let response = async {
+            sender.ready().await?;
+            let (head, body) = sender.send_request(request).await?.into_parts();
+            let complete = read(body, limit, receive).await;
+            let content = Bytes::new();
+            Ok::<_, hyper::Error>(Response { status: head.status, headers: head.headers, content, complete })
+        };
+        let mut response = pin!(response);
+        tokio::select! {
+            biased;
+            response = &mut response => response.map_err(|error| message(&error)),
+            // If a server responds and then resets the connection, the response counts. The end of the connection ends the
+            // response too.
+            Err(error) = driver => match response.await {
+                Ok(response) if response.complete.is_ok() => Ok(response),
+                _ => Err(message(&error)),
+            },
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The HTTP client.
 
+mod basic_auth;
 mod exchange;
 mod tls;
 mod url;
 
-pub(crate) use exchange::Response;
+pub(crate) use basic_auth::BasicAuth;
+pub(crate) use exchange::{Connection, Response};
 pub(crate) use tls::TlsFiles;
 pub use url::Url;
 
@@ -15,6 +17,7 @@ use hyper::{Request, StatusCode};
 use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
+use tokio_rustls::TlsConnector;
 
 impl Url {
     /// Fetches the page, passes it to a function as it arrives, and returns its `Content-Type`, if there is one. The error is
@@ -65,14 +68,28 @@ impl Url {
         receive: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<Response, String> {
         // An error in the files is reported without a connection.
-        let tls = if self.is_https() { Some(tls.connector()?) } else { None };
+        let tls = self.tls(tls)?;
         let stream = TcpStream::connect((self.host(), self.port())).await;
         let stream = stream.map_err(|error| error.to_string())?;
+        self.connection(stream, tls.as_ref()).await?.send(request, limit, receive).await
+    }
+
+    /// Reads the files for TLS, if the scheme is https. The error is a human-readable message.
+    pub(crate) fn tls(&self, files: &TlsFiles) -> Result<Option<TlsConnector>, String> {
+        self.is_https().then(|| files.connector()).transpose()
+    }
+
+    /// Starts HTTP on a stream to the server of this URL. The error is a human-readable message.
+    pub(crate) async fn connection(
+        &self,
+        stream: TcpStream,
+        tls: Option<&TlsConnector>,
+    ) -> Result<Connection, String> {
         match tls {
-            None => exchange::exchange(stream, self.authority(), request, limit, receive).await,
+            None => Connection::new(stream, self.authority()).await,
             Some(tls) => {
-                let stream = tls::connect(&tls, self.host(), stream).await?;
-                exchange::exchange(stream, self.authority(), request, limit, receive).await
+                let stream = tls::connect(tls, self.host(), stream).await?;
+                Connection::new(stream, self.authority()).await
             }
         }
     }

@@ -19,7 +19,7 @@ use x509_cert::der::oid::db::rfc5280::ID_KP_SERVER_AUTH;
 
 /// Trusted authorities and client certificate, in PEM files. The files are read for each connection, so they can be
 /// replaced at any time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TlsFiles {
     /// The authorities that may sign a server's certificate, or that certificate itself. `None` is the system's authorities.
     pub ca: Option<PathBuf>,
@@ -133,7 +133,8 @@ impl ServerCertVerifier for Verifier {
 fn message(error: &io::Error) -> String {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "the server's certificate is not signed by a trusted authority; set --tls.ca-file to its authority"
+            "the server's certificate is not signed by a trusted authority; set --tls.ca-file for a Pushgateway, or \
+             --kamailio.tls.ca-file for a Kamailio, to its authority"
                 .to_owned()
         }
         Some(error) => format!("TLS handshake failed: {error}"),

@@ -3,9 +3,10 @@
 use crate::support::decimal;
 use hyper::Uri;
 use std::fmt;
+use std::net::IpAddr;
 
 /// A URL of the form `http://HOST:PORT/PATH` or `https://HOST:PORT/PATH`, without user and password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Url {
     uri: Uri,
 }
@@ -44,7 +45,13 @@ impl Url {
         self.uri.host().unwrap_or_default().trim_matches(['[', ']'])
     }
 
-    pub(super) fn port(&self) -> u16 {
+    /// Returns whether the host is this machine, as far as its name says.
+    pub fn is_local(&self) -> bool {
+        let host = self.host();
+        host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
         self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
     }
 
@@ -52,7 +59,7 @@ impl Url {
         self.uri.authority().map_or("", |authority| authority.as_str())
     }
 
-    pub(super) fn path_and_query(&self) -> &str {
+    pub(crate) fn path_and_query(&self) -> &str {
         self.uri.path_and_query().map_or("/", |path| path.as_str())
     }
 }

@@ -1,4 +1,4 @@
-//! What this machine shows of a Kamailio: its processes and the sockets that it listens on, as the kernel sees them, and its
+//! Reads what this machine shows of a Kamailio: its processes and the sockets that it listens on, as the kernel sees them, and its
 //! certificates.
 //!
 //! Kamailio's replies name process IDs and addresses. A process ID means something only in the PID namespace of its process, so

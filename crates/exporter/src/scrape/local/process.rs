@@ -49,28 +49,28 @@ impl Process {
     ///
     /// # Errors
     /// There is no such process, or this user may not see it.
-    pub(super) fn open(pid: u32) -> io::Result<Self> {
+    pub(super) fn open(pid: u32, buffer: &mut Buffer) -> io::Result<Self> {
         let open = |name: &str| File::open(format!("/proc/{pid}/{name}"));
         let (stat, status) = (open("stat")?, open("status")?);
-        let mut buffer = [0; MAX_FILE];
-        let max_fds = open("limits").ok().and_then(|file| max_fds(read(&file, &mut buffer)?));
+        let max_fds = open("limits").ok().and_then(|file| max_fds(read(&file, buffer)?));
         Ok(Self { pid, stat, status, max_fds, details: None })
     }
 
     /// Reads `stat`, and the details if they are due or unknown. Returns `None` if the process has ended.
-    pub(super) fn read(mut self, details_are_due: bool) -> Option<(Self, Stat)> {
-        let mut buffer = [0; MAX_FILE];
+    pub(super) fn read(mut self, details_are_due: bool, buffer: &mut Buffer) -> Option<(Self, Stat)> {
         if details_are_due || self.details.is_none() {
-            self.read_details(&mut buffer);
+            self.read_details(buffer);
         }
         // Last: as long as this succeeds, the ID was not free to be used again, and the details are of the same process.
-        let stat = stat(read(&self.stat, &mut buffer)?)?;
+        let stat = stat(read(&self.stat, buffer)?)?;
         Some((self, stat))
     }
 
-    fn read_details(&mut self, buffer: &mut [u8; MAX_FILE]) {
+    fn read_details(&mut self, buffer: &mut Buffer) {
         let status = read(&self.status, buffer).unwrap_or_default();
-        let field = |name: &str| status.lines().find_map(|line| number(line.strip_prefix(name)?));
+        // In the order of the file, in one pass.
+        let mut lines = status.lines();
+        let mut field = |name: &str| lines.find_map(|line| number(line.strip_prefix(name)?));
         let kilobytes = field("RssAnon:");
         let switches = [field("voluntary_ctxt_switches:"), field("nonvoluntary_ctxt_switches:")];
         self.details = Some(Details {
@@ -80,6 +80,9 @@ impl Process {
         });
     }
 }
+
+/// The memory that files are read into.
+pub(super) type Buffer = [u8; MAX_FILE];
 
 /// Reads a file with one system call. A file that does not fit is cut off, so that its last fields are missing.
 fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
@@ -129,7 +132,7 @@ fn open_fds(pid: u32) -> Option<u64> {
 }
 
 /// Bytes of a file: `status` has 1.5 KiB, and more only with hundreds of groups or CPUs.
-const MAX_FILE: usize = 8 * 1024;
+pub(super) const MAX_FILE: usize = 8 * 1024;
 /// Entries of a directory that are counted, in some 4 ms.
 const MAX_COUNTED: usize = 4096;
 

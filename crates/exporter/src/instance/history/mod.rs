@@ -1,0 +1,369 @@
+//! The memory of the last hour, from which the page is drawn. It is fed by each scrape of the operator's selection, bounded,
+//! and nowhere but in memory.
+
+mod label;
+mod nodes;
+mod ring;
+pub(crate) mod series;
+mod track;
+
+pub(crate) use nodes::{Node, NodeState, Nodes};
+pub(crate) use ring::Bucket;
+
+use crate::collectors::exporter::KAMAILIO_START_TIME;
+use crate::scrape::Scrape;
+use nodes::Kind;
+use prometheus_exposition::{FamilyId, Samples};
+use ring::Ring;
+use series::{SERIES, Unit, located};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::LazyLock;
+use std::time::Instant;
+use track::Track;
+
+/// The last hour of one Kamailio. Times are seconds, from an hour before the start of the history.
+pub(crate) struct History {
+    start: Instant,
+    pub(crate) resolution: &'static Resolution,
+    /// By index in [`SERIES`].
+    tracks: Vec<Track>,
+    pub(crate) destinations: Nodes,
+    pub(crate) rtpengine: Nodes,
+    /// Whether Kamailio answered.
+    answers: Ring<Answer>,
+    /// Whether Kamailio answered the last scrape, and since when that is so; `None` if it was so in the first one.
+    pub(crate) state: Option<(Answer, Option<f64>)>,
+    /// The time of the last scrape, and of the last one that was answered.
+    last: Option<f64>,
+    last_answer: Option<f64>,
+    /// The start of Kamailio as it prints it.
+    up_since: Option<Vec<u8>>,
+    pub(crate) restarts: VecDeque<f64>,
+    /// Since when the collectors fail that failed in the last scrape, by their index in [`ALL`](crate::collectors::ALL).
+    failing: BTreeMap<usize, f64>,
+    pub(crate) server: Server,
+}
+
+/// The facts about Kamailio that are no series.
+#[derive(Debug, Default)]
+pub(crate) struct Server {
+    pub(crate) version: Option<String>,
+    /// The start in seconds since 1970.
+    pub(crate) start_time: Option<f64>,
+    pub(crate) processes: usize,
+}
+
+/// Whether Kamailio answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Answer {
+    #[default]
+    Unknown,
+    Answered,
+    Silent,
+}
+
+/// The intervals of a history, and its size.
+#[derive(Debug)]
+pub(crate) struct Resolution {
+    /// Seconds of an interval.
+    pub(crate) step: f64,
+    /// Number of intervals.
+    pub(crate) buckets: usize,
+    /// Maximum size in bytes.
+    max_bytes: usize,
+}
+
+impl Resolution {
+    /// The resolution for the operator's Kamailio: some 2,000 destinations fit in.
+    pub(crate) const FINE: Self = Self { step: 15.0, buckets: 240, max_bytes: 1 << 20 };
+    /// The resolution for a Kamailio that a client chose, of which there may be 2,000.
+    pub(crate) const COARSE: Self = Self { step: 60.0, buckets: 60, max_bytes: 64 << 10 };
+
+    /// Returns the bucket of a time.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a process")]
+    pub(crate) fn bucket(&self, time: f64) -> Bucket {
+        (time / self.step) as Bucket
+    }
+}
+
+/// One scrape, as the history needs it.
+struct Observation<'s> {
+    samples: &'s Samples,
+    answered: bool,
+    up_since: Option<&'s [u8]>,
+}
+
+impl History {
+    /// Creates an empty history that starts now.
+    pub(crate) fn new(start: Instant, resolution: &'static Resolution) -> Self {
+        Self {
+            start,
+            resolution,
+            tracks: Vec::new(),
+            destinations: Nodes::new(Kind::Destinations),
+            rtpengine: Nodes::new(Kind::Rtpengine),
+            answers: Ring::new(Answer::Unknown),
+            state: None,
+            last: None,
+            last_answer: None,
+            up_since: None,
+            restarts: VecDeque::new(),
+            failing: BTreeMap::new(),
+            server: Server::default(),
+        }
+    }
+
+    /// Notes a scrape that ended now.
+    pub(super) fn note(&mut self, now: Instant, scrape: &Scrape) {
+        let time = self.time(now);
+        let (samples, up_since) = (&scrape.samples, scrape.up_since.as_deref());
+        self.observe(time, &Observation { samples, answered: scrape.answered, up_since });
+        let failed = scrape.results.iter().filter(|result| result.failure.is_some());
+        let before = std::mem::take(&mut self.failing);
+        self.failing = failed
+            .map(|result| (result.collector, before.get(&result.collector).copied().unwrap_or(time)))
+            .collect();
+    }
+
+    fn observe(&mut self, time: f64, scrape: &Observation<'_>) {
+        let answer = if scrape.answered { Answer::Answered } else { Answer::Silent };
+        self.note_answer(time, answer);
+        if !scrape.answered {
+            return;
+        }
+        let restarted = scrape.up_since.is_some()
+            && self.up_since.as_deref().is_some_and(|before| Some(before) != scrape.up_since);
+        if restarted {
+            self.restarts.push_back(time);
+        }
+        while self.restarts.len() > MAX_RESTARTS || self.restarts.front().is_some_and(|at| time - at > HOUR) {
+            self.restarts.pop_front();
+        }
+        if let Some(up_since) = scrape.up_since {
+            self.up_since = Some(up_since.to_vec());
+        }
+        self.server.note(scrape.samples, restarted);
+        let resolution = self.resolution;
+        self.tracks.resize_with(SERIES.len(), Track::new);
+        for ((track, series), readings) in self.tracks.iter_mut().zip(SERIES).zip(located()) {
+            let mut values = readings.iter().map(|reading| reading.read(scrape.samples)).enumerate();
+            let Some((reading, value)) = values.find_map(|(index, value)| Some((index, value?))) else {
+                continue;
+            };
+            (track.reading, track.name) = (reading, value.name);
+            match series.unit {
+                Unit::PerSecond => track.counter(time, value.number, restarted, resolution),
+                Unit::Count | Unit::Bytes | Unit::Ratio => track.gauge(time, value.number, resolution),
+            }
+        }
+        let room = resolution.max_bytes.saturating_sub(self.memory() - self.destinations.memory());
+        self.destinations.note(time, scrape.samples, room, resolution);
+        let room = resolution.max_bytes.saturating_sub(self.memory() - self.rtpengine.memory());
+        self.rtpengine.note(time, scrape.samples, room, resolution);
+    }
+
+    fn note_answer(&mut self, time: f64, answer: Answer) {
+        let before = self.state.map(|(answer, _)| answer);
+        let resolution = self.resolution;
+        let mut note = |bucket, answer: Answer| {
+            if let Some(slot) = self.answers.slot(bucket, resolution.buckets) {
+                *slot = answer.max(*slot);
+            }
+        };
+        if let (Some(last), Some(before)) = (self.last.filter(|last| time - last <= MAX_GAP), before) {
+            (resolution.bucket(last) + 1..resolution.bucket(time)).for_each(|bucket| note(bucket, before));
+        }
+        note(resolution.bucket(time), answer);
+        if before != Some(answer) {
+            self.state = Some((answer, before.map(|_| time)));
+        }
+        self.last = Some(time);
+        if answer == Answer::Answered {
+            self.last_answer = Some(time);
+        }
+    }
+
+    /// Returns an instant in the history's seconds. They begin an hour before its start, so that the hour that is shown begins
+    /// at 0 or later.
+    pub(crate) fn time(&self, now: Instant) -> f64 {
+        HOUR + now.saturating_duration_since(self.start).as_secs_f64()
+    }
+
+    /// Returns for how many seconds there is a history at a time.
+    pub(crate) fn age(&self, time: f64) -> f64 {
+        time - HOUR
+    }
+
+    /// Returns since when a collector fails, by its index in [`ALL`](crate::collectors::ALL).
+    pub(crate) fn failing_since(&self, collector: usize) -> Option<f64> {
+        self.failing.get(&collector).copied()
+    }
+
+    /// Returns whether Kamailio answered in a bucket.
+    pub(crate) fn answer(&self, bucket: Bucket) -> Answer {
+        self.answers.at(bucket)
+    }
+
+    /// Returns the value of a series in the last scrape that was answered: a gauge, or the rate of the last two minutes.
+    pub(crate) fn now(&self, series: usize) -> Option<f64> {
+        let track = self.tracks.get(series)?;
+        let (time, value) = match SERIES[series].unit {
+            Unit::PerSecond => track.rate(WINDOW, self.resolution)?,
+            _ => track.value()?,
+        };
+        (Some(time) == self.last_answer).then_some(value)
+    }
+
+    /// Returns whether the last scrape that was answered had a series; the first sample of a counter gives no rate yet.
+    pub(crate) fn has(&self, series: usize) -> bool {
+        let last = self.tracks.get(series).and_then(Track::value);
+        last.is_some_and(|(time, _)| Some(time) == self.last_answer)
+    }
+
+    /// Returns the value of a series in a bucket.
+    pub(crate) fn at(&self, series: usize, bucket: Bucket) -> Option<f64> {
+        self.tracks.get(series)?.at(bucket)
+    }
+
+    /// Returns the name that belongs to the last value of a series.
+    pub(crate) fn name(&self, series: usize) -> Option<&str> {
+        self.tracks.get(series)?.name.as_deref()
+    }
+
+    /// Returns the query that gives a series in Prometheus.
+    pub(crate) fn promql(&self, series: usize) -> String {
+        SERIES[series].promql(self.tracks.get(series).map_or(0, |track| track.reading))
+    }
+
+    /// Returns how many bytes the history takes.
+    pub(crate) fn memory(&self) -> usize {
+        let tracks = self.tracks.iter().map(Track::memory).sum::<usize>();
+        let rest = self.answers.memory()
+            + self.tracks.capacity() * size_of::<Track>()
+            + self.restarts.capacity() * size_of::<f64>()
+            + self.failing.len() * 4 * size_of::<(usize, f64)>();
+        size_of::<Self>() + tracks + rest + self.destinations.memory() + self.rtpengine.memory()
+    }
+}
+
+impl Server {
+    fn note(&mut self, samples: &Samples, restarted: bool) {
+        static FAMILIES: LazyLock<[FamilyId; 3]> = LazyLock::new(|| {
+            [KAMAILIO_START_TIME.name, "kamailio_build_info", "kamailio_pkgmem_size_bytes"]
+                .map(series::family)
+        });
+        let [start, build, processes] = *FAMILIES;
+        if let Some((_, time)) = samples.family(start).next() {
+            self.start_time = Some(time.as_f64());
+        }
+        if let Some((labels, _)) = samples.family(build).next() {
+            // The same in each scrape until Kamailio restarts.
+            if restarted || self.version.is_none() {
+                self.version = label::value(labels, "version", MAX_VERSION);
+            }
+        }
+        self.processes = samples.family(processes).count();
+    }
+}
+
+/// Seconds without a sample after which nothing is known about the time between, as in Prometheus.
+const MAX_GAP: f64 = 300.0;
+/// Seconds that the rate of a counter is the mean of: two scrapes at Prometheus' default interval of a minute.
+const WINDOW: f64 = 120.0;
+/// Seconds that are shown.
+pub(crate) const HOUR: f64 = 3600.0;
+/// Marks in the pictures; a Kamailio that restarts more often restarts all the time.
+const MAX_RESTARTS: usize = 60;
+/// Bytes that are kept of Kamailio's version.
+const MAX_VERSION: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Answer::{Answered, Silent, Unknown};
+    use prometheus_exposition::Labels;
+
+    fn observe(history: &mut History, time: f64, up_since: &str, samples: &Samples) {
+        let observation =
+            Observation { samples, answered: !up_since.is_empty(), up_since: Some(up_since.as_bytes()) };
+        history.observe(time, &observation);
+    }
+
+    fn everything(destinations: usize) -> Samples {
+        let mut samples = Samples::new(100_000);
+        for (family, _) in crate::collectors::catalogue::catalogue().families().iter().enumerate() {
+            for code in ["2xx", "3xx", "4xx", "5xx"] {
+                let labels = samples.labels([
+                    ("code", code),
+                    ("class", code),
+                    ("method", "INVITE"),
+                    ("state", "early"),
+                ]);
+                samples.push(family, labels, 5u64.into());
+            }
+        }
+        for number in 0..destinations {
+            let uri = format!("sip:destination-{number}.carrier.example:5060;transport=tcp");
+            let labels = samples.labels([("setid", "17"), ("uri", &uri)]);
+            for name in ["kamailio_dispatcher_destination_up", "kamailio_rtpengine_node_up"] {
+                samples.push(series::family(name), labels, 1u64.into());
+            }
+        }
+        samples
+    }
+
+    #[test]
+    fn a_history_takes_at_most_its_size() {
+        for (resolution, destinations, least) in
+            [(&Resolution::FINE, 500, 500), (&Resolution::FINE, 4000, 1900), (&Resolution::COARSE, 4000, 130)]
+        {
+            let mut history = History::new(Instant::now(), resolution);
+            let samples = everything(destinations);
+            for scrape in 0..300 {
+                observe(
+                    &mut history,
+                    f64::from(scrape) * 20.0,
+                    if scrape % 3 == 0 { "a" } else { "b" },
+                    &samples,
+                );
+                assert!(history.memory() <= resolution.max_bytes, "{destinations}: {}", history.memory());
+            }
+            assert!(history.destinations.iter().len() >= least, "{}", history.destinations.iter().len());
+            assert!(history.restarts.len() <= MAX_RESTARTS);
+        }
+    }
+
+    #[test]
+    fn outages_and_restarts_are_kept_with_their_time() {
+        let mut history = History::new(Instant::now(), &Resolution::FINE);
+        let total = series::family("kamailio_tm_stats_codes");
+        let codes = |count: u64| {
+            let mut samples = Samples::new(10);
+            let labels = samples.labels([("code", "2xx")]);
+            samples.push(total, labels, count.into());
+            samples.push(series::family("kamailio_tm_stats_current"), Labels::NONE, count.into());
+            samples
+        };
+        let (rate, current) = (series::index("replies_2xx"), series::index("transactions"));
+        observe(&mut history, 0.0, "a", &codes(1000));
+        assert_eq!((history.state, history.now(rate)), (Some((Answered, None)), None));
+        observe(&mut history, 15.0, "a", &codes(1030));
+        assert_eq!((history.now(rate), history.now(current)), (Some(2.0), Some(1030.0)));
+        observe(&mut history, 30.0, "", &codes(0));
+        assert_eq!(history.state, Some((Silent, Some(30.0))));
+        assert_eq!(history.now(current), Some(1030.0), "the last known value");
+        observe(&mut history, 45.0, "", &codes(0));
+        assert_eq!(history.state, Some((Silent, Some(30.0))));
+        observe(&mut history, 75.0, "b", &codes(2000));
+        assert_eq!(history.state, Some((Answered, Some(75.0))));
+        assert_eq!(history.restarts, [75.0]);
+        // 2,000 in a minute, although the counter is larger than before.
+        assert_eq!(history.at(rate, 4), Some(2000.0 / 60.0).map(|rate: f64| f64::from(rate as f32)));
+        let answers: Vec<_> = (0..7).map(|bucket| history.answer(bucket)).collect();
+        assert_eq!(answers, [Answered, Answered, Silent, Silent, Silent, Answered, Unknown]);
+        assert_eq!(history.promql(rate), "sum(rate(kamailio_tm_stats_codes_total{code=\"2xx\"}[2m]))");
+        // A series that is no longer there has no value.
+        observe(&mut history, 90.0, "b", &Samples::new(0));
+        assert_eq!(history.now(current), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! The last hour of one series.
+
+use super::ring::{Bucket, Ring};
+use super::{MAX_GAP, Resolution};
+
+/// The values of one series. Times are seconds since the start of the history.
+#[derive(Debug)]
+pub(super) struct Track {
+    ring: Ring<f32>,
+    /// The time and the value of the last sample: the raw value of a counter.
+    last: Option<(f64, f64)>,
+    /// Seconds of the newest bucket that its rate is the mean of.
+    weight: f64,
+    /// The index of the reading that the values come from.
+    pub(super) reading: usize,
+    /// The name that belongs to the last value.
+    pub(super) name: Option<String>,
+}
+
+impl Track {
+    pub(super) fn new() -> Self {
+        Self { ring: Ring::new(f32::NAN), last: None, weight: 0.0, reading: 0, name: None }
+    }
+
+    /// Notes a gauge. The buckets since the sample before have the value of that sample, as in Prometheus.
+    pub(super) fn gauge(&mut self, time: f64, value: f64, resolution: &Resolution) {
+        let bucket = resolution.bucket(time);
+        if let Some((before, last)) = self.recent(time) {
+            for skipped in resolution.bucket(before) + 1..bucket {
+                self.set(skipped, last, resolution);
+            }
+        }
+        self.set(bucket, value, resolution);
+        self.last = Some((time, value));
+    }
+
+    /// Notes a counter, as its rate since the sample before. A counter that is smaller than before was reset, and so was each
+    /// counter when Kamailio was restarted: then the increase is the value itself.
+    pub(super) fn counter(&mut self, time: f64, value: f64, restarted: bool, resolution: &Resolution) {
+        if let Some((before, last)) = self.recent(time) {
+            let increase = if restarted || value < last { value } else { value - last };
+            let rate = increase / (time - before);
+            let first = resolution.bucket(before);
+            for bucket in first..=resolution.bucket(time) {
+                let start = bucket as f64 * resolution.step;
+                let seconds = time.min(start + resolution.step) - before.max(start);
+                if seconds <= 0.0 {
+                    continue;
+                }
+                // A bucket has parts of several intervals; its rate is their mean by duration.
+                let earlier = f64::from(self.ring.at(bucket));
+                let weight = if bucket == first && !earlier.is_nan() { self.weight } else { 0.0 };
+                let sum = if weight > 0.0 { earlier * weight } else { 0.0 };
+                self.set(bucket, (sum + rate * seconds) / (weight + seconds), resolution);
+                self.weight = weight + seconds;
+            }
+        }
+        if self.last.is_none_or(|(before, _)| time > before) {
+            self.last = Some((time, value));
+        }
+    }
+
+    /// Returns the time of the last sample and its value: the raw value of a counter.
+    pub(super) fn value(&self) -> Option<(f64, f64)> {
+        self.last
+    }
+
+    /// Returns the mean rate of a counter in the last `window` seconds before its last sample, and the time of that.
+    pub(super) fn rate(&self, window: f64, resolution: &Resolution) -> Option<(f64, f64)> {
+        let (time, _) = self.last?;
+        let newest = resolution.bucket(time);
+        let (mut sum, mut seconds) = (0.0, 0.0);
+        for bucket in resolution.bucket((time - window).max(0.0))..=newest {
+            let rate = f64::from(self.ring.at(bucket));
+            if !rate.is_nan() {
+                let weight = if bucket == newest { self.weight } else { resolution.step };
+                sum += rate * weight;
+                seconds += weight;
+            }
+        }
+        (seconds > 0.0).then(|| (time, sum / seconds))
+    }
+
+    /// Returns the value of a bucket.
+    pub(super) fn at(&self, bucket: Bucket) -> Option<f64> {
+        Some(f64::from(self.ring.at(bucket))).filter(|value| !value.is_nan())
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.ring.memory() + self.name.as_ref().map_or(0, String::capacity)
+    }
+
+    /// Returns the last sample, unless so much time has passed that nothing is known about the time between.
+    fn recent(&self, time: f64) -> Option<(f64, f64)> {
+        self.last.filter(|(before, _)| time > *before && time - before <= MAX_GAP)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a picture has fewer digits")]
+    fn set(&mut self, bucket: Bucket, value: f64, resolution: &Resolution) {
+        if let Some(slot) = self.ring.slot(bucket, resolution.buckets) {
+            *slot = value as f32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(track: &Track, buckets: std::ops::Range<u64>) -> Vec<Option<f64>> {
+        buckets.map(|bucket| track.at(bucket)).collect()
+    }
+
+    #[test]
+    fn a_counter_becomes_its_rate_however_often_it_is_read() {
+        for interval in [1.0, 5.0, 7.0, 15.0, 60.0] {
+            let mut track = Track::new();
+            let mut time = 3.0;
+            while time < 600.0 {
+                track.counter(time, time * 10.0 + 1e9, false, &Resolution::FINE);
+                time += interval;
+            }
+            let (last, rate) = track.rate(120.0, &Resolution::FINE).unwrap();
+            assert!((rate - 10.0).abs() < 1e-3 && time - last - interval < 1e-9, "{interval}: {rate}");
+            for bucket in 0..Resolution::FINE.bucket(last) {
+                assert!((track.at(bucket).unwrap() - 10.0).abs() < 1e-3, "{interval}: {bucket}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rate_of_a_bucket_is_the_mean_of_its_intervals() {
+        let mut track = Track::new();
+        for (time, value) in [(0.0, 0.0), (5.0, 10.0), (15.0, 10.0), (25.0, 40.0), (30.0, 40.0)] {
+            track.counter(time, value, false, &Resolution::FINE);
+        }
+        let expected = [10.0 / 15.0, 2.0].map(|rate: f64| Some(rate));
+        for (found, expected) in points(&track, 0..2).iter().zip(expected) {
+            assert!((found.unwrap() - expected.unwrap()).abs() < 1e-6, "{found:?} {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_reset_is_no_negative_rate() {
+        let mut track = Track::new();
+        for (time, value, restarted) in
+            [(0.0, 1000.0, false), (15.0, 1015.0, false), (30.0, 30.0, false), (45.0, 75.0, true)]
+        {
+            track.counter(time, value, restarted, &Resolution::FINE);
+        }
+        assert_eq!(points(&track, 0..4), [Some(1.0), Some(2.0), Some(5.0), None]);
+    }
+
+    #[test]
+    fn a_long_gap_stays_empty_and_a_short_one_is_filled() {
+        let (mut counter, mut gauge) = (Track::new(), Track::new());
+        for (time, value) in [(0.0, 0.0), (45.0, 45.0), (500.0, 500.0), (515.0, 530.0)] {
+            counter.counter(time, value, false, &Resolution::FINE);
+            gauge.gauge(time, value, &Resolution::FINE);
+        }
+        assert_eq!(points(&counter, 0..4), [Some(1.0), Some(1.0), Some(1.0), None]);
+        assert_eq!(points(&gauge, 0..5), [Some(0.0), Some(0.0), Some(0.0), Some(45.0), None]);
+        assert_eq!(points(&counter, 32..35), [None, Some(2.0), Some(2.0)]);
+        assert_eq!(points(&gauge, 32..36), [None, Some(500.0), Some(530.0), None]);
+        assert_eq!(gauge.value(), Some((515.0, 530.0)));
+    }
+
+    #[test]
+    fn a_time_that_does_not_advance_changes_nothing() {
+        let mut track = Track::new();
+        for (time, value) in [(1.0, 5.0), (1.0, 50.0), (0.5, 7.0), (2.0, 6.0)] {
+            track.counter(time, value, false, &Resolution::FINE);
+        }
+        assert_eq!(track.rate(60.0, &Resolution::FINE), Some((2.0, 1.0)));
+    }
+}

@@ -1,0 +1,292 @@
+//! What is wrong, since when, and what to do.
+
+use super::model::{Level, NodeRow, NodeTable, Page};
+use super::pictures::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
+use super::svg::Values;
+use super::text::{Moment, Shown, count, duration, number, percent};
+use crate::instance::history::NodeState;
+use crate::instance::history::series::index;
+use crate::scrape::diagnosis::State;
+use std::collections::BTreeMap;
+
+/// One thing that is wrong.
+pub(crate) struct Finding {
+    pub(crate) level: Level,
+    /// A part of the headline, as in the middle of a sentence: `2 of 4 destinations are down`.
+    pub(crate) title: Shown,
+    pub(crate) since: Option<Moment>,
+    pub(crate) details: Vec<Detail>,
+    /// The number of details that were left out.
+    pub(crate) more: usize,
+}
+
+/// A line about a finding.
+#[derive(Default)]
+pub(crate) struct Detail {
+    /// The name of what is wrong.
+    pub(crate) subject: Shown,
+    /// A predicate: `is down`.
+    pub(crate) text: Shown,
+    pub(crate) since: Option<Moment>,
+    /// The reason or the remedy, in whole sentences.
+    pub(crate) reason: Shown,
+    /// A command that shows more.
+    pub(crate) command: &'static str,
+}
+
+/// Returns what is wrong, the worst first. `error` is why the last scrape ended early.
+pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Some(scrape) = page.scrape else { return findings };
+    if !scrape.answered {
+        let reason = Shown::message(capitalized(error.unwrap_or("no valid reply.")));
+        let detail = Detail { reason, ..Detail::default() };
+        let title = "Kamailio does not answer";
+        // What else was wrong before is not known to be so now.
+        return vec![Finding {
+            level: Level::Bad,
+            title: Shown::new(title),
+            since: scrape.since,
+            details: vec![detail],
+            more: 0,
+        }];
+    }
+    findings.extend(nodes(&page.destinations, "destination", "kamcmd dispatcher.list"));
+    findings.extend(nodes(&page.rtpengine, "RTPEngine node", "kamcmd rtpengine.show all"));
+    findings.extend(failed_replies(page));
+    findings.extend(page.pictures.iter().filter_map(|picture| full(page, picture)));
+    findings.extend(dropped_packets(page));
+    findings.extend(collectors(page, error));
+    findings.extend(restarts(page));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+/// Returns the headline with its level, and since when it is true.
+pub(super) fn headline(findings: &[Finding]) -> (Level, String, Option<Moment>) {
+    let Some(first) = findings.first() else {
+        return (Level::Good, "No problem found".to_owned(), None);
+    };
+    let text = match findings {
+        [first] => capitalized(first.title.as_str()),
+        [first, second] => format!("{}; {}", capitalized(first.title.as_str()), second.title.as_str()),
+        [first, second, rest @ ..] => {
+            format!(
+                "{}; {}; {}",
+                capitalized(first.title.as_str()),
+                second.title.as_str(),
+                count(rest.len(), "more problem")
+            )
+        }
+        [] => String::new(),
+    };
+    (first.level, text, first.since.filter(|_| findings.len() == 1))
+}
+
+fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding> {
+    let down: Vec<_> = table.rows.iter().filter(|node| node.state == NodeState::Down).collect();
+    if down.is_empty() {
+        return None;
+    }
+    // For each set: whether one of its nodes is used.
+    let mut sets: BTreeMap<&str, bool> = BTreeMap::new();
+    for node in &table.rows {
+        *sets.entry(node.set.as_str()).or_default() |=
+            matches!(node.state, NodeState::Up | NodeState::Trying);
+    }
+    let lost: Vec<_> = down.iter().filter(|node| sets.get(node.set.as_str()) == Some(&false)).collect();
+    let is = if down.len() == 1 { "is" } else { "are" };
+    let mut title = format!("{} of {} {is} down", down.len(), count(table.rows.len(), noun));
+    let lost_sets: Vec<_> = sets
+        .iter()
+        .filter(|(set, used)| !**used && lost.iter().any(|node| node.set.as_str() == **set))
+        .collect();
+    match lost_sets.as_slice() {
+        [] => {}
+        [(set, _)] => title += &format!(", set {set} has none left"),
+        sets => title += &format!(", {} sets have none left", sets.len()),
+    }
+    let since = down.iter().filter_map(|node| node.since).min();
+    let detail = |node: &&NodeRow| {
+        let name =
+            if node.set_name.is_empty() { String::new() } else { format!(" ({})", node.set_name.as_str()) };
+        Detail {
+            subject: node.address.clone(),
+            text: Shown::new(format!(
+                "in set {}{name} {}",
+                node.set.as_str(),
+                so_far(node.since, "is", "has been") + " down"
+            )),
+            since: node.since,
+            ..Detail::default()
+        }
+    };
+    // The nodes of lost sets come first.
+    let is_lost = |node: &NodeRow| sets.get(node.set.as_str()) == Some(&false);
+    let ordered = down.iter().filter(|node| is_lost(node)).chain(down.iter().filter(|node| !is_lost(node)));
+    let level = if lost.is_empty() { Level::Warning } else { Level::Bad };
+    let mut details: Vec<_> = ordered.take(MAX_DETAILS).map(detail).collect();
+    if let Some(last) = details.last_mut() {
+        last.command = command;
+    }
+    Some(Finding { level, title: Shown::new(title), since, more: down.len() - details.len(), details })
+}
+
+fn failed_replies(page: &Page) -> Option<Finding> {
+    let picture =
+        page.pictures.iter().find(|picture| picture.key == "replies" && picture.level == Level::Bad)?;
+    let layers: Vec<_> =
+        picture.layers.iter().filter_map(|(index, _)| page.series.get(*index)?.as_ref()).collect();
+    let failed = layers.iter().find(|row| row.key == FAILED)?;
+    let share = |bucket: usize| {
+        let sum: f64 = layers.iter().filter_map(|row| row.values.get(bucket).copied().flatten()).sum();
+        Some(failed.values.get(bucket).copied().flatten()? / sum).filter(|share| share.is_finite())
+    };
+    let shares: Values = (0..failed.values.len()).map(share).collect();
+    let since = since(page, &shares, FAILED_BAD);
+    let share = percent(picture.value.unwrap_or_default());
+    let detail = Detail {
+        subject: Shown::new("Final replies"),
+        text: Shown::new(so_far(since, "fail", "have failed")),
+        since,
+        reason: Shown::new(format!(
+            "{share}% of the transactions of the last two minutes ended with 5xx or 6xx."
+        )),
+        ..Detail::default()
+    };
+    Some(Finding {
+        level: Level::Bad,
+        title: Shown::new("calls are failing"),
+        since,
+        details: vec![detail],
+        more: 0,
+    })
+}
+
+/// Returns a finding for a picture whose limit is nearly reached.
+fn full(page: &Page, picture: &Picture) -> Option<Finding> {
+    if picture.key == "replies" || !matches!(picture.level, Level::Warning | Level::Bad) {
+        return None;
+    }
+    let row = page.series.get(picture.layers.first()?.0)?.as_ref()?;
+    let limit = picture.limit.unwrap_or(1.0);
+    let threshold = if picture.level == Level::Bad { FULL_BAD } else { FULL_WARNING };
+    let since = since(page, &row.values, threshold * limit);
+    let (title, advice) = match picture.key {
+        "tcp" => ("TCP connections are at", "Raise tcp_max_connections if the connections are wanted."),
+        "tls" => ("TLS connections are at", "Raise tls_max_connections if the connections are wanted."),
+        "udp" => ("a UDP queue is at", "Kamailio reads more slowly than packets arrive."),
+        "private_memory" => ("private memory is at", "Start Kamailio with more private memory (-M)."),
+        _ => ("shared memory is at", "Start Kamailio with more shared memory (-m)."),
+    };
+    let title = format!("{title} {}%", picture.figure);
+    let text = match since {
+        Some(_) => format!("has been at {}% or more", percent(threshold)),
+        None => format!("is at {}%", picture.figure),
+    };
+    let detail = Detail {
+        subject: Shown::new(picture.title),
+        text: Shown::new(text),
+        since,
+        reason: Shown::new(format!("{}. {advice}", capitalized(picture.caption.as_str()))),
+        ..Detail::default()
+    };
+    Some(Finding { level: picture.level, title: Shown::new(title), since, details: vec![detail], more: 0 })
+}
+
+fn dropped_packets(page: &Page) -> Option<Finding> {
+    let row = page.series.get(index("udp_dropped"))?.as_ref()?;
+    let rate = row.now.filter(|rate| *rate > 0.0)?;
+    let since = since(page, &row.values, f64::MIN_POSITIVE);
+    let detail = Detail {
+        subject: Shown::new("The kernel"),
+        text: Shown::new(so_far(since, "drops packets", "has dropped packets")),
+        since,
+        reason: Shown::new(format!(
+            "{} packets/s of the last two minutes: Kamailio reads more slowly than they arrive.",
+            number(rate)
+        )),
+        ..Detail::default()
+    };
+    let title = Shown::new("UDP packets are dropped");
+    Some(Finding { level: Level::Warning, title, since, details: vec![detail], more: 0 })
+}
+
+fn collectors(page: &Page, error: Option<&str>) -> Option<Finding> {
+    let failed: Vec<_> = page.collectors.iter().filter(|row| row.state == State::Failed).collect();
+    let since = failed.iter().filter_map(|row| row.since).min();
+    let mut details = Vec::new();
+    let mut more = 0;
+    if let Some(error) = error {
+        // All collectors after that point fail for this reason.
+        let text =
+            Shown::new(so_far(since, "does not complete its replies", "has not completed its replies"));
+        details.push(Detail {
+            subject: Shown::new("Kamailio"),
+            text,
+            since,
+            reason: Shown::message(error),
+            command: "",
+        });
+    } else {
+        details.extend(failed.iter().take(MAX_DETAILS).map(|row| Detail {
+            subject: Shown::new(row.name),
+            text: Shown::new(so_far(row.since, "fails", "has failed")),
+            since: row.since,
+            reason: Shown::message(format!(
+                "{}. {}",
+                capitalized(row.reason.as_str()).trim_end_matches('.'),
+                row.advice
+            )),
+            command: "",
+        }));
+        more = failed.len() - details.len();
+    }
+    let title = match failed.len() {
+        0 => return None,
+        1 => "1 collector fails".to_owned(),
+        failed => format!("{failed} collectors fail"),
+    };
+    Some(Finding { level: Level::Warning, title: Shown::new(title), since, details, more })
+}
+
+fn restarts(page: &Page) -> Option<Finding> {
+    let last = *page.restarts.last()?;
+    let title = match page.restarts.len() {
+        1 => format!("Kamailio restarted {} ago", duration((page.window.end.0 - last.0) as f64)),
+        restarts => format!("Kamailio restarted {restarts} times in the last hour"),
+    };
+    let detail = Detail {
+        subject: Shown::new("Kamailio"),
+        text: Shown::new("has been up"),
+        since: Some(last),
+        ..Detail::default()
+    };
+    Some(Finding {
+        level: Level::Warning,
+        title: Shown::new(title),
+        since: None,
+        details: vec![detail],
+        more: 0,
+    })
+}
+
+/// Returns since when the newest values are at or above a threshold; `None` if they are since the first one.
+fn since(page: &Page, values: &Values, threshold: f64) -> Option<Moment> {
+    let known = || values.iter().enumerate().rev().filter_map(|(bucket, value)| Some((bucket, (*value)?)));
+    let first = known().skip(1).take_while(|(_, value)| *value >= threshold).last()?.0;
+    known().any(|(bucket, _)| bucket < first).then(|| page.window.moment(first))
+}
+
+/// Returns the present tense, or the one that goes before a time.
+fn so_far(since: Option<Moment>, present: &str, perfect: &str) -> String {
+    if since.is_some() { perfect } else { present }.to_owned()
+}
+
+/// Makes the first letter large, for the beginning of a headline.
+fn capitalized(title: &str) -> String {
+    title.chars().take(1).flat_map(char::to_uppercase).chain(title.chars().skip(1)).collect()
+}
+
+/// Details of a finding; the tables below have all of them.
+const MAX_DETAILS: usize = 4;

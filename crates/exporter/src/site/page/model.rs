@@ -1,0 +1,384 @@
+//! The content of the page, from which the page and the status as JSON are written.
+
+use super::findings::{self, Finding};
+use super::pictures::{self, Picture};
+use super::svg::{Frame, Values, runs};
+use super::text::{Moment, Shown, count, duration, number};
+use crate::collectors::ALL;
+use crate::instance::history::series::{SERIES, Unit};
+use crate::instance::history::{Answer, Bucket, HOUR, History, Node, NodeState, Nodes};
+use crate::instance::{Instance, LastScrape};
+use crate::scrape::diagnosis::{self, State};
+use crate::scrape::selection::Selection;
+use std::ops::Range;
+use std::time::{Instant, SystemTime};
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// Not known yet.
+    #[default]
+    Unknown,
+    Good,
+    Warning,
+    Bad,
+}
+
+/// The content of the page about one Kamailio.
+#[derive(Default)]
+pub(crate) struct Page {
+    pub(crate) target: Shown,
+    pub(crate) level: Level,
+    pub(crate) headline: Shown,
+    pub(crate) since: Option<Moment>,
+    pub(crate) facts: Shown,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) server: Server,
+    pub(crate) scrape: Option<ScrapeFacts>,
+    pub(crate) window: Window,
+    pub(crate) frame: Frame,
+    /// By index in [`SERIES`]: those that the server has.
+    pub(crate) series: Vec<Option<SeriesRow>>,
+    pub(crate) pictures: Vec<Picture>,
+    pub(crate) destinations: NodeTable,
+    pub(crate) rtpengine: NodeTable,
+    pub(crate) restarts: Vec<Moment>,
+    pub(crate) collectors: Vec<CollectorRow>,
+}
+
+/// The facts about Kamailio.
+#[derive(Default)]
+pub(crate) struct Server {
+    pub(crate) version: Option<Shown>,
+    pub(crate) start: Option<Moment>,
+    pub(crate) processes: usize,
+}
+
+/// The facts about the last scrape.
+#[derive(Clone, Copy)]
+pub(crate) struct ScrapeFacts {
+    pub(crate) answered: bool,
+    /// Since when Kamailio answers, or does not; `None` if since before the exporter was started.
+    pub(crate) since: Option<Moment>,
+    /// Seconds since the end of the scrape, and its duration.
+    pub(crate) age: f64,
+    pub(crate) duration: f64,
+}
+
+/// The time that the pictures show.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Window {
+    /// The first bucket, and the one after the last.
+    pub(super) buckets: (Bucket, Bucket),
+    /// Seconds of a bucket.
+    pub(crate) step: f64,
+    pub(crate) start: Moment,
+    pub(crate) end: Moment,
+    pub(crate) minutes: u32,
+}
+
+/// A series, with its values in the window.
+pub(crate) struct SeriesRow {
+    pub(crate) key: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) promql: String,
+    /// The last known value.
+    pub(crate) now: Option<f64>,
+    /// The name that belongs to the value.
+    pub(crate) name: Option<Shown>,
+    pub(crate) values: Values,
+}
+
+/// The destinations, or the nodes of rtpengine.
+#[derive(Default)]
+pub(crate) struct NodeTable {
+    pub(crate) rows: Vec<NodeRow>,
+    /// Number of nodes for which the history has no room.
+    pub(crate) left_out: usize,
+}
+
+/// A destination or node.
+pub(crate) struct NodeRow {
+    pub(crate) set: Shown,
+    pub(crate) set_name: Shown,
+    pub(crate) address: Shown,
+    pub(crate) name: Shown,
+    pub(crate) state: NodeState,
+    pub(crate) since: Option<Moment>,
+    pub(crate) latency: Option<f64>,
+    pub(crate) weight: Option<f64>,
+    /// The states in the window, each with its number of buckets.
+    pub(crate) states: Vec<(NodeState, usize)>,
+}
+
+/// The state of a collector.
+pub(crate) struct CollectorRow {
+    pub(crate) name: &'static str,
+    pub(crate) state: State,
+    pub(crate) since: Option<Moment>,
+    /// Why the collector has failed or is not in use.
+    pub(crate) reason: Shown,
+    /// How to repair a failure.
+    pub(crate) advice: &'static str,
+}
+
+/// A target that was probed in the last hour.
+pub(crate) struct TargetRow {
+    pub(crate) target: Shown,
+    /// The query that shows its page.
+    pub(crate) query: String,
+    pub(crate) scrape: ScrapeFacts,
+}
+
+impl TargetRow {
+    pub(super) fn new(instance: &Instance, query: String, scrape: ScrapeFacts) -> Self {
+        Self { target: Shown::new(instance.target()), query, scrape }
+    }
+}
+
+/// The clock that turns times of the history into those of the calendar.
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
+    /// Now, in seconds since the start of the history, and since 1970.
+    pub(super) now: f64,
+    pub(super) unix: f64,
+}
+
+impl Clock {
+    fn new(history: &History) -> Self {
+        let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+        Self { now: history.time(Instant::now()), unix }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+    pub(super) fn moment(&self, time: f64) -> Moment {
+        Moment((self.unix - self.now + time).round() as i64)
+    }
+}
+
+impl Page {
+    /// Makes the content from what is known of an instance, without waiting.
+    pub(crate) fn new(instance: &Instance) -> Self {
+        let target = Shown::new(instance.target());
+        let page = instance.view(|last| last.map(|last| Self::of(last, instance)));
+        Self { target, ..page.unwrap_or_else(Self::not_scraped) }
+    }
+
+    fn not_scraped() -> Self {
+        Self {
+            headline: Shown::new("Kamailio was not scraped yet"),
+            facts: Shown::new("A scrape is under way: reload this page."),
+            ..Self::default()
+        }
+    }
+
+    fn of(last: &LastScrape, instance: &Instance) -> Self {
+        let history = &last.history;
+        let clock = Clock::new(history);
+        let window = Window::new(history, clock);
+        let buckets = window.buckets();
+        let series: Vec<_> =
+            (0..SERIES.len()).map(|index| SeriesRow::new(history, index, buckets.clone())).collect();
+        let nodes = |nodes: &Nodes, names| {
+            let rows = nodes.iter().map(|node| NodeRow::new(node, buckets.clone(), clock, names));
+            let mut rows: Vec<_> = rows.collect();
+            // Kamailio lists the sets in the order of its tree.
+            rows.sort_by(|a, b| a.set_number().cmp(&b.set_number()));
+            NodeTable { rows, left_out: nodes.left_out }
+        };
+        let mut page = Self {
+            server: Server::new(history),
+            scrape: Some(ScrapeFacts::new(last, clock)),
+            window,
+            frame: frame(history, buckets.clone()),
+            pictures: pictures::draw(&series, window.step),
+            series,
+            destinations: nodes(&history.destinations, instance.set_names()),
+            rtpengine: nodes(&history.rtpengine, &[]),
+            restarts: history.restarts.iter().map(|time| clock.moment(*time)).collect(),
+            collectors: collectors(last, instance.selection(), clock),
+            ..Self::default()
+        };
+        page.facts = Shown::new(page.facts(clock));
+        page.findings = findings::find(&page, last.summary.error.as_deref());
+        let (level, headline, since) = findings::headline(&page.findings);
+        (page.level, page.headline, page.since) = (level, Shown::new(headline), since);
+        page
+    }
+
+    /// Returns the sentences about Kamailio and its last scrape.
+    fn facts(&self, clock: Clock) -> String {
+        let mut facts = String::new();
+        if let Some(version) = &self.server.version {
+            facts += &format!("Kamailio {}", version.as_str());
+        }
+        if let Some(start) = self.server.start.filter(|_| self.answered()) {
+            let separator = if facts.is_empty() { "Up" } else { ", up" };
+            facts += &format!("{separator} {}", duration(clock.unix - start.0 as f64));
+        }
+        match self.server.processes {
+            0 => {}
+            1 => facts += ", 1 process",
+            processes => facts += &format!(", {} processes", number(processes as f64)),
+        }
+        if !facts.is_empty() {
+            facts += ". ";
+        }
+        if let Some(scrape) = self.scrape {
+            let age = if scrape.age < 1.0 {
+                "just now".to_owned()
+            } else {
+                format!("{} ago", duration(scrape.age))
+            };
+            facts += &format!("Scraped {age} in {}", duration(scrape.duration));
+        }
+        let with_state = |state| self.collectors.iter().filter(|collector| collector.state == state).count();
+        let (well, failed) = (with_state(State::Ok), with_state(State::Failed));
+        match (well, failed) {
+            (0, 0) => facts += ".",
+            (well, 0) => facts += &format!("; {} well.", count(well, "collector")),
+            (well, failed) => facts += &format!("; {} well, {failed} failed.", count(well, "collector")),
+        }
+        facts
+    }
+
+    pub(super) fn answered(&self) -> bool {
+        self.scrape.is_some_and(|scrape| scrape.answered)
+    }
+}
+
+impl Window {
+    /// Shows the last hour, or a part of it if nothing is known of the rest.
+    fn new(history: &History, clock: Clock) -> Self {
+        let step = history.resolution.step;
+        let minutes =
+            WINDOWS.into_iter().find(|minutes| f64::from(*minutes) * 60.0 >= history.age(clock.now));
+        let minutes = minutes.unwrap_or(60);
+        let after = history.resolution.bucket(clock.now) + 1;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 240")]
+        let first = after.saturating_sub((f64::from(minutes) * 60.0 / step) as Bucket);
+        let start = clock.moment(first as f64 * step);
+        Self { buckets: (first, after), step, start, end: clock.moment(clock.now), minutes }
+    }
+
+    fn buckets(&self) -> Range<Bucket> {
+        self.buckets.0..self.buckets.1
+    }
+
+    /// Returns the time at which a bucket begins, by its index in the window.
+    pub(super) fn moment(&self, index: usize) -> Moment {
+        #[expect(clippy::cast_possible_truncation, reason = "at most an hour")]
+        let seconds = (index as f64 * self.step) as i64;
+        Moment(self.start.0 + seconds)
+    }
+
+    /// Returns the times at the quarters of the window.
+    pub(crate) fn marks(&self) -> [Moment; 5] {
+        let length = self.end.0 - self.start.0;
+        [0, 1, 2, 3, 4].map(|quarter| Moment(self.start.0 + length * quarter / 4))
+    }
+}
+
+impl SeriesRow {
+    fn new(history: &History, index: usize, buckets: Range<Bucket>) -> Option<Self> {
+        let values: Values = buckets.map(|bucket| history.at(index, bucket)).collect();
+        let now = history.now(index);
+        if !history.has(index) && values.iter().all(Option::is_none) {
+            return None;
+        }
+        let series = &SERIES[index];
+        Some(Self {
+            key: series.key,
+            title: series.title,
+            unit: series.unit,
+            promql: history.promql(index),
+            now,
+            name: history.name(index).map(Shown::new),
+            values,
+        })
+    }
+}
+
+impl Server {
+    fn new(history: &History) -> Self {
+        let server = &history.server;
+        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+        let start = server.start_time.map(|time| Moment(time as i64));
+        Self { version: server.version.as_deref().map(Shown::new), start, processes: server.processes }
+    }
+}
+
+impl ScrapeFacts {
+    fn new(last: &LastScrape, clock: Clock) -> Self {
+        let since = last.history.state.and_then(|(_, since)| since);
+        Self {
+            answered: last.summary.answered,
+            since: since.map(|time| clock.moment(time)),
+            age: last.end.elapsed().as_secs_f64(),
+            duration: last.duration.as_secs_f64(),
+        }
+    }
+
+    /// Returns the facts about the last scrape of a target, if there was one in the last hour.
+    pub(super) fn recent(last: Option<&LastScrape>) -> Option<Self> {
+        let last = last.filter(|last| last.end.elapsed().as_secs_f64() < HOUR)?;
+        Some(Self::new(last, Clock::new(&last.history)))
+    }
+}
+
+impl NodeRow {
+    fn new(node: &Node, buckets: Range<Bucket>, clock: Clock, names: &[(String, String)]) -> Self {
+        let name = names.iter().find(|(set, _)| **set == *node.set).map(|(_, name)| name.as_str());
+        Self {
+            set: Shown::new(&node.set),
+            set_name: Shown::new(name.unwrap_or_default()),
+            address: Shown::new(&node.address),
+            name: Shown::new(&node.name),
+            state: node.state,
+            since: node.since.map(|time| clock.moment(time)),
+            // Of a destination that is down, Kamailio reports the latency of the time before.
+            latency: node.latency.filter(|_| node.state != NodeState::Down),
+            weight: node.weight,
+            states: runs(buckets.map(|bucket| node.at(bucket))),
+        }
+    }
+}
+
+impl NodeRow {
+    fn set_number(&self) -> (i64, &str) {
+        (self.set.as_str().parse().unwrap_or(i64::MAX), self.set.as_str())
+    }
+}
+
+fn frame(history: &History, buckets: Range<Bucket>) -> Frame {
+    let mut outages = Vec::new();
+    let mut start = 0;
+    for (answer, length) in runs(buckets.clone().map(|bucket| history.answer(bucket))) {
+        if answer == Answer::Silent {
+            outages.push((start, length));
+        }
+        start += length;
+    }
+    let position = |time: &f64| time / history.resolution.step - buckets.start as f64;
+    let restarts = history.restarts.iter().map(position).filter(|position| *position >= 0.0).collect();
+    Frame { buckets: start, outages, restarts }
+}
+
+fn collectors(last: &LastScrape, selection: &Selection, clock: Clock) -> Vec<CollectorRow> {
+    let row = |(index, collector): (usize, &&crate::collectors::schema::Collector)| {
+        let (state, reason) = last.summary.state(index, selection);
+        let since = last.history.failing_since(index).filter(|_| state == State::Failed);
+        CollectorRow {
+            name: collector.name,
+            state,
+            since: since.map(|time| clock.moment(time)),
+            advice: diagnosis::too_large(&reason).unwrap_or_default(),
+            reason: Shown::message(reason),
+        }
+    };
+    ALL.iter().enumerate().map(row).collect()
+}
+
+/// Minutes that pictures can show. The shortest that contains all values is taken.
+const WINDOWS: [u32; 5] = [5, 10, 20, 30, 60];
