@@ -21,9 +21,10 @@ pub(crate) fn measure() {
     };
     let first = read();
     let mut times: Vec<_> = (0..ROUNDS).map(|_| read()).collect();
-    let median = bench::median(&mut times);
+    // The best: the median of a busy machine is that of its other programs.
+    let (median, best) = (bench::median(&mut times), times[0]);
     println!(
-        "kernel's values of {WORKERS} processes: first {first:.0} us, then {median:.0} us a scrape{:>13}",
+        "kernel's values of {WORKERS} processes: first {first:.0} us, best {best:.0} us, median {median:.0} us a scrape{:>11}",
         "<= 150 us"
     );
 }

@@ -7,6 +7,7 @@ mod crowd;
 mod floor;
 mod instructions;
 mod kernel;
+mod page;
 mod pipeline;
 #[path = "../../crates/exporter/benches/support/mod.rs"]
 mod support;
@@ -40,6 +41,7 @@ fn main() {
         "kernel" => return kernel::measure(),
         "pipeline" => return pipeline::measure(),
         "instructions" => return instructions::measure(std::env::var_os("REFRESH").is_some()),
+        "page" => return page::measure(&settings::exporter(), settings::number("ROUNDS").unwrap_or(5)),
         "repeat" => return instructions::repeat(&arguments[1..]),
         _ => {}
     }
@@ -74,6 +76,7 @@ fn main() {
     concurrency(&contestants, ctl_process(&kamailio));
     large_list(&contestants);
     kernel::measure();
+    page::measure(&settings::exporter(), rounds);
     pipeline::measure();
 }
 

@@ -316,6 +316,25 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_is_complete_gives_its_bytes_in_flight_to_others() {
+        let mut session = Session::stream();
+        let argument = [b'x'; MAX_IN_FLIGHT_BYTES / 4];
+        let request = |session: &mut Session| session.queue("m", &[Arg::Bytes(&argument)]).unwrap();
+        let mut in_flight = VecDeque::new();
+        for count in 0..20 {
+            while session.in_flight.len() + session.queued.len() < 5 {
+                in_flight.push_back(request(&mut session));
+            }
+            assert_eq!((session.in_flight.len(), session.queued.len()), (3, 2), "after {count} replies");
+            session.sent(usize::MAX);
+            let mut packet = Vec::new();
+            wire::encode(Kind::Reply, in_flight.pop_front().unwrap(), &[], &mut packet).unwrap();
+            session.feed(&packet);
+            session.poll().unwrap().unwrap();
+        }
+    }
+
+    #[test]
     fn memory_is_reused() {
         let mut session = Session::stream();
         let zeros = [Arg::Int(0); 50_000];
@@ -335,6 +354,7 @@ mod tests {
         assert!(session.input.len() <= 4 * READ_SIZE, "{} bytes", session.input.len());
         assert!(session.out.len() <= 100, "{} bytes", session.out.len());
     }
+
     #[test]
     fn the_memory_of_a_stream_grows_when_little_is_spare() {
         let mut session = Session::stream();

@@ -35,7 +35,6 @@ pub fn walk(input: &[u8]) {
             up_since: None,
             start: None,
             listed: Listed::default(),
-            unseen: None,
         },
         capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,
@@ -110,6 +109,7 @@ impl Served {
         if self.scrape.results.iter().all(|outcome| outcome.collector != collector) {
             self.scrape.results.push(CollectorResult {
                 collector,
+                unseen: None,
                 failure,
                 duration: Duration::from_millis(1),
                 omissions,

@@ -169,6 +169,19 @@ fn a_malformed_body_fails_one_call() {
 }
 
 #[test]
+fn structs_and_arrays_are_encoded_up_to_the_limit_on_depth() {
+    let wrap_array = |inner| Arg::Array(vec![inner].leak());
+    let wrap_struct = |inner| Arg::Struct(vec![(None, inner)].leak());
+    for wrap in [&wrap_array as &dyn Fn(Arg<'static>) -> Arg<'static>, &wrap_struct] {
+        for (depth, is_valid) in [(MAX_DEPTH - 1, true), (MAX_DEPTH, true), (MAX_DEPTH + 1, false)] {
+            let nested = (0..depth).fold(Arg::Int(1), |inner, _| wrap(inner));
+            let encoded = wire::encode(Kind::Reply, Cookie(1), &[nested], &mut Vec::new());
+            assert_eq!(encoded.is_ok(), is_valid, "{depth} {encoded:?}");
+        }
+    }
+}
+
+#[test]
 fn calls_that_cannot_be_encoded_have_human_readable_errors() {
     let nested = (0..MAX_DEPTH).fold(Arg::Int(1), |inner, _| Arg::Array(vec![inner].leak()));
     for (method, arg, message) in [

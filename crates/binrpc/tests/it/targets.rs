@@ -113,3 +113,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_host_name_has_at_most_253_characters() {
+    for (len, is_valid) in [(252, true), (253, true), (254, false)] {
+        let uri = format!("tcp:{}:1", "a".repeat(len));
+        assert_eq!(uri.parse::<Target>().is_ok(), is_valid, "{len}");
+    }
+}

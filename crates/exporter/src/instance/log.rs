@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub(super) struct ScrapeLog {
     scrapes: Outages,
-    /// Whether Kamailio's processes and sockets can be seen.
-    visibility: Outages,
     /// The logged state of the collectors that have something to recover from, by their index in [`ALL`].
     collectors: BTreeMap<usize, CollectorLog>,
 }
@@ -54,6 +52,8 @@ struct FailureKind(u64);
 struct CollectorLines<'s> {
     /// By reason; `None` if no line is left.
     failed: BTreeMap<&'s str, Option<Vec<&'static str>>>,
+    /// By the reason why this machine does not show what the collectors read; `None` if no line is left.
+    unseen: BTreeMap<&'s str, Option<Vec<&'static str>>>,
     /// By the duration of the failure.
     recovered: BTreeMap<String, Vec<&'static str>>,
     /// Whether there is a line for recoveries.
@@ -63,6 +63,8 @@ struct CollectorLines<'s> {
 #[derive(Clone, Copy, Default)]
 struct CollectorLog {
     outages: Outages,
+    /// Whether the log says that this machine does not show what the collector reads.
+    unseen: bool,
     duplicates: bool,
     over_limit: bool,
 }
@@ -88,23 +90,6 @@ impl ScrapeLog {
             Some(Change::Succeeded) => log_success(context, scrape, None),
             Some(Change::Recovered(failed_for)) => log_success(context, scrape, Some(failed_for)),
             None => {}
-        }
-        if succeeded {
-            // To be seen is the normal state, and is logged only after the opposite.
-            self.visibility.known = true;
-            let target = context.target;
-            match (self.visibility.update(scrape.unseen.as_deref(), || context.limit.take()), &scrape.unseen)
-            {
-                (Some(Change::Failed), Some(reason)) => {
-                    let advice = "run the exporter in the PID and network namespaces of Kamailio, or exclude the collectors: \
-                                  --kamailio.methods=auto,-kernel.processes,-kernel.sockets";
-                    tracing::info!(%target, reason, advice, "Kamailio's processes or sockets not visible");
-                }
-                (Some(Change::Recovered(_)), _) => {
-                    tracing::info!(%target, "Kamailio's processes and sockets visible");
-                }
-                _ => {}
-            }
         }
         // While Kamailio is down, its collectors fail for the reason that is already logged. External pages do not.
         let has_own_reason = |result: &&CollectorResult| {
@@ -155,7 +140,11 @@ impl FailureKind {
 impl CollectorLog {
     /// Returns whether the collector works, and the log says nothing else.
     fn is_quiet(&self) -> bool {
-        self.outages.since.is_none() && self.outages.logged.is_none() && !self.duplicates && !self.over_limit
+        self.outages.since.is_none()
+            && self.outages.logged.is_none()
+            && !self.unseen
+            && !self.duplicates
+            && !self.over_limit
     }
 
     fn update<'s>(
@@ -180,6 +169,13 @@ impl CollectorLog {
             }
             _ => {}
         }
+        self.unseen = match result.unseen.as_deref() {
+            Some(reason) if !self.unseen => {
+                let line = lines.unseen.entry(reason).or_insert_with(|| limit.take().then(Vec::new));
+                line.as_mut().map(|collectors| collectors.push(collector)).is_some()
+            }
+            reason => reason.is_some(),
+        };
         let dropped = result.omissions.duplicates;
         if begins(dropped > 0, &mut self.duplicates, limit) {
             tracing::warn!(%target, collector, dropped, "duplicate samples dropped");
@@ -215,6 +211,13 @@ impl<'s> CollectorLines<'s> {
                     tracing::warn!(%target, count, collectors, error, advice, "collectors failed");
                 }
             }
+        }
+        for (reason, collectors) in self.unseen.into_iter().filter_map(|(reason, list)| Some((reason, list?)))
+        {
+            let collectors = collectors.join(",");
+            let advice = "run the exporter in the PID and network namespaces of Kamailio, or exclude these collectors with \
+                          --kamailio.methods";
+            tracing::info!(%target, collectors, reason, advice, "Kamailio's processes or sockets not visible");
         }
         for (failed_for, collectors) in self.recovered {
             match &collectors[..] {

@@ -54,7 +54,6 @@ impl<'a> Exchange<'a> {
             bodies: Bodies::default(),
             page: None,
             listed: Listed::default(),
-            unseen: None,
             reservation: request.budget.reservation(),
         };
         Self { request, scrape }

@@ -84,5 +84,23 @@ pub fn merge_page(page: &[u8], max_series: usize, samples: &mut Samples) -> (Omi
     merge(&Arc::new(parser.finish()), samples)
 }
 
-/// The budget of the whole process.
+/// The budget of all pages of the process.
 static PAGES: LazyLock<Arc<MemoryBudget>> = LazyLock::new(MemoryBudget::of_pages);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_exposition::{ExternalKind, Number};
+
+    #[test]
+    fn samples_that_are_left_out_are_counted() {
+        let mut samples = Samples::new(10);
+        samples.push_external("jobs", ExternalKind::Gauge, "", Number::Unsigned(1));
+        let page = b"a 1\na 1\na 1\na{n=\"1\"} 1\na{n=\"2\"} 1\njobs 7\njobs{a=\"b\"} 7\n?\n";
+        let (omissions, failure) = merge_page(page, 2, &mut samples);
+        // Two lines repeat a sample of the page, and two have a name of ours.
+        let expected = Omissions { unreadable: 1, duplicates: 4, over_limit: 1, ..Omissions::default() };
+        assert_eq!(omissions, expected);
+        assert!(failure.is_some_and(|failure| failure.starts_with("1 lines of the page were left out")));
+    }
+}

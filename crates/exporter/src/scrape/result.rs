@@ -43,8 +43,6 @@ pub struct Scrape {
     pub reservation: Reservation,
     /// The processes and sockets that Kamailio's replies name.
     pub listed: Listed,
-    /// Why the processes or the sockets of a Kamailio on this machine cannot be seen, where nobody named their collectors.
-    pub unseen: Option<String>,
     /// The external metrics page, and the reservation for its exposition.
     pub page: Option<(Arc<FetchedPage>, Reservation)>,
 }
@@ -68,6 +66,8 @@ pub struct CollectorResult {
     pub collector: usize,
     /// Why the collector failed: a human-readable message.
     pub failure: Option<String>,
+    /// Why this machine does not show what the collector reads, where that is no failure because nobody named the collector.
+    pub unseen: Option<String>,
     /// How long the scrape waited for the collector's replies. Replies that arrive together with the one before take no time.
     pub duration: Duration,
     /// The values and samples that were left out.
@@ -142,7 +142,7 @@ impl Scrape {
             match read {
                 Ok(()) => {}
                 Err(reason) if is_required => result.fail(reason),
-                Err(reason) => drop(self.unseen.get_or_insert(reason)),
+                Err(reason) => result.unseen = Some(reason),
             }
         }
     }
@@ -155,7 +155,13 @@ impl Scrape {
 
 impl CollectorResult {
     pub(super) fn new(collector: usize) -> Self {
-        Self { collector, failure: None, duration: Duration::ZERO, omissions: Omissions::default() }
+        Self {
+            collector,
+            failure: None,
+            unseen: None,
+            duration: Duration::ZERO,
+            omissions: Omissions::default(),
+        }
     }
 
     /// Records a failure, unless there was one before: the first failure explains the others.

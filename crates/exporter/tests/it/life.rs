@@ -241,7 +241,7 @@ fn the_exporter_listens_on_several_addresses() {
 
 #[test]
 fn healthcheck_tells_a_running_exporter_from_none() {
-    let mut exporter = Exporter::start(&["-u", "unix:/nonexistent/kamailio_ctl"]);
+    let mut exporter = Exporter::start(&UNREACHABLE);
     let url = format!("http://{}/-/healthy", exporter.address());
     assert!(run(&["healthcheck", &url]).status.success());
     let missing = run(&["healthcheck", &url.replace("/-/healthy", "/missing")]);

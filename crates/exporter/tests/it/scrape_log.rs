@@ -67,6 +67,23 @@ fn collectors_that_fail_for_one_reason_share_a_line() {
 }
 
 #[test]
+fn a_kamailio_that_cannot_be_seen_is_one_line_however_requests_select() {
+    // The process at the other end of the socket is this one, and not one of those that the captures list.
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix()]);
+    for path in ["/metrics", "/metrics?collect[]=tm.stats", "/metrics", "/metrics?collect[]=kernel.processes"]
+    {
+        let page = exporter.get(path).text();
+        assert_eq!(page.contains("kamailio_processes_visible 0\n"), !path.contains("tm.stats"), "{path}");
+        assert!(page.contains("kamailio_exporter_failed_scrapes 0\n"), "{page}");
+    }
+    exporter.wait_for_log("not visible");
+    let log = exporter.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("visible")).collect();
+    assert_eq!(lines.iter().filter(|line| line.contains("collectors=kernel.processes")).count(), 1, "{log}");
+}
+
+#[test]
 fn a_hung_method_is_one_line_for_all_collectors_behind_it() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "1s"]);

@@ -85,6 +85,25 @@ fn statistics_that_do_not_fit_into_a_struct_are_fetched_in_small_parts() {
     assert_eq!(exporter.log().matches("statistics fetched in small parts").count(), 1);
 }
 
+#[test]
+fn other_faults_leave_the_statistics_in_large_parts() {
+    for (code, reason, is_small) in [
+        (500, "Internal error - cannot add", true),
+        (500, "no memory", false),
+        (400, "Internal error - cannot add", false),
+    ] {
+        let fake = Fake::start();
+        let names: Vec<_> = (0..90).map(|number| format!("statistic_{number:02}")).collect();
+        let names: Vec<Arg<'_>> = names.iter().map(|name| name.as_str().into()).collect();
+        fake.answer("cnt.list_groups", Kind::Reply, &body(&["script".into()]));
+        fake.answer("cnt.list_vars", Kind::Reply, &body(&names));
+        fake.answer("stats.fetch", Kind::Fault, &body(&[Arg::Int(code), reason.into()]));
+        let exporter = start(&fake, &[]);
+        assert_eq!(success(&exporter.page(), "stats.fetch"), 0.0);
+        assert_eq!(fake.count("stats.fetch") > 1, is_small, "{code} {reason}: {:?}", fake.calls());
+    }
+}
+
 /// Returns the body of a list of dispatcher sets with these numbers.
 fn dispatcher_sets(ids: &[i64]) -> Vec<u8> {
     let sets: Vec<[_; 1]> = ids.iter().map(|id| [(Some("ID"), Arg::Int(*id))]).collect();

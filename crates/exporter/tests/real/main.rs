@@ -32,6 +32,8 @@ mod meanings;
 mod once;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
+/// The page for people: its values are those of Prometheus.
+mod page;
 /// External metrics pages of real servers.
 mod pages;
 /// Probes of other Kamailios.

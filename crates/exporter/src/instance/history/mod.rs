@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn a_history_takes_at_most_its_size() {
         for (resolution, destinations, least) in
-            [(&Resolution::FINE, 500, 500), (&Resolution::FINE, 4000, 500), (&Resolution::COARSE, 4000, 50)]
+            [(&Resolution::FINE, 500, 500), (&Resolution::FINE, 4000, 1900), (&Resolution::COARSE, 4000, 130)]
         {
             let mut history = History::new(Instant::now(), resolution);
             let samples = everything(destinations);

@@ -31,6 +31,8 @@ pub(crate) struct Node {
     pub(crate) set: Box<str>,
     /// The address.
     pub(crate) address: Box<str>,
+    /// What tells it apart from another with the same address in the same set, if there is one.
+    pub(crate) name: Box<str>,
     pub(crate) state: NodeState,
     /// When the state began, in seconds since the start of the history; `None` if it was so in the first scrape.
     pub(crate) since: Option<f64>,
@@ -62,6 +64,7 @@ pub(crate) enum Kind {
 struct Families {
     set: &'static str,
     address: &'static str,
+    name: &'static str,
     up: FamilyId,
     disabled: FamilyId,
     trying: Option<FamilyId>,
@@ -76,6 +79,7 @@ impl Kind {
                 Families {
                     set: "setid",
                     address: "uri",
+                    name: "duid",
                     up: family("kamailio_dispatcher_destination_up"),
                     disabled: family("kamailio_dispatcher_destination_disabled"),
                     trying: Some(family("kamailio_dispatcher_destination_trying")),
@@ -85,6 +89,7 @@ impl Kind {
                 Families {
                     set: "set",
                     address: "url",
+                    name: "",
                     up: family("kamailio_rtpengine_node_up"),
                     disabled: family("kamailio_rtpengine_node_disabled"),
                     trying: None,
@@ -173,6 +178,7 @@ impl Node {
             hash,
             set: text(families.set, MAX_SET),
             address: text(families.address, MAX_ADDRESS),
+            name: text(families.name, MAX_SET),
             state: NodeState::Unknown,
             since: None,
             latency: None,
@@ -208,7 +214,7 @@ impl Node {
     }
 
     fn allocated(&self) -> usize {
-        self.states.memory() + self.set.len() + self.address.len()
+        self.states.memory() + self.set.len() + self.address.len() + self.name.len()
     }
 }
 
@@ -235,7 +241,7 @@ fn rows<'s>(families: &'static Families, samples: &'s Samples) -> impl Iterator<
     })
 }
 
-/// Bytes that are kept of an address and of the number of a set.
+/// Bytes that are kept of an address, of the number of a set, and of a name.
 const MAX_ADDRESS: usize = 256;
 const MAX_SET: usize = 32;
 

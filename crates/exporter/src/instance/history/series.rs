@@ -215,6 +215,17 @@ pub(crate) static SERIES: &[Series] = &[
         Bytes,
         &[Sum("kamailio_tls_clear_text_write_queued_bytes", All)],
     ),
+    row(
+        "udp_queue",
+        "fullest receive queue",
+        Ratio,
+        &[Fullest {
+            part: "kamailio_socket_receive_queue_bytes",
+            of: "kamailio_socket_receive_buffer_bytes",
+            label: "address",
+        }],
+    ),
+    row("udp_dropped", "packets dropped", PerSecond, &[Sum("kamailio_socket_receive_drops", All)]),
     row("requests_dropped", "requests dropped", PerSecond, &[Sum("kamailio_core_requests_dropped", All)]),
     row("requests_rejected", "invalid requests", PerSecond, &[Sum("kamailio_core_requests_rejected", All)]),
     row("replies_dropped", "replies dropped", PerSecond, &[Sum("kamailio_core_replies_dropped", All)]),

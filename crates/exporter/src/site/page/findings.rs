@@ -3,8 +3,9 @@
 use super::model::{Level, NodeRow, NodeTable, Page};
 use super::pictures::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
 use super::svg::Values;
-use super::text::{Moment, Shown, count, duration, percent};
+use super::text::{Moment, Shown, count, duration, number, percent};
 use crate::instance::history::NodeState;
+use crate::instance::history::series::index;
 use crate::scrape::diagnosis::State;
 use std::collections::BTreeMap;
 
@@ -54,6 +55,7 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     findings.extend(nodes(&page.rtpengine, "RTPEngine node", "kamcmd rtpengine.show all"));
     findings.extend(failed_replies(page));
     findings.extend(page.pictures.iter().filter_map(|picture| full(page, picture)));
+    findings.extend(dropped_packets(page));
     findings.extend(collectors(page, error));
     findings.extend(restarts(page));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -110,9 +112,12 @@ fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding
             if node.set_name.is_empty() { String::new() } else { format!(" ({})", node.set_name.as_str()) };
         Detail {
             subject: node.address.clone(),
-            text: Shown::new(format!("in set {}{name} is down", node.set.as_str())),
+            text: Shown::new(format!(
+                "in set {}{name} {}",
+                node.set.as_str(),
+                so_far(node.since, "is", "has been") + " down"
+            )),
             since: node.since,
-            command,
             ..Detail::default()
         }
     };
@@ -120,7 +125,10 @@ fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding
     let is_lost = |node: &NodeRow| sets.get(node.set.as_str()) == Some(&false);
     let ordered = down.iter().filter(|node| is_lost(node)).chain(down.iter().filter(|node| !is_lost(node)));
     let level = if lost.is_empty() { Level::Warning } else { Level::Bad };
-    let details: Vec<_> = ordered.take(MAX_DETAILS).map(detail).collect();
+    let mut details: Vec<_> = ordered.take(MAX_DETAILS).map(detail).collect();
+    if let Some(last) = details.last_mut() {
+        last.command = command;
+    }
     Some(Finding { level, title: Shown::new(title), since, more: down.len() - details.len(), details })
 }
 
@@ -139,10 +147,11 @@ fn failed_replies(page: &Page) -> Option<Finding> {
     let share = percent(picture.value.unwrap_or_default());
     let detail = Detail {
         subject: Shown::new("Final replies"),
-        text: Shown::new(format!(
-            "{share}% of the transactions of the last two minutes ended with 5xx or 6xx"
-        )),
+        text: Shown::new(so_far(since, "fail", "have failed")),
         since,
+        reason: Shown::new(format!(
+            "{share}% of the transactions of the last two minutes ended with 5xx or 6xx."
+        )),
         ..Detail::default()
     };
     Some(Finding {
@@ -163,29 +172,44 @@ fn full(page: &Page, picture: &Picture) -> Option<Finding> {
     let limit = picture.limit.unwrap_or(1.0);
     let threshold = if picture.level == Level::Bad { FULL_BAD } else { FULL_WARNING };
     let since = since(page, &row.values, threshold * limit);
-    let name = match picture.key {
-        "tcp" => "the limit of TCP connections",
-        "tls" => "the limit of TLS connections",
-        "private_memory" => "the private memory of a process",
-        _ => "shared memory",
+    let (title, advice) = match picture.key {
+        "tcp" => ("TCP connections are at", "Raise tcp_max_connections if the connections are wanted."),
+        "tls" => ("TLS connections are at", "Raise tls_max_connections if the connections are wanted."),
+        "udp" => ("a UDP queue is at", "Kamailio reads more slowly than packets arrive."),
+        "private_memory" => ("private memory is at", "Start Kamailio with more private memory (-M)."),
+        _ => ("shared memory is at", "Start Kamailio with more shared memory (-m)."),
     };
-    let is_limit = matches!(picture.key, "tcp" | "tls");
-    let verb = if is_limit { "reached" } else { "used" };
-    let title = format!("{name} is {}% {verb}", picture.figure);
-    let advice = match picture.key {
-        "tcp" => "Raise tcp_max_connections if the connections are wanted.",
-        "tls" => "Raise tls_max_connections if the connections are wanted.",
-        "private_memory" => "Start Kamailio with more private memory (-M).",
-        _ => "Start Kamailio with more shared memory (-m).",
+    let title = format!("{title} {}%", picture.figure);
+    let text = match since {
+        Some(_) => format!("has been at {}% or more", percent(threshold)),
+        None => format!("is at {}%", picture.figure),
     };
     let detail = Detail {
         subject: Shown::new(picture.title),
-        text: picture.caption.clone(),
+        text: Shown::new(text),
         since,
-        reason: Shown::new(advice),
+        reason: Shown::new(format!("{}. {advice}", capitalized(picture.caption.as_str()))),
         ..Detail::default()
     };
     Some(Finding { level: picture.level, title: Shown::new(title), since, details: vec![detail], more: 0 })
+}
+
+fn dropped_packets(page: &Page) -> Option<Finding> {
+    let row = page.series.get(index("udp_dropped"))?.as_ref()?;
+    let rate = row.now.filter(|rate| *rate > 0.0)?;
+    let since = since(page, &row.values, f64::MIN_POSITIVE);
+    let detail = Detail {
+        subject: Shown::new("The kernel"),
+        text: Shown::new(so_far(since, "drops packets", "has dropped packets")),
+        since,
+        reason: Shown::new(format!(
+            "{} packets/s of the last two minutes: Kamailio reads more slowly than they arrive.",
+            number(rate)
+        )),
+        ..Detail::default()
+    };
+    let title = Shown::new("UDP packets are dropped");
+    Some(Finding { level: Level::Warning, title, since, details: vec![detail], more: 0 })
 }
 
 fn collectors(page: &Page, error: Option<&str>) -> Option<Finding> {
@@ -195,7 +219,8 @@ fn collectors(page: &Page, error: Option<&str>) -> Option<Finding> {
     let mut more = 0;
     if let Some(error) = error {
         // All collectors after that point fail for this reason.
-        let text = Shown::new("stopped answering during the scrape");
+        let text =
+            Shown::new(so_far(since, "does not complete its replies", "has not completed its replies"));
         details.push(Detail {
             subject: Shown::new("Kamailio"),
             text,
@@ -206,7 +231,7 @@ fn collectors(page: &Page, error: Option<&str>) -> Option<Finding> {
     } else {
         details.extend(failed.iter().take(MAX_DETAILS).map(|row| Detail {
             subject: Shown::new(row.name),
-            text: Shown::new("fails"),
+            text: Shown::new(so_far(row.since, "fails", "has failed")),
             since: row.since,
             reason: Shown::message(format!(
                 "{}. {}",
@@ -233,7 +258,7 @@ fn restarts(page: &Page) -> Option<Finding> {
     };
     let detail = Detail {
         subject: Shown::new("Kamailio"),
-        text: Shown::new("was restarted"),
+        text: Shown::new("has been up"),
         since: Some(last),
         ..Detail::default()
     };
@@ -251,6 +276,11 @@ fn since(page: &Page, values: &Values, threshold: f64) -> Option<Moment> {
     let known = || values.iter().enumerate().rev().filter_map(|(bucket, value)| Some((bucket, (*value)?)));
     let first = known().skip(1).take_while(|(_, value)| *value >= threshold).last()?.0;
     known().any(|(bucket, _)| bucket < first).then(|| page.window.moment(first))
+}
+
+/// Returns the present tense, or the one that goes before a time.
+fn so_far(since: Option<Moment>, present: &str, perfect: &str) -> String {
+    if since.is_some() { perfect } else { present }.to_owned()
 }
 
 /// Makes the first letter large, for the beginning of a headline.

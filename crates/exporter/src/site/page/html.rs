@@ -5,7 +5,7 @@ use super::findings::{Detail, Finding};
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, TargetRow};
 use super::pictures::Picture;
 use super::svg::{self, Layer};
-use super::text::{Moment, Shown, bytes, count, duration, number, percent};
+use super::text::{Moment, bytes, count, duration, number, percent};
 use crate::instance::history::NodeState;
 use crate::instance::history::series::Unit;
 use crate::scrape::diagnosis::State;
@@ -67,7 +67,7 @@ pub(crate) fn page(page: &Page, site: &Site) -> String {
                         span #zone { "UTC" } "."
                     }
                     p {
-                        "kamailio_exporter " (build_info::VERSION) ", revision " (Shown::new(build_info::REVISION)) " · "
+                        "kamailio_exporter " (build_info::VERSION) ", revision " (build_info::REVISION.get(..12).unwrap_or(build_info::REVISION)) " · "
                         a href={ (prefix) "/-/healthy" } { "Healthy" } " · " a href={ (prefix) "/-/ready" } { "Ready" }
                     }
                 }
@@ -98,7 +98,7 @@ fn verdict(page: &Page) -> Markup {
     let details = || page.findings.iter().filter(|finding| !finding.details.is_empty());
     html! {
         section #state class=(format!("verdict {}", class(page.level))) aria-label="State" {
-            h2 { (page.headline) @if let Some(since) = page.since { " since " (since) } }
+            h2 { (page.headline) @if let Some(since) = page.since { ", since " (since) } }
             p.facts { (page.facts) }
             @if details().next().is_some() {
                 ul { @for finding in details() { (finding_lines(page, finding)) } }
@@ -177,7 +177,7 @@ fn figure(page: &Page, picture: &Picture) -> Markup {
                     @for moment in page.window.marks() { span { (moment) } }
                 } @else {
                     span { (page.window.start) }
-                    @if !picture.highest.is_empty() { span { "highest " (picture.highest) } }
+                    @if !picture.highest.is_empty() { span.highest { "highest " (picture.highest) } }
                     span { (page.window.end) }
                 }
             }
@@ -283,7 +283,7 @@ fn node_row(page: &Page, row: &NodeRow) -> Markup {
     html! {
         tr {
             td.set { (row.set) @if !row.set_name.is_empty() { " " (row.set_name) } }
-            td.address { (row.address) }
+            td.address { (row.address) @if !row.name.is_empty() { " " span.muted { (row.name) } } }
             td.state {
                 span class=(format!("count {state}")) { (state) }
                 @if let Some(moment) = row.since { @if row.state != NodeState::Up || page.window.end.0 - moment.0 < 3600 { " since " (moment) } }

@@ -114,6 +114,7 @@ fn nodes(table: &NodeTable) -> Vec<Value> {
             "set": row.set.as_str(),
             "set_name": (!row.set_name.is_empty()).then(|| row.set_name.as_str()),
             "address": row.address.as_str(),
+            "name": (!row.name.is_empty()).then(|| row.name.as_str()),
             "state": node_state(row.state).0,
             "since": seconds(row.since),
             "latency_seconds": finite(row.latency),

@@ -103,6 +103,7 @@ pub(crate) struct NodeRow {
     pub(crate) set: Shown,
     pub(crate) set_name: Shown,
     pub(crate) address: Shown,
+    pub(crate) name: Shown,
     pub(crate) state: NodeState,
     pub(crate) since: Option<Moment>,
     pub(crate) latency: Option<f64>,
@@ -333,9 +334,11 @@ impl NodeRow {
             set: Shown::new(&node.set),
             set_name: Shown::new(name.unwrap_or_default()),
             address: Shown::new(&node.address),
+            name: Shown::new(&node.name),
             state: node.state,
             since: node.since.map(|time| clock.moment(time)),
-            latency: node.latency,
+            // Of a destination that is down, Kamailio reports the latency of the time before.
+            latency: node.latency.filter(|_| node.state != NodeState::Down),
             weight: node.weight,
             states: runs(buckets.map(|bucket| node.at(bucket))),
         }

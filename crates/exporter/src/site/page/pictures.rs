@@ -202,6 +202,18 @@ static DRAWINGS: &[Drawing] = &[
         ..NEW
     },
     Drawing {
+        key: "udp",
+        title: "UDP queue",
+        layers: &[("udp_queue", "c1")],
+        figure: Figure::Share,
+        promql: "max(kamailio_socket_receive_queue_bytes / kamailio_socket_receive_buffer_bytes)",
+        caption: |rows| match rows.now("udp_dropped") {
+            Some(dropped) => format!("fullest; {} packets/s dropped", number(dropped)),
+            None => "fullest receive buffer".to_owned(),
+        },
+        ..NEW
+    },
+    Drawing {
         key: "dropped",
         title: "Lost messages",
         layers: &[("requests_rejected", "warn"), ("requests_dropped", "bad"), ("replies_dropped", "c4")],

@@ -70,6 +70,6 @@ localTimes(document);
 document.getElementById("zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
 document.getElementById("refresh").hidden = true;
 setInterval(refresh, INTERVAL);
-// The first scrape is under way: its result is there soon.
-if (document.querySelector(".verdict.unknown")) setTimeout(refresh, 1000);
+// The request has started a scrape if the last one was old: its result is there soon.
+setTimeout(refresh, 1000);
 document.addEventListener("visibilitychange", refresh);

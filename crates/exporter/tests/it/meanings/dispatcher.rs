@@ -143,8 +143,11 @@ fn destination<'a>(attributes: &'a [(Option<&'a str>, Arg<'a>)]) -> Vec<(Option<
     vec![uri, flags, (Some("PRIORITY"), Arg::Int(6)), (Some("ATTRS"), Arg::Struct(attributes))]
 }
 
-/// Returns the exposition for a dispatcher set of these destinations, without values.
-fn dispatcher_series(destinations: &[Vec<(Option<&str>, Arg<'_>)>], arguments: &[&str]) -> BTreeSet<String> {
+/// Returns the samples about the destinations of a dispatcher set.
+fn dispatcher_samples(
+    destinations: &[Vec<(Option<&str>, Arg<'_>)>],
+    arguments: &[&str],
+) -> BTreeMap<String, f64> {
     let targets: Vec<_> = destinations.iter().map(|members| (Some("DEST"), Arg::Struct(members))).collect();
     let set = [(Some("ID"), Arg::Int(12)), (Some("TARGETS"), Arg::Struct(&targets))];
     let sets = [(Some("SET"), Arg::Struct(&set))];
@@ -152,8 +155,32 @@ fn dispatcher_series(destinations: &[Vec<(Option<&str>, Arg<'_>)>], arguments: &
     let fake = Fake::start();
     fake.answer("system.listMethods", Kind::Reply, &body(&["dispatcher.list".into()]));
     fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&reply)]));
-    let page = served(&fake, "auto,dispatcher.info", arguments);
-    page.into_keys().filter(|series| series.starts_with("kamailio_dispatcher_destination_")).collect()
+    let mut page = served(&fake, "auto,dispatcher.info", arguments);
+    page.retain(|series, _| series.starts_with("kamailio_dispatcher_destination_"));
+    page
+}
+
+/// Returns the series about the destinations of a dispatcher set.
+fn dispatcher_series(destinations: &[Vec<(Option<&str>, Arg<'_>)>], arguments: &[&str]) -> BTreeSet<String> {
+    dispatcher_samples(destinations, arguments).into_keys().collect()
+}
+
+#[test]
+fn the_first_of_equal_destinations_keeps_its_series() {
+    let mut destinations = [(); 3].map(|()| destination(&[]));
+    for (destination, priority) in destinations.iter_mut().zip(6..) {
+        destination[2] = (Some("PRIORITY"), Arg::Int(priority));
+    }
+    let samples = dispatcher_samples(&destinations, &[]);
+    for (labels, priority) in [("", 6.0), (",index=\"2\"", 7.0), (",index=\"3\"", 8.0)] {
+        let of = |first: &str| {
+            let prefix = format!("kamailio_dispatcher_destination_priority{{{first}");
+            samples.iter().find(|(series, _)| series.starts_with(&prefix)).map(|(_, value)| *value)
+        };
+        let index = labels.trim_start_matches(',');
+        let first = if index.is_empty() { "setid".to_owned() } else { format!("{index},setid") };
+        assert_eq!(of(&first), Some(priority), "{labels}: {samples:#?}");
+    }
 }
 
 #[test]

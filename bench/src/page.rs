@@ -1,0 +1,69 @@
+//! The cost of the page: its history to each scrape, and the drawing of 500 destinations.
+
+use crate::{ROUND, push, row};
+use bench::http::Http;
+use bench::median;
+use bench::process::{Exporter, cpu};
+use kamailio_binrpc::Target;
+use kamailio_exporter::internals::{Deadline, Instance, Selection, Settings};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use testbed::Kamailio;
+
+/// Compares scrapes with a history with those without one, in turns, and measures a page.
+pub(crate) fn measure(binary: &str, rounds: usize) {
+    let kamailio = Kamailio::start();
+    let _traffic = kamailio.background_traffic();
+    history("the default methods", &kamailio.unix(), rounds);
+    let many = Kamailio::builder().destinations(DESTINATIONS).start();
+    history("500 destinations", &many.unix(), rounds);
+    let exporter = Exporter::start_with(binary, &["-u", &many.unix()]);
+    let mut http = Http::connect(&exporter.address, "").expect("it listens");
+    for _ in 0..20 {
+        http.get();
+    }
+    for path in ["/", "/-/status"] {
+        let (before, mut pages, mut size) = (cpu(exporter.pid()), 0, 0);
+        let start = Instant::now();
+        while start.elapsed() < ROUND {
+            size = http.get_page(path);
+            pages += 1;
+        }
+        let milliseconds = (cpu(exporter.pid()) - before) * 1e3 / f64::from(pages);
+        let what = format!("CPU, 500 destinations, {path}, ms");
+        row(&what, std::iter::once(format!("{milliseconds:.2} ({} KiB)", size / 1024)), "<= 5");
+    }
+}
+
+/// Prints by how much the history makes a scrape slower.
+fn history(what: &str, uri: &str, rounds: usize) {
+    let target: Target = uri.parse().expect("the address of a Kamailio");
+    let selection = Arc::new(Selection::parse("auto").expect("a selection"));
+    let settings =
+        Arc::new(Settings { selection: selection.clone(), max_series: 10_000, set_names: Vec::new() });
+    let with = Instance::new(target.clone(), settings.clone());
+    let without = Instance::without_history(target, settings);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let scrape = |instance: &Arc<Instance>| {
+        let run = instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(5)));
+        assert!(runtime.block_on(run).answered, "Kamailio answers");
+    };
+    let mut results: [[Vec<f64>; 3]; 2] = Default::default();
+    for round in 0..rounds * 2 {
+        // In turns, and each of them first in half of the rounds.
+        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+        for index in order {
+            let instance = [&without, &with][index];
+            let own = std::process::id();
+            push(&mut results[index], crate::measure(own, own, || scrape(instance)));
+        }
+    }
+    for (figure, index) in [("p50", 0), ("CPU", 1)] {
+        let [without, with] = [0, 1].map(|kind| median(&mut results[kind][index]) * 1e6);
+        let change = (with / without - 1.0) * 100.0;
+        let figure = format!("history, {figure}, {what}");
+        row(&figure, std::iter::once(format!("{without:.1} -> {with:.1} us, {change:+.1}%")), "<= +3%");
+    }
+}
+
+const DESTINATIONS: u16 = 500;
