@@ -123,6 +123,11 @@ impl Client {
         }
     }
 
+    /// Returns whether a method that is not known to return a list returns its last record only.
+    pub fn is_jsonrpc(&self) -> bool {
+        matches!(self, Self::JsonRpc(_))
+    }
+
     /// Returns the process that listens on a unix stream socket.
     pub fn peer_pid(&self) -> Option<u32> {
         match self {

@@ -144,7 +144,15 @@ impl<'a> Exchange<'a> {
             let args = call.args.iter().map(|arg| argument(arg, call.numbers));
             let args: Vec<Arg<'_>> = args.collect();
             let listing = plan.listings.iter().find(|listing| call.lists(listing)).copied();
-            calls.push(SentCall { cookie: client.queue(call.method, &args)?, planned: Some(call), listing });
+            // Kamailio 5.4 returns a record for each group (`kex/core_stats.c`).
+            let alone = call.method == STATISTICS && client.is_jsonrpc();
+            for args in if alone { args.chunks(1).collect() } else { vec![&args[..]] } {
+                calls.push(SentCall {
+                    cookie: client.queue(call.method, args)?,
+                    planned: Some(call),
+                    listing,
+                });
+            }
         }
         for listing in self.due_listings(plan) {
             let cookie = client.queue(listing.method, &[])?;

@@ -12,6 +12,7 @@ use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// The state between the requests for rtpengine's metrics.
 pub(super) struct Rtpengine {
@@ -78,24 +79,28 @@ impl Site {
 
 /// Fetches the page. The error is a human-readable message.
 async fn fetch(url: &Url, deadline: Instant, mut memory: Reservation) -> Result<Page, String> {
-    let (mut content, mut refused) = (Vec::new(), None);
+    let mut content = Vec::new();
+    let (refuse, mut refused) = oneshot::channel();
+    let mut refuse = Some(refuse);
     let receive = &mut |piece: &[u8]| {
-        if refused.is_none() {
-            // A vector grows to twice its length.
-            refused = memory.resize(2 * (content.len() + piece.len())).err();
-        }
-        if refused.is_none() {
-            content.extend_from_slice(piece);
+        // A vector grows to twice its length.
+        match memory.resize(2 * (content.len() + piece.len())) {
+            Ok(()) => content.extend_from_slice(piece),
+            Err(error) => drop(refuse.take().map(|refuse| refuse.send(error))),
         }
     };
-    let content_type = url.read(deadline, receive).await?;
-    match refused {
-        None => {
-            content.shrink_to_fit();
-            Ok(Page { content_type, content: content.into() })
-        }
-        Some(error) => Err(format!("cannot fetch {url}: {error}")),
+    let content_type = tokio::select! {
+        // A page that is refused is not read to its end: its connection has a buffer, too.
+        biased;
+        Ok(error) = &mut refused => return Err(format!("cannot fetch {url}: {error}")),
+        read = url.read(deadline, receive) => read?,
+    };
+    // The last piece can be the one that is refused.
+    if let Ok(error) = refused.try_recv() {
+        return Err(format!("cannot fetch {url}: {error}"));
     }
+    content.shrink_to_fit();
+    Ok(Page { content_type, content: content.into() })
 }
 
 /// Returns whether a content type is one of metrics. Any other, such as HTML, is not passed on.

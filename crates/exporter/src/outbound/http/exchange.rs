@@ -37,6 +37,8 @@ pub(crate) struct Connection {
     driver: Fuse<BoxFuture<'static, hyper::Result<()>>>,
     host: HeaderValue,
     informational: Arc<AtomicUsize>,
+    /// Whether a request was sent before.
+    is_used: bool,
 }
 
 impl Connection {
@@ -49,7 +51,7 @@ impl Connection {
         let stream = Limited { stream, informational: informational.clone() };
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(|error| error.to_string())?;
-        Ok(Self { sender, driver: driver.boxed().fuse(), host, informational })
+        Ok(Self { sender, driver: driver.boxed().fuse(), host, informational, is_used: false })
     }
 
     /// Returns whether the server can be sent another request.
@@ -66,7 +68,7 @@ impl Connection {
         limit: usize,
         receive: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<Response, String> {
-        let Self { sender, driver, host, informational } = self;
+        let Self { sender, driver, host, informational, is_used } = self;
         request.headers_mut().insert(HOST, host.clone());
         informational.store(0, Ordering::Relaxed);
         let count = informational.clone();
@@ -74,7 +76,10 @@ impl Connection {
             count.fetch_add(1, Ordering::Relaxed);
         });
         let response = async {
-            sender.ready().await?;
+            // A connection that fails meanwhile tells the reason only to a request that was sent.
+            if std::mem::replace(is_used, true) {
+                sender.ready().await?;
+            }
             let (head, body) = sender.send_request(request).await?.into_parts();
             let complete = read(body, limit, receive).await;
             let content = Bytes::new();
