@@ -124,7 +124,8 @@ fn reads_large_replies_while_writing<D: Driver>(fake: &Fake, target: &Target) {
     }
     for _ in 0..40 {
         let reply = client.receive().unwrap().unwrap();
-        assert_eq!(reply.packet().len(), 72_520);
+        // The cookie takes one to four bytes, as its value needs.
+        assert!((72_517..=72_520).contains(&reply.packet().len()), "{} bytes", reply.packet().len());
         assert!(reply.records().is_ok());
     }
 }

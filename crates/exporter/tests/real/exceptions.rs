@@ -182,7 +182,10 @@ const fn differs(mismatch: &'static str, part: &'static str, reason: &'static st
 }
 
 const OWN_CONNECTION: &str = "the exporter's own connection is one of TCP";
-const CACHED: &str = "each process of Kamailio keeps a copy of these for a second or two (tmx_mod.c, sl_stats.c, core_stats.c)";
+const OWN_MEMORY: &str =
+    "the exporter's own connection has a buffer in shared memory (tcpconn_new, core/tcp_main.c)";
+const CACHED: &str =
+    "each process of Kamailio keeps a copy of these for a second or two (tmx_mod.c, sl_stats.c)";
 const LAST_RECORD: &str =
     "jsonrpc_add and jsonrpc_rpl_printf (jsonrpcs_mod.c) keep the last record of a method without RET_ARRAY";
 
@@ -190,13 +193,17 @@ pub(crate) const OVER_JSONRPC: &[Difference] = &[
     differs("core.tcp_info: \"opened_connections\"", "", OWN_CONNECTION),
     differs("stats.fetch tcp:: \"tcp.current_opened_connections\"", "", OWN_CONNECTION),
     differs("stats tcp:: \"tcp.current_opened_connections\"", "", OWN_CONNECTION),
+    differs("core.shmmem: \"free\"", "", OWN_MEMORY),
+    differs("core.shmmem: \"used\"", "", OWN_MEMORY),
+    differs("core.shmmem: \"real_used\"", "", OWN_MEMORY),
+    differs("core.shmmem: \"fragments\"", "", OWN_MEMORY),
     differs("core.tcp_list: ", "kamailio_tcp_connections_by_state", OWN_CONNECTION),
     differs("stats.fetch tmx:: ", "", CACHED),
     differs("stats tmx:: ", "", CACHED),
     differs("stats.fetch sl:: ", "", CACHED),
     differs("stats sl:: ", "", CACHED),
-    differs("stats.fetch shmem:: ", "", CACHED),
-    differs("stats shmem:: ", "", CACHED),
+    differs("stats.fetch shmem:: ", "", OWN_MEMORY),
+    differs("stats shmem:: ", "", OWN_MEMORY),
     differs("pkg.stats: ", "tcp receiver", "the process that replies has the reply in its memory"),
     differs("keepalive.list: ", "", LAST_RECORD),
     differs("secfilter.stats: ", "", LAST_RECORD),
@@ -221,8 +228,6 @@ pub(crate) const COUNTED: &[(&str, &str)] = &[
 pub(crate) const NOT_COMPARED: &[(&str, &str)] = &[
     ("custom", "not a method; pages.rs tests it"),
     ("tls.certificates", "not a method; its own tests read files"),
-    ("kernel.processes", "the values are the kernel's; kernel.rs tests it on each release"),
-    ("kernel.sockets", "the values are the kernel's; kernel.rs tests it on each release"),
     ("udp.proxy.stats", "after Kamailio 6.1"),
     ("ulscscf.status", "its module needs ims_dialog, which conflicts with dialog"),
     ("sctp.info", "needs a kernel with SCTP"),
