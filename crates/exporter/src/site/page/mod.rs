@@ -1,11 +1,13 @@
 //! The page for people, and the same as JSON.
 
 mod assets;
+mod captions;
 mod findings;
 mod html;
 mod json;
 mod model;
 mod pictures;
+mod series;
 mod svg;
 #[cfg(test)]
 mod tests;

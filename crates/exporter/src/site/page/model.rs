@@ -2,10 +2,11 @@
 
 use super::findings::{self, Finding};
 use super::pictures::{self, Picture};
+use super::series::SeriesRow;
 use super::svg::{Frame, Values, runs};
 use super::text::{Moment, Shown, count, duration, number};
 use crate::collectors::ALL;
-use crate::instance::history::series::{SERIES, Unit};
+use crate::instance::history::series::SERIES;
 use crate::instance::history::{Answer, Bucket, HOUR, History, Node, NodeState, Nodes};
 use crate::instance::{Instance, LastScrape};
 use crate::scrape::diagnosis::{self, State};
@@ -75,19 +76,6 @@ pub(crate) struct Window {
     pub(crate) start: Moment,
     pub(crate) end: Moment,
     pub(crate) minutes: u32,
-}
-
-/// A series, with its values in the window.
-pub(crate) struct SeriesRow {
-    pub(crate) key: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) unit: Unit,
-    pub(crate) promql: String,
-    /// The last known value.
-    pub(crate) now: Option<f64>,
-    /// The name that belongs to the value.
-    pub(crate) name: Option<Shown>,
-    pub(crate) values: Values,
 }
 
 /// The destinations, or the nodes of rtpengine.

@@ -1,8 +1,10 @@
 //! The pictures: one row each.
 
-use super::model::{Level, SeriesRow};
+use super::captions::{connections, join, shared_memory};
+use super::model::Level;
+use super::series::{Rows, SeriesRow};
 use super::svg::{Values, stacked};
-use super::text::{Shown, bytes, count, duration, number, percent};
+use super::text::{Shown, number, percent};
 use crate::instance::history::series::index;
 
 /// A row of the table.
@@ -64,23 +66,6 @@ pub(crate) struct Picture {
     pub(crate) highest: String,
     pub(crate) limit: Option<f64>,
     pub(crate) description: Shown,
-}
-
-/// The series of the server.
-pub(super) struct Rows<'s> {
-    pub(super) series: &'s [Option<SeriesRow>],
-    /// Seconds between two values.
-    pub(super) step: f64,
-}
-
-impl<'s> Rows<'s> {
-    pub(super) fn row(&self, key: &str) -> Option<&'s SeriesRow> {
-        self.series.get(index(key))?.as_ref()
-    }
-
-    pub(super) fn now(&self, key: &str) -> Option<f64> {
-        self.row(key)?.now
-    }
 }
 
 static DRAWINGS: &[Drawing] = &[
@@ -394,57 +379,6 @@ fn round_up(value: f64) -> f64 {
     power * steps.into_iter().find(|step| step * power >= value * (1.0 - 1e-9)).unwrap_or(10.0)
 }
 
-fn shared_memory(rows: &Rows<'_>) -> String {
-    let (Some(used), Some(size)) = (rows.now("shared_memory_used"), rows.now("shared_memory_size")) else {
-        return String::new();
-    };
-    let ((used_text, used_unit), (size_text, size_unit)) = (bytes(used), bytes(size));
-    let unit = if used_unit == size_unit { String::new() } else { format!(" {used_unit}") };
-    let mut parts = vec![Some(format!("{used_text}{unit} of {size_text} {size_unit}"))];
-    let peak = rows.now("shared_memory_peak").filter(|_| size > 0.0);
-    parts.push(peak.map(|peak| format!("peak {}%", percent(peak / size))));
-    let full = rows.row("shared_memory_used").and_then(|row| seconds_until(&row.values, size, rows.step));
-    parts.push(full.map(|seconds| format!("full in {}", duration(seconds))));
-    join(parts)
-}
-
-/// Returns after how many seconds the values, which are `step` seconds apart, reach the limit if they go on growing as they
-/// have for half an hour or more; `None` if that is not within a day.
-fn seconds_until(values: &Values, limit: f64, step: f64) -> Option<f64> {
-    let known: Vec<(f64, f64)> =
-        values.iter().enumerate().filter_map(|(bucket, value)| Some((bucket as f64, (*value)?))).collect();
-    if (known.len() as f64) * step < MIN_TREND {
-        return None;
-    }
-    let count = known.len() as f64;
-    let (mean_x, mean_y) =
-        known.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
-    let (covariance, variance) = known.iter().fold((0.0, 0.0), |(covariance, variance), (x, y)| {
-        (covariance + (x - mean_x) * (y - mean_y), variance + (x - mean_x) * (x - mean_x))
-    });
-    let slope = covariance / variance;
-    let (_, last) = known.last()?;
-    let seconds = (limit - last) / slope * step;
-    (slope > 0.0 && (0.0..86_400.0).contains(&seconds)).then_some(seconds)
-}
-
-fn connections(rows: &Rows<'_>, open: &str, max: &str, queue: &str) -> String {
-    let connections = match (rows.now(open), rows.now(max)) {
-        (Some(open), Some(max)) => format!("{} of {} connections", number(open), number(max)),
-        (Some(open), None) => count(open as usize, "connection"),
-        _ => String::new(),
-    };
-    let queued = rows.now(queue).filter(|bytes| *bytes > 0.0).map(|queued| {
-        let (text, unit) = bytes(queued);
-        format!("{text} {unit} queued")
-    });
-    join(vec![Some(connections), queued])
-}
-
-fn join(parts: Vec<Option<String>>) -> String {
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
-}
-
 /// The series of replies that mean that Kamailio or a server behind it has failed.
 pub(super) const FAILED: &str = "replies_5xx_6xx";
 /// Shares of a limit from which it is nearly, and almost, reached.
@@ -453,8 +387,6 @@ pub(super) const FULL_BAD: f64 = 0.9;
 /// Shares of failed replies that are not usual, and that callers notice.
 pub(super) const FAILED_WARNING: f64 = 0.01;
 pub(super) const FAILED_BAD: f64 = 0.05;
-/// Seconds after which a trend can be seen.
-const MIN_TREND: f64 = 1800.0;
 
 #[cfg(test)]
 mod tests {
@@ -485,16 +417,5 @@ mod tests {
         {
             assert!((round_up(value) - top).abs() < 1e-9, "{value}: {}", round_up(value));
         }
-    }
-
-    #[test]
-    fn memory_that_grows_has_a_time_at_which_it_is_full() {
-        let growing: Values = (0..60).map(|minute| Some(100.0 + f64::from(minute))).collect();
-        assert_eq!(seconds_until(&growing, 219.0, 60.0).map(f64::round), Some(3600.0));
-        assert_eq!(seconds_until(&growing, 1e9, 60.0), None, "not within a day");
-        let steady: Values = vec![Some(5.0); 60];
-        assert_eq!(seconds_until(&steady, 100.0, 60.0), None);
-        let short: Values = growing[..20].to_vec();
-        assert_eq!(seconds_until(&short, 219.0, 60.0), None);
     }
 }

@@ -3,10 +3,9 @@
 use super::findings::{Detail, Finding};
 use super::html::{self, Site};
 use super::json;
-use super::model::{
-    CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, SeriesRow, Server, TargetRow, Window,
-};
+use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, Server, TargetRow, Window};
 use super::pictures;
+use super::series::SeriesRow;
 use super::svg::Frame;
 use super::text::{Moment, Shown};
 use crate::instance::history::NodeState;
