@@ -112,7 +112,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
         page(&exporter)?;
     }
     fake.behave();
-    let never_broken = Exporter::start(&["-u", &HEALTHY.unix(), "-m", fault.methods]);
+    let never_broken = Exporter::start(&["-u", &self::uri(&HEALTHY, transport), "-m", fault.methods]);
     let (expected, page) = (lines(&never_broken.page()), lines(&page(&exporter)?));
     if let Some(line) = page.symmetric_difference(&expected).next() {
         let change = if page.contains(line) { "added" } else { "missing" };
