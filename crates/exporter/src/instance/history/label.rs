@@ -28,12 +28,16 @@ pub(super) fn has(labels: &[u8], pair: &[u8]) -> bool {
     find(labels, pair).is_some_and(|end| matches!(labels.get(end), Some(b',' | b'}')))
 }
 
-/// Returns the position after a text that follows a brace or a comma.
+/// Returns the position after a text that follows the opening brace or a comma.
 fn find(labels: &[u8], text: &[u8]) -> Option<usize> {
-    let windows = labels.windows(text.len() + 1);
-    let position =
-        windows.into_iter().position(|window| matches!(window[0], b'{' | b',') && &window[1..] == text)?;
-    Some(position + 1 + text.len())
+    let mut start = 1;
+    loop {
+        let rest = labels.get(start..)?;
+        if rest.starts_with(text) {
+            return Some(start + text.len());
+        }
+        start += rest.iter().position(|byte| *byte == b',')? + 1;
+    }
 }
 
 /// Returns the beginning of a text, with an ellipsis if the text is longer than `max` bytes.
