@@ -124,7 +124,7 @@ show() {
 	echo "Open  $url          the exporter"
 	echo "      $url/metrics  the metrics"
 	if [ -n "$monitoring" ]; then
-		echo "      http://$address:9090/alerts  Prometheus; the first alerts fire after two minutes"
+		echo "      http://$address:9090         Prometheus: under Alerts, the first fire after two minutes"
 		echo "      http://$address:9093         Alertmanager"
 	fi
 	echo "ctl   unix:$dir/ctl  (for kamcmd -s)"
