@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// Returns whether a method that is not known to return a list returns its last record only.
+    /// Returns whether the protocol is JSON-RPC, in which a method that returns no list loses all records but the last.
     pub fn is_jsonrpc(&self) -> bool {
         matches!(self, Self::JsonRpc(_))
     }

@@ -1,8 +1,10 @@
 //! Where a Kamailio listens, and the protocol that it speaks there.
 
 use super::http::{BasicAuth, TlsFiles, Url};
-use kamailio_binrpc::Target as Address;
+use kamailio_binrpc::{Endpoint, Target as Address};
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -136,6 +138,19 @@ impl fmt::Display for Target {
             }
         }
     }
+}
+
+/// Returns the addresses found for a host that have the IP version of the endpoint, or an error if there are none.
+pub(super) fn accepted(
+    endpoint: &Endpoint,
+    found: impl IntoIterator<Item = SocketAddr>,
+) -> io::Result<Vec<SocketAddr>> {
+    let accepted: Vec<_> = found.into_iter().filter(|address| endpoint.accepts(address)).collect();
+    if accepted.is_empty() {
+        let message = format!("{} has no address of the requested IP version", endpoint.host());
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+    }
+    Ok(accepted)
 }
 
 const JSONRPC: &str = "jsonrpc+";

@@ -4,7 +4,7 @@ use super::AllowList;
 use super::address::is_remote;
 use super::rule::has_version;
 use crate::outbound::client::Client;
-use crate::outbound::target::Target;
+use crate::outbound::target::{Target, accepted};
 use kamailio_binrpc::{Endpoint, Error, Resolved, Target as Address};
 use rustix::fs::{Mode, OFlags};
 use std::fs;
@@ -76,12 +76,7 @@ impl AllowList {
             return Ok(vec![(address.to_canonical(), port).into()]);
         }
         let is_literal = self.name_rules(target, endpoint).any(|(pattern, _)| pattern.is_literal());
-        let found = self.resolver.addresses(endpoint, is_literal).await?;
-        let wanted: Vec<_> = found.into_iter().filter(|address| endpoint.accepts(address)).collect();
-        if wanted.is_empty() {
-            let message = format!("{} has no address of the requested IP version", endpoint.host());
-            return Err(io::Error::new(io::ErrorKind::NotFound, message));
-        }
+        let wanted = accepted(endpoint, self.resolver.addresses(endpoint, is_literal).await?)?;
         let has_networks = self.networks(target, port).next().is_some();
         let mut addresses = Vec::with_capacity(wanted.len());
         for address in wanted {

@@ -9,7 +9,7 @@ mod request;
 mod value;
 
 use super::client::Reply;
-use super::target::Target;
+use super::target::{Target, accepted};
 use channel::{Call, Channel, Failure};
 use kamailio_binrpc::wire::{Body, Kind, Nodes};
 use kamailio_binrpc::{Arg, Cookie, Error, Resolved};
@@ -156,12 +156,7 @@ impl Client {
 async fn resolve(target: &Target) -> io::Result<Resolved> {
     use kamailio_binrpc::{Endpoint, Target as Address};
     async fn lookup(endpoint: &Endpoint) -> io::Result<Vec<std::net::SocketAddr>> {
-        let found = lookup_host((endpoint.host(), endpoint.port())).await?;
-        let accepted: Vec<_> = found.filter(|address| endpoint.accepts(address)).collect();
-        if accepted.is_empty() {
-            return Err(io::Error::new(ErrorKind::NotFound, "the host has no address of this IP version"));
-        }
-        Ok(accepted)
+        accepted(endpoint, lookup_host((endpoint.host(), endpoint.port())).await?)
     }
     Ok(match target.address() {
         Address::Unix(path) | Address::UnixDatagram(path) => Resolved::UnixDatagram(path.clone()),
