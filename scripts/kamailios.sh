@@ -138,8 +138,8 @@ update() {
 	return 1
 }
 
-# Of all that apt would install, Kamailio, Prometheus and the libraries: "package version" a line. The rest is for
-# maintainer scripts and for scripts that are not run here.
+# Lists Kamailio, Prometheus and the libraries among the packages that apt would install: "package version" a line. The
+# others are for maintainer scripts and for scripts that are not run here.
 choose() {
 	wanted=$packages
 	[ "$suite" != sid ] || wanted="$wanted $sid_packages"

@@ -466,7 +466,7 @@ local cases = [
 local week = 7 * 24 * 60;
 // The increases of an hour with samples every five minutes.
 local increases = if lib.ranges_are_open then 11 else 12;
-// Of the share of calls answered last week, this is left when half as many are answered since so many samples.
+// The part that is left of the share of calls answered last week, when half as many are answered since so many samples.
 local left(samples) = 1 - samples / increases / 2;
 local fallen = std.find(true, [left(samples) < mixin._config.answerRatioOfLastWeek for samples in std.range(0, increases)])[0];
 // Two thirds of the calls are answered, and a third for two hours after a week. The healthy one restarts then.

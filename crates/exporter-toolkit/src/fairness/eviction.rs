@@ -1,4 +1,4 @@
-//! Which connection is closed for a new one.
+//! The choice of the connection that is closed for a new one.
 
 use crate::client_address::Network;
 use std::cmp::Reverse;

@@ -147,7 +147,7 @@ fn write_json(value: &str, writer: &mut impl fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// Writes a character as JSON and Go escape it: `\uXXXX` for each unit of its UTF-16.
+/// Writes a character as JSON and Go escape it: `\u` and four hexadecimal digits for each unit of its UTF-16.
 fn write_escape(c: char, writer: &mut impl fmt::Write) -> fmt::Result {
     c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(writer, "\\u{unit:04x}"))
 }

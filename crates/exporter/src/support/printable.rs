@@ -1,4 +1,4 @@
-//! Which characters are shown as they are in logs and on terminals.
+//! The characters that logs and terminals show as they are.
 
 /// Returns whether a character is visible and has no effect on the text around it. Not printable are control characters
 /// and the characters of Unicode that break lines, change the direction of text, or are invisible: they can make a log line

@@ -21,7 +21,7 @@ pub(crate) struct Siege {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// What the clients and the operating system saw during an attack.
+/// The measurements of the clients and of the operating system during an attack.
 #[derive(Debug)]
 struct Figures {
     /// `up` of each scrape.

@@ -31,7 +31,7 @@ pub(crate) struct Node {
     pub(crate) set: Box<str>,
     /// The address.
     pub(crate) address: Box<str>,
-    /// What tells it apart from another with the same address in the same set, if there is one.
+    /// The name that distinguishes it from another with the same address in the same set, if it has one.
     pub(crate) name: Box<str>,
     pub(crate) state: NodeState,
     /// When the state began, in seconds since the start of the history; `None` if it was so in the first scrape.

@@ -1,4 +1,4 @@
-//! Which addresses a name that only a wildcard rule allows may resolve to.
+//! The addresses that a name may resolve to if only a wildcard rule allows it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! Which targets clients may have scraped.
+//! The targets that clients may have scraped.
 //!
 //! The exporter connects to exactly what it checked: it looks a name up once and connects to the addresses it found, and
 //! it opens a socket's file before it checks where the path leads.

@@ -8,7 +8,7 @@ use serde::de::{
 use serde_json::error::Category;
 use std::fmt;
 
-/// What a reply says.
+/// The result of a call, as its reply has it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The call succeeded; the records are in the body.

@@ -1,4 +1,4 @@
-//! What is wrong, since when, and what to do.
+//! The problems of a Kamailio: since when, and what to do.
 
 use super::model::{Level, NodeRow, NodeTable, Page};
 use super::pictures::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
@@ -42,7 +42,7 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
         let reason = Shown::message(capitalized(error.unwrap_or("no valid reply.")));
         let detail = Detail { reason, ..Detail::default() };
         let title = "Kamailio does not answer";
-        // What else was wrong before is not known to be so now.
+        // Other problems of the last answered scrape may be over by now.
         return vec![Finding {
             level: Level::Bad,
             title: Shown::new(title),

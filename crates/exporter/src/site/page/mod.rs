@@ -29,7 +29,7 @@ use std::sync::Arc;
 /// The path of the page as JSON.
 pub(super) const STATUS_PATH: &str = "/-/status";
 
-/// What a page is about: an instance, the limit on its scrapes, and the query that names it.
+/// The subject of a page: an instance, the limit on its scrapes, and the query that names it.
 struct Subject<'s> {
     instance: Arc<Instance>,
     limit: &'s RunLimit,

@@ -325,7 +325,7 @@ impl NodeRow {
             name: Shown::new(&node.name),
             state: node.state,
             since: node.since.map(|time| clock.moment(time)),
-            // Of a destination that is down, Kamailio reports the latency of the time before.
+            // When a destination is down, Kamailio still reports the latency that it had before.
             latency: node.latency.filter(|_| node.state != NodeState::Down),
             weight: node.weight,
             states: runs(buckets.map(|bucket| node.at(bucket))),
