@@ -139,7 +139,7 @@ impl History {
         while self.restarts.len() > MAX_RESTARTS || self.restarts.front().is_some_and(|at| time - at > HOUR) {
             self.restarts.pop_front();
         }
-        if let Some(up_since) = scrape.up_since {
+        if let Some(up_since) = scrape.up_since.filter(|_| restarted || self.up_since.is_none()) {
             self.up_since = Some(up_since.to_vec());
         }
         self.server.note(scrape.samples, restarted);
@@ -156,10 +156,11 @@ impl History {
                 Unit::Count | Unit::Bytes | Unit::Ratio => track.gauge(time, value.number, resolution),
             }
         }
-        let room = resolution.max_bytes.saturating_sub(self.memory() - self.destinations.memory());
-        self.destinations.note(time, scrape.samples, room, resolution);
-        let room = resolution.max_bytes.saturating_sub(self.memory() - self.rtpengine.memory());
-        self.rtpengine.note(time, scrape.samples, room, resolution);
+        let room = resolution.max_bytes.saturating_sub(self.memory_without_nodes());
+        let for_destinations = room.saturating_sub(self.rtpengine.memory());
+        self.destinations.note(time, scrape.samples, for_destinations, resolution);
+        let for_rtpengine = room.saturating_sub(self.destinations.memory());
+        self.rtpengine.note(time, scrape.samples, for_rtpengine, resolution);
     }
 
     fn note_answer(&mut self, time: f64, answer: Answer) {
@@ -236,13 +237,18 @@ impl History {
     }
 
     /// Returns how many bytes the history takes.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
+        self.memory_without_nodes() + self.destinations.memory() + self.rtpengine.memory()
+    }
+
+    fn memory_without_nodes(&self) -> usize {
         let tracks = self.tracks.iter().map(Track::memory).sum::<usize>();
         let rest = self.answers.memory()
             + self.tracks.capacity() * size_of::<Track>()
             + self.restarts.capacity() * size_of::<f64>()
             + self.failing.len() * 4 * size_of::<(usize, f64)>();
-        size_of::<Self>() + tracks + rest + self.destinations.memory() + self.rtpengine.memory()
+        size_of::<Self>() + tracks + rest
     }
 }
 
