@@ -1,4 +1,5 @@
 use crate::support::Exporter;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -44,19 +45,27 @@ impl Lab {
 
     /// Returns the alerts that are firing in Alertmanager: their names, and labels that distinguish alerts of the same name.
     pub(crate) fn firing(&self) -> Alerts {
-        let ip = self.kamailio.ip().to_string();
         let alerts = self.alertmanager.alerts();
-        let texts = alerts.iter().map(|alert| {
-            let labels = alert["labels"].as_object().unwrap();
-            let mut text = labels["alertname"].as_str().unwrap().to_owned();
-            for (name, value) in labels {
-                if !COMMON.contains(&name.as_str()) {
-                    write!(text, " {name}={}", value.as_str().unwrap().replace(&ip, "IP")).unwrap();
-                }
+        alerts.iter().map(|alert| self.describe(&alert["labels"])).collect()
+    }
+
+    /// Returns the alerts that are pending in Prometheus, described as the firing ones are.
+    fn pending(&self) -> Alerts {
+        let data = self.prometheus.get("/api/v1/alerts");
+        let alerts = data["alerts"].as_array().unwrap();
+        let pending = alerts.iter().filter(|alert| alert["state"] == "pending");
+        pending.map(|alert| self.describe(&alert["labels"])).collect()
+    }
+
+    fn describe(&self, labels: &Value) -> String {
+        let ip = self.kamailio.ip().to_string();
+        let mut text = labels["alertname"].as_str().unwrap().to_owned();
+        for (name, value) in labels.as_object().unwrap() {
+            if !COMMON.contains(&name.as_str()) {
+                write!(text, " {name}={}", value.as_str().unwrap().replace(&ip, "IP")).unwrap();
             }
-            text
-        });
-        texts.collect()
+        }
+        text
     }
 
     /// Waits until all `expected` alerts fire. Fails if an alert fires that is neither `expected` nor in `also`.
@@ -70,14 +79,15 @@ impl Lab {
         });
     }
 
-    /// Waits until exactly these alerts have been firing for a while.
+    /// Waits until exactly these alerts have been firing for a while, and no other is pending: it would fire in a later step.
     pub(crate) fn settle(&self, alerts: &Alerts) {
         let mut since = None;
-        self.wait("only these alerts to fire", |lab| {
+        self.wait("only these alerts to fire or to be pending", |lab| {
             let firing = lab.firing();
-            if firing != *alerts {
+            let pending: Alerts = lab.pending().difference(alerts).cloned().collect();
+            if firing != *alerts || !pending.is_empty() {
                 since = None;
-                return firing.symmetric_difference(alerts).cloned().collect();
+                return firing.symmetric_difference(alerts).cloned().chain(pending).collect();
             }
             let since = *since.get_or_insert_with(Instant::now);
             if since.elapsed() < CALM { Alerts::from(["(for a while)".to_owned()]) } else { Alerts::new() }
