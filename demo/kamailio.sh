@@ -6,6 +6,7 @@
 #
 # SIP: ADDRESS:25060 (UDP, TCP) and :25061 (TLS, if the module is installed). Calls go to ADDRESS:25070.
 # ctl: unix:DIR/ctl, unixd:DIR/ctld, tcp:ADDRESS:25049, udp:ADDRESS:25049.
+# JSONRPC_UDP, ADDRESS:25063, is for a configuration that loads jsonrpcs.
 set -eu
 
 dir=$1
@@ -24,7 +25,8 @@ modules=$(kamailio -h 2>&1 | sed -n 's/.*Modules search path (default: \(.*\))/\
 if [ -e "${modules%%:*}/tls.so" ] && command -v openssl >/dev/null; then
 	if ! [ -e "$dir/tls.crt" ]; then
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
-			-subj /CN=localhost -keyout "$dir/tls.key" -out "$dir/tls.crt" 2>/dev/null
+			-subj /CN=localhost -addext "subjectAltName=DNS:localhost,IP:$address" \
+			-keyout "$dir/tls.key" -out "$dir/tls.crt" 2>/dev/null
 	fi
 	set -- -A WITH_TLS "$@"
 fi
@@ -33,6 +35,7 @@ exec kamailio -f "${KAMAILIO_CFG:-$demo/kamailio.cfg}" -DD -E -m 64 -M 8 -Y "$di
 	-A "SIP_UDP=udp:$address:25060" -A "SIP_TCP=tcp:$address:25060" -A "SIP_TLS=tls:$address:25061" \
 	-A "CTL_UNIX=\"unix:$dir/ctl\"" -A "CTL_UNIXD=\"unixd:$dir/ctld\"" \
 	-A "CTL_TCP=\"tcp:$address:25049\"" -A "CTL_UDP=\"udp:$address:25049\"" \
+	-A "JSONRPC_UDP=\"udp:$address:25063\"" \
 	-A "DISPATCHER_LIST=\"$dir/dispatcher.list\"" \
 	-A "DMQ_SELF=\"sip:$address:25060\"" -A "DMQ_PEER=\"sip:$nobody\"" \
 	-A "CALLEE=\"sip:$callee\"" -A "NOBODY=\"sip:$nobody\"" \

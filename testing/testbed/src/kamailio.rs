@@ -99,10 +99,29 @@ impl Kamailio {
         format!("http://{}:{HTTP_PORT}/RPC", self.address.ip)
     }
 
+    /// JSON-RPC over HTTP with TLS, with the certificate in [`certificate`](Self::certificate). Needs an
+    /// `event_route[xhttp:request]`, as [`many_modules`](Self::many_modules) has.
+    #[must_use]
+    pub fn https(&self) -> String {
+        format!("https://{}:{TLS_PORT}/RPC", self.address.ip)
+    }
+
+    /// The path of Kamailio's certificate for TLS, which is signed by itself, and valid for its address.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.directory.path().join("tls.crt")
+    }
+
     /// JSON-RPC in datagrams. Needs [`many_modules`](Self::many_modules).
     #[must_use]
     pub fn jsonrpc_unix(&self) -> String {
         format!("jsonrpc+unix:{}", self.directory.path().join("rpc.sock").display())
+    }
+
+    /// JSON-RPC over UDP. Needs module jsonrpcs with `dgram_socket` set to `JSONRPC_UDP`.
+    #[must_use]
+    pub fn jsonrpc_udp(&self) -> String {
+        format!("jsonrpc+udp:{}:{JSONRPC_PORT}", self.address.ip)
     }
 
     /// JSON-RPC over TCP. Needs [`many_modules`](Self::many_modules), and Kamailio 6.0.
@@ -384,12 +403,14 @@ fn rtpengine(ip: Ipv4Addr, dir: &Path) -> Group {
     group
 }
 
-/// The port of ctl over TCP and UDP in demo/kamailio.sh.
+/// The ports of demo/kamailio.sh, the first for ctl over TCP and UDP.
 const CTL_PORT: u16 = 25_049;
-
-/// The ports of demo/many-modules.sh.
-const HTTP_PORT: u16 = 25_062;
+const TLS_PORT: u16 = 25_061;
+/// Its UDP port in demo/kamailio.sh, its TCP port in demo/many-modules.sh.
 const JSONRPC_PORT: u16 = 25_063;
+
+/// The other ports of demo/many-modules.sh.
+const HTTP_PORT: u16 = 25_062;
 const RTPENGINE_PORT: u16 = 25_022;
 const RTPENGINE_HTTP_PORT: u16 = 25_023;
 

@@ -18,6 +18,8 @@ mod exceptions;
 mod exposed;
 /// Killed processes, lost networks, missing permissions.
 mod faults;
+/// Kamailio over HTTPS.
+mod https;
 /// Parses the output of `kamcmd`.
 mod kamcmd;
 /// The values of the kernel.

@@ -132,12 +132,22 @@ impl ServerCertVerifier for Verifier {
 
 fn message(error: &io::Error) -> String {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        Some(Error::InvalidCertificate(error)) if is_unknown(error) => {
             "the server's certificate is not signed by a trusted authority; set --tls.ca-file for a Pushgateway, or \
-             --kamailio.tls.ca-file for a Kamailio, to its authority"
+             --kamailio.tls.ca-file for a Kamailio, to its authority or to the certificate itself"
                 .to_owned()
         }
         Some(error) => format!("TLS handshake failed: {error}"),
         None => format!("TLS handshake failed: {error}"),
+    }
+}
+
+/// Returns whether no trusted authority signed the certificate. A certificate that signed itself, as those of
+/// `openssl req -x509`, is an authority too, and webpki refuses it for that, before looking for another one.
+fn is_unknown(error: &CertificateError) -> bool {
+    match error {
+        CertificateError::UnknownIssuer => true,
+        CertificateError::Other(error) => error.to_string() == "CaUsedAsEndEntity",
+        _ => false,
     }
 }
