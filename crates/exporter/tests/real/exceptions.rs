@@ -164,59 +164,105 @@ pub(crate) const READ_AS: &[ReadAs] = &[
 
 /// Values that differ over JSON-RPC from what kamcmd prints.
 pub(crate) struct Difference {
-    /// The beginning of the mismatch.
-    pub(crate) mismatch: &'static str,
-    /// Another part of it.
-    pub(crate) part: &'static str,
+    pub(crate) collector: &'static str,
+    /// The last names of the paths to the values; none for every value of the collector.
+    pub(crate) values: &'static [&'static str],
+    /// The beginnings of the addresses over which they differ.
+    pub(crate) over: &'static [&'static str],
+    /// The beginning of a text beside the value, such as the name of its process.
+    pub(crate) row: Option<&'static str>,
+    /// Whether they differ in every run, and not only when Kamailio changes them at that moment.
+    pub(crate) is_steady: bool,
     pub(crate) reason: &'static str,
 }
 
-impl Difference {
-    pub(crate) fn explains(&self, mismatch: &str) -> bool {
-        mismatch.starts_with(self.mismatch) && mismatch.contains(self.part)
-    }
+const fn differs(
+    collector: &'static str,
+    values: &'static [&'static str],
+    over: &'static [&'static str],
+    reason: &'static str,
+) -> Difference {
+    Difference { collector, values, over, row: None, is_steady: true, reason }
 }
 
-const fn differs(mismatch: &'static str, part: &'static str, reason: &'static str) -> Difference {
-    Difference { mismatch, part, reason }
+const fn lost(collector: &'static str) -> Difference {
+    differs(collector, &[], &["http", "jsonrpc"], LAST_RECORD)
+}
+
+/// The Kamailio with few modules, over UDP, is at rest: its values have to be equal.
+const fn moving(collector: &'static str, values: &'static [&'static str]) -> Difference {
+    Difference { is_steady: false, ..differs(collector, values, BUSY, CACHED) }
 }
 
 const OWN_CONNECTION: &str = "the exporter's own connection is one of TCP";
-const OWN_MEMORY: &str =
-    "the exporter's own connection has a buffer in shared memory (tcpconn_new, core/tcp_main.c)";
+const OWN_MEMORY: &str = "the exporter's own connection has a buffer in shared memory (tcpconn_new, core/tcp_main.c), and \
+                          each process keeps a copy of the statistics for a second or two (core_stats.c)";
 const CACHED: &str =
     "each process of Kamailio keeps a copy of these for a second or two (tmx_mod.c, sl_stats.c)";
 const LAST_RECORD: &str =
     "jsonrpc_add and jsonrpc_rpl_printf (jsonrpcs_mod.c) keep the last record of a method without RET_ARRAY";
 
+/// The addresses of the Kamailio whose modules send and receive requests all the time.
+const BUSY: &[&str] = &["http", "jsonrpc+unix", "jsonrpc+tcp"];
+
+const OF_SHMEM: &[&str] = &["shmem.fragments", "shmem.free_size", "shmem.real_used_size", "shmem.used_size"];
+
+const OF_SL: &[&str] = &["sl.200_replies", "sl.500_replies", "sl.6xx_replies", "sl.sent_replies"];
+
+const OF_TMX: &[&str] = &[
+    "tmx.2xx_transactions",
+    "tmx.4xx_transactions",
+    "tmx.UAC_transactions",
+    "tmx.UAS_transactions",
+    "tmx.inuse_transactions",
+    "tmx.rpl_generated",
+    "tmx.rpl_received",
+    "tmx.rpl_relayed",
+    "tmx.rpl_sent",
+];
+
 pub(crate) const OVER_JSONRPC: &[Difference] = &[
-    differs("core.tcp_info: \"opened_connections\"", "", OWN_CONNECTION),
-    differs("stats.fetch tcp:: \"tcp.current_opened_connections\"", "", OWN_CONNECTION),
-    differs("stats tcp:: \"tcp.current_opened_connections\"", "", OWN_CONNECTION),
-    differs("core.shmmem: \"free\"", "", OWN_MEMORY),
-    differs("core.shmmem: \"used\"", "", OWN_MEMORY),
-    differs("core.shmmem: \"real_used\"", "", OWN_MEMORY),
-    differs("core.shmmem: \"fragments\"", "", OWN_MEMORY),
-    differs("core.tcp_list: ", "kamailio_tcp_connections_by_state", OWN_CONNECTION),
-    differs("stats.fetch tmx:: ", "", CACHED),
-    differs("stats tmx:: ", "", CACHED),
-    differs("stats.fetch sl:: ", "", CACHED),
-    differs("stats sl:: ", "", CACHED),
-    differs("stats.fetch shmem:: ", "", OWN_MEMORY),
-    differs("stats shmem:: ", "", OWN_MEMORY),
-    differs("pkg.stats: ", "tcp receiver", "the process that replies has the reply in its memory"),
-    differs("keepalive.list: ", "", LAST_RECORD),
-    differs("secfilter.stats: ", "", LAST_RECORD),
-    differs("rl.stats: ", "", LAST_RECORD),
-    differs("call_obj.stats: ", "", LAST_RECORD),
-    differs("dns.mem_info: ", "", LAST_RECORD),
-    differs("dst_blocklist.mem_info: ", "", LAST_RECORD),
+    differs("core.tcp_info", &["opened_connections"], &["http"], OWN_CONNECTION),
+    differs("core.tcp_info", &["opened_tls_connections"], &["https"], OWN_CONNECTION),
+    differs("core.tcp_list", &[RECORDS], &["http"], OWN_CONNECTION),
+    differs("tls.info", &["opened_connections"], &["https"], OWN_CONNECTION),
+    differs("tls.list", &[RECORDS], &["https"], OWN_CONNECTION),
+    differs("stats.fetch", &["tcp.current_opened_connections"], &["http"], OWN_CONNECTION),
+    differs("stats", &["tcp.current_opened_connections"], &["http"], OWN_CONNECTION),
+    differs("stats.fetch", &["tls.opened_connections"], &["https"], OWN_CONNECTION),
+    differs("stats", &["tls.opened_connections"], &["https"], OWN_CONNECTION),
+    differs("core.shmmem", &["free", "used", "real_used", "fragments"], &["http"], OWN_MEMORY),
+    differs("stats.fetch", OF_SHMEM, BUSY, OWN_MEMORY),
+    differs("stats", OF_SHMEM, BUSY, OWN_MEMORY),
+    moving("stats.fetch", OF_SL),
+    moving("stats", OF_SL),
+    moving("stats.fetch", OF_TMX),
+    moving("stats", OF_TMX),
+    Difference {
+        row: Some("tcp receiver"),
+        ..differs(
+            "pkg.stats",
+            &["used", "free", "real_used", "total_frags"],
+            &["http"],
+            "the process that replies has the reply in its memory",
+        )
+    },
+    lost("keepalive.list"),
+    lost("secfilter.stats"),
+    lost("rl.stats"),
+    lost("call_obj.stats"),
+    lost("dns.mem_info"),
+    lost("dst_blocklist.mem_info"),
     differs(
-        "ctl.connections: ",
-        "",
-        "ctl.connections replies with a fault over other protocols than BINRPC (ctl.c)",
+        "ctl.connections",
+        &[],
+        &["http", "jsonrpc"],
+        "replies with a fault over other protocols than BINRPC (ctl.c)",
     ),
 ];
+
+/// The name of the difference between the number of records and that of the rows that are served.
+pub(crate) const RECORDS: &str = "number of records";
 
 /// Replies from which the exporter serves only the number of records.
 pub(crate) const COUNTED: &[(&str, &str)] = &[

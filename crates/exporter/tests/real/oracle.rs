@@ -1,7 +1,7 @@
-use crate::exceptions::{COUNTED, Difference, OVER_JSONRPC};
+use crate::exceptions::{COUNTED, OVER_JSONRPC, RECORDS};
 use crate::kamcmd::{Leaf, Node, leaves, records};
 use crate::support::{Exporter, samples};
-use crate::wanted::{Page, Wanted, page};
+use crate::wanted::{Mismatch, Page, Wanted, page};
 use kamailio_exporter::internals::{ALL, Call, Collector, Listing};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -48,25 +48,25 @@ pub(crate) fn compare_release(release: Release) -> Tally {
     let builder = || Kamailio::builder().release(release);
     let mut tally = Tally::default();
 
-    let few = builder().start();
+    let few = builder().config(JSONRPC_OVER_UDP).start();
     tally.version = series(&few.kamcmd(&["core.version"]));
     few.traffic();
-    compare(&few, &mut tally);
+    compare(&few, &[few.jsonrpc_udp()], &mut tally);
     drop(few);
 
     let many = builder().many_modules().start();
     let _phones = many.phones();
     many.traffic();
     let _calls = many.calls(3);
-    compare(&many, &mut tally);
-    // The same values over JSON-RPC are no more values of this version.
-    if matches!(release, Release::Bookworm | Release::Sid) {
-        compare_over(&many.http(), OVER_JSONRPC, &many, &mut Tally::default());
+    let mut channels = vec![many.http(), many.https(), many.jsonrpc_unix()];
+    if tally.version.starts_with('6') {
+        channels.push(many.jsonrpc_tcp());
     }
+    compare(&many, &channels, &mut tally);
 
     let others = builder().config(OTHERS).start();
     // There is no traffic, because sipcapture consumes every message.
-    compare(&others, &mut tally);
+    compare(&others, &[], &mut tally);
 
     println!(
         "Kamailio of {}: {} collectors, {} values are served, {} of them as labels, {} are left out",
@@ -86,17 +86,14 @@ fn series(version: &str) -> String {
     number.unwrap_or_else(|| panic!("not a version: {version}")).0.to_owned()
 }
 
-/// Compares an exposition with the output of kamcmd before and after it. Where these two differ, any value between them is
-/// accepted. Mismatches are compared again, because values may rise and fall during the comparison.
-fn compare(kamailio: &Kamailio, tally: &mut Tally) {
-    compare_over(&kamailio.unix(), &[], kamailio, tally);
-}
-
-/// Compares what is served over one of Kamailio's addresses, apart from differences of its protocol.
-fn compare_over(uri: &str, differences: &[Difference], kamailio: &Kamailio, tally: &mut Tally) {
-    let mut all = vec!["-u", uri, "-m", "all", "--kamailio.stats-groups", "all"];
-    all.extend(PROFILES.iter().flat_map(|profile| ["--collector.dialog.profiles", profile]));
-    let exporter = Exporter::start(&all);
+/// Compares an exposition over `ctl` and one over each of the JSON-RPC channels with the output of kamcmd before and after
+/// them. Where these two differ, any value between them is accepted. Mismatches are compared again, because values may rise
+/// and fall during the comparison, and because each process of Kamailio keeps a copy of some for a second or two
+/// (`tmx_mod.c`, `sl_stats.c`).
+fn compare(kamailio: &Kamailio, channels: &[String], tally: &mut Tally) {
+    let ctl = kamailio.unix();
+    let exporters: Vec<_> =
+        [&ctl].into_iter().chain(channels).map(|uri| (uri.as_str(), start(uri, kamailio))).collect();
     let methods: HashSet<String> =
         kamailio.kamcmd(&["system.listMethods"]).lines().map(str::to_owned).collect();
     let mut rest: Vec<&'static Collector> =
@@ -105,25 +102,28 @@ fn compare_over(uri: &str, differences: &[Difference], kamailio: &Kamailio, tall
     for _ in 0..ROUNDS {
         let call = |collector: &'static Collector| answers(kamailio, collector, &methods);
         let before: Vec<_> = rest.iter().map(|collector| call(collector)).collect();
-        let text = exporter.page();
-        assert_healthy(&text, &exporter);
-        let page = page(&text);
-        tally.families.extend(families(&text));
+        let texts: Vec<_> = exporters.iter().map(|(_, exporter)| exporter.page()).collect();
         let after: Vec<_> = rest.iter().map(|collector| call(collector)).collect();
+        for (text, (_, exporter)) in texts.iter().zip(&exporters) {
+            assert_healthy(text, exporter);
+        }
+        tally.families.extend(families(&texts[0]));
+        let pages: Vec<_> = texts.iter().zip(&exporters).map(|(text, (uri, _))| (*uri, page(text))).collect();
         mismatches.clear();
         let mut again = Vec::new();
         for (collector, (before, after)) in rest.iter().zip(before.iter().zip(&after)) {
-            let mut found = Tally::default();
-            let mut checked = check(collector, before, after, &page, &mut found);
-            if let Err(errors) = &mut checked {
-                errors.retain(|error| !explained(differences, error));
+            let (mut found, mut wrong) = (Tally::default(), Vec::new());
+            for (uri, page) in &pages {
+                let counted = if *uri == ctl { &mut found } else { &mut Tally::default() };
+                let errors = check(collector, before, after, page, counted);
+                let differs = errors.into_iter().filter(|error| !explains(uri, error, &mut found.used));
+                wrong.extend(differs.map(|error| format!("{uri}: {}", error.message)));
             }
-            match checked.or_else(|errors| if errors.is_empty() { Ok(()) } else { Err(errors) }) {
-                Ok(()) => tally.add(collector, before, found),
-                Err(errors) => {
-                    mismatches.extend(errors);
-                    again.push(*collector);
-                }
+            if wrong.is_empty() {
+                tally.add(collector, before, found);
+            } else {
+                mismatches.append(&mut wrong);
+                again.push(*collector);
             }
         }
         rest = again;
@@ -135,9 +135,25 @@ fn compare_over(uri: &str, differences: &[Difference], kamailio: &Kamailio, tall
     panic!("{} values differ from the output of kamcmd:\n{}", mismatches.len(), mismatches.join("\n"));
 }
 
-fn explained(differences: &[Difference], error: &str) -> bool {
-    let difference = differences.iter().find(|difference| difference.explains(error));
-    difference.inspect(|difference| println!("over JSON-RPC: {error}: {}", difference.reason)).is_some()
+/// Starts an exporter that serves everything.
+fn start(uri: &str, kamailio: &Kamailio) -> Exporter {
+    let certificate = kamailio.certificate();
+    let mut all = vec!["-u", uri, "-m", "all", "--kamailio.stats-groups", "all"];
+    all.extend(["--kamailio.tls.ca-file", certificate.to_str().unwrap()]);
+    all.extend(PROFILES.iter().flat_map(|profile| ["--collector.dialog.profiles", profile]));
+    Exporter::start(&all)
+}
+
+/// Returns whether a mismatch is a difference of the protocol, and records which of the list.
+fn explains(uri: &str, error: &Mismatch, used: &mut BTreeSet<(&'static str, usize)>) -> bool {
+    let index = OVER_JSONRPC.iter().position(|entry| {
+        entry.collector == error.collector
+            && entry.over.iter().any(|scheme| uri.starts_with(scheme))
+            && (entry.values.is_empty() || entry.values.contains(&error.value.as_str()))
+            && entry.row.is_none_or(|start| error.row.iter().any(|text| text.starts_with(start)))
+    });
+    used.extend(index.map(|index| ("OVER_JSONRPC", index)));
+    index.is_some()
 }
 
 fn assert_healthy(text: &str, exporter: &Exporter) {
@@ -218,15 +234,13 @@ fn check(
     after: &[Printed],
     page: &Page,
     found: &mut Tally,
-) -> Result<(), Vec<String>> {
+) -> Vec<Mismatch> {
     let shape = |printed: &[Printed]| -> Vec<_> {
         printed.iter().map(|p| p.leaves.iter().map(|leaf| leaf.path.clone()).collect::<Vec<_>>()).collect()
     };
     if shape(before) != shape(after) {
-        return Err(vec![format!(
-            "{}: the structure of the reply changes from call to call",
-            collector.name
-        )]);
+        let message = format!("{}: the structure of the reply changes from call to call", collector.name);
+        return vec![Mismatch { collector: collector.name, value: String::new(), row: Vec::new(), message }];
     }
     let mut errors = Vec::new();
     for (before, after) in before.iter().zip(after) {
@@ -241,10 +255,16 @@ fn check(
         let printed: usize = before.iter().map(|printed| printed.records).sum();
         let served: f64 = page.get(*family).into_iter().flatten().map(|sample| sample.value).sum();
         if printed as f64 != served {
-            errors.push(format!("{}: {printed} records for kamcmd, {family} has {served}", collector.name));
+            let message = format!("{}: {printed} records for kamcmd, {family} has {served}", collector.name);
+            errors.push(Mismatch {
+                collector: collector.name,
+                value: RECORDS.to_owned(),
+                row: Vec::new(),
+                message,
+            });
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    errors
 }
 
 impl Tally {
@@ -260,6 +280,12 @@ impl Tally {
 
 /// The maximum number of comparisons of values that change.
 const ROUNDS: usize = 20;
+
+const JSONRPC_OVER_UDP: &str = r#"
+loadmodule "jsonrpcs.so"
+modparam("jsonrpcs", "transport", 4)
+modparam("jsonrpcs", "dgram_socket", JSONRPC_UDP)
+"#;
 
 const OTHERS: &str = r#"
 loadmodule "rtpproxy.so"

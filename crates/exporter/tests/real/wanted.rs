@@ -24,9 +24,20 @@ pub(crate) struct Wanted<'a> {
     pub(crate) page: &'a Page,
 }
 
+/// A value that the exposition lacks or has with another number.
+pub(crate) struct Mismatch {
+    pub(crate) collector: &'static str,
+    /// The name of the value.
+    pub(crate) value: String,
+    /// The texts beside the value, such as the name of its process.
+    pub(crate) row: Vec<String>,
+    /// A human-readable message, which lists where the value was expected.
+    pub(crate) message: String,
+}
+
 impl Wanted<'_> {
-    /// Finds the value. The error lists where it was expected.
-    pub(crate) fn find(&self, found: &mut Tally) -> Result<(), String> {
+    /// Finds the value.
+    pub(crate) fn find(&self, found: &mut Tally) -> Result<(), Mismatch> {
         let (name, last) = (self.collector.name, self.last());
         let excepted = |entry: (&str, &str)| entry.0 == name && (entry.1 == last || entry.1 == "*");
         let unset = self.leaf.value == 0.0 && self.second.value == 0.0;
@@ -80,7 +91,7 @@ impl Wanted<'_> {
     }
 
     /// Looks up the value in the family that the exception names, after its conversion.
-    fn is_read_as(&self, place: usize, found: &mut Tally) -> Result<(), String> {
+    fn is_read_as(&self, place: usize, found: &mut Tally) -> Result<(), Mismatch> {
         let entry = &READ_AS[place];
         let values = [(entry.value)(self.leaf.value), (entry.value)(self.second.value)];
         let served: Vec<_> = self
@@ -276,10 +287,12 @@ impl Wanted<'_> {
         self.leaf.path.last().map_or("", String::as_str)
     }
 
-    fn mismatch(&self, served: &str) -> String {
+    fn mismatch(&self, served: &str) -> Mismatch {
         let call = [&[self.collector.name.to_owned()], self.arguments].concat().join(" ");
         let (path, low, high) = (self.leaf.path.join("."), self.leaf.value, self.second.value);
-        format!("{call}: {path:?} is {low} (then {high}) for kamcmd; {served}")
+        let message = format!("{call}: {path:?} is {low} (then {high}) for kamcmd; {served}");
+        let row = self.leaf.row.iter().map(|(_, text)| text.clone()).collect();
+        Mismatch { collector: self.collector.name, value: self.last().to_owned(), row, message }
     }
 }
 
