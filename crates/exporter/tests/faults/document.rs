@@ -1,7 +1,7 @@
 //! Generates the tables of `docs/reliability.md` from the tables of faults and clients.
 
-use crate::clients::CLIENTS;
-use crate::kamailio::{FAULTS, Served};
+use crate::kamailio::{FAULTS, Fault, Served};
+use crate::{clients::CLIENTS, jsonrpc};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -10,7 +10,11 @@ fn the_document_contains_the_tables() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reliability.md");
     let found = std::fs::read_to_string(&path).unwrap();
     let mut expected = found.clone();
-    for (name, table) in [("kamailio", kamailio_table()), ("clients", clients_table())] {
+    for (name, table) in [
+        ("kamailio", kamailio_table(FAULTS)),
+        ("jsonrpc", kamailio_table(jsonrpc::FAULTS)),
+        ("clients", clients_table()),
+    ] {
         let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- {name} end -->"));
         let (before, rest) = expected.split_once(&begin).unwrap();
         let (_, after) = rest.split_once(&end).unwrap();
@@ -26,10 +30,10 @@ fn the_document_contains_the_tables() {
     }
 }
 
-fn kamailio_table() -> String {
+fn kamailio_table(faults: &[Fault]) -> String {
     let mut table =
         String::from("| Kamailio … | transports | exported metrics | log message |\n|---|---|---|---|\n");
-    for fault in FAULTS {
+    for fault in faults {
         for case in fault.cases {
             let over: Vec<_> = case.transports.iter().map(|transport| transport.name()).collect();
             let served = match case.served {

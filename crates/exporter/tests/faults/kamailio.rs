@@ -1,6 +1,7 @@
 //! The table of faults of a hostile or broken Kamailio, with the transports and the expected scrape of each.
 
 use crate::packets::{body, destinations, of_struct, packet, reply};
+use crate::support::jsonrpc::Server;
 use fake_kamailio::{Fake, Then};
 use kamailio_binrpc::Cookie;
 use kamailio_binrpc::wire::{self, Arg, Kind};
@@ -13,6 +14,8 @@ pub(crate) struct Fault {
     pub(crate) description: &'static str,
     /// Makes the fake Kamailio misbehave.
     pub(crate) inject: fn(&Fake),
+    /// Makes the fake Kamailio with JSON-RPC misbehave.
+    pub(crate) inject_jsonrpc: fn(&Server),
     /// Whether a server listens on the socket.
     pub(crate) listens: bool,
     /// The exporter's `--kamailio.methods`.
@@ -54,6 +57,9 @@ pub(crate) enum Transport {
     Unixd,
     Tcp,
     Udp,
+    Http,
+    JsonRpcTcp,
+    JsonRpcUdp,
 }
 
 impl Transport {
@@ -63,14 +69,18 @@ impl Transport {
             Self::Unixd => "unixd",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Http => "http",
+            Self::JsonRpcTcp => "jsonrpc+tcp",
+            Self::JsonRpcUdp => "jsonrpc+udp",
         }
     }
 }
 
 impl Fault {
-    const NEW: Self = Self {
+    pub(crate) const NEW: Self = Self {
         description: "",
         inject: |_| {},
+        inject_jsonrpc: |_| {},
         listens: true,
         methods: "auto",
         timeout: 1,
@@ -81,7 +91,7 @@ impl Fault {
     };
 }
 
-const fn case(transports: &'static [Transport], served: Served, log: &'static str) -> Case {
+pub(crate) const fn case(transports: &'static [Transport], served: Served, log: &'static str) -> Case {
     Case { transports, served, log }
 }
 
@@ -92,10 +102,10 @@ const ALL: &[Transport] = &[Transport::Unix, Transport::Unixd, Transport::Tcp, T
 /// Most faults affect the reply to `sl.stats`, the third reply. These collectors have their replies before it.
 const BEFORE: Served = Served::Only(&["core.uptime", "tm.stats"]);
 const WITHOUT_SL: Served = Served::Without(&["sl.stats"]);
-const WITHOUT_TM: Served = Served::Without(&["tm.stats"]);
-const EVERYTHING: Served = Served::Without(&[]);
+pub(crate) const WITHOUT_TM: Served = Served::Without(&["tm.stats"]);
+pub(crate) const EVERYTHING: Served = Served::Without(&[]);
 
-const LATE: &str = "the deadline passed with ";
+pub(crate) const LATE: &str = "the deadline passed with ";
 const CLOSED: &str = "Kamailio closed the connection with ";
 const SKIPPED: &str = "Kamailio skipped this call and answered a later one";
 

@@ -13,6 +13,8 @@ mod clients;
 mod document;
 /// External metrics pages that are built to use memory or time.
 mod external_page;
+/// The table of faults of a Kamailio with JSON-RPC.
+mod jsonrpc;
 /// The table of faults of Kamailio.
 mod kamailio;
 /// The resources of Kamailio that a scrape uses.

@@ -1,7 +1,9 @@
 //! Runs every fault of the table over each of its transports. Each trial has its own fake Kamailio and exporter, scraped
 //! three times during the fault and once after it.
 
+use crate::jsonrpc;
 use crate::kamailio::{Case, FAULTS, Fault, Served, Transport};
+use crate::support::jsonrpc::Server;
 use crate::support::{Exporter, samples};
 use fake_kamailio::{Captures, Fake};
 use flate2::read::GzDecoder;
@@ -19,18 +21,23 @@ use std::{fs, thread};
 fn scrapes_end_in_time_during_each_fault_and_recover_after_it() {
     let trials: Vec<_> = FAULTS
         .iter()
+        .chain(jsonrpc::FAULTS)
         .flat_map(|fault| fault.cases.iter().map(move |case| (fault, case)))
         .flat_map(|(fault, case)| case.transports.iter().map(move |transport| (fault, case, *transport)))
-        .filter(|(fault, ..)| is_selected(fault))
+        .map(|(fault, case, transport)| {
+            (format!("{}, over {}", fault.description, transport.name()), fault, case, transport)
+        })
+        .filter(|(name, ..)| is_selected(name))
         .collect();
     let (next, failures, measured) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some((fault, case, transport)) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let trial = format!("{}, over {}", fault.description, transport.name());
+                while let Some((trial, fault, case, transport)) =
+                    trials.get(next.fetch_add(1, Ordering::Relaxed))
+                {
                     match in_time(fault, case, *transport) {
-                        Ok(best) => measured.lock().unwrap().push((best, trial)),
+                        Ok(best) => measured.lock().unwrap().push((best, trial.as_str())),
                         Err(failure) => failures.lock().unwrap().push(format!("{trial}: {failure}")),
                     }
                 }
@@ -46,9 +53,9 @@ fn scrapes_end_in_time_during_each_fault_and_recover_after_it() {
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), trials.len(), failures.join("\n\n"));
 }
 
-/// Returns whether the description contains the variable FAULT. To debug a failure, set FAULT and run only its trials.
-fn is_selected(fault: &Fault) -> bool {
-    std::env::var("FAULT").map_or(true, |part| fault.description.contains(&part))
+/// Returns whether the name of a trial contains the variable FAULT. To debug a failure, set FAULT and run only its trials.
+fn is_selected(trial: &str) -> bool {
+    std::env::var("FAULT").map_or(true, |part| trial.contains(&part))
 }
 
 /// The measurements of a trial.
@@ -78,15 +85,8 @@ fn in_time(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured,
 }
 
 fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, String> {
-    let mut fake = Some(Fake::start());
-    let uri = uri(fake.as_ref().unwrap(), transport);
-    let mut stale = None;
-    if fault.listens {
-        (fault.inject)(fake.as_ref().unwrap());
-    } else {
-        fake = None;
-        stale = Some(Stale::leave(&uri.parse().unwrap()));
-    }
+    let mut peer = Peer::start(fault, transport);
+    let uri = peer.uri(transport);
     let exporter = Exporter::start(&["-u", &uri, "-m", fault.methods, "-t", &format!("{}s", fault.timeout)]);
     let mut latest = Duration::ZERO;
     for number in 1..=3 {
@@ -102,17 +102,13 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
     // The last log lines may still be in the pipe.
     soon(|| case.check_log(&exporter.log()))?;
 
-    let target: Target = uri.parse().unwrap();
-    let fake = match fake {
-        Some(fake) => fake,
-        None => Fake::listen(Captures::of("5.6.3"), &[target]).map_err(|error| error.to_string())?,
-    };
-    if fault.until_restart {
+    peer.listen()?;
+    if let (true, Peer::Binrpc { fake: Some(fake), .. }) = (fault.until_restart, &peer) {
         fake.refuse(true);
         page(&exporter)?;
     }
-    fake.behave();
-    let never_broken = Exporter::start(&["-u", &self::uri(&HEALTHY, transport), "-m", fault.methods]);
+    peer.behave();
+    let never_broken = Exporter::start(&["-u", &healthy(transport), "-m", fault.methods]);
     let (expected, page) = (lines(&never_broken.page()), lines(&page(&exporter)?));
     if let Some(line) = page.symmetric_difference(&expected).next() {
         let change = if page.contains(line) { "added" } else { "missing" };
@@ -125,12 +121,78 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
     if exporter.log().contains("panicked") {
         return Err(exporter.log());
     }
-    soon(|| match fake.connections().open {
+    soon(|| match peer.open_connections() {
         0 => Ok(()),
         open => Err(format!("{open} connections to Kamailio are open")),
     })?;
-    drop(stale);
     Ok(Measured { late: latest.saturating_sub(Duration::from_secs(fault.timeout)), memory })
+}
+
+/// The Kamailio of a trial.
+enum Peer {
+    /// Module ctl, or the file of a socket on which it does not listen.
+    Binrpc { fake: Option<Fake>, target: Target, _stale: Option<Stale> },
+    /// Module jsonrpcs.
+    JsonRpc(Server),
+}
+
+impl Peer {
+    /// Starts a Kamailio that misbehaves.
+    fn start(fault: &Fault, transport: Transport) -> Self {
+        let Some(uri) = binrpc(transport) else {
+            let server = Server::start();
+            (fault.inject_jsonrpc)(&server);
+            return Self::JsonRpc(server);
+        };
+        let fake = Fake::start();
+        let target: Target = uri(&fake).parse().unwrap();
+        if fault.listens {
+            (fault.inject)(&fake);
+            return Self::Binrpc { fake: Some(fake), target, _stale: None };
+        }
+        drop(fake);
+        let stale = Stale::leave(&target);
+        Self::Binrpc { fake: None, target, _stale: Some(stale) }
+    }
+
+    fn uri(&self, transport: Transport) -> String {
+        match self {
+            Self::Binrpc { target, .. } => target.to_string(),
+            Self::JsonRpc(server) => jsonrpc(server, transport),
+        }
+    }
+
+    /// Listens, if it did not.
+    fn listen(&mut self) -> Result<(), String> {
+        if let Self::Binrpc { fake: fake @ None, target, .. } = self {
+            let listening = Fake::listen(Captures::of("5.6.3"), &[target.clone()]);
+            *fake = Some(listening.map_err(|error| error.to_string())?);
+        }
+        Ok(())
+    }
+
+    fn behave(&self) {
+        match self {
+            Self::Binrpc { fake, .. } => fake.as_ref().unwrap().behave(),
+            Self::JsonRpc(server) => server.behave(),
+        }
+    }
+
+    fn open_connections(&self) -> usize {
+        match self {
+            Self::Binrpc { fake, .. } => fake.as_ref().unwrap().connections().open,
+            Self::JsonRpc(server) => server.open(),
+        }
+    }
+}
+
+/// Returns the URI of a Kamailio without faults.
+fn healthy(transport: Transport) -> String {
+    static HEALTHY: LazyLock<(Fake, Server)> = LazyLock::new(|| (Fake::start(), Server::start()));
+    match binrpc(transport) {
+        Some(uri) => uri(&HEALTHY.0),
+        None => jsonrpc(&HEALTHY.1, transport),
+    }
 }
 
 /// Repeats a check until it succeeds, for at most five seconds.
@@ -144,12 +206,22 @@ fn soon(mut check: impl FnMut() -> Result<(), String>) -> Result<(), String> {
     }
 }
 
-fn uri(fake: &Fake, transport: Transport) -> String {
+/// Returns the function for the URI of a BINRPC transport.
+fn binrpc(transport: Transport) -> Option<fn(&Fake) -> String> {
     match transport {
-        Transport::Unix => fake.unix(),
-        Transport::Unixd => fake.unixd(),
-        Transport::Tcp => fake.tcp(),
-        Transport::Udp => fake.udp(),
+        Transport::Unix => Some(Fake::unix),
+        Transport::Unixd => Some(Fake::unixd),
+        Transport::Tcp => Some(Fake::tcp),
+        Transport::Udp => Some(Fake::udp),
+        Transport::Http | Transport::JsonRpcTcp | Transport::JsonRpcUdp => None,
+    }
+}
+
+fn jsonrpc(server: &Server, transport: Transport) -> String {
+    match transport {
+        Transport::JsonRpcTcp => server.jsonrpc_tcp(),
+        Transport::JsonRpcUdp => server.jsonrpc_udp(),
+        _ => server.http(),
     }
 }
 
@@ -174,9 +246,6 @@ fn lines(page: &str) -> BTreeSet<String> {
     let lines = page.lines().filter(|line| !own.iter().any(|own| line.starts_with(own)));
     lines.map(str::to_owned).collect()
 }
-
-/// A Kamailio without faults.
-static HEALTHY: LazyLock<Fake> = LazyLock::new(Fake::start);
 
 impl Fault {
     fn check(&self, page: &str) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Runs the real binary, and requests its pages.
 
 pub(crate) mod gateway;
+pub(crate) mod jsonrpc;
 mod process;
 #[path = "../../../exporter-toolkit/tests/support/web.rs"]
 pub(crate) mod web;
