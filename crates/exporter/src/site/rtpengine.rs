@@ -8,7 +8,6 @@ use crate::scrape::memory_budget::{MemoryBudget, Reservation};
 use bytes::Bytes;
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -65,7 +64,7 @@ impl Site {
                     tracing::info!("rtpengine metrics recovered");
                 }
                 let declared = page.content_type.as_deref().filter(|declared| is_metrics(declared));
-                without_scripts(with_body(StatusCode::OK, declared.unwrap_or(TEXT), page.content.clone()))
+                with_body(StatusCode::OK, declared.unwrap_or(TEXT), page.content.clone())
             }
             Err(error) => {
                 if !failed_before {
@@ -107,17 +106,6 @@ async fn fetch(url: &Url, deadline: Instant, mut memory: Reservation) -> Result<
 fn is_metrics(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     ["text/plain", "application/openmetrics-text"].iter().any(|known| known.eq_ignore_ascii_case(kind))
-}
-
-/// Forbids browsers to guess another content type, and to load or run anything.
-fn without_scripts(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    );
-    response
 }
 
 /// The content type of a page that declares none of metrics.
