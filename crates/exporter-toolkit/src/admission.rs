@@ -69,13 +69,13 @@ impl Admission {
         }
         let users = &active.config.users;
         let Some(authorization) = authorization.filter(|_| !users.is_empty()) else { return Ok(active) };
-        let mut refusal = match self.authenticator.check(users, authorization, client.turn()).await {
-            Verdict::Allowed => return Ok(active),
+        match self.authenticator.check(users, authorization, client.turn()).await {
+            Verdict::Allowed => Ok(active),
             Verdict::Refused => {
                 self.log(client.address, "authentication failed", "unknown user or wrong password");
                 let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
                 refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
-                refusal
+                Err(refusal)
             }
             Verdict::Busy => {
                 self.log(
@@ -86,11 +86,9 @@ impl Admission {
                 let message = "Too many passwords are being checked, try again later.\n";
                 let mut refusal = text(StatusCode::SERVICE_UNAVAILABLE, message);
                 refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                refusal
+                Err(refusal)
             }
-        };
-        add_headers(&active, &mut refusal);
-        Err(refusal)
+        }
     }
 
     /// Logs a failure that a client has caused: as a warning, or at level debug beyond the limit.
@@ -100,13 +98,6 @@ impl Admission {
         } else {
             tracing::debug!(%client, error, "{message}");
         }
-    }
-}
-
-/// Adds the configured headers, which override those of the service.
-pub(crate) fn add_headers(active: &Active, response: &mut Response) {
-    for (name, value) in &active.config.headers {
-        response.headers_mut().insert(name, value.clone());
     }
 }
 

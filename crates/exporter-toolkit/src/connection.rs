@@ -106,7 +106,8 @@ impl<S: Service> Connection<S> {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         graceful: Watcher,
     ) -> Result<(), String> {
-        let max_header = u32::try_from(self.handler.max_header).unwrap_or(u32::MAX);
+        // h2 refuses headers of the size that it is given.
+        let max_header = u32::try_from(self.handler.max_header + 1).unwrap_or(u32::MAX);
         let connection = Arc::new(self);
         let service = service_fn(move |request| connection.clone().respond(request));
         let connection = http2::Builder::new(TokioExecutor::new())

@@ -1,6 +1,6 @@
 //! One request: its form, admission, then the service.
 
-use crate::admission::{self, Admission, Client};
+use crate::admission::{Admission, Client};
 use crate::handshake::Handshakes;
 use crate::service::{Request, Response, Service, text};
 use crate::web_config::Active;
@@ -20,6 +20,13 @@ pub(crate) struct Handler<S> {
 impl<S: Service> Handler<S> {
     /// Returns the configuration that applies to the request, or the response that refuses the request.
     pub(crate) async fn admit(&self, request: &Request, client: Client) -> Result<Arc<Active>, Response> {
+        self.admit_if_valid(request, client).await.map_err(|mut refusal| {
+            add_headers(&self.admission.web_config().current(), &mut refusal);
+            refusal
+        })
+    }
+
+    async fn admit_if_valid(&self, request: &Request, client: Client) -> Result<Arc<Active>, Response> {
         if header_size(request) > self.max_header {
             let message = "Request Header Fields Too Large\n";
             return Err(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message));
@@ -32,8 +39,15 @@ impl<S: Service> Handler<S> {
     /// Responds to an admitted request.
     pub(crate) async fn respond(&self, request: Request, active: &Active) -> Response {
         let mut response = self.service.respond(request).await;
-        admission::add_headers(active, &mut response);
+        add_headers(active, &mut response);
         response
+    }
+}
+
+/// Adds the configured headers, which override those of the service.
+fn add_headers(active: &Active, response: &mut Response) {
+    for (name, value) in &active.config.headers {
+        response.headers_mut().insert(name, value.clone());
     }
 }
 
@@ -66,12 +80,21 @@ fn check_form(request: &Request) -> Result<(), &'static str> {
         "*" if request.method() == Method::OPTIONS => {}
         _ => return Err("the request has no path\n"),
     }
-    let hosts = request.headers().get_all(HOST).iter().count();
-    match request.version() {
-        Version::HTTP_11 if hosts == 0 => Err("missing required Host header\n"),
-        _ if hosts > 1 => Err("too many Host headers\n"),
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_11 => Err("missing required Host header\n"),
+        (_, Some(_)) => Err("too many Host headers\n"),
+        (Some(host), _) if !host.as_bytes().iter().all(|byte| is_host_byte(*byte)) => {
+            Err("malformed Host header\n")
+        }
         _ => Ok(()),
     }
+}
+
+/// Returns whether a byte can be part of a host and its port: a name, an address, or an address in brackets (RFC 3986,
+/// section 3.2.2).
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte)
 }
 
 #[cfg(test)]
@@ -84,6 +107,28 @@ mod tests {
             request = request.header(HOST, "x");
         }
         request.body(()).unwrap()
+    }
+
+    #[test]
+    fn a_host_has_only_the_characters_of_a_name_or_an_address() {
+        for (host, is_valid) in [
+            ("", true),
+            ("example.org:9494", true),
+            ("[fe80::1%25eth0]:80", true),
+            ("10.0.0.1", true),
+            ("my_exporter", true),
+            ("%e2%82%ac", true),
+            ("a b", false),
+            ("a/b", false),
+            ("user@a", false),
+            ("<script>", false),
+            ("a\\b", false),
+            ("a?b", false),
+            ("\u{e9}", false),
+        ] {
+            let request = Request::builder().uri("/").header(HOST, host.as_bytes()).body(()).unwrap();
+            assert_eq!(check_form(&request).is_ok(), is_valid, "{host}");
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use listener::ListenAddress;
 pub use log_limit::LogLimit;
 pub use server::{Limits, Server};
 pub use service::{Request, Response, Service, text, with_body};
-pub use tls::trust_anchor;
+pub use tls::{system_authorities, trust_anchor};
 pub use web_config::WebConfig;
 
 /// The entry for the fuzz target of the fairness model.

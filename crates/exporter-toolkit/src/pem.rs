@@ -25,7 +25,7 @@ pub fn read_private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     private_key(&read(path)?, &path.display())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     files::read(path, MAX_FILE)
         .map_err(|error| Error::new(format!("failed to read {}: {error}", path.display())))
 }

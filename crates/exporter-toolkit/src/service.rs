@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 
 /// A request that was admitted. No exporter reads a request's body, so the server keeps it.
 pub type Request = hyper::Request<()>;
@@ -33,19 +33,25 @@ where
     }
 }
 
-/// Creates a response in plain text that browsers do not interpret as anything else.
+/// Creates a response in plain text.
 pub fn text(status: StatusCode, content: impl Into<Bytes>) -> Response {
-    let mut response = with_body(status, "text/plain; charset=utf-8", content);
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    with_body(status, "text/plain; charset=utf-8", content)
 }
 
 /// Creates a response with a body of this media type. A media type that cannot be a header value is left out.
+///
+/// Browsers do not guess another media type, because parts of a body can come from elsewhere, and load and run nothing. A
+/// page with scripts or styles needs a `Content-Security-Policy` of its own.
 pub fn with_body(status: StatusCode, content_type: &str, content: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Full::new(content.into()));
     *response.status_mut() = status;
     if let Ok(content_type) = HeaderValue::from_str(content_type) {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }
+
+/// Nothing may be loaded, run or framed.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";

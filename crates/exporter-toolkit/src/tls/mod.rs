@@ -1,6 +1,7 @@
 //! The TLS section of a web configuration as a rustls configuration.
 
 mod client_certificates;
+pub mod system_authorities;
 pub mod trust_anchor;
 
 use crate::config::{ClientAuth, Config, Pem, TlsConfig, TlsVersion};
@@ -139,7 +140,7 @@ fn verifier(
             warnings.push(
                 "without client_ca, clients are verified against the system's public authorities".to_owned(),
             );
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(system_authorities::read()?);
         }
         let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
         chain =

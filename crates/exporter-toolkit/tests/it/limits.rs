@@ -2,7 +2,7 @@
 
 use crate::support::web::{Directory, basic, hash};
 use crate::support::{ClientResponse, TestServer, is_closed};
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::time::{Duration, Instant};
 
 const HALF: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: ";
@@ -75,6 +75,46 @@ fn the_limit_on_the_header_is_exact() {
     }
 }
 
+/// HTTP/2 counts 32 bytes more for each header (RFC 9113, section 6.5.2).
+#[test]
+fn the_limit_on_headers_is_exact_over_http2_too() {
+    let directory = Directory::new();
+    let file = directory.tls("", "");
+    let server = TestServer::with_limits(Some(&file), |limits| limits.header = 8192);
+    let client = directory.tls_client().with_http2();
+    // GET, https, `/` and the authority `x`, and the name `x` of another header.
+    let others = [(":method", 3), (":scheme", 5), (":path", 1), (":authority", 1), ("x", 0)];
+    let others: usize = others.iter().map(|(name, value)| name.len() + value + 32).sum();
+    for (size, is_served) in [(4000, true), (8191, true), (8192, true), (8193, false), (12_000, false)] {
+        let length = size - others;
+        // HPACK (RFC 7541): an integer of seven bits, and more in bytes of seven.
+        let rest = length - 127;
+        let length_bytes = [0x7f, rest as u8 | 0x80, u8::try_from(rest >> 7).unwrap()];
+        let headers = [&b"\x82\x87\x84\x01\x01x\x00\x01x"[..], &length_bytes, &vec![b'y'; length]].concat();
+        let [.., high, low] = headers.len().to_be_bytes();
+        let frame = [&[0, high, low, 1, 5, 0, 0, 0, 1], &headers[..]].concat();
+        let mut connection = client.connect(server.address());
+        connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+        connection.send(&frame).unwrap();
+        let first = response_headers(connection.stream());
+        // The status 200 is in HPACK's table.
+        assert_eq!(first == Some(0x88), is_served, "{size} bytes: {first:?}");
+    }
+}
+
+/// Returns the first byte of the first header frame.
+fn response_headers(stream: &mut impl Read) -> Option<u8> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).ok()?;
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).ok()?;
+        if head[3] == 1 {
+            return payload.first().copied();
+        }
+    }
+}
+
 #[test]
 fn malformed_requests_are_refused_and_the_connection_closed() {
     let server = TestServer::start(None);
@@ -87,6 +127,13 @@ fn malformed_requests_are_refused_and_the_connection_closed() {
         "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n",
         "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: <script>\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: user@x\r\n\r\n",
+        "GET x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "CONNECT [::1]:80 HTTP/1.0\r\n\r\n",
+        "GET http:///metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n folded: x\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
     ] {
         let response = ClientResponse::read(server.connect(request.as_bytes()));

@@ -1,8 +1,8 @@
 //! The content of a web configuration file: the cases that Prometheus' exporter-toolkit tests, and those where this one is
 //! stricter.
 
-use crate::support::TestServer;
-use crate::support::web::{Directory, hash};
+use crate::support::web::{Directory, basic, hash};
+use crate::support::{ClientResponse, TestServer};
 use exporter_toolkit::WebConfig;
 use std::time::{Duration, Instant};
 
@@ -112,15 +112,40 @@ fn headers_are_in_every_response_and_override_those_of_the_service() {
     );
     for path in ["/metrics", "/", "/nope", "/-/healthy"] {
         let response = server.get(path);
-        for (name, value) in [
-            ("content-security-policy", "default-src 'self'"),
-            ("strict-transport-security", "max-age=1"),
-            ("x-frame-options", "deny"),
-            ("x-content-type-options", "nosniff"),
-            ("x-xss-protection", "1"),
-        ] {
-            assert_eq!(response.header(name), value, "{path}");
-        }
+        has_headers(&response, path);
+    }
+    let malformed = server.connect(b"GET / HTTP/1.1\r\n\r\n");
+    has_headers(&ClientResponse::read(malformed), "a request without a host");
+}
+
+fn has_headers(response: &ClientResponse, path: &str) {
+    for (name, value) in [
+        ("content-security-policy", "default-src 'self'"),
+        ("strict-transport-security", "max-age=1"),
+        ("x-frame-options", "deny"),
+        ("x-content-type-options", "nosniff"),
+        ("x-xss-protection", "1"),
+    ] {
+        assert_eq!(response.header(name), value, "{path}");
+    }
+}
+
+#[test]
+fn browsers_guess_load_and_run_nothing_whatever_the_response() {
+    let server = accepted(&Directory::new(), &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
+    let authorization = [("Authorization", &*basic("a", "b"))];
+    for (path, headers, status) in [
+        ("/metrics", &authorization[..], 200),
+        ("/", &authorization, 200),
+        ("/nope", &authorization, 404),
+        ("/metrics", &[], 401),
+        ("/metrics", &[("Host", "y")], 400),
+    ] {
+        let response = server.request("GET", path, headers);
+        assert_eq!(response.status, status, "{path}");
+        assert_eq!(response.header("x-content-type-options"), "nosniff", "{path} {status}");
+        let policy = response.header("content-security-policy");
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'", "{path} {status}");
     }
 }
 
@@ -142,7 +167,7 @@ fn rate_limit_of_one_second_without_a_burst_lets_nothing_through() {
     let response = server.get("/-/healthy");
     assert_eq!(
         (response.status, response.text().as_str(), response.header("x-frame-options")),
-        (429, "Too Many Requests\n", "")
+        (429, "Too Many Requests\n", "deny")
     );
     server.wait_for_log("Rate Limiter is enabled. burst=0 interval=1s");
 }

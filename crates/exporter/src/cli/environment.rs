@@ -40,11 +40,18 @@ pub(super) fn unknown_variables(program: &Command) -> Vec<String> {
     let is_known = |name: &String| name == IMAGE_VERSION || is_kubernetes(name) || known.contains(name);
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let unknown = names.filter(|name| name.starts_with(PREFIX) && !is_known(name));
-    let warning = |name: String| match nearest(&name, known.iter().map(String::as_str)) {
+    let warning = |name: String| match nearest_variable(&name, &known) {
         Some(nearest) => format!("unknown environment variable {name}, did you mean {nearest}?"),
         None => format!("unknown environment variable {name}"),
     };
     unknown.map(warning).collect()
+}
+
+/// Returns the known variable that a mistyped one is meant to be. The prefix does not count, because all names have it.
+fn nearest_variable(name: &str, known: &[String]) -> Option<String> {
+    let option = name.strip_prefix(PREFIX)?.to_ascii_uppercase();
+    let nearest = nearest(&option, known.iter().filter_map(|name| name.strip_prefix(PREFIX)))?;
+    Some(format!("{PREFIX}{nearest}"))
 }
 
 /// The variable of an option; `None` for arguments that have none.
@@ -102,6 +109,23 @@ mod tests {
             (",a,", &["", "a", ""]),
         ] {
             assert_eq!(split(text), values, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_variable_is_not_one_that_shares_only_the_prefix() {
+        let known =
+            ["LABEL", "LOG_LEVEL", "KAMAILIO_TIMEOUT", "ONCE_FORMAT"].map(|name| format!("{PREFIX}{name}"));
+        for (name, nearest) in [
+            ("LOG_LEVL", Some("LOG_LEVEL")),
+            ("kamailio_timeout", Some("KAMAILIO_TIMEOUT")),
+            ("TIMEOUT", None),
+            ("FORMAT", Some("ONCE_FORMAT")),
+            ("ZZZZZZZZ", None),
+            ("", None),
+        ] {
+            let nearest = nearest.map(|nearest| format!("{PREFIX}{nearest}"));
+            assert_eq!(nearest_variable(&format!("{PREFIX}{name}"), &known), nearest, "{name}");
         }
     }
 

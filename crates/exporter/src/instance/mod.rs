@@ -284,7 +284,7 @@ impl Instance {
                 scrape.samples.push(family, labels, Number::Unsigned(1));
             }
         }
-        scrape.cut_short = deadline.hurried && scrape.timed_out();
+        scrape.cut_short = deadline.hurried && scrape.is_cut_off();
         self.counters.count_run(&scrape);
         let mut preparation = scrape.preparation.clone();
         if smallest_structs != preparation.smallest_structs {

@@ -46,6 +46,7 @@ impl<'a> Exchange<'a> {
             results: Vec::new(),
             answered: false,
             error: None,
+            page_timed_out: false,
             cut_short: false,
             struct_overflow: false,
             preparation,

@@ -19,6 +19,8 @@ pub struct FetchedPage {
     pub(crate) duration: Duration,
     /// The content, or a human-readable error.
     pub(crate) content: Result<Arc<ExternalPage>, String>,
+    /// Whether the time ran out.
+    pub(crate) timed_out: bool,
     /// The memory of the page. The last scrape that has the page frees it.
     _reservation: Reservation,
 }
@@ -42,10 +44,12 @@ pub(crate) async fn fetch(url: Url, max_series: usize, deadline: Instant) -> Arc
         (Ok(_), Some(error)) => Err(format!("cannot parse {url}: {error}")),
         (Err(error), _) => Err(error),
     };
+    let mut timed_out = false;
     if content.is_err() {
+        timed_out = Instant::now() >= deadline;
         reservation = Reservation::default();
     }
-    Arc::new(FetchedPage { duration: start.elapsed(), content, _reservation: reservation })
+    Arc::new(FetchedPage { duration: start.elapsed(), content, timed_out, _reservation: reservation })
 }
 
 /// Reserves the memory for the exposition of a page.

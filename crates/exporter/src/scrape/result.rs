@@ -27,7 +27,9 @@ pub struct Scrape {
     pub answered: bool,
     /// Why the exchange ended before its last reply.
     pub error: Option<Error>,
-    /// Whether the exchange ended early only because the client allowed too little time.
+    /// Whether the time ran out before the external page was complete.
+    pub(super) page_timed_out: bool,
+    /// Whether the scrape is incomplete only because the client allowed too little time.
     pub cut_short: bool,
     /// The parts that the next scrape can reuse; empty if the exchange ended before the capabilities were known.
     pub preparation: Preparation,
@@ -100,9 +102,15 @@ impl Scrape {
         matches!(&self.error, Some(Error::Io(error)) if error.kind() == ErrorKind::TimedOut)
     }
 
+    /// Returns whether the scrape is incomplete only because the time ran out, for Kamailio or for the external page.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        if self.error.is_some() { self.timed_out() } else { self.page_timed_out }
+    }
+
     /// Adds the external page, and replaces the result of its collector.
     pub(super) fn add_page(&mut self, collector: usize, page: Arc<FetchedPage>) {
         let mut result = CollectorResult { duration: page.duration, ..CollectorResult::new(collector) };
+        self.page_timed_out = page.timed_out;
         let content = page.content.as_ref().map_err(String::clone);
         match content.and_then(|content| Ok((content, external_page::reserve_exposition(content)?))) {
             Ok((content, reservation)) => {

@@ -1,17 +1,18 @@
 //! The metrics of rtpengine, served as they are.
 
 use super::Site;
+use crate::instance::Deadline;
 use crate::instance::run_limit::RunLimit;
 use crate::instance::single_flight::SingleFlight;
 use crate::outbound::http::Url;
 use crate::scrape::memory_budget::{MemoryBudget, Reservation};
 use bytes::Bytes;
+use exporter_toolkit::rate_limit::TokenBucket;
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The state between the requests for rtpengine's metrics.
@@ -23,13 +24,30 @@ pub(super) struct Rtpengine {
     memory: Arc<MemoryBudget>,
     /// Whether rtpengine is logged as unavailable.
     failed: AtomicBool,
+    /// Limits the log lines, which clients with little time can trigger.
+    line_limit: TokenBucket,
 }
 
 impl Rtpengine {
     pub(super) fn new(max_requests: Option<usize>) -> Self {
         let limit = RunLimit::of_one_target("requests", max_requests);
         let memory = MemoryBudget::of_passed_on_pages();
-        Self { fetches: SingleFlight::default(), limit, memory, failed: AtomicBool::new(false) }
+        let line_limit = TokenBucket::new(LINE_INTERVAL, LINE_BURST);
+        let fetches = SingleFlight::default();
+        Self { fetches, limit, memory, failed: AtomicBool::new(false), line_limit }
+    }
+
+    /// Logs that rtpengine's metrics have become unavailable or available again. Without a line left, a later request does.
+    fn log(&self, error: Option<&String>) {
+        let failed = error.is_some();
+        if self.failed.load(Ordering::Relaxed) == failed || !self.line_limit.take() {
+            return;
+        }
+        self.failed.store(failed, Ordering::Relaxed);
+        match error {
+            Some(error) => tracing::warn!(error, "rtpengine metrics unavailable"),
+            None => tracing::info!("rtpengine metrics recovered"),
+        }
     }
 }
 
@@ -40,13 +58,14 @@ struct Page {
 }
 
 impl Site {
-    /// Fetches rtpengine's metrics, and logs when they become unavailable or available again.
+    /// Fetches rtpengine's metrics.
     pub(super) async fn rtpengine(&self, url: &Url, request: &Request) -> Response {
         let deadline = match self.deadline(request.headers()) {
-            Ok(deadline) => deadline.at,
+            Ok(deadline) => deadline,
             Err(message) => return text(StatusCode::BAD_REQUEST, message + "\n"),
         };
-        let Rtpengine { fetches, limit, memory, failed } = &self.rtpengine;
+        let Deadline { at: deadline, hurried } = deadline;
+        let Rtpengine { fetches, limit, memory, .. } = &self.rtpengine;
         let fetch = fetches.join((), deadline, |running| {
             let (permit, url, memory) = (limit.permit(running)?, url.clone(), memory.reservation());
             Ok::<_, String>(async move {
@@ -58,21 +77,16 @@ impl Site {
             Ok(fetch) => fetch.await,
             Err(message) => return text(StatusCode::SERVICE_UNAVAILABLE, message + "\n"),
         };
-        let failed_before = failed.swap(page.is_err(), Ordering::Relaxed);
+        // Too little time of a client says nothing about rtpengine.
+        if !hurried || page.is_ok() {
+            self.rtpengine.log(page.as_ref().err());
+        }
         match page {
             Ok(page) => {
-                if failed_before {
-                    tracing::info!("rtpengine metrics recovered");
-                }
                 let declared = page.content_type.as_deref().filter(|declared| is_metrics(declared));
-                without_scripts(with_body(StatusCode::OK, declared.unwrap_or(TEXT), page.content.clone()))
+                with_body(StatusCode::OK, declared.unwrap_or(TEXT), page.content.clone())
             }
-            Err(error) => {
-                if !failed_before {
-                    tracing::warn!(error, "rtpengine metrics unavailable");
-                }
-                text(StatusCode::BAD_GATEWAY, error + "\n")
-            }
+            Err(error) => text(StatusCode::BAD_GATEWAY, error + "\n"),
         }
     }
 }
@@ -109,16 +123,8 @@ fn is_metrics(content_type: &str) -> bool {
     ["text/plain", "application/openmetrics-text"].iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
-/// Forbids browsers to guess another content type, and to load or run anything.
-fn without_scripts(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    );
-    response
-}
-
 /// The content type of a page that declares none of metrics.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Log lines besides one in each interval, as for a Kamailio: enough for the outages of an hour.
+const LINE_BURST: u32 = 20;
+const LINE_INTERVAL: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use crate::siege::Siege;
 use crate::support::web::{Directory, TlsConnection, basic};
 use std::collections::VecDeque;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -96,19 +96,25 @@ fn requests_of_clients_that_need_no_password() {
     let http2 = siege.directory.tls_client().with_http2();
 
     let connections: Vec<_> = (0..200).map(|_| Mutex::new(None::<TlsConnection>)).collect();
-    siege.survives("200 connections that request /metrics and / without a pause", |thread, call| {
-        let number = call * 2 + thread;
-        let mut connection = connections[number % connections.len()].lock().unwrap();
-        let path = if number / connections.len() % 2 == 0 { "/metrics" } else { "/" };
-        let Some(open) = &mut *connection else {
-            *connection = siege.connect(number % 300).ok().map(|stream| client.over(stream));
-            return;
-        };
-        // The rest of a response stays unread until the next one.
-        if open.send(&request(path, "")).and_then(|()| open.stream().read(&mut [0; 4096])).is_err() {
-            *connection = None;
-        }
-    });
+    siege.survives_all(
+        "200 connections that request /metrics and / without a pause",
+        connections.len(),
+        |thread, call| {
+            let number = call * 2 + thread;
+            let mut connection = connections[number % connections.len()].lock().unwrap();
+            let path = if number % 4 < 2 { "/metrics" } else { "/" };
+            // Each connection has a request in progress all the time.
+            let sent = match &mut *connection {
+                Some(open) => read_response(open).and_then(|()| open.send(&request(path, ""))),
+                None => siege
+                    .connect(number % 300)
+                    .and_then(|stream| connection.insert(client.over(stream)).send(&request(path, ""))),
+            };
+            if sent.is_err() {
+                *connection = None;
+            }
+        },
+    );
     drop(connections);
     let kept = Kept::new();
     siege.survives("1,000 connections from 300 addresses that read no response", |thread, call| {
@@ -148,6 +154,26 @@ fn requests_of_clients_that_need_no_password() {
             *connection = None;
         }
     });
+}
+
+/// Reads a response to its end.
+fn read_response(connection: &mut TlsConnection) -> io::Result<()> {
+    let (mut head, mut bytes) = (Vec::new(), [0; 1 << 14]);
+    let mut end = None;
+    while end.is_none_or(|end| head.len() < end) {
+        let read = connection.stream().read(&mut bytes)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        head.extend_from_slice(&bytes[..read]);
+        end = end.or_else(|| {
+            let text = str::from_utf8(&head[..head.len().min(1024)]).ok()?;
+            let (headers, _) = text.split_once("\r\n\r\n")?;
+            let length = headers.split("content-length: ").nth(1)?.lines().next()?;
+            Some(headers.len() + 4 + length.parse::<usize>().ok()?)
+        });
+    }
+    Ok(())
 }
 
 /// The beginning of an HTTP/2 connection.

@@ -1,5 +1,5 @@
-//! The exporter with too few file descriptors or too little memory, without a log, with a clock that jumps, and stopped by a
-//! signal.
+//! The exporter with too few file descriptors or too little memory, without a log, with files that are none, with a clock that
+//! jumps, and stopped by a signal.
 
 use crate::support::{Exporter, command, eventually, program, samples, send_signal};
 use fake_kamailio::Fake;
@@ -141,6 +141,60 @@ fn too_few_descriptors_are_logged_once_and_the_exporter_recovers() {
     assert_eq!(lines, 1, "the log repeats the line");
     drop(others);
     eventually(|| started.up());
+}
+
+/// Each file is read again for each scrape, or when it has changed.
+#[test]
+fn files_that_become_a_pipe_a_device_a_directory_or_huge_stop_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let [file, log] = ["file", "log"].map(|name| directory.path().join(name));
+    let named = file.to_str().unwrap();
+    let fake = Fake::start();
+    let (kamailio, json_rpc) = (fake.unix(), "https://127.0.0.1:1/RPC");
+    for (name, arguments) in [
+        ("certificates of Kamailio", &["-u", &kamailio, "--kamailio.tls-certificates", named][..]),
+        (
+            "password",
+            &[
+                "-u",
+                json_rpc,
+                "--kamailio.basic-auth.username",
+                "a",
+                "--kamailio.basic-auth.password-file",
+                named,
+            ],
+        ),
+        ("authority", &["-u", json_rpc, "--kamailio.tls.ca-file", named]),
+        (
+            "client certificate",
+            &["-u", json_rpc, "--kamailio.tls.cert-file", named, "--kamailio.tls.key-file", named],
+        ),
+        ("authorities of the system", &["-u", json_rpc]),
+    ] {
+        let mut program = command();
+        program.env("SSL_CERT_FILE", &file).stderr(File::create(&log).unwrap());
+        std::fs::write(&file, "").unwrap();
+        let mut started = Started::new(&mut program, arguments);
+        for kind in ["fifo", "device", "directory", "huge"] {
+            if file.is_dir() { std::fs::remove_dir(&file) } else { std::fs::remove_file(&file) }.unwrap();
+            match kind {
+                "fifo" => assert!(Command::new("mkfifo").arg(&file).status().unwrap().success()),
+                "device" => std::os::unix::fs::symlink("/dev/zero", &file).unwrap(),
+                "directory" => std::fs::create_dir(&file).unwrap(),
+                _ => File::create(&file).unwrap().set_len(300 << 20).unwrap(),
+            }
+            let page = started.page().unwrap();
+            let failed = ["\nkamailio_up 0\n", "success{collector=\"tls.certificates\"} 0\n"];
+            assert!(failed.iter().any(|failed| page.contains(failed)), "{name} as {kind}: {page}");
+        }
+        send_signal(started.child.id(), "TERM");
+        eventually(|| started.child.try_wait().unwrap().ok_or_else(|| format!("{name}: still running")));
+        let log = std::fs::read_to_string(&log).unwrap();
+        for error in ["not a regular file", "longer than the limit of "] {
+            assert!(log.contains(error), "{name}: no {error:?} in {log}");
+        }
+        std::fs::remove_file(&file).unwrap();
+    }
 }
 
 #[test]

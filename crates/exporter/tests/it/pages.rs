@@ -212,6 +212,55 @@ fn an_outage_of_rtpengines_page_and_its_end_are_logged_once() {
     assert_eq!(log.matches("rtpengine metrics recovered").count(), 1, "{log}");
 }
 
+/// Serves a page that takes longer than a client in a hurry waits, and not as long as Prometheus does.
+fn slow() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(700));
+                let _ = stream.write_all(&ok("jobs 3\n"));
+            });
+        }
+    });
+    format!("http://{address}/metrics")
+}
+
+#[test]
+fn a_page_that_only_its_client_cuts_short_is_no_failure() {
+    let (fake, url) = (Fake::start(), slow());
+    let kamailio = fake.unix();
+    let exporter = Exporter::start(&[
+        "-u",
+        &kamailio,
+        "--kamailio.custom-metrics-url",
+        &url,
+        "--rtpengine.metrics-url",
+        &url,
+    ]);
+    for timeout in ["0.000001", "0.02", "0.3"] {
+        let headers = [("X-Prometheus-Scrape-Timeout-Seconds", timeout)];
+        assert_eq!(exporter.request("GET", "/rtpengine", &headers).status, 502);
+        let page = exporter.request("GET", "/metrics", &headers).text();
+        assert_eq!(
+            (success(&page), samples(&page)["kamailio_exporter_failed_scrapes"]),
+            (0.0, 0.0),
+            "{timeout}"
+        );
+    }
+    assert_eq!(exporter.get("/rtpengine").status, 200);
+    assert_eq!(success(&exporter.page()), 1.0);
+    let log = exporter.log();
+    assert!(!log.contains("level=WARN") && !log.contains("recovered"), "{log}");
+    // Without Kamailio, the scrape is a failure.
+    fake.refuse(true);
+    let headers = [("X-Prometheus-Scrape-Timeout-Seconds", "0.02")];
+    let page = exporter.request("GET", "/metrics", &headers).text();
+    assert_eq!(samples(&page)["kamailio_exporter_failed_scrapes"], 1.0, "{page}");
+}
+
 #[test]
 fn dispatcher_sets_have_the_configured_names() {
     let fake = Fake::start();

@@ -169,4 +169,4 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
 /// Bytes that the receiver gets and parses at once: 1 ms at most in a release build.
 const PIECE: usize = 8 << 10;
 /// Real servers send one or two.
-const MAX_INFORMATIONAL: usize = 8;
+pub(super) const MAX_INFORMATIONAL: usize = 8;

@@ -100,15 +100,17 @@ const MAX_PAGE: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
+    use super::exchange::MAX_INFORMATIONAL;
     use super::*;
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
     use std::time::Duration;
 
     /// Fetches a page from a server that sends `once`, and then `forever` until the client disconnects.
-    async fn fetch(once: &'static str, forever: &'static str) -> Result<Vec<u8>, String> {
+    async fn fetch(once: &str, forever: &'static str) -> Result<Vec<u8>, String> {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("http://{}/", server.local_addr().unwrap())).unwrap();
+        let once = once.to_owned();
         let thread = std::thread::spawn(move || {
             let (mut stream, _) = server.accept().unwrap();
             let _ = stream.read(&mut [0; 4096]);
@@ -123,14 +125,19 @@ mod tests {
 
     #[tokio::test]
     async fn endless_informational_responses_are_an_error() {
-        for informational in
-            ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"]
-        {
+        for informational in [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 102 Processing\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+            "HTTP/1.1 199 \r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+        ] {
             let error = fetch("", informational).await.err().unwrap();
             assert!(error.ends_with("the server sent more than 8 informational responses"), "{error}");
         }
-        let few = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n\
-                   HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n";
-        assert_eq!(fetch(few, "").await.unwrap(), b"a 1\n");
+        let page = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n";
+        for count in [2, MAX_INFORMATIONAL] {
+            let response = "HTTP/1.1 102 Processing\r\n\r\n".repeat(count) + page;
+            assert_eq!(fetch(&response, "").await.unwrap(), b"a 1\n", "{count}");
+        }
     }
 }

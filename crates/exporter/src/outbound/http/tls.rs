@@ -1,6 +1,6 @@
 //! TLS as a client.
 
-use exporter_toolkit::{pem, trust_anchor};
+use exporter_toolkit::{pem, system_authorities, trust_anchor};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl TlsFiles {
                 }
             }
             None => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                roots.add_parsable_certificates(system_authorities::read()?);
             }
         }
         let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();

@@ -2,7 +2,7 @@
 
 use exporter_toolkit::{Response, with_body};
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CACHE_CONTROL, HeaderValue};
 
 /// A file that is part of the program.
 pub(crate) struct Asset {
@@ -38,9 +38,7 @@ impl Asset {
     pub(crate) fn response(&self, with_content: bool) -> Response {
         let content = if with_content { self.content } else { "" };
         let mut response = with_body(StatusCode::OK, self.media_type, content);
-        let headers = response.headers_mut();
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400"));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400"));
         response
     }
 }

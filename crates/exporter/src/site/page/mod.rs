@@ -19,9 +19,7 @@ use super::{Site, probe};
 use crate::instance::Instance;
 use crate::instance::run_limit::RunLimit;
 use exporter_toolkit::{Request, Response, text, with_body};
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
 use hyper::{Method, StatusCode};
 use model::{Page, ScrapeFacts, TargetRow};
 use std::sync::Arc;
@@ -125,7 +123,6 @@ fn target_query(instance: &Instance) -> String {
 fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -62,6 +62,10 @@ fn metrics_that_prometheus_makes_are_left_out() {
         assert_eq!(first.reason, "Prometheus makes a metric of this name itself");
         assert_eq!((page.invalid, first.line), (2, format!("{name} 0")));
     }
+    for line in ["up\t0", " up 0", "up{} 0", "up{instance=\"x\"} 0 1700000000000", "up 0\r"] {
+        let page = parse(&format!("{line}\nmine 1\n"));
+        assert_eq!((lines(&page.families), page.invalid), (strings(&["mine 1"]), 1), "{line:?}");
+    }
     let page =
         parse("# TYPE up summary\nup_sum 1\nup{quantile=\"0.5\"} 1\n# TYPE ALERTS histogram\nALERTS_sum 1\n");
     assert_eq!((lines(&page.families), page.invalid), (strings(&["up_sum 1", "ALERTS_sum 1"]), 1));
