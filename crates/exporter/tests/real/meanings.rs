@@ -1,5 +1,6 @@
 use crate::support::{Exporter, eventually, samples};
 use std::collections::BTreeMap;
+use std::process::Command;
 use testbed::Kamailio;
 
 type Page = BTreeMap<String, f64>;
@@ -106,9 +107,25 @@ fn a_changed_configuration_file_is_seen() {
         format!("loadmodule \"cfgutils.so\"\nmodparam(\"cfgutils\", \"hash_file\", \"{}\")", file.display());
     let kamailio = Kamailio::builder().config(&lines).start();
     let methods = "cfgutils.check_config_hash,core.modules,core.sockets_list";
-    let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", methods]);
+    let certificate = kamailio.socket_path().with_file_name("tls.crt").display().to_string();
+    let arguments = ["-u", &kamailio.unix(), "-m", methods, "--kamailio.tls-certificates", &certificate];
+    let exporter = Exporter::start(&arguments);
     let page = samples(&exporter.page());
     assert_eq!(page["kamailio_config_unchanged"], 1.0);
+    let expiry = starting(&page, "tls_certificate_not_after_timestamp_seconds{");
+    let seconds = |text: &str| {
+        let end = Command::new("date").args(["+%s", "-d", text]).output().unwrap().stdout;
+        String::from_utf8(end).unwrap().trim().parse::<f64>().unwrap()
+    };
+    let end = Command::new("openssl").args(["x509", "-noout", "-enddate", "-in", &certificate]).output();
+    let end = String::from_utf8(end.unwrap().stdout).unwrap();
+    assert_eq!(
+        expiry,
+        [(
+            &*format!("file=\"{certificate}\",subject=\"CN=localhost\"}}"),
+            seconds(end.trim().trim_start_matches("notAfter="))
+        )]
+    );
     let modules = kamailio.kamcmd(&["core.modules"]);
     assert_eq!(page["kamailio_modules"], modules.split_whitespace().count() as f64, "{modules}");
     let sockets = kamailio.kamcmd(&["core.sockets_list"]).matches("port: ").count();
