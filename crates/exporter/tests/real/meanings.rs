@@ -1,5 +1,5 @@
 use crate::support::{Exporter, eventually, samples};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use testbed::Kamailio;
 
@@ -128,8 +128,17 @@ fn a_changed_configuration_file_is_seen() {
     );
     let modules = kamailio.kamcmd(&["core.modules"]);
     assert_eq!(page["kamailio_modules"], modules.split_whitespace().count() as f64, "{modules}");
-    let sockets = kamailio.kamcmd(&["core.sockets_list"]).matches("port: ").count();
-    assert_eq!(starting(&page, "socket_info{").len(), sockets);
+    let list = kamailio.kamcmd(&["core.sockets_list"]);
+    let sockets = list.split("socket: {").skip(1).map(|socket| {
+        let member = |name: &str| {
+            let value = socket.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": "));
+            format!("{name}=\"{}\"", value.unwrap())
+        };
+        ["address", "port", "proto"].map(member).join(",") + "}"
+    });
+    let served: BTreeSet<_> =
+        starting(&page, "socket_info{").into_iter().map(|(labels, _)| labels.to_owned()).collect();
+    assert_eq!(served, sockets.collect());
     std::fs::write(&file, "two").unwrap();
     assert_eq!(samples(&exporter.page())["kamailio_config_unchanged"], 0.0);
 }
