@@ -1,9 +1,9 @@
 #!/bin/sh
-# usage: release.sh [NAME...] | check-tag TAG | test
+# usage: release.sh [NAME...] | check-tag TAG | test | program
 #
 # Makes the files of a release in dist/, for the targets in packaging/targets or those named, with what this machine can
 # build; see RELEASE.md. "check-tag" verifies that the commit is ready for the tag. "test" checks the files as users get
-# them.
+# them. "program" builds only the program of this machine, and prints its path.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/release/environment.sh
@@ -12,6 +12,11 @@ main() {
 	case ${1:-} in
 	check-tag) exec scripts/release/check-tag.sh "${2:?usage: release.sh check-tag TAG}" ;;
 	test) exec scripts/release/test.sh ;;
+	program)
+		scripts/release/tools.sh >&2
+		realpath "$(scripts/release/build.sh "$(own_name)")"
+		exit
+		;;
 	esac
 	tag=$(git tag --points-at HEAD | grep '^v' || true)
 	if [ -n "$tag" ]; then

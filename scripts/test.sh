@@ -12,15 +12,17 @@ main() {
 	step "clippy, library alone" cargo clippy -p kamailio-binrpc --all-targets -- -D warnings
 	# Clippy selects the test targets that "cargo test" runs by default.
 	step "clippy, faults" cargo clippy -p kamailio_exporter --test faults --test attacks --all-features -- -D warnings
-	# Every test but the faults and attacks, which are "test = false": they run on the optimised program, whose memory and
-	# times count.
+	# Every test but the faults and attacks, which are "test = false".
 	step "test" cargo test --workspace --all-features
-	step "faults" cargo test --release -p kamailio_exporter --test faults --test attacks -- --show-output
+	step "release" scripts/release.sh test
+	program=$(scripts/release.sh program)
+	# On the program of the release, because memory and times count.
+	step "faults" env EXPORTER_PROGRAM="$program" \
+		cargo test -p kamailio_exporter --test faults --test attacks --all-features -- --show-output
 	step "doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 	step "mixin" scripts/mixin.sh check
 	# Checks licences, sources and duplicate versions of dependencies.
 	step "deny" env PATH="$PWD/.run/cargo/bin:$PATH" cargo deny --locked check licenses sources bans
-	step "release" scripts/release.sh test
 	# The tests replay earlier findings; this step searches for new ones.
 	if command -v c++ >/dev/null; then
 		step "fuzz" env FUZZ_SECONDS="${FUZZ_SECONDS:-20}" scripts/fuzz.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks a release as its users get it: first what takes seconds, then the files for amd64. With FULL=1, also the image, and
-# the programs of other architectures under qemu.
+# Checks a release as its users get it: first what takes seconds, then the files for amd64. With FULL=1, also whether a
+# second build is equal, the image, and the programs of other architectures under qemu.
 set -eu
 cd "$(dirname "$0")/../.."
 . scripts/release/environment.sh
@@ -19,11 +19,12 @@ main() {
 	fi
 	if [ "${FULL:-}" = 1 ]; then
 		scripts/release.sh amd64 amd64-static arm64 armv7 s390x
+		scripts/release/test-reproducible.sh amd64
 		scripts/release/test-architectures.sh arm64 armv7 s390x
 		scripts/release/test-image.sh
 	else
 		scripts/release.sh amd64
-		echo "release: the image and other architectures are tested with FULL=1, because each takes a build of minutes"
+		echo "release: a second build, the image and other architectures are tested with FULL=1, because each takes a build of minutes"
 	fi
 	scripts/release/test-packages.sh
 }

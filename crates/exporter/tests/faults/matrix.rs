@@ -2,7 +2,7 @@
 //! three times during the fault and once after it.
 
 use crate::kamailio::{Case, FAULTS, Fault, Served, Transport};
-use crate::support::{Exporter, samples};
+use crate::support::{Exporter, extra_memory, samples};
 use fake_kamailio::{Captures, Fake};
 use flate2::read::GzDecoder;
 use kamailio_binrpc::Target;
@@ -119,7 +119,7 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
         return Err(format!("after the fault, this line is {change}: {line}"));
     }
     let memory = exporter.peak_memory();
-    if memory > MOST_MEMORY {
+    if memory > MOST_MEMORY + extra_memory() {
         return Err(format!("the exporter took {:.1} MiB of memory", memory as f64 / 1_048_576.0));
     }
     if exporter.log().contains("panicked") {
@@ -271,5 +271,5 @@ const AT_ONCE: usize = 12;
 const TRIES: usize = 5;
 /// The time allowed from the deadline to the last byte of the response.
 const SLACK: Duration = Duration::from_millis(100);
-/// The limit on the memory of the exporter. Without optimisation the program itself is larger.
-const MOST_MEMORY: u64 = if cfg!(debug_assertions) { 40 << 20 } else { 32 << 20 };
+/// The limit on the memory of the exporter.
+const MOST_MEMORY: u64 = 32 << 20;

@@ -1,7 +1,7 @@
 //! Memory of many concurrent scrapes and of large ones. `matrix.rs` measures single scrapes with a fault.
 
 use crate::packets::{body, destinations, of_struct, packet};
-use crate::support::{Answer, Exporter, eventually, samples};
+use crate::support::{Answer, Exporter, eventually, extra_memory, samples};
 use fake_kamailio::{Captures, Fake, Then};
 use kamailio_binrpc::wire::{Arg, Kind, MAX_BODY, MAX_VALUES};
 use std::thread;
@@ -87,7 +87,7 @@ fn large(fake: &Fake, count: usize) {
 
 /// Prints the peak memory, and checks that it is under the limit.
 fn takes(exporter: &Exporter, limit: u64, what: &str) {
-    let (peak, limit) = (exporter.peak_memory(), limit + UNOPTIMIZED);
+    let (peak, limit) = (exporter.peak_memory(), limit + extra_memory());
     println!("{:>5.1} MiB: {what}", peak as f64 / 1_048_576.0);
     assert!(peak < limit, "{what}: {peak} bytes of memory, over {limit}");
 }
@@ -252,5 +252,3 @@ const MOST_OF_ONE: u64 = 40 << 20;
 /// The limit for all scrapes of hostile Kamailios: the 32 MiB that they share (`memory_budget.rs`) with the gaps between
 /// allocations, the 128 KiB that each may always use, and the program.
 const MOST_TOGETHER: u64 = 96 << 20;
-/// An unoptimized program is larger from the start.
-const UNOPTIMIZED: u64 = if cfg!(debug_assertions) { 8 << 20 } else { 0 };

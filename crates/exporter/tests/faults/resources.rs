@@ -1,7 +1,7 @@
 //! The exporter with too few file descriptors or too little memory, without a log, with a clock that jumps, and stopped by a
 //! signal.
 
-use crate::support::{Exporter, command, eventually, samples, send_signal};
+use crate::support::{Exporter, command, eventually, program, samples, send_signal};
 use fake_kamailio::Fake;
 use kamailio_binrpc::wire::Kind;
 use std::fs::File;
@@ -66,7 +66,7 @@ impl Drop for Started {
 fn limited(limit: &str) -> Command {
     let mut shell = Command::new("sh");
     let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
-    shell.args(["-c", &script, env!("CARGO_BIN_EXE_kamailio_exporter")]).stdin(Stdio::null());
+    shell.args(["-c", &script, &program()]).stdin(Stdio::null());
     shell
 }
 
@@ -90,7 +90,7 @@ fn closed_standard_streams_do_not_stop_scrapes() {
     let fake = Fake::start();
     let mut shell = Command::new("sh");
     let script = "exec <&- >&- 2>&-; exec \"$0\" \"$@\"";
-    shell.args(["-c", script, env!("CARGO_BIN_EXE_kamailio_exporter")]);
+    shell.args(["-c", script, &program()]);
     let started = Started::new(&mut shell, &["-u", &fake.unix()]);
     fake.refuse(true);
     assert!(started.page().unwrap().contains("\nkamailio_up 0\n"));

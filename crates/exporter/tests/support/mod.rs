@@ -154,7 +154,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 /// Runs the binary to completion on a terminal. Returns the output, including standard error, and the exit code.
 pub(crate) fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
     let quoted = arguments.iter().map(|argument| format!(" '{argument}'")).collect::<String>();
-    let line = format!("{}{quoted}", env!("CARGO_BIN_EXE_kamailio_exporter"));
+    let line = format!("{}{quoted}", program());
     let output = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .env("TERM", "xterm")
@@ -166,9 +166,22 @@ pub(crate) fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) ->
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
 
+/// Returns the path of the binary: the one that the variable `EXPORTER_PROGRAM` names, or cargo's.
+pub(crate) fn program() -> String {
+    std::env::var(PROGRAM).unwrap_or_else(|_| env!("CARGO_BIN_EXE_kamailio_exporter").to_owned())
+}
+
+/// Returns the bytes by which the binary may exceed limits on memory: an unoptimized program is larger from the start.
+pub(crate) fn extra_memory() -> u64 {
+    let optimized = std::env::var_os(PROGRAM).is_some() || !cfg!(debug_assertions);
+    if optimized { 0 } else { 8 << 20 }
+}
+
+const PROGRAM: &str = "EXPORTER_PROGRAM";
+
 /// The binary, without variables of the environment that set options.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kamailio_exporter"));
+    let mut command = Command::new(program());
     command.stdin(Stdio::null());
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KAMAILIO_EXPORTER_"))

@@ -1,14 +1,11 @@
 //! Reads labels from their text in an exposition: `{a="x",b="y"}`.
 
-/// Returns the value of a label, shortened to a number of bytes. The text is escaped, so that a value cannot contain the name
-/// and the quotation mark of another label.
+/// Returns the value of a label, shortened to a number of bytes.
 pub(super) fn value(labels: &[u8], name: &str, max: usize) -> Option<String> {
-    let start = find(labels, &[name.as_bytes(), b"=\""].concat())?;
     let mut value = Vec::new();
-    let mut rest = labels.get(start..)?.iter();
+    let mut rest = text(labels, name)?.iter();
     while let Some(byte) = rest.next() {
         match byte {
-            b'"' => break,
             b'\\' => match rest.next() {
                 Some(b'n') => value.push(b'\n'),
                 Some(byte) => value.push(*byte),
@@ -23,21 +20,28 @@ pub(super) fn value(labels: &[u8], name: &str, max: usize) -> Option<String> {
     Some(shortened(&String::from_utf8_lossy(&value), max))
 }
 
-/// Returns whether the labels contain a pair: `method="INVITE"`.
-pub(super) fn has(labels: &[u8], pair: &[u8]) -> bool {
-    find(labels, pair).is_some_and(|end| matches!(labels.get(end), Some(b',' | b'}')))
+/// Returns the value of a label as it is written. Because it is escaped, a value cannot contain the name and the quotation
+/// mark of another label.
+pub(super) fn text<'l>(labels: &'l [u8], name: &str) -> Option<&'l [u8]> {
+    let mut rest = labels.get(1..)?;
+    loop {
+        if let Some(value) = rest.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=\"")) {
+            return Some(&value[..end(value)]);
+        }
+        let comma = rest.iter().position(|byte| *byte == b',')?;
+        rest = &rest[comma + 1..];
+    }
 }
 
-/// Returns the position after a text that follows the opening brace or a comma.
-fn find(labels: &[u8], text: &[u8]) -> Option<usize> {
-    let mut start = 1;
-    loop {
-        let rest = labels.get(start..)?;
-        if rest.starts_with(text) {
-            return Some(start + text.len());
-        }
-        start += rest.iter().position(|byte| *byte == b',')? + 1;
-    }
+/// Returns the position of the closing quotation mark.
+fn end(value: &[u8]) -> usize {
+    let mut escaped = false;
+    let is_end = |byte: &u8| {
+        let is_end = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        is_end
+    };
+    value.iter().position(is_end).unwrap_or(value.len())
 }
 
 /// Returns the beginning of a text, with an ellipsis if the text is longer than `max` bytes.
@@ -66,17 +70,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_found_only_as_a_whole() {
-        let labels = br#"{a="x",b="yy"}"#;
-        for (pair, found) in [
-            (r#"a="x""#, true),
-            (r#"b="yy""#, true),
-            (r#"b="y""#, false),
-            (r#"="x""#, false),
-            (r#"b="yyy""#, false),
-        ] {
-            assert_eq!(has(labels, pair.as_bytes()), found, "{pair}");
+    fn a_label_is_found_only_as_a_whole() {
+        let labels = br#"{a="x",bb="y\\",c="z,bb=\"9"}"#;
+        assert_eq!(text(labels, "bb").unwrap(), br"y\\");
+        assert_eq!(text(labels, "c").unwrap(), br#"z,bb=\"9"#);
+        for absent in ["b", "bbb", ""] {
+            assert_eq!(text(labels, absent), None, "{absent}");
         }
-        assert!(!has(br#"{b="1,a=\"x\""}"#, br#"a="x""#));
     }
 }

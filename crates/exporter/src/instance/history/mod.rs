@@ -15,7 +15,7 @@ use crate::scrape::Scrape;
 use nodes::Kind;
 use prometheus_exposition::{FamilyId, Samples};
 use ring::Ring;
-use series::{SERIES, Unit, located};
+use series::{Reader, SERIES, Unit, located};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -145,8 +145,9 @@ impl History {
         self.server.note(scrape.samples, restarted);
         let resolution = self.resolution;
         self.tracks.resize_with(SERIES.len(), Track::new);
+        let mut reader = Reader::new(scrape.samples);
         for ((track, series), readings) in self.tracks.iter_mut().zip(SERIES).zip(located()) {
-            let mut values = readings.iter().map(|reading| reading.read(scrape.samples)).enumerate();
+            let mut values = readings.iter().map(|reading| reader.read(reading)).enumerate();
             let Some((reading, value)) = values.find_map(|(index, value)| Some((index, value?))) else {
                 continue;
             };

@@ -1,11 +1,10 @@
 //! The last hour of the dispatcher's destinations and of rtpengine's nodes.
 
-use super::ring::{Bucket, Ring};
+use super::ring::Bucket;
 use super::series::family;
 use super::{MAX_GAP, Resolution, label};
 use prometheus_exposition::{FamilyId, Number, Samples};
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
 /// The state of a destination or node. Of several states in a bucket, the last in this order is kept.
@@ -25,22 +24,16 @@ pub(crate) enum NodeState {
 /// A destination or a node.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// The hash of its labels, which identifies it.
-    hash: u64,
-    /// The number of its set.
-    pub(crate) set: Box<str>,
-    /// The address.
-    pub(crate) address: Box<str>,
-    /// The name that distinguishes it from another with the same address in the same set, if it has one.
-    pub(crate) name: Box<str>,
+    /// Its labels as the exposition has them, which identify it.
+    labels: Box<[u8]>,
     pub(crate) state: NodeState,
     /// When the state began, in seconds since the start of the history; `None` if it was so in the first scrape.
     pub(crate) since: Option<f64>,
     /// The estimated response time, in seconds.
     pub(crate) latency: Option<f64>,
     pub(crate) weight: Option<f64>,
-    states: Ring<NodeState>,
-    last: f64,
+    /// The worst state of each bucket, at the bucket's number modulo their count.
+    states: Box<[NodeState]>,
 }
 
 /// The nodes of one kind, in the order of Kamailio's reply.
@@ -48,7 +41,9 @@ pub(crate) struct Node {
 pub(crate) struct Nodes {
     kind: Kind,
     nodes: Vec<Node>,
-    hasher: RandomState,
+    /// The newest bucket, and the time of the last scrape.
+    newest: Bucket,
+    last: f64,
     /// Number of nodes that did not fit into the memory.
     pub(crate) left_out: usize,
 }
@@ -115,7 +110,7 @@ struct Row<'s> {
 
 impl Nodes {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, nodes: Vec::new(), hasher: RandomState::new(), left_out: 0 }
+        Self { kind, nodes: Vec::new(), newest: 0, last: 0.0, left_out: 0 }
     }
 
     /// Returns the nodes in the order of Kamailio's reply.
@@ -123,35 +118,53 @@ impl Nodes {
         self.nodes.iter()
     }
 
+    /// Returns the worst state of a node in a bucket.
+    pub(crate) fn at(&self, node: &Node, bucket: Bucket) -> NodeState {
+        let buckets = node.states.len() as Bucket;
+        if bucket > self.newest || self.newest - bucket >= buckets {
+            return NodeState::Unknown;
+        }
+        node.states[(bucket % buckets) as usize]
+    }
+
+    /// Returns the number of a node's set, its address, and the name that distinguishes it from another with the same address
+    /// in the same set, if it has one.
+    pub(crate) fn names(&self, node: &Node) -> [String; 3] {
+        let Families { set, address, name, .. } = self.kind.families();
+        [(set, MAX_SET), (address, MAX_ADDRESS), (name, MAX_SET)]
+            .map(|(label, max)| label::value(&node.labels, label, max).unwrap_or_default())
+    }
+
     /// Notes the states in a scrape, in at most `room` bytes. Nodes that are no longer in the list are forgotten; without any
     /// list, all states are unknown.
     pub(super) fn note(&mut self, time: f64, samples: &Samples, room: usize, resolution: &Resolution) {
+        let slot = self.advance(time, resolution);
         let families = self.kind.families();
-        if samples.family(families.up).next().is_none() {
-            self.nodes.iter_mut().for_each(|node| node.set(NodeState::Unknown, time, resolution));
+        let count = samples.family(families.up).count();
+        if count == 0 {
+            self.nodes.iter_mut().for_each(|node| node.set(NodeState::Unknown, time, slot));
             return;
         }
         let is_first = self.nodes.is_empty();
-        let count = samples.family(families.up).count();
         let kept = count.min(room / (size_of::<Node>() + resolution.buckets));
         self.nodes.truncate(kept);
         self.nodes.shrink_to(kept);
         self.nodes.reserve_exact(kept - self.nodes.len());
-        let mut known: Option<HashMap<u64, Node>> = None;
+        let mut known: Option<HashMap<Box<[u8]>, Node>> = None;
         let (mut index, mut used) = (0, self.nodes.capacity() * size_of::<Node>());
-        for row in rows(families, samples).take(kept) {
-            let hash = self.hasher.hash_one(row.labels);
+        for row in rows(families, samples).filter(|row| row.labels.len() <= MAX_LABELS).take(kept) {
             // Almost always, the list is that of the scrape before.
-            if self.nodes.get(index).is_none_or(|node| node.hash != hash) {
+            if self.nodes.get(index).is_none_or(|node| *node.labels != *row.labels) {
                 let rest = self.nodes.split_off(index.min(self.nodes.len()));
                 let known = known.get_or_insert_default();
-                known.extend(rest.into_iter().map(|node| (node.hash, node)));
-                let node = known.remove(&hash).unwrap_or_else(|| Node::new(hash, families, row.labels, time));
+                known.extend(rest.into_iter().map(|node| (node.labels.clone(), node)));
+                let node =
+                    known.remove(row.labels).unwrap_or_else(|| Node::new(row.labels, resolution.buckets));
                 self.nodes.push(node);
             }
             let node = &mut self.nodes[index];
             (node.latency, node.weight) = (row.latency, row.weight);
-            node.set(row.state, time, resolution);
+            node.set(row.state, time, slot);
             if is_first {
                 node.since = None;
             }
@@ -165,6 +178,23 @@ impl Nodes {
         self.left_out = count - index;
     }
 
+    /// Goes on to the bucket of a time, and returns its place in the states of each node. The buckets since the last scrape
+    /// have the state of that scrape.
+    fn advance(&mut self, time: f64, resolution: &Resolution) -> usize {
+        let bucket = resolution.bucket(time).max(self.newest);
+        let buckets = resolution.buckets as Bucket;
+        let known = time - self.last <= MAX_GAP;
+        // The newest of the skipped buckets, if they are more than there is room for.
+        for skipped in (self.newest + 1..=bucket).rev().take(resolution.buckets) {
+            for node in &mut self.nodes {
+                let state = if known && skipped < bucket { node.state } else { NodeState::Unknown };
+                node.states[(skipped % buckets) as usize] = state;
+            }
+        }
+        (self.newest, self.last) = (bucket, time);
+        (bucket % buckets) as usize
+    }
+
     /// Returns how many bytes the nodes take.
     pub(super) fn memory(&self) -> usize {
         self.nodes.iter().map(Node::allocated).sum::<usize>() + self.nodes.capacity() * size_of::<Node>()
@@ -172,49 +202,26 @@ impl Nodes {
 }
 
 impl Node {
-    fn new(hash: u64, families: &Families, labels: &[u8], time: f64) -> Self {
-        let text = |name, max| label::value(labels, name, max).unwrap_or_default().into_boxed_str();
+    fn new(labels: &[u8], buckets: usize) -> Self {
         Self {
-            hash,
-            set: text(families.set, MAX_SET),
-            address: text(families.address, MAX_ADDRESS),
-            name: text(families.name, MAX_SET),
+            labels: labels.into(),
             state: NodeState::Unknown,
             since: None,
             latency: None,
             weight: None,
-            states: Ring::new(NodeState::Unknown),
-            last: time,
+            states: vec![NodeState::Unknown; buckets].into(),
         }
     }
 
-    /// Returns the worst state of a bucket.
-    pub(crate) fn at(&self, bucket: Bucket) -> NodeState {
-        self.states.at(bucket)
-    }
-
-    fn set(&mut self, state: NodeState, time: f64, resolution: &Resolution) {
-        let bucket = resolution.bucket(time);
-        if time - self.last <= MAX_GAP {
-            for skipped in resolution.bucket(self.last) + 1..bucket {
-                self.worsen(skipped, self.state, resolution);
-            }
-        }
-        self.worsen(bucket, state, resolution);
+    fn set(&mut self, state: NodeState, time: f64, slot: usize) {
+        self.states[slot] = state.max(self.states[slot]);
         if self.state != state {
             (self.state, self.since) = (state, Some(time));
-        }
-        self.last = time;
-    }
-
-    fn worsen(&mut self, bucket: Bucket, state: NodeState, resolution: &Resolution) {
-        if let Some(slot) = self.states.slot(bucket, resolution.buckets) {
-            *slot = state.max(*slot);
         }
     }
 
     fn allocated(&self) -> usize {
-        self.states.memory() + self.set.len() + self.address.len() + self.name.len()
+        self.labels.len() + self.states.len()
     }
 }
 
@@ -241,7 +248,9 @@ fn rows<'s>(families: &'static Families, samples: &'s Samples) -> impl Iterator<
     })
 }
 
-/// Bytes that are kept of an address, of the number of a set, and of a name.
+/// Bytes of the labels of a node that is kept. A URI that Kamailio parses has at most 1,024 (`MAX_URI_SIZE`, core/config.h).
+const MAX_LABELS: usize = 2048;
+/// Bytes that are shown of an address, of the number of a set, and of a name.
 const MAX_ADDRESS: usize = 256;
 const MAX_SET: usize = 32;
 
@@ -270,8 +279,8 @@ mod tests {
     }
 
     fn strip(nodes: &Nodes, uri: &str) -> Vec<NodeState> {
-        let node = nodes.iter().find(|node| &*node.address == uri).unwrap();
-        (0..5).map(|bucket| node.at(bucket)).collect()
+        let node = nodes.iter().find(|node| nodes.names(node)[1] == uri).unwrap();
+        (0..5).map(|bucket| nodes.at(node, bucket)).collect()
     }
 
     #[test]
@@ -279,7 +288,7 @@ mod tests {
         let mut nodes = Nodes::new(Kind::Destinations);
         let mut note = |time, rows: &[_]| {
             nodes.note(time, &samples(rows), ROOM, &Resolution::FINE);
-            nodes.iter().map(|node| (node.address.to_string(), node.since)).collect::<Vec<_>>()
+            nodes.iter().map(|node| (nodes.names(node)[1].clone(), node.since)).collect::<Vec<_>>()
         };
         note(0.0, &[("a", Up, Some(0.5)), ("b", Up, None), ("c", Disabled, Some(0.1))]);
         note(16.0, &[("a", Up, None), ("b", Trying, None), ("c", Disabled, Some(0.1))]);
@@ -298,16 +307,20 @@ mod tests {
     }
 
     #[test]
-    fn destinations_that_do_not_fit_are_counted() {
-        let uris: Vec<_> = (0..5000).map(|number| format!("sip:{number}.{}", "x".repeat(6_000))).collect();
-        let rows: Vec<_> = uris.iter().map(|uri| (uri.as_str(), Up, None)).take(150).collect();
-        let mut nodes = Nodes::new(Kind::Destinations);
-        for time in [0.0, 20.0] {
-            nodes.note(time, &samples(&rows), 50_000, &Resolution::FINE);
-            assert!(nodes.memory() <= 50_000, "{}", nodes.memory());
-            let kept = nodes.iter().len();
-            assert!((40..149).contains(&kept), "{kept}");
-            assert_eq!(nodes.left_out, 150 - kept);
+    fn destinations_that_do_not_fit_or_have_long_labels_are_counted() {
+        for (short, long, room, least, most) in [(150, 0, 50_000, 40, 70), (20, 30, ROOM, 20, 20)] {
+            let lengths = std::iter::repeat_n(6_000, long).chain(std::iter::repeat_n(400, short));
+            let uris: Vec<_> =
+                lengths.enumerate().map(|(n, len)| format!("sip:{n}.{}", "x".repeat(len))).collect();
+            let rows: Vec<_> = uris.iter().map(|uri| (uri.as_str(), Up, None)).collect();
+            let mut nodes = Nodes::new(Kind::Destinations);
+            for time in [0.0, 20.0] {
+                nodes.note(time, &samples(&rows), room, &Resolution::FINE);
+                assert!(nodes.memory() <= room, "{}", nodes.memory());
+                let kept = nodes.iter().len();
+                assert!((least..=most).contains(&kept), "{kept}");
+                assert_eq!(nodes.left_out, short + long - kept);
+            }
         }
     }
 }

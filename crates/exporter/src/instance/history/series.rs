@@ -45,10 +45,19 @@ pub(super) enum Select {
     Except(&'static str, &'static [&'static str]),
 }
 
-/// A reading with the positions of its families and the texts of its labels, looked up once.
+/// A reading with the positions of its families, looked up once.
 pub(super) enum Located {
-    Sum { family: FamilyId, pairs: Vec<Vec<u8>>, except: bool },
+    Sum { family: FamilyId, label: &'static str, values: &'static [&'static str], except: bool },
     Fullest { part: FamilyId, of: FamilyId, label: &'static str },
+}
+
+/// Reads the values of series from the samples of one scrape.
+pub(super) struct Reader<'s> {
+    samples: &'s Samples,
+    /// The family and label that were read last, which most rows have from the row before.
+    split: Option<(FamilyId, &'static str)>,
+    /// Its samples: the label's value as it is written, and the number.
+    parts: Vec<(&'s [u8], f64)>,
 }
 
 /// A value that was read.
@@ -299,35 +308,54 @@ impl Located {
                     Only(label, values) => (*label, *values, false),
                     Except(label, values) => (*label, *values, true),
                 };
-                let pairs = values.iter().map(|value| format!("{label}=\"{value}\"").into_bytes());
-                Self::Sum { family: family(name), pairs: pairs.collect(), except }
+                Self::Sum { family: family(name), label, values, except }
             }
             Fullest { part, of, label } => Self::Fullest { part: family(part), of: family(of), label },
         }
     }
+}
 
-    /// Reads the value; `None` if there are no such samples.
-    pub(super) fn read(&self, samples: &Samples) -> Option<Value> {
-        match self {
-            Self::Sum { family, pairs, except } => {
-                let counts = |labels: &[u8]| pairs.iter().any(|pair| label::has(labels, pair)) != *except;
-                let numbers = samples.family(*family).filter(|(labels, _)| counts(labels));
-                let numbers = numbers.map(|(_, number)| number.as_f64());
+impl<'s> Reader<'s> {
+    pub(super) fn new(samples: &'s Samples) -> Self {
+        Self { samples, split: None, parts: Vec::new() }
+    }
+
+    /// Reads a value; `None` if there are no such samples.
+    pub(super) fn read(&mut self, reading: &Located) -> Option<Value> {
+        match reading {
+            Located::Sum { family, label, values, except } => {
+                self.split(*family, label);
+                let counts = |value: &[u8]| values.iter().any(|one| one.as_bytes() == value) != *except;
+                let numbers = self.parts.iter().filter(|(value, _)| counts(value)).map(|(_, number)| *number);
                 Some(Value { number: numbers.reduce(|sum, number| sum + number)?, name: None })
             }
-            Self::Fullest { part, of, label } => {
-                let mut sizes = samples.family(*of);
-                let ratios = samples.family(*part).filter_map(|(labels, used)| {
-                    // Both have the order of the rows, and either may lack one.
-                    let (_, size) = sizes.by_ref().find(|(other, _)| *other == labels)?;
-                    Some((used.as_f64() / size.as_f64(), labels))
-                });
-                let finite = ratios.filter(|(ratio, _)| ratio.is_finite());
-                let (number, labels) =
-                    finite.reduce(|most, next| if next.0 > most.0 { next } else { most })?;
-                Some(Value { number, name: label::value(labels, label, MAX_NAME) })
-            }
+            Located::Fullest { part, of, label } => self.fullest(*part, *of, label),
         }
+    }
+
+    /// Reads the samples of a family by a label, unless they are those that were read last.
+    fn split(&mut self, family: FamilyId, label: &'static str) {
+        if self.split == Some((family, label)) {
+            return;
+        }
+        let value =
+            |labels| if label.is_empty() { &[][..] } else { label::text(labels, label).unwrap_or_default() };
+        self.parts.clear();
+        let samples = self.samples.family(family);
+        self.parts.extend(samples.map(|(labels, number)| (value(labels), number.as_f64())));
+        self.split = Some((family, label));
+    }
+
+    fn fullest(&self, part: FamilyId, of: FamilyId, label: &str) -> Option<Value> {
+        let mut sizes = self.samples.family(of);
+        let ratios = self.samples.family(part).filter_map(|(labels, used)| {
+            // Both have the order of the rows, and either may lack one.
+            let (_, size) = sizes.by_ref().find(|(other, _)| *other == labels)?;
+            Some((used.as_f64() / size.as_f64(), labels))
+        });
+        let finite = ratios.filter(|(ratio, _)| ratio.is_finite());
+        let (number, labels) = finite.reduce(|most, next| if next.0 > most.0 { next } else { most })?;
+        Some(Value { number, name: label::value(labels, label, MAX_NAME) })
     }
 }
 
@@ -366,7 +394,8 @@ mod tests {
     }
 
     fn read(key: &str, samples: &Samples) -> Option<f64> {
-        located()[index(key)].iter().find_map(|reading| reading.read(samples)).map(|value| value.number)
+        let mut reader = Reader::new(samples);
+        located()[index(key)].iter().find_map(|reading| reader.read(reading)).map(|value| value.number)
     }
 
     #[test]
@@ -398,7 +427,7 @@ mod tests {
             }
             samples.push(size, labels, of.into());
         }
-        let value = located()[index("private_memory")][0].read(&samples).unwrap();
+        let value = Reader::new(&samples).read(&located()[index("private_memory")][0]).unwrap();
         assert_eq!((value.number, value.name.as_deref()), (0.75, Some("b")));
     }
 }

@@ -168,8 +168,8 @@ impl Page {
         let buckets = window.buckets();
         let series: Vec<_> =
             (0..SERIES.len()).map(|index| SeriesRow::new(history, index, buckets.clone())).collect();
-        let nodes = |nodes: &Nodes, names| {
-            let rows = nodes.iter().map(|node| NodeRow::new(node, buckets.clone(), clock, names));
+        let table = |nodes: &Nodes, names| {
+            let rows = nodes.iter().map(|node| NodeRow::new(nodes, node, buckets.clone(), clock, names));
             let mut rows: Vec<_> = rows.collect();
             // Kamailio lists the sets in the order of its tree.
             rows.sort_by(|a, b| a.set_number().cmp(&b.set_number()));
@@ -182,8 +182,8 @@ impl Page {
             frame: frame(history, buckets.clone()),
             pictures: pictures::draw(&series, window.step),
             series,
-            destinations: nodes(&history.destinations, instance.set_names()),
-            rtpengine: nodes(&history.rtpengine, &[]),
+            destinations: table(&history.destinations, instance.set_names()),
+            rtpengine: table(&history.rtpengine, &[]),
             restarts: history.restarts.iter().map(|time| clock.moment(*time)).collect(),
             collectors: collectors(last, instance.selection(), clock),
             ..Self::default()
@@ -316,19 +316,26 @@ impl ScrapeFacts {
 }
 
 impl NodeRow {
-    fn new(node: &Node, buckets: Range<Bucket>, clock: Clock, names: &[(String, String)]) -> Self {
-        let name = names.iter().find(|(set, _)| **set == *node.set).map(|(_, name)| name.as_str());
+    fn new(
+        nodes: &Nodes,
+        node: &Node,
+        buckets: Range<Bucket>,
+        clock: Clock,
+        set_names: &[(String, String)],
+    ) -> Self {
+        let [set, address, name] = nodes.names(node);
+        let set_name = set_names.iter().find(|(number, _)| *number == set).map(|(_, name)| name.as_str());
         Self {
-            set: Shown::new(&node.set),
-            set_name: Shown::new(name.unwrap_or_default()),
-            address: Shown::new(&node.address),
-            name: Shown::new(&node.name),
+            set: Shown::new(&set),
+            set_name: Shown::new(set_name.unwrap_or_default()),
+            address: Shown::new(&address),
+            name: Shown::new(&name),
             state: node.state,
             since: node.since.map(|time| clock.moment(time)),
             // When a destination is down, Kamailio still reports the latency that it had before.
             latency: node.latency.filter(|_| node.state != NodeState::Down),
             weight: node.weight,
-            states: runs(buckets.map(|bucket| node.at(bucket))),
+            states: runs(buckets.map(|bucket| nodes.at(node, bucket))),
         }
     }
 }
