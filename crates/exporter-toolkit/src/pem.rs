@@ -40,6 +40,17 @@ pub(crate) fn certificates(pem: &[u8], source: &dyn Display) -> Result<Vec<Certi
 }
 
 pub(crate) fn private_key(pem: &[u8], source: &dyn Display) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_slice(pem)
-        .map_err(|error| Error::new(format!("no private key in {source}: {error}")))
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+        let is_encrypted = ENCRYPTED.iter().any(|mark| pem.windows(mark.len()).any(|text| text == *mark));
+        Error::new(match is_encrypted {
+            true => format!(
+                "the private key in {source} is encrypted: write it without a passphrase (openssl pkey -in KEY -out \
+                 PLAIN_KEY) to a file that only the exporter's user can read"
+            ),
+            false => format!("no private key in {source}: {error}"),
+        })
+    })
 }
+
+/// Lines that only an encrypted key has: of PKCS #8, and of the older form (RFC 1421).
+const ENCRYPTED: [&[u8]; 2] = [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];

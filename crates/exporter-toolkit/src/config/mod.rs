@@ -47,7 +47,7 @@ impl Config {
                 "tls_server_config" => config.tls = tls::parse(value, directory, &mut config.warnings)?,
                 "http_server_config" => http_server(value, &mut config)?,
                 "basic_auth_users" => config.users = users(value, &mut config.warnings)?,
-                "rate_limit" => config.rate_limit = rate_limit(value)?,
+                "rate_limit" => config.rate_limit = rate_limit(value, &mut config.warnings)?,
                 _ => return Err(unknown(&key_node, &key, "the file", &SECTIONS)),
             }
         }
@@ -62,12 +62,8 @@ impl Config {
     /// Returns the paths of the files that the configuration names.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let tls = self.tls.iter();
-        tls.flat_map(|tls| [Some(&tls.cert), Some(&tls.key), tls.client_ca.as_ref()]).filter_map(|pem| {
-            match pem {
-                Some(Pem::File(path)) => Some(path.as_path()),
-                _ => None,
-            }
-        })
+        let pem = tls.flat_map(|tls| [Some(&tls.cert), Some(&tls.key), tls.client_ca.as_ref()]);
+        pem.flatten().filter_map(Pem::file)
     }
 }
 
@@ -138,7 +134,7 @@ fn check_hash(hash: &str) -> Result<(), String> {
     }
 }
 
-fn rate_limit(section: &Node) -> Result<Option<RateLimit>, String> {
+fn rate_limit(section: &Node, warnings: &mut Vec<String>) -> Result<Option<RateLimit>, String> {
     let (mut interval, mut burst) = (Duration::ZERO, 0);
     for (key, key_node, value) in section.entries("rate_limit")? {
         match key.as_str() {
@@ -163,7 +159,14 @@ fn rate_limit(section: &Node) -> Result<Option<RateLimit>, String> {
             _ => return Err(unknown(&key_node, &key, "rate_limit", &["interval", "burst"])),
         }
     }
-    Ok(Some(RateLimit { interval, burst }).filter(|limit| !limit.interval.is_zero()))
+    let limit = Some(RateLimit { interval, burst }).filter(|limit| !limit.interval.is_zero());
+    if limit.is_some() && burst == 0 {
+        warnings.push(
+            "rate_limit with burst 0 refuses every request with status 429: set burst to 1 or more"
+                .to_owned(),
+        );
+    }
+    Ok(limit)
 }
 
 fn unknown(key_node: &Node, key: &str, section: &str, known: &[&str]) -> String {
@@ -293,6 +296,9 @@ mod tests {
             (format!("{tls}VerifyClientCertIfGiven\n  client_allowed_sans: [a]\n"), ""),
             (format!("basic_auth_users:\n  'a:b': {hash}\n"), "\"a:b\" can never log in"),
             (format!("basic_auth_users:\n  ab: {hash}\n"), ""),
+            ("rate_limit: {interval: 20ms}\n".to_owned(), "burst 0 refuses every request"),
+            ("rate_limit: {interval: 20ms, burst: 1}\n".to_owned(), ""),
+            ("rate_limit: {burst: 0}\n".to_owned(), ""),
         ] {
             let warnings = parse(&text).unwrap().warnings;
             assert_eq!(warnings.len(), usize::from(!part.is_empty()), "{text}: {warnings:?}");

@@ -30,6 +30,16 @@ pub(crate) enum Pem {
     File(PathBuf),
 }
 
+impl Pem {
+    /// Returns the path of a file.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Inline(_) => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
 /// The requirement on client certificates, as Go's `tls.ClientAuthType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ClientAuth {

@@ -9,7 +9,9 @@ use crate::{Error, pem};
 use client_certificates::ClientVerifier;
 use ring::signature::RsaKeyPair;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
@@ -41,6 +43,7 @@ pub(crate) fn server_config(
     let chain = tls.cert.certificates("cert", files)?;
     let key = pem::private_key(tls.key.text(files), &tls.key.source("key"))?;
     warnings.extend(warning_about(&key, &tls.key.source("key")));
+    warnings.extend(tls.key.file().and_then(warning_about_mode));
 
     let mut versions = Vec::new();
     let has = |version| provider.cipher_suites.iter().any(|suite| suite.version() == version);
@@ -95,10 +98,7 @@ impl Pem {
     }
 
     fn source(&self, name: &str) -> String {
-        match self {
-            Self::Inline(_) => name.to_owned(),
-            Self::File(path) => path.display().to_string(),
-        }
+        self.file().map_or_else(|| name.to_owned(), |path| path.display().to_string())
     }
 }
 
@@ -114,6 +114,17 @@ fn warning_about(key: &PrivateKeyDer<'_>, source: &str) -> Option<String> {
         format!(
             "the RSA key in {source} has {bits} bits, so a handshake takes milliseconds of CPU time; use ECDSA P-256, \
              whose signature takes a hundredth of that"
+        )
+    })
+}
+
+/// Returns a warning about the file of a key that every user of the machine can read.
+fn warning_about_mode(key: &Path) -> Option<String> {
+    let mode = fs::metadata(key).ok()?.mode() & 0o7777;
+    (mode & READABLE_BY_OTHERS != 0).then(|| {
+        let key = key.display();
+        format!(
+            "the key {key} has mode {mode:04o}, which lets every user read it: set the mode to 0640 or 0600"
         )
     })
 }
@@ -217,3 +228,5 @@ fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
 
 /// The size up to which signatures of an RSA key take less than a millisecond.
 const CHEAP_RSA_BITS: usize = 2048;
+/// The bit of a file's mode that lets users read it who are neither its owner nor in its group.
+const READABLE_BY_OTHERS: u32 = 0o004;

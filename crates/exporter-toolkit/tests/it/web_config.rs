@@ -4,6 +4,9 @@
 use crate::support::web::{Directory, basic, hash};
 use crate::support::{ClientResponse, TestServer};
 use exporter_toolkit::WebConfig;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Checks that the file is refused with one message.
@@ -183,7 +186,7 @@ fn rate_limit_comes_before_authentication() {
 #[test]
 fn files_that_are_not_regular_or_too_long_are_refused_at_once() {
     let directory = Directory::new();
-    let fifo = std::process::Command::new("mkfifo").arg(directory.path("fifo")).status();
+    let fifo = Command::new("mkfifo").arg(directory.path("fifo")).status();
     assert!(fifo.unwrap().success());
     std::fs::File::create(directory.path("long")).unwrap().set_len(300 << 20).unwrap();
     let absolute = |name: &str| directory.path(name).display().to_string();
@@ -205,6 +208,37 @@ fn files_that_are_not_regular_or_too_long_are_refused_at_once() {
             refused(&directory, &format!("tls_server_config:\n{}{policy}", lines.concat()), reason);
         }
         assert!(start.elapsed() < Duration::from_secs(5), "{file}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn an_encrypted_key_is_named_as_such() {
+    let directory = Directory::new();
+    for (name, options) in
+        [("pkcs8", &["pkcs8", "-topk8", "-v2", "aes-128-cbc"][..]), ("rfc1421", &["ec", "-aes128"])]
+    {
+        let encrypted = directory.path(name).display().to_string();
+        let status = Command::new("openssl")
+            .args(options)
+            .args(["-in".as_ref(), directory.path("server.key").as_os_str()])
+            .args(["-out", &encrypted, "-passout", "pass:secret"])
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+        let text = format!("tls_server_config:\n  cert_file: server.pem\n  key_file: {name}\n");
+        refused(&directory, &text, &format!("the private key in {encrypted} is encrypted"));
+    }
+}
+
+#[test]
+fn a_key_that_every_user_can_read_is_a_warning() {
+    for (mode, warned) in [(0o604, true), (0o646, true), (0o640, false), (0o600, false)] {
+        let directory = Directory::new();
+        let file = directory.tls("", "");
+        std::fs::set_permissions(directory.path("server.key"), Permissions::from_mode(mode)).unwrap();
+        let server = TestServer::start(Some(&file));
+        let warning = format!("has mode {mode:04o}, which lets every user read it");
+        assert_eq!(server.log().contains(&warning), warned, "{}", server.log());
     }
 }
 

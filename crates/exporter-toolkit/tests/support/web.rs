@@ -3,8 +3,10 @@
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
 };
+use std::fs::Permissions;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -88,6 +90,7 @@ impl Directory {
     /// Writes a file in place, so that for a moment it is empty.
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.path(name), text).unwrap();
+        std::fs::set_permissions(self.path(name), Permissions::from_mode(0o600)).unwrap();
         self.path(name).display().to_string()
     }
 

@@ -10,25 +10,27 @@ pub(super) fn explain(error: &clap::Error) -> Exit {
         Some(ContextValue::Strings(texts)) => texts.join(", "),
         _ => String::new(),
     };
+    let suggestion = |kind| match context(kind) {
+        name if name.is_empty() => String::new(),
+        name => format!(", did you mean '{name}'?"),
+    };
     let flag = context(ContextKind::InvalidArg);
     let name = flag.split([' ', '=']).next().unwrap_or_default();
     let value = context(ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::DisplayHelp => Exit::Print(error.to_string().into_bytes()),
         ErrorKind::UnknownArgument if name.starts_with("--") => {
-            let suggestion = match context(ContextKind::SuggestedArg) {
-                flag if flag.is_empty() => String::new(),
-                flag => format!(", did you mean '{flag}'?"),
-            };
-            Exit::Usage(format!("unknown long flag '{name}'{suggestion}"))
+            Exit::Usage(format!("unknown long flag '{name}'{}", suggestion(ContextKind::SuggestedArg)))
         }
         ErrorKind::UnknownArgument if name.starts_with('-') => {
             Exit::Usage(format!("unknown short flag '{name}'"))
         }
         ErrorKind::UnknownArgument => Exit::Usage(format!("unexpected {name}")),
-        ErrorKind::InvalidSubcommand => {
-            Exit::Usage(format!("unexpected {}", context(ContextKind::InvalidSubcommand)))
-        }
+        ErrorKind::InvalidSubcommand => Exit::Usage(format!(
+            "unexpected {}{}",
+            context(ContextKind::InvalidSubcommand),
+            suggestion(ContextKind::SuggestedSubcommand)
+        )),
         ErrorKind::ArgumentConflict if name.is_empty() => Exit::Usage(format!(
             "options of the command {} must follow its name",
             context(ContextKind::InvalidSubcommand)

@@ -196,17 +196,16 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
 fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
     let mut names: Vec<(String, String)> = Vec::new();
     for mapping in list(matches, "collector.dispatcher.mapping")? {
-        let (id, name) = match mapping.split_once(':') {
-            Some((id, name)) if id.parse::<i32>().is_ok() && !name.is_empty() => (id, name),
-            _ => {
-                return Err(format!(
-                    "--collector.dispatcher.mapping \"{mapping}\" must have the form ID:NAME, for example 1:carriers"
-                ));
-            }
+        let parts = mapping.split_once(':').filter(|(_, name)| !name.is_empty());
+        let Some((Ok(id), name)) = parts.map(|(id, name)| (id.parse::<i32>(), name)) else {
+            return Err(format!(
+                "--collector.dispatcher.mapping \"{mapping}\" must have the form ID:NAME, for example 1:carriers"
+            ));
         };
-        // Numbers are equal although they are written in another way, such as 7 and 07.
-        match names.iter().find(|(known, _)| known.parse::<i32>() == id.parse()) {
-            None => names.push((id.to_owned(), name.to_owned())),
+        // As Kamailio writes the number: 07 would join no destination.
+        let id = id.to_string();
+        match names.iter().find(|(known, _)| *known == id) {
+            None => names.push((id, name.to_owned())),
             Some((_, known)) if known == name => {}
             Some((_, known)) => {
                 return Err(format!(

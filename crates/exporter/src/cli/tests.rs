@@ -92,10 +92,11 @@ fn invalid_command_lines_are_one_line_messages() {
         ),
         (
             &["--collector.dispatcher.mapping=7:a", "--collector.dispatcher.mapping=07:b"],
-            "--collector.dispatcher.mapping: set 07 has two names, \"a\" and \"b\"",
+            "--collector.dispatcher.mapping: set 7 has two names, \"a\" and \"b\"",
         ),
         (&["-z"], "unknown short flag '-z'"),
         (&["extra"], "unexpected extra"),
+        (&["heathcheck"], "unexpected heathcheck, did you mean 'healthcheck'?"),
         (&["-t", "1s", "man"], "options of the command man must follow its name"),
         (&["-t", "1s", "-t", "2s"], "flag 'kamailio.timeout' cannot be repeated"),
         (&["-u"], "expected argument for flag '--kamailio.scrape-uri'"),
@@ -153,7 +154,7 @@ fn invalid_command_lines_are_one_line_messages() {
 fn a_value_on_the_command_line_is_not_split() {
     let arguments = [
         "--collector.dispatcher.mapping=7:Telco, Ltd",
-        "--collector.dispatcher.mapping=8:x",
+        "--collector.dispatcher.mapping=08:x",
         "--collector.dispatcher.mapping=7:Telco, Ltd",
         "--collector.dispatcher.mapping=",
         "--collector.dialog.profiles=peer:Doe, Jane",
@@ -207,6 +208,17 @@ fn files_of_arguments_have_options_with_their_values() {
 }
 
 #[test]
+fn the_manual_page_of_each_command_has_its_sections() {
+    for command in ["push", "once", "call", "check", "healthcheck"] {
+        let Err(Exit::Print(text)) = run(&["man", command]) else { panic!("{command}") };
+        let text = String::from_utf8(text).unwrap();
+        for section in ["\"EXIT STATUS\"", "EXAMPLES", "FILES", "\"SEE ALSO\""] {
+            assert!(text.contains(&format!(".SH {section}\n")), "{command}: {section}");
+        }
+    }
+}
+
+#[test]
 fn help_and_version_are_printed() {
     for (argument, part) in [
         ("--help", "--kamailio.scrape-uri"),
@@ -216,14 +228,17 @@ fn help_and_version_are_printed() {
         ("completions bash", "--kamailio.scrape-uri"),
         ("completions bash", "compgen -W \"debug info warn error\""),
         ("completions zsh", ":LEVEL:(debug info warn error)"),
+        ("completions zsh", ":FORMAT:(logfmt json)"),
+        ("completions zsh", ":FORMAT:(text openmetrics)"),
+        ("completions zsh", ":FORMAT:(pretty json)"),
         ("completions zsh", ":METHODS:(auto all tm.stats "),
         ("completions zsh", "#compdef kamailio_exporter"),
         ("completions fish", "kamailio.scrape-uri"),
         ("man", ".TH kamailio_exporter 1"),
         ("man", ".SH EXAMPLES"),
         ("man", ".SH FILES"),
-        ("man call", ".SH \"EXIT STATUS\""),
-        ("man check", ".SH \"SEE ALSO\""),
+        ("man", ".SH \"EXIT STATUS\""),
+        ("man", ".SH \"SEE ALSO\""),
         ("man", "dispatcher.list"),
         ("man completions", ".TH kamailio_exporter-completions 1"),
     ] {

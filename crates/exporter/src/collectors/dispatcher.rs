@@ -196,7 +196,8 @@ const MORE: &[Field] = &[
     gauge(
         at(&["ATTRS", "PROBING_COUNT"]),
         "kamailio_dispatcher_destination_probing_count",
-        "Attribute probing_count of the destination (since Kamailio 6.1).",
+        "Consecutive probes that failed, or that an inactive destination answered: Kamailio changes the state at \
+         ds_probing_threshold or ds_inactive_threshold (since Kamailio 6.1).",
     ),
     unsigned_gauge(
         at(&["ATTRS", "OCMIN"]),

@@ -130,7 +130,11 @@ const MAX_COMPACT_MESSAGE: usize = 256;
 /// Returns advice about an error of the connection; `None` if there is nothing to add.
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     let Error::Io(error) = error else {
-        return Some("Is that address a binrpc socket of Kamailio's module ctl?".to_owned());
+        return Some(
+            "Is that address a binrpc socket of Kamailio's module ctl? `kamcmd ctl.listen` lists them, modparam(\"ctl\", \
+             \"binrpc\", …) sets them."
+                .to_owned(),
+        );
     };
     let path = match target.address() {
         Address::Unix(path) | Address::UnixDatagram(path) => Some(path.as_path()),

@@ -5,11 +5,14 @@ use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::wire::Kind;
 use serde_json::Value as Json;
 use std::fs;
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
 
 fn check(uri: &str, arguments: &[&str]) -> (String, Option<i32>) {
     let output = run(&[&["check", "-u", uri], arguments].concat());
@@ -313,12 +316,27 @@ fn nagios_gets_status_unknown_if_the_check_cannot_run() {
 }
 
 #[test]
-fn a_port_that_is_not_that_of_ctl_is_among_the_reasons_for_silence() {
-    let sip = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (text, code) = check(&format!("tcp:{}", sip.local_addr().unwrap()), &["-t", "200ms"]);
-    assert!(
-        text.contains("or this is not the port of its module ctl: `kamcmd ctl.listen` lists the ports"),
-        "{text}"
-    );
-    assert_eq!(code, Some(2));
+fn a_socket_that_is_not_that_of_ctl_is_among_the_reasons() {
+    let (sip, tls) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let uri = |listener: &TcpListener| format!("tcp:{}", listener.local_addr().unwrap());
+    let (sip_uri, tls_uri) = (uri(&sip), uri(&tls));
+    // The alert of a TLS server for a request that is not TLS.
+    let alert = thread::spawn(move || {
+        let (mut client, _) = tls.accept().unwrap();
+        client.write_all(&[0x15, 3, 3, 0, 2, 2, 10]).unwrap();
+        client
+    });
+    for (uri, timeout, part) in [
+        (sip_uri, "200ms", "or this is not the port of its module ctl: `kamcmd ctl.listen` lists the ports"),
+        (
+            tls_uri,
+            "20s",
+            "Is that address a binrpc socket of Kamailio's module ctl? `kamcmd ctl.listen` lists them",
+        ),
+    ] {
+        let (text, code) = check(&uri, &["-t", timeout]);
+        assert!(text.contains(part), "{uri}: {text}");
+        assert_eq!(code, Some(2));
+    }
+    drop(alert.join());
 }

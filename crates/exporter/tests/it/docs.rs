@@ -61,6 +61,23 @@ fn the_metrics_in_the_migration_guide_exist() {
     assert!(checked > 60, "found only {checked} names");
 }
 
+#[test]
+fn the_options_of_other_exporters_have_their_replacements() {
+    let page = read("docs/migrating.md");
+    for (old, new) in [
+        ("`-l` (", "web.listen-address"),
+        ("`--kamailio.binrpc-uri` is ", "kamailio.scrape-uri"),
+        ("`--socketPath=/PATH` (`SOCKET_PATH`) is ", "kamailio.scrape-uri"),
+        ("`--host=HOST --port=PORT` (`HOST`, `PORT`) is ", "kamailio.scrape-uri"),
+        ("`--bindIp=IP --bindPort=PORT` (`BIND_IP`, `BIND_PORT`) is ", "web.listen-address"),
+        ("`--metricsPath=/PATH` (`METRICS_PATH`) is ", "web.telemetry-path"),
+        ("`--debug` (`DEBUG`) is ", "log.level"),
+    ] {
+        assert!(page.contains(&format!("{old}`--{new}")), "docs/migrating.md: {old}`--{new}");
+        assert!(command().get_arguments().any(|option| option.get_long() == Some(new)), "{new}");
+    }
+}
+
 /// The documents that are not generated, by path from the root of the repository.
 const PAGES: [&str; 18] = [
     "README.md",

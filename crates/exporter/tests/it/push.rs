@@ -64,6 +64,16 @@ fn the_default_instance_is_the_host_name() {
 }
 
 #[test]
+fn labels_are_pushed_with_every_series() {
+    let (gateway, fake) = (Gateway::start(), Fake::start());
+    let _process = push(&gateway.url(), &["-u", &fake.unix(), "--label=tier=edge"]);
+    let body = gateway.request(1).body;
+    let mut samples = body.lines().filter(|line| !line.starts_with('#'));
+    assert!(body.contains("kamailio_up{tier=\"edge\"} 1\n"), "{body}");
+    assert!(samples.all(|line| line.contains("{tier=\"edge\"")), "{body}");
+}
+
+#[test]
 fn an_unreachable_kamailio_is_pushed_as_up_0() {
     let (gateway, fake) = (Gateway::start(), Fake::start());
     let _process = push(&gateway.url(), &["-u", &fake.unix()]);

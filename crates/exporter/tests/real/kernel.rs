@@ -3,7 +3,7 @@
 use crate::support::{Exporter, eventually, samples};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -142,6 +142,62 @@ fn a_flood_that_overflows_the_receive_buffer_is_counted_to_the_packet() {
         if queue(&page) == 0.0 { Ok(page) } else { Err(format!("{} bytes wait", queue(&page))) }
     });
     assert_eq!(drops(&after), drops(&full));
+}
+
+#[test]
+fn connections_that_are_not_accepted_are_in_the_queue() {
+    let kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix()]);
+    let queue = |page: &Page| {
+        let tcp = format!("address=\"{}\",port=\"{SIP_PORT}\",proto=\"tcp\"", kamailio.ip());
+        page[&format!("kamailio_socket_accept_queue_connections{{{tcp}}}")]
+    };
+    assert_eq!(queue(&samples(&exporter.page())), 0.0);
+    let signal = |signal| {
+        for pid in pids(&kamailio, "tcp main process") {
+            kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+        }
+    };
+    signal(Signal::STOP);
+    let _clients: Vec<_> = (0..17)
+        .map(|_| TcpStream::connect(SocketAddr::new(kamailio.ip().into(), SIP_PORT)).unwrap())
+        .collect();
+    let wait_for = |expected: f64| {
+        eventually(|| match queue(&samples(&exporter.page())) {
+            count if count == expected => Ok(()),
+            count => Err(format!("{count} connections wait")),
+        });
+    };
+    wait_for(17.0);
+    signal(Signal::CONT);
+    wait_for(0.0);
+}
+
+#[test]
+fn memory_switches_and_files_are_those_in_proc() {
+    let kamailio = Kamailio::start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix()]);
+    let kind = "tcp main process";
+    let [pid] = pids(&kamailio, kind)[..] else { panic!("{}", kamailio.kamcmd(&["core.ps"])) };
+    let status = |name: &str| -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let voluntary = "voluntary_ctxt_switches:";
+    let (before, page, after) = (status(voluntary), samples(&exporter.page()), status(voluntary));
+    let switches =
+        page[&format!("kamailio_process_context_switches_total{{kind=\"voluntary\",type=\"{kind}\"}}")];
+    assert!((before..=after).contains(&switches), "{switches} is not in {before} to {after}");
+    let resident = of_type(&page, "kamailio_process_resident_memory_bytes", kind) / 1024.0;
+    let difference = (resident - status("VmRSS:")).abs();
+    assert!(difference < 1024.0, "{resident} KiB differ from {} KiB", status("VmRSS:"));
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    assert_eq!(of_type(&page, "kamailio_process_open_fds", kind), files as f64);
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let limit: f64 = limit.split_whitespace().next().unwrap().parse().unwrap();
+    assert_eq!(of_type(&page, "kamailio_process_max_fds", kind), limit);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use crate::support::{Exporter, eventually, samples};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use testbed::Kamailio;
 
 type Page = BTreeMap<String, f64>;
@@ -106,13 +107,38 @@ fn a_changed_configuration_file_is_seen() {
         format!("loadmodule \"cfgutils.so\"\nmodparam(\"cfgutils\", \"hash_file\", \"{}\")", file.display());
     let kamailio = Kamailio::builder().config(&lines).start();
     let methods = "cfgutils.check_config_hash,core.modules,core.sockets_list";
-    let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", methods]);
+    let certificate = kamailio.socket_path().with_file_name("tls.crt").display().to_string();
+    let arguments = ["-u", &kamailio.unix(), "-m", methods, "--kamailio.tls-certificates", &certificate];
+    let exporter = Exporter::start(&arguments);
     let page = samples(&exporter.page());
     assert_eq!(page["kamailio_config_unchanged"], 1.0);
+    let expiry = starting(&page, "tls_certificate_not_after_timestamp_seconds{");
+    let seconds = |text: &str| {
+        let end = Command::new("date").args(["+%s", "-d", text]).output().unwrap().stdout;
+        String::from_utf8(end).unwrap().trim().parse::<f64>().unwrap()
+    };
+    let end = Command::new("openssl").args(["x509", "-noout", "-enddate", "-in", &certificate]).output();
+    let end = String::from_utf8(end.unwrap().stdout).unwrap();
+    assert_eq!(
+        expiry,
+        [(
+            &*format!("file=\"{certificate}\",subject=\"CN=localhost\"}}"),
+            seconds(end.trim().trim_start_matches("notAfter="))
+        )]
+    );
     let modules = kamailio.kamcmd(&["core.modules"]);
     assert_eq!(page["kamailio_modules"], modules.split_whitespace().count() as f64, "{modules}");
-    let sockets = kamailio.kamcmd(&["core.sockets_list"]).matches("port: ").count();
-    assert_eq!(starting(&page, "socket_info{").len(), sockets);
+    let list = kamailio.kamcmd(&["core.sockets_list"]);
+    let sockets = list.split("socket: {").skip(1).map(|socket| {
+        let member = |name: &str| {
+            let value = socket.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": "));
+            format!("{name}=\"{}\"", value.unwrap())
+        };
+        ["address", "port", "proto"].map(member).join(",") + "}"
+    });
+    let served: BTreeSet<_> =
+        starting(&page, "socket_info{").into_iter().map(|(labels, _)| labels.to_owned()).collect();
+    assert_eq!(served, sockets.collect());
     std::fs::write(&file, "two").unwrap();
     assert_eq!(samples(&exporter.page())["kamailio_config_unchanged"], 0.0);
 }

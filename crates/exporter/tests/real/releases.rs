@@ -1,7 +1,7 @@
 //! Runs the same tests with the Kamailio of each release of Debian.
 
 use crate::oracle::{Tally, compare_release};
-use crate::support::{Exporter, run};
+use crate::support::{Exporter, eventually, run};
 use crate::wanted::page;
 use crate::{life, served};
 use std::collections::BTreeSet;
@@ -90,6 +90,61 @@ fn a_set_that_is_added_by_a_reload_has_its_overload_control() {
         sets();
         assert_eq!(sets(), ["1", "1", "1", "17"], "{release:?}");
     }
+}
+
+/// `OCMIN` and `OCMAX` are in the list of destinations since 6.0.
+#[test]
+fn limits_of_overload_control_are_those_of_the_destination() {
+    for release in [Release::Trixie, Release::Sid].into_iter().filter(|release| release.is_available()) {
+        let kamailio = Kamailio::builder().release(release).destinations(1).start();
+        let list = kamailio.socket_path().with_file_name("dispatcher.list");
+        let destination = format!("5 sip:{}:30005 0 0 ocmin=13;ocmax=67;weight=21\n", kamailio.ip());
+        fs::write(&list, destination).unwrap();
+        assert!(kamailio.kamcmd(&["dispatcher.reload"]).contains("Ok"), "{release:?}");
+        let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,dispatcher.oclist"]);
+        let page = page(&exporter.page());
+        for (name, expected) in [
+            ("ocmin", 13.0),
+            ("ocmax", 67.0),
+            ("weight", 21.0),
+            ("overload_rate_min", 13.0),
+            ("overload_rate_max", 67.0),
+        ] {
+            let samples = &page[&format!("kamailio_dispatcher_destination_{name}")];
+            let values: Vec<_> = samples.iter().map(|sample| sample.value).collect();
+            assert_eq!(values, [expected], "{release:?}: {name}");
+        }
+    }
+}
+
+/// `PROBING_COUNT` is in the list of destinations since 6.1.
+#[test]
+fn probes_that_fail_are_counted_up_to_the_threshold() {
+    if !Release::Sid.is_available() {
+        return;
+    }
+    let threshold = "modparam(\"dispatcher\", \"ds_probing_threshold\", 77)";
+    let kamailio = Kamailio::builder().release(Release::Sid).config(threshold).start();
+    let exporter = Exporter::start(&["-u", &kamailio.unix()]);
+    let nobody = format!("{}:25099", kamailio.ip());
+    let counted = || -> f64 {
+        let list = kamailio.kamcmd(&["dispatcher.list"]);
+        let destination = list.split("URI: ").find(|part| part.contains(&nobody)).unwrap();
+        let count = destination.lines().find_map(|line| line.trim().strip_prefix("PROBING_COUNT: "));
+        count.unwrap().parse().unwrap()
+    };
+    eventually(|| {
+        let (before, page, after) = (counted(), page(&exporter.page()), counted());
+        let samples = &page["kamailio_dispatcher_destination_probing_count"];
+        let is_it =
+            |sample: &&crate::wanted::Sample| sample.labels.iter().any(|(_, uri)| uri.contains(&nobody));
+        let served = samples.iter().find(is_it).unwrap().value;
+        if before != after || before == 0.0 {
+            return Err(format!("{before}, {served}, {after}"));
+        }
+        assert_eq!(served, before);
+        Ok(())
+    });
 }
 
 const DROP_IN: &str = "tm.stats,sl.stats,core.shmmem,core.uptime,core.tcp_info,dispatcher.list,tls.info,dlg.stats_active,\

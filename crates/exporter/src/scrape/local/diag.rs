@@ -140,7 +140,9 @@ const MAX_REPLY: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::net::listen;
     use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::time::Duration;
 
     #[test]
     fn a_full_receive_buffer_drops_packets() {
@@ -183,6 +185,18 @@ mod tests {
         let accepted = listener.accept().unwrap();
         assert_eq!(diag.state(false, address).unwrap().accept_queue, 2);
         drop((clients, accepted));
+    }
+
+    #[test]
+    fn connections_beyond_the_backlog_are_dropped() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listen(&listener, 2).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
+        let clients: Vec<_> = (0..6).filter_map(connect).collect();
+        let state = Diag::open().unwrap().state(false, address).unwrap();
+        assert!((3..6).contains(&clients.len()), "{state:?}");
+        assert!(state.backlog == 2 && state.accept_queue == 3 && state.drops > 0, "{state:?}");
     }
 
     #[test]

@@ -262,7 +262,9 @@ mod tests {
         let cpu =
             |text: &str, kind| value(text, &format!("kamailio_process_cpu_seconds_total{{type=\"{kind}\"}}"));
         let both = listed(&[(first, "idle"), (second, "busy")]);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while cpu(&read(&mut processes, &both).unwrap(), "busy") < 0.2 {
+            assert!(Instant::now() < deadline, "the busy process has no CPU time");
             std::thread::sleep(Duration::from_millis(20));
         }
         // As if the ID of the busy one had been given to the idle one.
