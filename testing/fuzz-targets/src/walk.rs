@@ -29,6 +29,7 @@ pub fn walk(input: &[u8]) {
             results: Vec::new(),
             answered: true,
             error: None,
+            page_timed_out: false,
             cut_short: false,
             struct_overflow: false,
             preparation: Preparation::default(),

@@ -28,7 +28,7 @@ pub struct Scrape {
     /// Why the exchange ended before its last reply.
     pub error: Option<Error>,
     /// Whether the time ran out before the external page was complete.
-    pub(super) page_timed_out: bool,
+    pub page_timed_out: bool,
     /// Whether the scrape is incomplete only because the client allowed too little time.
     pub cut_short: bool,
     /// The parts that the next scrape can reuse; empty if the exchange ended before the capabilities were known.

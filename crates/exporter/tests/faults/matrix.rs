@@ -165,7 +165,7 @@ impl Peer {
     /// Listens, if it did not.
     fn listen(&mut self) -> Result<(), String> {
         if let Self::Binrpc { fake: fake @ None, target, .. } = self {
-            let listening = Fake::listen(Captures::of("5.6.3"), &[target.clone()]);
+            let listening = Fake::listen(Captures::of("5.6.3"), std::slice::from_ref(target));
             *fake = Some(listening.map_err(|error| error.to_string())?);
         }
         Ok(())
