@@ -10,7 +10,10 @@ main() {
 	package=prometheus-kamailio-exporter
 	files=target/release-files/$(directory "$1")
 	maintainer=$(sed -n 's/^maintainer: //p' packaging/nfpm.yaml)
-	export VERSION="$version" STAGE ARCH
+	target=$(column "$1" 2)
+	# The oldest glibc: the target's suffix after the triple.
+	GLIBC=${target#*.}
+	export VERSION="$version" GLIBC STAGE ARCH
 	for format in deb rpm; do
 		STAGE=$files.$format
 		stage_$format
