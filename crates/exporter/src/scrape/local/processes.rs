@@ -54,13 +54,14 @@ impl Processes {
             ));
         }
         self.turn = self.turn.wrapping_add(1);
+        let interval = detail_interval(listed.processes.len());
         let mut buffer = [0; MAX_FILE];
         let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
         // By process ID, the time of the start. The list is in the order of the starts, the parents before their children.
         let mut family: HashMap<u32, u64> = HashMap::new();
         for (index, process) in listed.processes.iter().enumerate() {
             let pid = process.pid;
-            let is_due = (index + self.turn).is_multiple_of(DETAIL_INTERVAL);
+            let is_due = (index + self.turn).is_multiple_of(interval);
             let kept = before.remove(&pid).and_then(|kept| kept.read(is_due, &mut buffer));
             let read = kept.or_else(|| Process::open(pid, &mut buffer).ok()?.read(is_due, &mut buffer));
             let Some((open, stat)) = read else { continue };
@@ -129,9 +130,16 @@ impl Sums {
     }
 }
 
-/// Each process's details are read at one scrape of so many. With 4, a scrape of 64 processes took 174 us, of which the
-/// details were some 70; the goal is 150 us (`make bench`).
-const DETAIL_INTERVAL: usize = 8;
+/// Returns how many scrapes there are from one reading of a process's details to the next.
+fn detail_interval(processes: usize) -> usize {
+    processes.div_ceil(DETAILS_AT_ONCE).min(MAX_DETAIL_INTERVAL)
+}
+
+/// The processes whose details a scrape reads. With 16 of 64, a scrape took 174 us, of which the details were some 70; the goal
+/// is 150 us (`make bench`).
+const DETAILS_AT_ONCE: usize = 4;
+/// The most scrapes between two readings: four minutes, at a scrape every 15 s.
+const MAX_DETAIL_INTERVAL: usize = 16;
 /// Processes whose files stay open, two for each process. With 256 connections of clients, that is within the usual limit of
 /// 1,024 files. Further processes are opened at each scrape.
 const MAX_KEPT: usize = 256;
@@ -208,8 +216,9 @@ mod tests {
         loop {
             std::thread::sleep(Duration::from_millis(50));
             // All details are read within so many scrapes.
-            let texts: Vec<_> =
-                (0..DETAIL_INTERVAL).map(|_| read(&mut processes, &listed).unwrap()).collect();
+            let texts: Vec<_> = (0..detail_interval(listed.processes.len()))
+                .map(|_| read(&mut processes, &listed).unwrap())
+                .collect();
             let text = texts.last().unwrap();
             assert!(cpu(text, "idle") < 0.1 && cpu(text, "waking") < 10.0);
             if cpu(text, "busy") > cpu(&first, "busy") + 0.1
@@ -218,6 +227,28 @@ mod tests {
                 break;
             }
             assert!(Instant::now() < deadline, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_details_of_few_processes_are_read_often() {
+        let intervals = [1, 4, 5, 16, 64, 65, 1000].map(detail_interval);
+        assert_eq!(intervals, [1, 1, 2, 4, 16, 16, 16]);
+        let workers = Workers::start(&["sleep 60"; 7]);
+        let children: Vec<_> = workers.pids().into_iter().map(|pid| (pid, "worker")).collect();
+        let listed = listed(&children);
+        let mut processes = Processes::default();
+        read(&mut processes, &listed).unwrap();
+        let unread = |processes: &mut Processes| {
+            let unread = processes.kept.values().filter(|process| process.details.is_none()).count();
+            processes.kept.values_mut().for_each(|process| process.details = Some(Details::default()));
+            unread
+        };
+        assert_eq!(unread(&mut processes), 0, "the first scrape reads all of them");
+        for scrape in 1..=2 {
+            read(&mut processes, &listed).unwrap();
+            let read = processes.kept.values().filter(|process| process.details != Some(Details::default()));
+            assert_eq!(read.count(), 4 * scrape);
         }
     }
 
