@@ -1,7 +1,9 @@
 //! The expositions of one scrape, plain and compressed.
 
+use crate::scrape::memory_budget::Reservation;
 use bytes::Bytes;
 use prometheus_exposition::Format;
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 /// The expositions of one scrape: each is written once, however many requests share the scrape.
@@ -18,6 +20,29 @@ pub(crate) struct Body {
     pub(crate) content: Bytes,
     /// Whether the bytes are compressed.
     pub(crate) gzip: bool,
+}
+
+/// The bytes of a response, and the reservation of their memory until the client has read them.
+struct Reserved {
+    content: Vec<u8>,
+    _reservation: Arc<Reservation>,
+}
+
+impl Body {
+    /// A body that is not compressed, and that keeps the reservation of its memory.
+    pub(crate) fn plain(content: Vec<u8>, reservation: Option<&Arc<Reservation>>) -> Self {
+        let content = match reservation {
+            Some(reservation) => Bytes::from_owner(Reserved { content, _reservation: reservation.clone() }),
+            None => content.into(),
+        };
+        Self { content, gzip: false }
+    }
+}
+
+impl AsRef<[u8]> for Reserved {
+    fn as_ref(&self) -> &[u8] {
+        &self.content
+    }
 }
 
 impl Bodies {

@@ -93,8 +93,8 @@ impl Drop for Reservation {
 /// Bytes of all reservations. A scrape that is alone may have half: a reply of the largest size (8 MiB), the most values
 /// (6 MiB), and some samples.
 const TOTAL: usize = 32 << 20;
-/// Bytes of all external metrics pages and of what is written from them. A page of the largest size takes 7 MiB, and its
-/// exposition 4 MiB. Together with what connections hold of responses in transit, this stays under 16 MiB.
+/// Bytes of all external metrics pages and of what is written from them, until it is sent. A page of the largest size takes
+/// 7 MiB, and its exposition 4 MiB. Together with what connections take, this stays under 16 MiB.
 const PAGES: usize = 12 << 20;
 /// Bytes of all pages that are being fetched to be passed on: one of the largest size, or many of the usual size. Once a page
 /// is fetched, it counts among the unread responses, which the server limits to the same number.

@@ -45,8 +45,8 @@ pub struct Scrape {
     pub reservation: Reservation,
     /// The processes and sockets that Kamailio's replies name.
     pub listed: Listed,
-    /// The external metrics page, and the reservation for its exposition.
-    pub page: Option<(Arc<FetchedPage>, Reservation)>,
+    /// The external metrics page, and the reservation for its exposition, which outlives the scrape until the response is sent.
+    pub page: Option<(Arc<FetchedPage>, Arc<Reservation>)>,
 }
 
 /// The preparation of a scrape before its calls, valid until Kamailio restarts.
@@ -115,7 +115,7 @@ impl Scrape {
         match content.and_then(|content| Ok((content, external_page::reserve_exposition(content)?))) {
             Ok((content, reservation)) => {
                 (result.omissions, result.failure) = external_page::merge(content, &mut self.samples);
-                self.page = Some((page, reservation));
+                self.page = Some((page, Arc::new(reservation)));
             }
             Err(error) => result.fail(error),
         }

@@ -87,7 +87,8 @@ impl Site {
                     Err(error) => tracing::error!(%error, "failed to compress, sending uncompressed"),
                 }
             }
-            Body { content: written(writer(), labels).await.into(), gzip: false }
+            let reservation = scrape.page.as_ref().map(|(_, reservation)| reservation);
+            Body::plain(written(writer(), labels).await, reservation)
         };
         let written = scrape.bodies.get(format, gzip, write).await;
         let mut response = with_body(StatusCode::OK, &format.content_type(), written.content);
