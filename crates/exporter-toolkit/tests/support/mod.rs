@@ -1,11 +1,13 @@
 //! A server with a small service, in a thread of the test, and a client for it.
 
+pub(crate) mod client;
 pub(crate) mod web;
+
+pub(crate) use client::{ClientResponse, eventually};
 
 use exporter_toolkit::{
     Error, Limits, ListenAddress, LogLimit, Request, Response, Server, StatusCode, WebConfig, text, with_body,
 };
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -24,13 +26,6 @@ pub(crate) struct TestServer {
     heartbeat: Arc<Mutex<Duration>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-/// A response to a [`TestServer::request`].
-pub(crate) struct ClientResponse {
-    pub(crate) status: u16,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
 }
 
 impl TestServer {
@@ -237,41 +232,7 @@ impl Write for Log {
     }
 }
 
-impl ClientResponse {
-    pub(crate) fn read(mut stream: impl Read) -> Self {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP response");
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines.map(|line| line.split_once(": ").unwrap());
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: bytes[end + 4..].to_vec() }
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).unwrap()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-}
-
 /// Returns whether the server has closed the connection.
 pub(crate) fn is_closed(stream: &mut TcpStream) -> bool {
     !matches!(stream.read(&mut [0; 4096]), Ok(read) if read > 0)
-}
-
-/// Tries until it succeeds, for ten seconds.
-pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Result<T, String>) -> T {
-    let end = Instant::now() + Duration::from_secs(10);
-    loop {
-        match attempt() {
-            Ok(result) => return result,
-            Err(error) if Instant::now() > end => panic!("{error}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Memory of many concurrent scrapes and of large ones. `matrix.rs` measures single scrapes with a fault.
 
 use crate::packets::{body, destinations, of_struct, packet};
-use crate::support::{Answer, Exporter, eventually, extra_memory, samples};
+use crate::support::{ClientResponse, Exporter, eventually, extra_memory, samples};
 use fake_kamailio::{Captures, Fake, Then};
 use kamailio_binrpc::wire::{Arg, Kind, MAX_BODY, MAX_VALUES};
 use std::thread;
@@ -98,7 +98,7 @@ fn has(page: &str, collector: &str) -> bool {
 }
 
 /// Sends all requests concurrently, and returns each response and its duration.
-fn at_once(exporter: &Exporter, paths: &[String]) -> Vec<(Answer, Duration)> {
+fn at_once(exporter: &Exporter, paths: &[String]) -> Vec<(ClientResponse, Duration)> {
     thread::scope(|scope| {
         let ask = |path| {
             move || {

@@ -1,7 +1,7 @@
 //! Limits on slow, numerous and greedy clients.
 
 use crate::support::web::{Directory, hash};
-use crate::support::{Answer, Exporter, samples};
+use crate::support::{ClientResponse, Exporter, samples};
 use fake_kamailio::{Fake, body};
 use kamailio_binrpc::wire::{Arg, Kind};
 use std::io::{Read as _, Write as _};
@@ -202,8 +202,8 @@ fn the_size_of_request_headers_is_limited() {
     let headers = |size| {
         format!("GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n", "y".repeat(size))
     };
-    assert_eq!(Answer::read(connect(&exporter, headers(4000).as_bytes())).status, 200);
-    assert_eq!(Answer::read(connect(&exporter, headers(8200).as_bytes())).status, 431);
+    assert_eq!(ClientResponse::read(connect(&exporter, headers(4000).as_bytes())).status, 200);
+    assert_eq!(ClientResponse::read(connect(&exporter, headers(8200).as_bytes())).status, 431);
 }
 
 #[test]

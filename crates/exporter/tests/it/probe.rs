@@ -1,6 +1,6 @@
 //! The metrics of the Kamailio that a request names.
 
-use crate::support::{Answer, Exporter, eventually, samples};
+use crate::support::{ClientResponse, Exporter, eventually, samples};
 use fake_kamailio::{Captures, Fake, body};
 use flate2::read::GzDecoder;
 use kamailio_binrpc::wire::Kind;
@@ -17,7 +17,7 @@ fn start(allow: &[&str], arguments: &[&str]) -> Exporter {
     Exporter::start(&[&NOBODY, &allow[..], arguments].concat())
 }
 
-fn probe(exporter: &Exporter, target: &str) -> Answer {
+fn probe(exporter: &Exporter, target: &str) -> ClientResponse {
     exporter.get(&format!("/probe?target={target}"))
 }
 

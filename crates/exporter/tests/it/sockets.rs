@@ -1,6 +1,6 @@
 //! Listening on unix sockets and on sockets from systemd, and notifications to systemd.
 
-use crate::support::{Answer, Exporter, command, eventually, run, send_signal};
+use crate::support::{ClientResponse, Exporter, command, eventually, run, send_signal};
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ const REQUEST: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close
 
 fn assert_healthy(mut stream: impl std::io::Read + std::io::Write) {
     stream.write_all(REQUEST).unwrap();
-    assert_eq!(Answer::read(stream).text(), "Healthy\n");
+    assert_eq!(ClientResponse::read(stream).text(), "Healthy\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use crate::support::{Answer, Exporter, eventually, samples};
+use crate::support::{ClientResponse, Exporter, eventually, samples};
 use rustix::process::{Pid, Signal};
 use std::fs;
 use std::io::Write as _;
@@ -102,7 +102,7 @@ impl Foreign {
         let mut stream = std::os::unix::net::UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let answer = Answer::read(stream);
+        let answer = ClientResponse::read(stream);
         assert_eq!(answer.status, 200, "{}", answer.text());
         samples(&answer.text())["kamailio_up"]
     }

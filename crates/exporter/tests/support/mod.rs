@@ -1,31 +1,27 @@
 //! Runs the real binary, and requests its pages.
 
+#[path = "../../../exporter-toolkit/tests/support/client.rs"]
+pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod jsonrpc;
 mod process;
 #[path = "../../../exporter-toolkit/tests/support/web.rs"]
 pub(crate) mod web;
 
+pub(crate) use client::{ClientResponse, eventually};
 pub(crate) use process::Process;
 
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A running exporter, killed on drop.
 pub(crate) struct Exporter {
     process: Process,
     address: String,
-}
-
-/// A response of the exporter.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
 }
 
 impl Exporter {
@@ -57,7 +53,7 @@ impl Exporter {
         self.process.wait_for_log(text);
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> ClientResponse {
         self.request("GET", path, &[])
     }
 
@@ -68,7 +64,7 @@ impl Exporter {
         answer.text()
     }
 
-    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> ClientResponse {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         // Longer than every wait of the tests, so that only a hung program fails.
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -78,7 +74,7 @@ impl Exporter {
             request += &format!("{name}: {value}\r\n");
         }
         stream.write_all((request + "\r\n").as_bytes()).unwrap();
-        Answer::read(stream)
+        ClientResponse::read(stream)
     }
 
     /// Sends the process a signal: `TERM`, `HUP`.
@@ -108,28 +104,6 @@ impl Exporter {
     /// Returns the number of open file descriptors.
     pub(crate) fn open_files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
-    }
-}
-
-impl Answer {
-    pub(crate) fn read(mut stream: impl Read) -> Self {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines.map(|line| line.split_once(": ").unwrap());
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: bytes[end + 4..].to_vec() }
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).unwrap()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
     }
 }
 
@@ -211,16 +185,4 @@ pub(crate) fn samples(page: &str) -> BTreeMap<String, f64> {
         assert_eq!(before, None, "twice: {line}");
     }
     samples
-}
-
-/// Retries until success, for ten seconds.
-pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Result<T, String>) -> T {
-    let end = Instant::now() + Duration::from_secs(10);
-    loop {
-        match attempt() {
-            Ok(result) => return result,
-            Err(error) if Instant::now() > end => panic!("{error}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
 }
