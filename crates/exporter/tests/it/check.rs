@@ -1,6 +1,6 @@
 //! `check`, against a fake Kamailio.
 
-use crate::support::{on_a_terminal, run};
+use crate::support::{copy_of_program, on_a_terminal, run};
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::wire::Kind;
 use serde_json::Value as Json;
@@ -230,11 +230,7 @@ fn missing_access_of_the_current_user_is_explained() {
 /// Runs the program as another user than root, because root ignores file modes.
 fn without_rights(arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().unwrap();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = directory.path().join("kamailio_exporter");
-    // Other users may have no access to the build directory.
-    fs::copy(env!("CARGO_BIN_EXE_kamailio_exporter"), &program).unwrap();
-    let mut command = Command::new(program);
+    let mut command = Command::new(copy_of_program(directory.path()));
     if rustix::process::geteuid().is_root() {
         command.uid(65_534);
     }

@@ -1,4 +1,4 @@
-use crate::support::{ClientResponse, Exporter, eventually, samples};
+use crate::support::{ClientResponse, Exporter, copy_of_program, eventually, samples};
 use rustix::process::{Pid, Signal};
 use std::fs;
 use std::io::Write as _;
@@ -80,10 +80,10 @@ struct Foreign {
 impl Foreign {
     /// Starts the exporter with `wrapper`, a command and its arguments.
     fn start(directory: &Path, wrapper: &[&str], arguments: &[&str]) -> Self {
+        let binary = copy_of_program(directory);
+        // For the socket.
         fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).unwrap();
-        let (binary, socket, log) =
-            (directory.join("exporter"), directory.join("web"), directory.join("log"));
-        fs::copy(env!("CARGO_BIN_EXE_kamailio_exporter"), &binary).unwrap();
+        let (socket, log) = (directory.join("web"), directory.join("log"));
         let child = Command::new(wrapper[0])
             .args(&wrapper[1..])
             .arg(&binary)

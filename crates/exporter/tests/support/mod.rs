@@ -13,8 +13,11 @@ pub(crate) use process::Process;
 
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -144,6 +147,18 @@ pub(crate) fn on_a_terminal(arguments: &[&str], environment: &[(&str, &str)]) ->
 /// Returns the path of the binary: the one that the variable `EXPORTER_PROGRAM` names, or cargo's.
 pub(crate) fn program() -> String {
     std::env::var(PROGRAM).unwrap_or_else(|_| env!("CARGO_BIN_EXE_kamailio_exporter").to_owned())
+}
+
+/// Copies the binary to a directory that every user may enter, because other users may have no access to the build directory.
+///
+/// Another process copies it: a process that another test starts meanwhile would inherit the file that is being written, and a
+/// file that is open for writing cannot be executed.
+pub(crate) fn copy_of_program(directory: &Path) -> PathBuf {
+    std::fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+    let copy = directory.join("kamailio_exporter");
+    let status = Command::new("cp").arg(program()).arg(&copy).status().unwrap();
+    assert!(status.success(), "cp: {status}");
+    copy
 }
 
 /// Returns the bytes by which the binary may exceed limits on memory: an unoptimized program is larger from the start.
