@@ -12,8 +12,8 @@ main() {
 	step "clippy, library alone" cargo clippy -p kamailio-binrpc --all-targets -- -D warnings
 	# Clippy selects the test targets that "cargo test" runs by default.
 	step "clippy, faults" cargo clippy -p kamailio_exporter --test faults --test attacks --all-features -- -D warnings
-	# Every test but the faults and attacks, which are "test = false".
-	step "test" cargo test --workspace --all-features
+	# Every test but the faults and attacks, which are "test = false". Most of them wait, for Kamailio or for a while.
+	step "test" env RUST_TEST_THREADS="$(threads)" cargo test --workspace --all-features
 	step "release" scripts/release.sh test
 	program=$(scripts/release.sh program)
 	# On the program of the release, because memory and times count.
@@ -31,6 +31,11 @@ main() {
 		echo "== fuzz: skipped, because libFuzzer needs a C++ compiler (c++)"
 	fi
 	echo "== all passed, $(($(date +%s) - begin)) s"
+}
+
+threads() {
+	processors=$(nproc)
+	echo $((processors < 4 ? 4 : processors))
 }
 
 step() {
