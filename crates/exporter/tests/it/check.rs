@@ -81,7 +81,9 @@ fn the_json_report_contains_the_same() {
             (dispatcher["state"].as_str(), dispatcher["module"].as_str()),
             (Some("ok"), Some("dispatcher"))
         );
-        assert_eq!((&call["reply_bytes"], &call["fullest_struct_bytes"]), (&1977.into(), &178.into()));
+        // 1977, unless the random cookie begins with bytes that are not sent.
+        assert!((1974..=1977).contains(&call["reply_bytes"].as_u64().unwrap()), "{call}");
+        assert_eq!(call["fullest_struct_bytes"], 178);
         assert!(call["duration_seconds"].as_f64().unwrap() > 0.0);
         let absent = collector(&report, "dmq.list_nodes");
         let reason = "Kamailio has no method dmq.list_nodes: it needs loadmodule \"dmq.so\".";
