@@ -14,7 +14,7 @@ use crate::outbound::http::Url;
 use exporter_toolkit::{Request, Response, Service, WebConfig, text};
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
-use page::Asset;
+use page::{Asset, SharedPages};
 use prometheus_exposition::ConstantLabels;
 use rtpengine::Rtpengine;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ pub struct Site {
     /// Limits the scrapes of `instance`.
     run_limit: RunLimit,
     rtpengine: Rtpengine,
+    pages: SharedPages,
 }
 
 impl Site {
@@ -70,7 +71,8 @@ impl Site {
     pub fn new(instance: Arc<Instance>, web_config: Arc<WebConfig>, options: Options) -> Self {
         let run_limit = RunLimit::of_one_target("requests", options.max_requests);
         let rtpengine = Rtpengine::new(options.max_requests);
-        Self { instance, probes: None, options, web_config, run_limit, rtpengine }
+        let pages = SharedPages::default();
+        Self { instance, probes: None, options, web_config, run_limit, rtpengine, pages }
     }
 
     /// Adds the page that probes other targets.

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use testbed::Prometheus;
 
 /// A program with TLS, and its Prometheus.
@@ -28,8 +28,6 @@ struct Figures {
     up: Vec<f64>,
     /// The 99th percentile of `scrape_duration_seconds`.
     scrape: f64,
-    /// The longest scrape in seconds, less the time in which the serving thread waited for a processor.
-    longest_scrape: f64,
     /// The scrapes that needed a new connection: how long each took, or `None` for a failure.
     reconnects: Vec<Option<Duration>>,
     /// The longest time that the serving thread kept a request waiting.
@@ -64,18 +62,11 @@ impl Siege {
     /// Runs an attack and checks that it had no effect. The function attacks once, and is called again and again with the
     /// number of the thread and of the call. On a machine that is busy with other work, an attack may need some tries.
     pub(crate) fn survives(&self, name: &str, attack: impl Fn(usize, usize) + Sync) {
-        self.survives_all(name, 0, attack);
-    }
-
-    /// Runs an attack of so many connections that have a request in progress all the time. Each of them has its turn before
-    /// another request.
-    pub(crate) fn survives_all(&self, name: &str, connections: usize, attack: impl Fn(usize, usize) + Sync) {
-        let max_held = MAX_HELD.max(TURN * u32::try_from(connections).unwrap());
         let mut failures = Vec::new();
         while failures.len() < TRIES {
             let figures = self.run(&attack);
             println!("| {name} | {figures} |");
-            match figures.check(max_held) {
+            match figures.check() {
                 Ok(()) => return,
                 Err(failure) => failures.push(failure),
             }
@@ -95,10 +86,9 @@ impl Siege {
             }
             let held = scope.spawn(|| self.heartbeat(&client, stop));
             let reconnects = scope.spawn(|| self.reconnect(&client, stop));
-            let (end, mut files, mut delays) = (Instant::now() + DURATION, 0, Vec::new());
+            let (end, mut files) = (Instant::now() + DURATION, 0);
             while Instant::now() < end {
                 files = files.max(self.exporter.open_files());
-                delays.push((unix_time(), processor_delay(&self.serving_thread()).as_secs_f64()));
                 thread::sleep(Duration::from_millis(20));
             }
             let seconds = DURATION.as_secs();
@@ -109,7 +99,6 @@ impl Siege {
             Figures {
                 up,
                 scrape: scrape[0],
-                longest_scrape: self.longest_scrape(&delays),
                 held: held.join().unwrap(),
                 reconnects: reconnects.join().unwrap(),
                 memory: self.exporter.peak_memory(),
@@ -144,25 +133,6 @@ impl Siege {
             }
         }
         longest
-    }
-
-    /// Returns the longest scrape of the attack in seconds. The time is not counted in which the serving thread waited for a
-    /// processor: `delays` has its sum at several times.
-    fn longest_scrape(&self, delays: &[(f64, f64)]) -> f64 {
-        let seconds = DURATION.as_secs();
-        let series = &self.prometheus.query(&format!("scrape_duration_seconds[{seconds}s]"))[0];
-        let scrapes = series["values"].as_array().unwrap().iter();
-        let times = scrapes.map(|pair| {
-            let duration: f64 = pair[1].as_str().unwrap().parse().unwrap();
-            // The time of a sample is that of the request.
-            let start = pair[0].as_f64().unwrap();
-            let mut during = delays.iter().filter(|(time, _)| (start..start + duration).contains(time));
-            match (during.next(), during.next_back()) {
-                (Some((_, first)), Some((_, last))) => duration - (last - first),
-                _ => duration,
-            }
-        });
-        times.fold(0.0, f64::max)
     }
 
     /// Returns the file with the statistics of the thread that serves.
@@ -210,7 +180,7 @@ impl Siege {
 }
 
 impl Figures {
-    fn check(&self, max_held: Duration) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let mut failures = Vec::new();
         let mut check = |holds: bool, failure: &str| {
             if !holds {
@@ -218,9 +188,9 @@ impl Figures {
             }
         };
         check(self.up.len() as u64 >= DURATION.as_secs() - 1 && self.up.iter().all(|up| *up == 1.0), "up");
-        check(self.longest_scrape < 0.5, "scrape_duration_seconds");
+        check(self.scrape < 0.5, "scrape_duration_seconds");
         check(!self.reconnects.windows(2).any(|two| two == [None, None]), "two scrapes in a row");
-        check(self.held < max_held, "the serving thread was held");
+        check(self.held < MAX_HELD, "the serving thread was held");
         check(self.memory < MAX_MEMORY, "memory");
         check(self.files < MAX_FILES, "descriptors");
         if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}: {self:?}")) }
@@ -233,11 +203,10 @@ impl Display for Figures {
         let slowest = self.reconnects.iter().flatten().max().copied().unwrap_or_default();
         write!(
             f,
-            "{:.0} | {:.2} | {:.0} ms ({:.0} ms) | {:.0} ms, {lost} of {} lost | {:.0} ms | {:.0} MiB | {}",
+            "{:.0} | {:.2} | {:.0} ms | {:.0} ms, {lost} of {} lost | {:.0} ms | {:.0} MiB | {}",
             self.calls as f64 / DURATION.as_secs_f64(),
             self.up.iter().sum::<f64>() / self.up.len() as f64,
             self.scrape * 1e3,
-            self.longest_scrape * 1e3,
             slowest.as_secs_f64() * 1e3,
             self.reconnects.len(),
             self.held.as_secs_f64() * 1e3,
@@ -265,11 +234,6 @@ fn credentials() -> String {
     basic("prometheus", "secret")
 }
 
-/// Returns the seconds since 1970.
-fn unix_time() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
-
 /// Returns how long a thread has waited for a processor.
 fn processor_delay(statistics: &str) -> Duration {
     let statistics = std::fs::read_to_string(statistics).unwrap();
@@ -285,8 +249,6 @@ const THREADS: usize = 2;
 /// The pace of each thread: 4,000 attacks a second of both. More than a kernel hands over would keep out any client.
 const CALL: Duration = Duration::from_micros(500);
 const MAX_HELD: Duration = Duration::from_millis(50);
-/// The longest turn of a connection: a landing page takes 0.3 ms.
-const TURN: Duration = Duration::from_micros(500);
 const MAX_MEMORY: u64 = 64 << 20;
 /// 256 connections, 16 that are being closed, and the program's own.
 const MAX_FILES: usize = 300;

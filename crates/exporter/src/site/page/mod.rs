@@ -8,12 +8,14 @@ mod json;
 mod model;
 mod pictures;
 mod series;
+mod shared;
 mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub(super) use assets::Asset;
+pub(super) use shared::SharedPages;
 
 use super::{Site, probe};
 use crate::instance::Instance;
@@ -23,6 +25,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRE
 use hyper::{Method, StatusCode};
 use model::{Page, ScrapeFacts, TargetRow};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The path of the page as JSON.
 pub(super) const STATUS_PATH: &str = "/-/status";
@@ -63,7 +66,7 @@ impl Site {
     fn about(
         &self,
         request: &Request,
-        media_type: &str,
+        media_type: &'static str,
         write: impl FnOnce(&Self, &Subject<'_>) -> String,
     ) -> Response {
         let subject = match self.subject(request.uri().query().unwrap_or_default()) {
@@ -74,7 +77,10 @@ impl Site {
             return private(with_body(StatusCode::OK, media_type, ""));
         }
         subject.instance.refresh(self.options.timeout, subject.limit);
-        private(with_body(StatusCode::OK, media_type, write(self, &subject)))
+        let scraped = subject.instance.view(|last| last.map(|last| last.end));
+        let key = shared::Key { media_type, query: subject.query.clone(), scraped };
+        let content = self.pages.get(key, Instant::now, || write(self, &subject));
+        private(with_body(StatusCode::OK, media_type, content))
     }
 
     /// Returns the subject of a page. A target has to be allowed, as for a probe.
