@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
+use exporter_toolkit::suggestion::nearest;
 
 pub(super) const COMPLETIONS: &str = "completions";
 pub(super) const MAN: &str = "man";
@@ -63,7 +64,12 @@ pub(super) fn man(mut command: Command, matches: &ArgMatches) -> Exit {
     let (command, sections) = match matches.get_one::<String>(PAGE) {
         Some(name) => match command.find_subcommand(name) {
             Some(command) => (command.clone().name(format!("kamailio_exporter-{name}")), sections(name)),
-            None => return Exit::Usage(format!("unknown command {name}")),
+            None => {
+                let nearest = nearest(name, command.get_subcommands().map(Command::get_name));
+                let advice =
+                    nearest.map(|nearest| format!(", did you mean '{nearest}'?")).unwrap_or_default();
+                return Exit::Usage(format!("unknown command {name}{advice}"));
+            }
         },
         None => (command, methods() + &sections(PROGRAM)),
     };

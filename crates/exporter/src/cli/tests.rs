@@ -96,6 +96,8 @@ fn invalid_command_lines_are_one_line_messages() {
         ),
         (&["-z"], "unknown short flag '-z'"),
         (&["extra"], "unexpected extra"),
+        (&["man", "chekc"], "unknown command chekc, did you mean 'check'?"),
+        (&["man", "sing"], "unknown command sing"),
         (&["heathcheck"], "unexpected heathcheck, did you mean 'healthcheck'?"),
         (&["-t", "1s", "man"], "options of the command man must follow its name"),
         (&["-t", "1s", "-t", "2s"], "flag 'kamailio.timeout' cannot be repeated"),

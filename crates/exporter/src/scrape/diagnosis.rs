@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -151,6 +151,18 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     {
         return Some(advice.to_owned());
     }
+    if let Some(path) = path
+        && is_of_another_kind(error)
+    {
+        let path = path.display();
+        return Some(match target.address() {
+            Address::Unix(_) => format!(
+                "The socket is one for datagrams: its address is unixd:{path}, or jsonrpc+unix:{path} if it is that of module \
+                 jsonrpcs."
+            ),
+            _ => format!("The socket is a stream socket: its address is unix:{path}."),
+        });
+    }
     match (error.kind(), path) {
         (ErrorKind::NotFound, Some(path)) => Some(not_found(path)),
         (ErrorKind::PermissionDenied, Some(path)) => Some(permission_denied(path)),
@@ -180,6 +192,12 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
         ),
         _ => None,
     }
+}
+
+/// Returns whether a unix socket is one for datagrams where a stream was expected, or the reverse. No kind of error is only
+/// that, and the address is in front of the system's message.
+fn is_of_another_kind(error: &io::Error) -> bool {
+    error.to_string().ends_with(&io::Error::from(Errno::PROTOTYPE).to_string())
 }
 
 /// Returns advice about an error of a connection to jsonrpcs; `None` if the advice is that for any socket.

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -170,7 +170,19 @@ fn an_unreachable_kamailio_is_exit_code_2_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let dead = directory.path().join("ctl");
     drop(UnixListener::bind(&dead).unwrap());
+    let datagrams = format!("{}/ctld", directory.path().display());
+    let _bound = UnixDatagram::bind(&datagrams).unwrap();
+    let stream = kamailio.unix().split_off("unix:".len());
     for (uri, parts) in [
+        (
+            format!("unix:{datagrams}"),
+            ["Protocol wrong type", &*format!("its address is unixd:{datagrams}, or ")],
+        ),
+        (format!("unixd:{stream}"), ["Protocol wrong type", &*format!("its address is unix:{stream}.")]),
+        (
+            format!("jsonrpc+unix:{stream}"),
+            ["Protocol wrong type", &*format!("its address is unix:{stream}.")],
+        ),
         (kamailio.unix(), ["the deadline passed with ", "Kamailio is stopped or still starting"]),
         (
             "unix:/nonexistent/ctl".to_owned(),
