@@ -4,19 +4,21 @@
 //! `maps` take its memory lock.
 
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::fs::FileExt as _;
 
 /// A process, by its open files. Such a file belongs to one process for ever: when the process has ended, reading fails, even
 /// if another process has the same ID by then.
 pub(super) struct Process {
-    pid: u32,
+    pub(super) pid: u32,
     stat: File,
-    status: File,
+    /// Takes a third of the time that `stat` takes, and has the CPU time of one thread. `None` where the kernel has none.
+    schedstat: Option<File>,
     /// The limit of open file descriptors. It is read once, because the file has all sixteen limits and Kamailio sets its
     /// limits before it forks.
     pub(super) max_fds: Option<u64>,
-    /// The values that are not read at each scrape; `None` before the first time.
+    /// The values of `stat` when it was last read, and the newest CPU time.
+    pub(super) values: Stat,
+    /// The other values that are not read at each scrape; `None` before the first time.
     pub(super) details: Option<Details>,
 }
 
@@ -25,8 +27,10 @@ pub(super) struct Process {
 pub(super) struct Stat {
     /// The parent's process ID.
     pub(super) parent: u32,
-    /// CPU time in user and kernel mode, in clock ticks.
+    /// CPU time in user and kernel mode, in nanoseconds.
     pub(super) cpu: u64,
+    /// Number of threads.
+    pub(super) threads: u64,
     /// The time of the start after the boot, in clock ticks.
     pub(super) start: u64,
     /// Resident memory, in pages.
@@ -45,29 +49,46 @@ pub(super) struct Details {
 }
 
 impl Process {
-    /// Opens the files of a process.
+    /// Opens the files of a process, and reads it for the first time.
     ///
     /// # Errors
     /// There is no such process, or this user may not see it.
-    pub(super) fn open(pid: u32, buffer: &mut Buffer) -> io::Result<Self> {
-        let open = |name: &str| File::open(format!("/proc/{pid}/{name}"));
-        let (stat, status) = (open("stat")?, open("status")?);
-        let max_fds = open("limits").ok().and_then(|file| max_fds(read(&file, buffer)?));
-        Ok(Self { pid, stat, status, max_fds, details: None })
+    pub(super) fn open(pid: u32, buffer: &mut Buffer) -> Option<Self> {
+        let open = |name: &str| File::open(format!("/proc/{pid}/{name}")).ok();
+        let file = open("stat")?;
+        let values = stat(read(&file, buffer)?)?;
+        let max_fds = open("limits").and_then(|file| max_fds(read(&file, buffer)?));
+        let opened = Self { pid, stat: file, schedstat: open("schedstat"), max_fds, values, details: None };
+        opened.read(true, buffer)
     }
 
-    /// Reads `stat`, and the details if they are due or unknown. Returns `None` if the process has ended.
-    pub(super) fn read(mut self, details_are_due: bool, buffer: &mut Buffer) -> Option<(Self, Stat)> {
-        if details_are_due || self.details.is_none() {
+    /// Reads the CPU time, and all other values if they are due. Returns `None` if the process has ended.
+    pub(super) fn read(mut self, is_due: bool, buffer: &mut Buffer) -> Option<Self> {
+        if is_due {
             self.read_details(buffer);
         }
         // Last: as long as this succeeds, the ID was not free to be used again, and the details are of the same process.
-        let stat = stat(read(&self.stat, buffer)?)?;
-        Some((self, stat))
+        match &self.schedstat {
+            Some(file) if !is_due && self.values.threads == 1 => {
+                self.advance(number(read(file, buffer)?)?);
+            }
+            _ => {
+                let cpu = self.values.cpu;
+                self.values = stat(read(&self.stat, buffer)?)?;
+                self.advance(cpu);
+            }
+        }
+        Some(self)
+    }
+
+    /// Sets the CPU time, unless it is later already: `stat` counts whole clock ticks, and a counter must not decrease.
+    fn advance(&mut self, cpu: u64) {
+        self.values.cpu = self.values.cpu.max(cpu);
     }
 
     fn read_details(&mut self, buffer: &mut Buffer) {
-        let status = read(&self.status, buffer).unwrap_or_default();
+        let file = File::open(format!("/proc/{}/status", self.pid));
+        let status = file.ok().and_then(|file| read(&file, buffer)).unwrap_or_default();
         // In the order of the file, in one pass.
         let mut lines = status.lines();
         let mut field = |name: &str| lines.find_map(|line| number(line.strip_prefix(name)?));
@@ -104,8 +125,10 @@ fn stat(text: &str) -> Option<Stat> {
     let mut field = |index: usize| fields.nth(index)?.parse::<u64>().ok();
     let parent = field(0)?.try_into().ok()?;
     let (user, system) = (field(9)?, field(0)?);
-    let (start, resident) = (field(6)?, field(1)?);
-    Some(Stat { parent, cpu: user.checked_add(system)?, start, resident })
+    let (threads, start, resident) = (field(4)?, field(1)?, field(1)?);
+    let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let cpu = user.checked_add(system)?.checked_mul(tick)?;
+    Some(Stat { parent, cpu, threads, start, resident })
 }
 
 /// Returns the soft limit; a process without one has the largest number, as in the client libraries of Prometheus.
@@ -143,8 +166,9 @@ mod tests {
     #[test]
     fn fields_are_found_behind_any_name() {
         let fields =
-            " S 41 7 7 0 -1 4194560 100 0 0 0 123 456 0 0 20 0 1 0 98765 4096000 321 18446744073709551615 1";
-        let expected = Some(Stat { parent: 41, cpu: 579, start: 98765, resident: 321 });
+            " S 41 7 7 0 -1 4194560 100 0 0 0 123 456 0 0 20 0 3 0 98765 4096000 321 18446744073709551615 1";
+        let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
+        let expected = Some(Stat { parent: 41, cpu: 579 * tick, threads: 3, start: 98765, resident: 321 });
         for name in ["kamailio", "a) S 1 (b", "", "x y"] {
             assert_eq!(stat(&format!("77 ({name}){fields}")), expected, "{name}");
         }
@@ -160,6 +184,24 @@ mod tests {
         fs::write(&path, b"77 (\xff\xfek) S 41").unwrap();
         let mut buffer = [0; 64];
         assert_eq!(read(&File::open(path).unwrap(), &mut buffer), Some("k) S 41"));
+    }
+
+    #[test]
+    fn a_cpu_time_never_decreases() {
+        let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let mut buffer = [0; MAX_FILE];
+        let mut process = Process::open(busy.id(), &mut buffer).unwrap();
+        let mut times = Vec::new();
+        for turn in 0..400 {
+            // From a file with nanoseconds, and from one with clock ticks.
+            process = process.read(turn % 2 == 0, &mut buffer).unwrap();
+            times.push(process.values.cpu);
+            std::thread::sleep(std::time::Duration::from_micros(300));
+        }
+        busy.kill().unwrap();
+        busy.wait().unwrap();
+        assert!(times.is_sorted() && times.first() < times.last(), "{times:?}");
+        assert!(process.read(false, &mut buffer).is_none(), "it has ended");
     }
 
     #[test]

@@ -9,12 +9,12 @@ use crate::collectors::kernel::{
 };
 use crate::collectors::schema::Field;
 use prometheus_exposition::{Labels, Number, Samples};
-use std::collections::{BTreeMap, HashMap};
 
 /// Reads processes, whose files stay open from scrape to scrape: opening takes longer than reading.
 #[derive(Default)]
 pub(super) struct Processes {
-    kept: HashMap<u32, Process>,
+    /// In the order of Kamailio's list, which is nearly always the order of the scrape before.
+    kept: Vec<Process>,
     /// Number of scrapes so far, which decides whose details are read.
     turn: usize,
 }
@@ -43,8 +43,9 @@ impl Processes {
         Ok(())
     }
 
-    fn sums<'l>(&mut self, listed: &'l Listed) -> Result<BTreeMap<&'l str, Sums>, String> {
-        let mut before = std::mem::take(&mut self.kept);
+    /// Returns the sums of each type, in the order of their names.
+    fn sums<'l>(&mut self, listed: &'l Listed) -> Result<Vec<(&'l str, Sums)>, String> {
+        let mut before: Vec<_> = std::mem::take(&mut self.kept).into_iter().map(Some).collect();
         let Some(main) = listed.peer else {
             return Err("Kamailio runs in another PID namespace".to_owned());
         };
@@ -56,27 +57,28 @@ impl Processes {
         self.turn = self.turn.wrapping_add(1);
         let interval = detail_interval(listed.processes.len());
         let mut buffer = [0; MAX_FILE];
-        let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
-        // By process ID, the time of the start. The list is in the order of the starts, the parents before their children.
-        let mut family: HashMap<u32, u64> = HashMap::new();
+        let mut sums: Vec<(&str, Sums)> = Vec::new();
+        // Process IDs and the times of their starts. The list is in the order of the starts, the parents before their children.
+        let mut family: Vec<(u32, u64)> = Vec::with_capacity(listed.processes.len());
         for (index, process) in listed.processes.iter().enumerate() {
             let pid = process.pid;
             let is_due = (index + self.turn).is_multiple_of(interval);
-            let kept = before.remove(&pid).and_then(|kept| kept.read(is_due, &mut buffer));
-            let read = kept.or_else(|| Process::open(pid, &mut buffer).ok()?.read(is_due, &mut buffer));
-            let Some((open, stat)) = read else { continue };
-            let is_child = family.get(&stat.parent).is_some_and(|start| *start <= stat.start);
+            let kept = take(&mut before, index, pid).and_then(|kept| kept.read(is_due, &mut buffer));
+            let Some(open) = kept.or_else(|| Process::open(pid, &mut buffer)) else { continue };
+            let stat = open.values;
+            // The parent is the main process, which comes first, or nearly always one of the first.
+            let is_child = family.iter().any(|(pid, start)| *pid == stat.parent && *start <= stat.start);
             if pid != main && !is_child {
                 continue;
             }
-            family.insert(pid, stat.start);
-            let sums = sums.entry(&process.kind).or_default();
+            family.push((pid, stat.start));
+            let sums = of_type(&mut sums, &process.kind);
             sums.count += 1;
             sums.cpu += stat.cpu;
             sums.resident += stat.resident;
             sums.add(open.details.unwrap_or_default(), open.max_fds);
             if self.kept.len() < MAX_KEPT {
-                self.kept.insert(pid, open);
+                self.kept.push(open);
             }
         }
         // The process that replies is a child of the main process. Without a child, the main process has ended, and its ID may
@@ -85,8 +87,25 @@ impl Processes {
             self.kept.clear();
             return Err("/proc does not show Kamailio's processes".to_owned());
         }
+        sums.sort_unstable_by_key(|(kind, _)| *kind);
         Ok(sums)
     }
+}
+
+/// Takes the open files of a process, which are at this index unless the list has changed.
+fn take(before: &mut [Option<Process>], index: usize, pid: u32) -> Option<Process> {
+    let is_it = |process: &Option<Process>| process.as_ref().is_some_and(|process| process.pid == pid);
+    let at = if before.get(index).is_some_and(is_it) { index } else { before.iter().position(is_it)? };
+    before[at].take()
+}
+
+/// Returns the sums of a type. Processes of the same type follow each other.
+fn of_type<'s, 'l>(sums: &'s mut Vec<(&'l str, Sums)>, kind: &'l str) -> &'s mut Sums {
+    let at = sums.iter().rposition(|(name, _)| *name == kind).unwrap_or_else(|| {
+        sums.push((kind, Sums::default()));
+        sums.len() - 1
+    });
+    &mut sums[at].1
 }
 
 impl Sums {
@@ -107,8 +126,11 @@ impl Sums {
     fn push(self, kind: &str, samples: &mut Samples) {
         let labels = samples.labels([("type", kind)]);
         let page = rustix::param::page_size() as u64;
-        #[expect(clippy::cast_precision_loss, reason = "clock ticks, 100 a second, far below 2^52")]
-        let seconds = self.cpu as f64 / rustix::param::clock_ticks_per_second() as f64;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds of CPU time, whose nanoseconds do not matter"
+        )]
+        let seconds = self.cpu as f64 / 1e9;
         let number = |number: Option<u64>| number.map(Number::Unsigned);
         let values: [(&Field, Option<Number>); 6] = [
             (&PROCESS_COUNT, number(Some(self.count))),
@@ -231,6 +253,22 @@ mod tests {
     }
 
     #[test]
+    fn the_cpu_time_is_that_of_all_threads() {
+        let workers = Workers::start(&["sleep 60"]);
+        let listed = listed(&[(workers.pids()[0], "worker")]);
+        let mut processes = Processes::default();
+        let mut cpu = || {
+            let text = read(&mut processes, &listed).unwrap();
+            value(&text, "kamailio_process_cpu_seconds_total{type=\"main\"}")
+        };
+        let (first, deadline) = (cpu(), Instant::now() + Duration::from_secs(30));
+        // The first thread of this process waits for the others, of which this is one.
+        while cpu() < first + 0.3 {
+            assert!(Instant::now() < deadline, "only the first thread counts");
+        }
+    }
+
+    #[test]
     fn the_details_of_few_processes_are_read_often() {
         let intervals = [1, 4, 5, 16, 64, 65, 1000].map(detail_interval);
         assert_eq!(intervals, [1, 1, 2, 4, 16, 16, 16]);
@@ -240,14 +278,14 @@ mod tests {
         let mut processes = Processes::default();
         read(&mut processes, &listed).unwrap();
         let unread = |processes: &mut Processes| {
-            let unread = processes.kept.values().filter(|process| process.details.is_none()).count();
-            processes.kept.values_mut().for_each(|process| process.details = Some(Details::default()));
+            let unread = processes.kept.iter().filter(|process| process.details.is_none()).count();
+            processes.kept.iter_mut().for_each(|process| process.details = Some(Details::default()));
             unread
         };
         assert_eq!(unread(&mut processes), 0, "the first scrape reads all of them");
         for scrape in 1..=2 {
             read(&mut processes, &listed).unwrap();
-            let read = processes.kept.values().filter(|process| process.details != Some(Details::default()));
+            let read = processes.kept.iter().filter(|process| process.details != Some(Details::default()));
             assert_eq!(read.count(), 4 * scrape);
         }
     }
@@ -302,8 +340,11 @@ mod tests {
         let mut ended = workers.0.remove(1);
         ended.kill().unwrap();
         ended.wait().unwrap();
-        let stale = processes.kept.remove(&second).unwrap();
-        processes.kept.insert(first, stale);
+        let at = processes.kept.iter().position(|process| process.pid == second).unwrap();
+        let mut stale = processes.kept.remove(at);
+        stale.pid = first;
+        processes.kept.retain(|process| process.pid != first);
+        processes.kept.push(stale);
         let text = read(&mut processes, &listed(&[(first, "idle")])).unwrap();
         assert_eq!(value(&text, "kamailio_processes{type=\"idle\"}"), 1.0);
         assert!(cpu(&text, "idle") < 0.1, "{text}");
