@@ -203,7 +203,7 @@ install_components() {
 install_deny() {
 	if ! PATH=$PWD/.run/cargo/bin:$PATH cargo deny --version >/dev/null 2>&1; then
 		echo "deps: installing cargo-deny $cargo_deny in .run/cargo"
-		cargo install --quiet --locked --debug --root .run/cargo "cargo-deny@$cargo_deny"
+		CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root .run/cargo "cargo-deny@$cargo_deny"
 	fi
 }
 

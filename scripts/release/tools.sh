@@ -20,6 +20,6 @@ for package in $cargo_packages; do
 	if ! grep -q "\"${package%@*} ${package#*@} " .run/cargo/.crates.toml 2>/dev/null; then
 		echo "release: installing $package in .run/cargo"
 		# A debug build compiles in a third of the time.
-		cargo install --quiet --locked --debug --root .run/cargo "$package"
+		CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root .run/cargo "$package"
 	fi
 done
