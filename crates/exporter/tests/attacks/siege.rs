@@ -1,7 +1,7 @@
 //! The program under attack, and the clients that must not notice.
 
 use crate::support::web::{Directory, TlsClient, TlsConnection, basic, connect_from};
-use crate::support::{Exporter, eventually};
+use crate::support::{Exporter, eventually, processor_delay};
 use fake_kamailio::Fake;
 use std::fmt::Display;
 use std::io;
@@ -112,7 +112,7 @@ impl Siege {
     /// time in which that thread or this one waited for a processor is not counted, because the attackers use the same
     /// processors.
     fn heartbeat(&self, client: &TlsClient, stop: &AtomicBool) -> Duration {
-        let serving = self.serving_thread();
+        let serving = self.exporter.serving_thread();
         let waited = || processor_delay(&serving) + processor_delay("/proc/thread-self/schedstat");
         let (mut connection, mut longest) = (None, Duration::ZERO);
         while !stop.load(Ordering::Relaxed) {
@@ -133,11 +133,6 @@ impl Siege {
             }
         }
         longest
-    }
-
-    /// Returns the file with the statistics of the thread that serves.
-    fn serving_thread(&self) -> String {
-        format!("/proc/{0}/task/{0}/schedstat", self.exporter.pid())
     }
 
     /// Scrapes over a new connection each time, as Prometheus does after it was restarted.
@@ -232,12 +227,6 @@ fn paced(stop: &AtomicBool, calls: &AtomicUsize, attack: impl Fn(usize)) {
 
 fn credentials() -> String {
     basic("prometheus", "secret")
-}
-
-/// Returns how long a thread has waited for a processor.
-fn processor_delay(statistics: &str) -> Duration {
-    let statistics = std::fs::read_to_string(statistics).unwrap();
-    Duration::from_nanos(statistics.split(' ').nth(1).unwrap().parse().unwrap())
 }
 
 const TRIES: usize = 3;

@@ -104,6 +104,11 @@ impl Exporter {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// Returns the path of the scheduler's statistics of the thread that serves, for [`processor_delay`].
+    pub(crate) fn serving_thread(&self) -> String {
+        format!("/proc/{0}/task/{0}/schedstat", self.pid())
+    }
+
     /// Returns the number of open file descriptors.
     pub(crate) fn open_files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
@@ -122,6 +127,12 @@ pub(crate) fn send_signal(pid: u32, name: &str) {
     };
     let pid = Pid::from_raw(pid.cast_signed()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Returns how long a thread has waited for a processor, by the path of its statistics.
+pub(crate) fn processor_delay(statistics: &str) -> Duration {
+    let statistics = std::fs::read_to_string(statistics).unwrap();
+    Duration::from_nanos(statistics.split(' ').nth(1).unwrap().parse().unwrap())
 }
 
 /// Runs the binary to completion.
