@@ -49,10 +49,8 @@ pub(super) struct Details {
 }
 
 impl Process {
-    /// Opens the files of a process, and reads it for the first time.
-    ///
-    /// # Errors
-    /// There is no such process, or this user may not see it.
+    /// Opens the files of a process, and reads it for the first time. Returns `None` if there is no such process, or this user
+    /// may not see it.
     pub(super) fn open(pid: u32, buffer: &mut Buffer) -> Option<Self> {
         let open = |name: &str| File::open(format!("/proc/{pid}/{name}")).ok();
         let file = open("stat")?;
