@@ -126,11 +126,9 @@ impl Sums {
     fn push(self, kind: &str, samples: &mut Samples) {
         let labels = samples.labels([("type", kind)]);
         let page = rustix::param::page_size() as u64;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "seconds of CPU time, whose nanoseconds do not matter"
-        )]
-        let seconds = self.cpu as f64 / 1e9;
+        // In milliseconds: one source has nanoseconds, the other clock ticks.
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of CPU time, far below 2^52")]
+        let seconds = (self.cpu / 1_000_000) as f64 / 1e3;
         let number = |number: Option<u64>| number.map(Number::Unsigned);
         let values: [(&Field, Option<Number>); 6] = [
             (&PROCESS_COUNT, number(Some(self.count))),
