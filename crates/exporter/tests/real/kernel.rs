@@ -97,13 +97,16 @@ fn the_cpu_time_is_that_of_the_workers_that_a_script_keeps_busy() {
         }
         assert!(start.elapsed() < Duration::from_secs(60), "{after:#?}");
     };
-    // As the kernel counts them in /proc, by another way of reading.
-    let ticks: u64 = pids(&kamailio, "udp receiver").into_iter().map(ticks).sum();
-    assert!(cpu(&after, "udp receiver") <= ticks as f64 / 100.0);
+    // As the kernel counts them in /proc, by another way of reading, which rounds two times per process down to 10 ms.
+    let receivers = pids(&kamailio, "udp receiver");
+    let limit = receivers.iter().map(|pid| (ticks(*pid) + 2) as f64 / 100.0).sum();
+    let shown = cpu(&after, "udp receiver");
+    assert!(shown <= limit, "{shown} s, at most {limit} s");
     let idle = cpu(&after, "timer") - cpu(&before, "timer");
     assert!(idle < 0.3, "{idle}");
 }
 
+/// The CPU time in user mode and in kernel mode, each in whole hundredths of a second.
 fn ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
