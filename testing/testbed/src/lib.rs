@@ -1,5 +1,5 @@
-//! Test support: runs real Kamailios with SIP traffic, Prometheus servers, Pushgateways and node_exporters, and the tools
-//! that validate expositions.
+//! Test support: runs real Kamailios with SIP traffic, Prometheus servers, Pushgateways and node_exporters, a browser, and the
+//! tools that validate expositions.
 //!
 //! ```no_run
 //! use testbed::Kamailio;
@@ -15,6 +15,7 @@
 
 mod address;
 mod alertmanager;
+mod browser;
 mod builder;
 mod directory;
 mod exposition;
@@ -29,6 +30,7 @@ mod service;
 mod sipp;
 
 pub use alertmanager::Alertmanager;
+pub use browser::Browser;
 pub use builder::Builder;
 pub use exposition::{Syntax, check_exposition};
 pub use judge::{openmetrics_strict_parse, promtool_check_config, promtool_check_metrics};

@@ -1,8 +1,10 @@
 use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, eventually};
-use std::process::{Command, Stdio};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::path::Path;
 use std::time::Duration;
-use testbed::{Kamailio, Prometheus};
+use testbed::{Browser, Kamailio, Prometheus};
 
 #[test]
 fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
@@ -53,59 +55,48 @@ fn a_prometheus_server_scrapes_over_tls_with_a_certificate_and_a_password() {
     });
 }
 
-/// Loads a page in Chromium. Returns the document after loading, and the messages of the console.
-fn chromium(url: &str, width: u32, screenshot: &str) -> (String, String) {
-    let profile = tempfile::tempdir().unwrap();
-    let directory = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let run = |arguments: &[&str]| {
-        let output = Command::new("timeout")
-            .args([
-                "60",
-                "chromium",
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-            ])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--enable-logging=stderr", "--hide-scrollbars"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg(format!("--window-size={width},900"))
-            .args(arguments)
-            .arg(url)
-            .stdin(Stdio::null())
-            .output()
-            .expect("chromium runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        (
-            String::from_utf8_lossy(&output.stdout).into_owned(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
-    };
-    run(&[&format!("--screenshot={}", directory.join(screenshot).display())]);
-    let (document, log) = run(&["--dump-dom"]);
-    let complaints = log.lines().filter(|line| line.contains("CONSOLE")).map(|line| line.to_owned() + "\n");
-    (document, complaints.collect())
+/// Loads the page with every list open. It must contain the texts, fit into the window, and give no reason to complain.
+fn look_at_the_page(
+    browser: &mut Browser,
+    url: &str,
+    (name, width, scheme): (&str, u32, &str),
+    texts: &[&str],
+) {
+    browser.open(url, width, scheme);
+    // The script hides the link for browsers without scripts.
+    eventually(|| match browser.evaluate("document.getElementById('refresh').hidden").as_bool() {
+        Some(true) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    browser.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)");
+    let document = browser.evaluate("document.documentElement.outerHTML").to_string();
+    for text in texts {
+        assert!(document.contains(text), "{name}: {text}: {document}");
+    }
+    let widths = "[window.innerWidth, document.documentElement.scrollWidth]";
+    assert_eq!(browser.evaluate(widths), serde_json::json!([width, width]), "{name}: it scrolls sideways");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("landing-{name}.png"));
+    std::fs::write(file, BASE64_STANDARD.decode(browser.screenshot()).unwrap()).unwrap();
+    assert_eq!(browser.axe(), "", "{name}");
+    assert_eq!(browser.complaints(), [""; 0], "{name}");
 }
 
 #[test]
 fn chromium_shows_the_landing_page() {
-    let kamailio = Kamailio::start();
+    let mut kamailio = Kamailio::start();
     let directory = Directory::new();
     let file = directory.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "--web.config.file", &file]);
     exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
     let url = format!("http://a:b@{}/", exporter.address());
-    for (width, screenshot) in [(1200, "landing-wide.png"), (500, "landing-phone.png")] {
-        let (document, complaints) = chromium(&url, width, screenshot);
-        assert!(document.contains("id=\"picture-requests\""), "{document}");
-        assert!(document.contains("<code>tm.stats</code>"), "{document}");
-        // The script has run: the link for browsers without scripts is hidden.
-        assert!(document.contains("<a id=\"refresh\" href=\"/\" hidden"), "{document}");
-        // Chromium reports a style that the policy forbids, or a missing resource, on the console.
-        assert_eq!(complaints, "");
+    let mut browser = Browser::start();
+    let well = [r#"id=\"picture-requests\""#, "<code>tm.stats</code>", "No problem found"];
+    for (name, width, scheme) in [("wide", 1200, "light"), ("dark", 1200, "dark"), ("phone", 360, "light")] {
+        look_at_the_page(&mut browser, &url, (name, width, scheme), &well);
     }
+    kamailio.kill();
+    exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
+    look_at_the_page(&mut browser, &url, ("down", 360, "dark"), &["Kamailio does not answer"]);
     let page = exporter.request("GET", "/", &[("Authorization", &basic("a", "b"))]).text();
     let links: Vec<_> = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(links.len() >= 3, "{links:?}");
