@@ -9,7 +9,6 @@ use crate::scrape::selection::Selection;
 use kamailio_binrpc::{Error, Target as Address};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -37,8 +36,8 @@ pub(crate) struct Summary {
     pub(crate) answered: bool,
     /// Why the exchange with Kamailio ended early, with advice.
     pub(crate) error: Option<String>,
-    /// The failures of the collectors that were scraped, by their index in [`ALL`].
-    failures: BTreeMap<usize, Option<String>>,
+    /// The collectors that were scraped, by their index in [`ALL`], with their failures.
+    failures: Vec<(usize, Option<String>)>,
     capabilities: Option<Arc<Capabilities>>,
 }
 
@@ -63,16 +62,16 @@ impl Summary {
     /// Drops what takes too much memory for one of thousands of targets: capabilities above a size, and long messages.
     pub(crate) fn compact(mut self, max_bytes: usize) -> Self {
         self.capabilities.take_if(|capabilities| capabilities.size() > max_bytes);
-        let messages = self.failures.values_mut().flatten();
+        let messages = self.failures.iter_mut().filter_map(|(_, failure)| failure.as_mut());
         messages.for_each(|message| *message = beginning(message, MAX_COMPACT_MESSAGE).to_owned());
         self
     }
 
     /// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
     pub(crate) fn state(&self, index: usize, selection: &Selection) -> (State, String) {
-        match self.failures.get(&index) {
-            Some(Some(failure)) => return (State::Failed, failure.clone()),
-            Some(None) => return (State::Ok, String::new()),
+        match self.failures.iter().find(|(collector, _)| *collector == index) {
+            Some((_, Some(failure))) => return (State::Failed, failure.clone()),
+            Some((_, None)) => return (State::Ok, String::new()),
             None => {}
         }
         let Collector { name, method, module, call, .. } = ALL[index];
