@@ -31,8 +31,9 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             ),
         option("probe.max-requests", "200", "NUMBER")
             .help(
-                "Maximum number of concurrent scrapes by probes, of which one target may have a quarter. A probe that needs \
-                 another one is rejected with status 503. 0 means no limit.",
+                "Maximum number of concurrent scrapes by probes. One target may have a quarter of them, and all targets \
+                 that no rule of --probe.allow spells out three quarters. A probe that needs another one is rejected \
+                 with status 503. 0 means no limit.",
             ),
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')

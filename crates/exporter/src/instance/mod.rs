@@ -182,7 +182,8 @@ impl Instance {
         deadline: Deadline,
         limit: &RunLimit,
     ) -> Result<Flight<Arc<Scrape>>, String> {
-        self.join(selection, deadline, |running| limit.permit(running))
+        let is_spelled_out = self.allow.as_ref().is_none_or(|allow| allow.spells_out(&self.target));
+        self.join(selection, deadline, |running| limit.permit(running, is_spelled_out))
     }
 
     fn join<P: Send + 'static, E>(

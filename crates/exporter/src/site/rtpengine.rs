@@ -67,7 +67,7 @@ impl Site {
         let Deadline { at: deadline, hurried } = deadline;
         let Rtpengine { fetches, limit, memory, .. } = &self.rtpengine;
         let fetch = fetches.join((), deadline, |running| {
-            let (permit, url, memory) = (limit.permit(running)?, url.clone(), memory.reservation());
+            let (permit, url, memory) = (limit.permit(running, true)?, url.clone(), memory.reservation());
             Ok::<_, String>(async move {
                 let _permit = permit;
                 fetch(&url, deadline, memory).await.map(Arc::new)

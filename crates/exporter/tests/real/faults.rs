@@ -2,7 +2,9 @@ use crate::support::{ClientResponse, Exporter, copy_of_program, eventually, samp
 use rustix::process::{Pid, Signal};
 use std::fs;
 use std::io::Write as _;
+use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,17 +96,27 @@ impl Foreign {
             .spawn()
             .unwrap();
         let started = Self { child, socket, log };
-        eventually(|| std::os::unix::net::UnixStream::connect(&started.socket).map_err(|_| started.log()));
+        eventually(|| UnixStream::connect(&started.socket).map_err(|_| started.log()));
         started
     }
 
     fn up(&self) -> f64 {
-        let mut stream = std::os::unix::net::UnixStream::connect(&self.socket).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let answer = ClientResponse::read(stream);
+        self.up_at("/metrics")
+    }
+
+    fn up_at(&self, path: &str) -> f64 {
+        let answer = ClientResponse::read(self.request(path));
         assert_eq!(answer.status, 200, "{}", answer.text());
         samples(&answer.text())["kamailio_up"]
+    }
+
+    /// Sends a request, and returns the connection that has the response.
+    fn request(&self, path: &str) -> UnixStream {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
     }
 
     fn log(&self) -> String {
@@ -154,6 +166,40 @@ fn a_socket_of_another_owner_is_reported_with_advice() {
     assert!(log.contains("with mode 0600, and this process runs as nobody: add the user to"), "{log}");
     kamailio.restart_with(with("0666"));
     exporter.wait_until_up();
+}
+
+#[test]
+fn a_silent_name_server_delays_no_name_that_is_allowed_by_itself() {
+    if !is_root() || !run("unshare", "--mount true") {
+        print_uncaptured("SKIPPED, needs root and mount namespaces: a silent name server");
+        return;
+    }
+    let kamailio = Kamailio::start();
+    let name_server = UdpSocket::bind((kamailio.ip(), 53)).unwrap();
+    name_server.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let resolv = file("resolv.conf", format!("nameserver {}\n", kamailio.ip()));
+    let hosts = file("hosts", format!("{} kamailio.test\n", kamailio.ip()));
+    let mount =
+        r#"mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/hosts && shift 2 && exec "$@""#;
+    let wrapper = ["unshare", "--mount", "sh", "-c", mount, "sh", &resolv, &hosts];
+    let target = kamailio.tcp().replace(&kamailio.ip().to_string(), "kamailio.test");
+    let rules = ["--probe.allow", "tcp:*.example:*", "--probe.allow", &target];
+    let exporter = Foreign::start(directory.path(), &wrapper, &rules);
+    // More than there are look-ups of names that a pattern allows.
+    let probes: Vec<_> =
+        (0..230).map(|n| exporter.request(&format!("/probe?target=tcp:{n}.example:2049"))).collect();
+    name_server.recv_from(&mut [0; 512]).expect("the name server is asked");
+    for _ in 0..3 {
+        assert_eq!(exporter.up_at(&format!("/probe?target={target}")), 1.0, "{}", exporter.log());
+    }
+    let answer = ClientResponse::read(probes.into_iter().next().unwrap());
+    assert_eq!((answer.status, samples(&answer.text())["kamailio_up"]), (200, 0.0), "{}", answer.text());
 }
 
 /// A network namespace for an exporter, with a virtual cable to this one. Removed on drop.

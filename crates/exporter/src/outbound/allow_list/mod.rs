@@ -87,6 +87,18 @@ impl AllowList {
         }
     }
 
+    /// Returns whether a rule matches this target and no other.
+    pub(crate) fn spells_out(&self, target: &Target) -> bool {
+        let matches = |rule: &Rule| match target.address() {
+            Address::Unix(path) | Address::UnixDatagram(path) => {
+                let path = path.to_str().and_then(components);
+                matches!((&rule.pattern, path), (Pattern::Path(pattern), Some(path)) if pattern.matches(&path))
+            }
+            Address::Tcp(endpoint) | Address::Udp(endpoint) => rule.names(endpoint),
+        };
+        self.rules(target).any(|rule| rule.is_literal() && matches(rule))
+    }
+
     /// The path patterns for the target's transport.
     fn path_patterns(&self, target: &Target) -> impl Iterator<Item = &PathPattern> {
         self.rules(target).filter_map(|rule| match &rule.pattern {
@@ -129,5 +141,34 @@ impl AllowList {
 impl std::fmt::Debug for AllowList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AllowList").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_spells_out_one_target_if_nothing_else_matches_it() {
+        for (rules, target, is_spelled_out) in [
+            ("unix:/run/kamailio/ctl", "unix:/run/kamailio/ctl", true),
+            ("unix:/run/*/ctl", "unix:/run/kamailio/ctl", false),
+            ("unix:/run/*/ctl unix:/run/kamailio/ctl", "unix:/run/kamailio/ctl", true),
+            ("unix:/run/*/ctl unix:/run/kamailio/ctl", "unix:/run/other/ctl", false),
+            ("unix:/run/kamailio/ctl", "unixd:/run/kamailio/ctl", false),
+            ("tcp:10.0.0.1:2049", "tcp:10.0.0.1:2049", true),
+            ("tcp:10.0.0.1:2049", "tcp:10.0.0.2:2049", false),
+            ("tcp:10.0.0.1:2049-2050", "tcp:10.0.0.1:2049", false),
+            ("tcp:10.0.0.0/31:2049", "tcp:10.0.0.1:2049", false),
+            ("udp:[2001:db8::1]:2049", "udp:[2001:db8::1]:2049", true),
+            ("tcp:sip1.example.org:2049", "tcp:SIP1.example.org:2049", true),
+            ("tcp:sip1.example.org:*", "tcp:sip1.example.org:2049", false),
+            ("tcp:*.example.org:2049", "tcp:sip1.example.org:2049", false),
+            ("http://sip1.example.org:5060/RPC", "http://sip1.example.org:5060/RPC", true),
+            ("http://sip1.example.org:5060/*", "http://sip1.example.org:5060/RPC", false),
+        ] {
+            let allow = AllowList::parse(rules.split(' ')).unwrap();
+            assert_eq!(allow.spells_out(&target.parse().unwrap()), is_spelled_out, "{rules}: {target}");
+        }
     }
 }

@@ -26,6 +26,11 @@ impl PathPattern {
         Ok(Self { components: components.into_iter().map(str::to_owned).collect() })
     }
 
+    /// Returns whether the pattern matches one path only.
+    pub(super) fn is_literal(&self) -> bool {
+        !self.components.iter().any(|name| name.contains('*'))
+    }
+
     /// Returns whether a path with these components matches.
     pub(super) fn matches(&self, path: &[&str]) -> bool {
         all_match(&self.components, path)

@@ -77,6 +77,19 @@ impl Rule {
             }
     }
 
+    /// Returns whether the rule matches one target only.
+    pub(super) fn is_literal(&self) -> bool {
+        let is_one_port = |ports: &RangeInclusive<u16>| ports.start() == ports.end();
+        let is_one_host = match &self.pattern {
+            Pattern::Path(path) => path.is_literal(),
+            Pattern::Network(network, ports) => {
+                network.prefix_len() == network.max_prefix_len() && is_one_port(ports)
+            }
+            Pattern::Name(name, ports) => name.is_literal() && is_one_port(ports),
+        };
+        is_one_host && self.url_path.as_ref().is_none_or(PathPattern::is_literal)
+    }
+
     /// Returns whether the pattern matches the host and port as they are written.
     pub(super) fn names(&self, endpoint: &Endpoint) -> bool {
         match (&self.pattern, endpoint.host().parse::<IpAddr>()) {
