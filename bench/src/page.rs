@@ -1,10 +1,11 @@
 //! The cost of the page: its history to each scrape, and the drawing of 500 destinations.
 
-use crate::{push, row};
+use crate::row;
 use bench::http::Http;
 use bench::median;
 use bench::process::{Exporter, cpu};
-use kamailio_exporter::internals::{Deadline, Instance, Selection, Settings, Target};
+use kamailio_exporter::internals::{Deadline, Instance, Selection, Settings, Target, catalogue};
+use prometheus_exposition::Format;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -45,16 +46,20 @@ fn history(what: &str, uri: &str, rounds: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let scrape = |instance: &Arc<Instance>| {
         let run = instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(5)));
-        assert!(runtime.block_on(run).answered, "Kamailio answers");
+        let scrape = runtime.block_on(run);
+        assert!(scrape.answered, "Kamailio answers");
+        Format::TEXT.write(catalogue().families(), &[&scrape.samples])
     };
-    let mut results: [[Vec<f64>; 3]; 2] = Default::default();
-    for round in 0..rounds * 2 {
-        // In turns, and each of them first in half of the rounds.
-        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-        for index in order {
+    let mut results: [[Vec<f64>; 2]; 2] = Default::default();
+    for round in 0..rounds * TURNS {
+        // In turns that are short, so that what else the machine does hits both.
+        for index in [round % 2, 1 - round % 2] {
             let instance = [&without, &with][index];
-            let own = std::process::id();
-            push(&mut results[index], crate::measure(own, own, || scrape(instance)));
+            let ([times, processor], before) = (&mut results[index], cpu(std::process::id()));
+            for _ in 0..SCRAPES {
+                times.push(crate::seconds(|| drop(scrape(instance))));
+            }
+            processor.push((cpu(std::process::id()) - before) / f64::from(SCRAPES));
         }
     }
     for (figure, index) in [("p50", 0), ("CPU", 1)] {
@@ -65,6 +70,9 @@ fn history(what: &str, uri: &str, rounds: usize) {
     }
 }
 
+/// Turns of a round, and the scrapes of a turn.
+const TURNS: usize = 50;
+const SCRAPES: u32 = 40;
 const DESTINATIONS: u16 = 500;
 const PAGES: u32 = 40;
 /// Longer than the time for which requests share a page of less than 10 ms.

@@ -219,6 +219,11 @@ impl Samples {
         })
     }
 
+    /// Returns the number of samples of a family.
+    pub fn family_len(&self, family: FamilyId) -> usize {
+        self.chain(family).and_then(|chain| self.chains.get(chain)).map_or(0, Chain::len)
+    }
+
     /// Returns about how many bytes their exposition has, without that of an external page.
     pub fn written_len(&self) -> usize {
         (MAX_SIZE - self.room).saturating_sub(self.labels.len())

@@ -4,7 +4,10 @@ use crate::{Families, Format, PageParser};
 use proptest::prelude::*;
 
 fn text(samples: &Samples, family: FamilyId) -> Vec<(String, Number)> {
-    samples.family(family).map(|(l, v)| (String::from_utf8(l.to_vec()).unwrap(), v)).collect()
+    let text = |labels: &[u8]| String::from_utf8(labels.to_vec()).unwrap();
+    let rows: Vec<_> = samples.family(family).map(|(labels, value)| (text(labels), value)).collect();
+    assert_eq!(samples.family_len(family), rows.len());
+    rows
 }
 
 #[test]

@@ -2,8 +2,13 @@
 
 /// Returns the value of a label, shortened to a number of bytes.
 pub(super) fn value(labels: &[u8], name: &str, max: usize) -> Option<String> {
+    Some(unescaped(text(labels, name)?, max))
+}
+
+/// Returns a value from its text as it is written, shortened to a number of bytes.
+pub(super) fn unescaped(text: &[u8], max: usize) -> String {
     let mut value = Vec::new();
-    let mut rest = text(labels, name)?.iter();
+    let mut rest = text.iter();
     while let Some(byte) = rest.next() {
         match byte {
             b'\\' => match rest.next() {
@@ -17,7 +22,7 @@ pub(super) fn value(labels: &[u8], name: &str, max: usize) -> Option<String> {
             break;
         }
     }
-    Some(shortened(&String::from_utf8_lossy(&value), max))
+    shortened(&String::from_utf8_lossy(&value), max)
 }
 
 /// Returns the value of a label as it is written. Because it is escaped, a value cannot contain the name and the quotation
@@ -33,8 +38,18 @@ pub(super) fn text<'l>(labels: &'l [u8], name: &str) -> Option<&'l [u8]> {
     }
 }
 
+/// Returns whether two samples of one scrape have the same labels. Those of one row of a reply are in the same place.
+pub(super) fn are_same(one: &[u8], other: &[u8]) -> bool {
+    std::ptr::eq(one, other) || one == other
+}
+
 /// Returns the position of the closing quotation mark.
 fn end(value: &[u8]) -> usize {
+    // Almost always, nothing is escaped.
+    let first = value.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(value.len());
+    if value.get(first) == Some(&b'"') {
+        return first;
+    }
     let mut escaped = false;
     let is_end = |byte: &u8| {
         let is_end = *byte == b'"' && !escaped;

@@ -84,6 +84,17 @@ impl Resolution {
     pub(crate) fn bucket(&self, time: f64) -> Bucket {
         (time / self.step) as Bucket
     }
+
+    fn moment(&self, time: f64) -> Moment {
+        Moment { time, bucket: self.bucket(time) }
+    }
+}
+
+/// A time of the history, and its bucket.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    time: f64,
+    bucket: Bucket,
 }
 
 /// One scrape, as the history needs it.
@@ -144,6 +155,7 @@ impl History {
         }
         self.server.note(scrape.samples, restarted);
         let resolution = self.resolution;
+        let now = resolution.moment(time);
         self.tracks.resize_with(SERIES.len(), Track::new);
         let mut reader = Reader::new(scrape.samples);
         for ((track, series), readings) in self.tracks.iter_mut().zip(SERIES).zip(located()) {
@@ -151,10 +163,11 @@ impl History {
             let Some((reading, value)) = values.find_map(|(index, value)| Some((index, value?))) else {
                 continue;
             };
-            (track.reading, track.name) = (reading, value.name);
+            track.reading = reading;
+            track.set_name(value.name.unwrap_or_default());
             match series.unit {
-                Unit::PerSecond => track.counter(time, value.number, restarted, resolution),
-                Unit::Count | Unit::Bytes | Unit::Ratio => track.gauge(time, value.number, resolution),
+                Unit::PerSecond => track.counter(now, value.number, restarted, resolution),
+                Unit::Count | Unit::Bytes | Unit::Ratio => track.gauge(now, value.number, resolution),
             }
         }
         let room = resolution.max_bytes.saturating_sub(self.memory_without_nodes());
@@ -228,8 +241,8 @@ impl History {
     }
 
     /// Returns the name that belongs to the last value of a series.
-    pub(crate) fn name(&self, series: usize) -> Option<&str> {
-        self.tracks.get(series)?.name.as_deref()
+    pub(crate) fn name(&self, series: usize) -> Option<String> {
+        self.tracks.get(series)?.name()
     }
 
     /// Returns the query that gives a series in Prometheus.
@@ -269,7 +282,7 @@ impl Server {
                 self.version = label::value(labels, "version", MAX_VERSION);
             }
         }
-        self.processes = samples.family(processes).count();
+        self.processes = samples.family_len(processes);
     }
 }
 

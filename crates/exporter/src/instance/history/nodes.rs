@@ -44,6 +44,8 @@ pub(crate) struct Nodes {
     /// The newest bucket, and the time of the last scrape.
     newest: Bucket,
     last: f64,
+    /// Bytes that the nodes take.
+    memory: usize,
     /// Number of nodes that did not fit into the memory.
     pub(crate) left_out: usize,
 }
@@ -110,7 +112,7 @@ struct Row<'s> {
 
 impl Nodes {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, nodes: Vec::new(), newest: 0, last: 0.0, left_out: 0 }
+        Self { kind, nodes: Vec::new(), newest: 0, last: 0.0, memory: 0, left_out: 0 }
     }
 
     /// Returns the nodes in the order of Kamailio's reply.
@@ -140,7 +142,7 @@ impl Nodes {
     pub(super) fn note(&mut self, time: f64, samples: &Samples, room: usize, resolution: &Resolution) {
         let slot = self.advance(time, resolution);
         let families = self.kind.families();
-        let count = samples.family(families.up).count();
+        let count = samples.family_len(families.up);
         if count == 0 {
             self.nodes.iter_mut().for_each(|node| node.set(NodeState::Unknown, time, slot));
             return;
@@ -168,13 +170,15 @@ impl Nodes {
             if is_first {
                 node.since = None;
             }
-            used += node.allocated();
-            if used > room {
+            let allocated = node.allocated();
+            if used + allocated > room {
                 break;
             }
+            used += allocated;
             index += 1;
         }
         self.nodes.truncate(index);
+        self.memory = used;
         self.left_out = count - index;
     }
 
@@ -197,7 +201,7 @@ impl Nodes {
 
     /// Returns how many bytes the nodes take.
     pub(super) fn memory(&self) -> usize {
-        self.nodes.iter().map(Node::allocated).sum::<usize>() + self.nodes.capacity() * size_of::<Node>()
+        self.memory
     }
 }
 
@@ -233,7 +237,7 @@ fn rows<'s>(families: &'static Families, samples: &'s Samples) -> impl Iterator<
     let mut weight = samples.family(families.weight).peekable();
     samples.family(families.up).map(move |(labels, up)| {
         let is = |number: Option<(&[u8], Number)>| number.is_some_and(|(_, number)| number.as_f64() > 0.0);
-        let same = |sample: &(&[u8], Number)| sample.0 == labels;
+        let same = |sample: &(&[u8], Number)| label::are_same(sample.0, labels);
         let disabled = is(disabled.next_if(same));
         let trying = is(trying.next_if(same));
         let state = match up.as_f64() > 0.0 {

@@ -61,11 +61,11 @@ pub(super) struct Reader<'s> {
 }
 
 /// A value that was read.
-pub(super) struct Value {
+pub(super) struct Value<'s> {
     /// The sum, or the largest quotient.
     pub(super) number: f64,
-    /// The name of the largest.
-    pub(super) name: Option<String>,
+    /// The name of the largest, as the label's value is written.
+    pub(super) name: Option<&'s [u8]>,
 }
 
 use Reading::{Fullest, Sum};
@@ -321,9 +321,13 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads a value; `None` if there are no such samples.
-    pub(super) fn read(&mut self, reading: &Located) -> Option<Value> {
+    pub(super) fn read(&mut self, reading: &Located) -> Option<Value<'s>> {
         match reading {
             Located::Sum { family, label, values, except } => {
+                if label.is_empty() {
+                    let numbers = self.samples.family(*family).map(|(_, number)| number.as_f64());
+                    return Some(Value { number: numbers.reduce(|sum, number| sum + number)?, name: None });
+                }
                 self.split(*family, label);
                 let counts = |value: &[u8]| values.iter().any(|one| one.as_bytes() == value) != *except;
                 let numbers = self.parts.iter().filter(|(value, _)| counts(value)).map(|(_, number)| *number);
@@ -338,29 +342,25 @@ impl<'s> Reader<'s> {
         if self.split == Some((family, label)) {
             return;
         }
-        let value =
-            |labels| if label.is_empty() { &[][..] } else { label::text(labels, label).unwrap_or_default() };
         self.parts.clear();
         let samples = self.samples.family(family);
+        let value = |labels| label::text(labels, label).unwrap_or_default();
         self.parts.extend(samples.map(|(labels, number)| (value(labels), number.as_f64())));
         self.split = Some((family, label));
     }
 
-    fn fullest(&self, part: FamilyId, of: FamilyId, label: &str) -> Option<Value> {
+    fn fullest(&self, part: FamilyId, of: FamilyId, label: &str) -> Option<Value<'s>> {
         let mut sizes = self.samples.family(of);
         let ratios = self.samples.family(part).filter_map(|(labels, used)| {
             // Both have the order of the rows, and either may lack one.
-            let (_, size) = sizes.by_ref().find(|(other, _)| *other == labels)?;
+            let (_, size) = sizes.by_ref().find(|(other, _)| label::are_same(other, labels))?;
             Some((used.as_f64() / size.as_f64(), labels))
         });
         let finite = ratios.filter(|(ratio, _)| ratio.is_finite());
         let (number, labels) = finite.reduce(|most, next| if next.0 > most.0 { next } else { most })?;
-        Some(Value { number, name: label::value(labels, label, MAX_NAME) })
+        Some(Value { number, name: label::text(labels, label) })
     }
 }
-
-/// Bytes that are kept of a name from Kamailio.
-const MAX_NAME: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -428,6 +428,6 @@ mod tests {
             samples.push(size, labels, of.into());
         }
         let value = Reader::new(&samples).read(&located()[index("private_memory")][0]).unwrap();
-        assert_eq!((value.number, value.name.as_deref()), (0.75, Some("b")));
+        assert_eq!((value.number, value.name), (0.75, Some(&b"b"[..])));
     }
 }

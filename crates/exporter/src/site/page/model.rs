@@ -282,7 +282,7 @@ impl SeriesRow {
             unit: series.unit,
             promql: history.promql(index),
             now,
-            name: history.name(index).map(Shown::new),
+            name: history.name(index).as_deref().map(Shown::new),
             values,
         })
     }
