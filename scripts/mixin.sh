@@ -87,7 +87,8 @@ check_schema() {
 	ln -s "$PWD/.run/npm/node_modules" "$dir/node_modules"
 	PATH=$PATH:$PWD/.run/node/bin .run/npm/node_modules/.bin/tsc --noEmit --strict --skipLibCheck \
 		--module nodenext --moduleResolution nodenext "$dir"/*.ts
-	echo "the dashboards match $(cut -d " " -f 1 .run/npm/installed)"
+	version=$(sed -n 's/^ *"version": "\(.*\)".*/\1/p' .run/npm/node_modules/@grafana/schema/package.json)
+	echo "the dashboards match the schema of Grafana $version"
 }
 
 # The rules are beside the configuration there, as they are in the container.
