@@ -1,4 +1,4 @@
-//! Responses, as a client of a test reads them.
+//! Responses, as a client of a test reads them, and times.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -44,3 +44,12 @@ pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Result<T, String>) -> T
         }
     }
 }
+
+/// Returns how long a thread has waited for a processor, by the path of its statistics.
+pub(crate) fn processor_delay(statistics: &str) -> Duration {
+    let statistics = std::fs::read_to_string(statistics).unwrap();
+    Duration::from_nanos(statistics.split(' ').nth(1).unwrap().parse().unwrap())
+}
+
+/// The path of the statistics of the thread that reads it.
+pub(crate) const THIS_THREAD: &str = "/proc/thread-self/schedstat";

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod web;
 
 pub(crate) use client::{ClientResponse, eventually};
+use client::{THIS_THREAD, processor_delay};
 
 use exporter_toolkit::{
     Error, Limits, ListenAddress, LogLimit, Request, Response, Server, StatusCode, WebConfig, text, with_body,
@@ -170,21 +171,15 @@ async fn respond(request: Request) -> Response {
 /// Measures how long the serving thread works or is blocked between two turns of a task that wakes up often. The time that
 /// it waits for a processor is not counted, so that other load on the machine does not matter.
 async fn measure(longest: Arc<Mutex<Duration>>) {
-    let mut last = (Instant::now(), processor_delay());
+    let mut last = (Instant::now(), processor_delay(THIS_THREAD));
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        let now = (Instant::now(), processor_delay());
+        let now = (Instant::now(), processor_delay(THIS_THREAD));
         let held = (now.0 - last.0).saturating_sub(now.1 - last.1 + HEARTBEAT);
         let mut longest = longest.lock().unwrap();
         *longest = longest.max(held);
         last = now;
     }
-}
-
-/// Returns how long this thread has waited for a processor.
-fn processor_delay() -> Duration {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(statistics.split(' ').nth(1).unwrap().parse().unwrap())
 }
 
 const HEARTBEAT: Duration = Duration::from_millis(2);

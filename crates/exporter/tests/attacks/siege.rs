@@ -1,7 +1,8 @@
 //! The program under attack, and the clients that must not notice.
 
+use crate::support::client::{THIS_THREAD, processor_delay};
 use crate::support::web::{Directory, TlsClient, TlsConnection, basic, connect_from};
-use crate::support::{Exporter, eventually, processor_delay};
+use crate::support::{Exporter, eventually};
 use fake_kamailio::Fake;
 use std::fmt::Display;
 use std::io;
@@ -113,7 +114,7 @@ impl Siege {
     /// processors.
     fn heartbeat(&self, client: &TlsClient, stop: &AtomicBool) -> Duration {
         let serving = self.exporter.serving_thread();
-        let waited = || processor_delay(&serving) + processor_delay("/proc/thread-self/schedstat");
+        let waited = || processor_delay(&serving) + processor_delay(THIS_THREAD);
         let (mut connection, mut longest) = (None, Duration::ZERO);
         while !stop.load(Ordering::Relaxed) {
             thread::sleep(HEARTBEAT);

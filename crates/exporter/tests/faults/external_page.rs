@@ -1,6 +1,7 @@
 //! External metrics pages that are made to take memory or time: each has the largest size.
 
-use crate::support::{Exporter, processor_delay};
+use crate::support::Exporter;
+use crate::support::client::{THIS_THREAD, processor_delay};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -97,7 +98,7 @@ fn watch(exporter: &Exporter, run: impl FnOnce()) -> (f64, Duration) {
         let watched = scope.spawn(|| {
             let (mut most, mut longest) = (0.0f64, Duration::ZERO);
             let serving = exporter.serving_thread();
-            let waited = || processor_delay(&serving) + processor_delay("/proc/thread-self/schedstat");
+            let waited = || processor_delay(&serving) + processor_delay(THIS_THREAD);
             while !is_done.load(Ordering::SeqCst) {
                 let (start, before) = (Instant::now(), waited());
                 assert_eq!(exporter.get("/-/healthy").status, 200);

@@ -129,12 +129,6 @@ pub(crate) fn send_signal(pid: u32, name: &str) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-/// Returns how long a thread has waited for a processor, by the path of its statistics.
-pub(crate) fn processor_delay(statistics: &str) -> Duration {
-    let statistics = std::fs::read_to_string(statistics).unwrap();
-    Duration::from_nanos(statistics.split(' ').nth(1).unwrap().parse().unwrap())
-}
-
 /// Runs the binary to completion.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
