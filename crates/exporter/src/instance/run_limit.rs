@@ -19,7 +19,7 @@ pub(crate) struct RunLimit {
 /// The right to run a scrape, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _permits: [Option<OwnedSemaphorePermit>; 2],
+    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
 
 impl RunLimit {
@@ -58,6 +58,7 @@ impl RunLimit {
         let Self { noun, max, max_per_target, max_by_patterns, .. } = self;
         let reached =
             |which: &str, max| format!("Limit of concurrent {noun}{which} reached ({max}), try again later.");
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| reached("", max))?;
         if running >= *max_per_target {
             return Err(reached(" of one target", max_per_target));
         }
@@ -70,8 +71,7 @@ impl RunLimit {
                     .map_err(|_| reached(" of targets that only a pattern allows", max_by_patterns))?,
             ),
         };
-        let permit = self.permits.clone().try_acquire_owned().map_err(|_| reached("", max))?;
-        Ok(Permit { _permits: [Some(permit), by_patterns] })
+        Ok(Permit { _permits: (permit, by_patterns) })
     }
 }
 

@@ -230,14 +230,17 @@ fn accept(listener: &UnixListener) -> UnixStream {
 fn hung_targets_delay_neither_other_targets_nor_the_metrics() {
     let directory = tempfile::tempdir().unwrap();
     let hung = hung(&directory, 0..30);
-    let fake = Fake::start();
-    let limits = ["-t", "20s", "--web.max-requests", "1", "--probe.max-requests", "31"];
-    let exporter = start(&["unix:/*/*/*"], &limits);
+    let (fake, other) = (Fake::start(), Fake::start());
+    let limits = ["-t", "20s", "--web.max-requests", "1", "--probe.max-requests", "40"];
+    let exporter = start(&["unix:/*/*/*", &fake.unix()], &limits);
     std::thread::scope(|scope| {
         let probes: Vec<_> =
             hung.iter().map(|(target, _)| scope.spawn(|| probed(&exporter, target)["kamailio_up"])).collect();
         let connections: Vec<_> = hung.iter().map(|(_, listener)| accept(listener)).collect();
         assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
+        let refused = probe(&exporter, &other.unix());
+        let sentence = "Limit of concurrent probes of targets that only a pattern allows reached (30), try again later.\n";
+        assert_eq!((refused.status, refused.text().as_str()), (503, sentence));
         assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0);
         assert!(
             probes.iter().all(|probe| !probe.is_finished()),
