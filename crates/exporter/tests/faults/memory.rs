@@ -220,8 +220,9 @@ fn two_hundred_hostile_targets_share_their_memory_and_leave_enough_to_another() 
         // Half of the targets keep their memory until this timeout.
         "-t",
         "5s",
+        // A pattern may use three quarters.
         "--probe.max-requests",
-        "201",
+        "268",
     ]);
     thread::scope(|scope| {
         let all = scope.spawn(|| at_once(&exporter, &hostile));
