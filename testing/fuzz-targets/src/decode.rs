@@ -59,7 +59,11 @@ fn count(members: Members<'_>, depth: usize) -> usize {
                 let (signed, unsigned) = (int.as_i64(), int.as_u64());
                 assert!(signed as u64 == unsigned || int.size() == 4 && signed as u32 as u64 == unsigned);
             }
-            Value::Double(double) => assert_eq!(double.as_f64().is_none(), double.milli() == i64::MIN),
+            Value::Double(double) => {
+                // What Kamailio writes for no value: 64 bits, and 32 bits up to 5.4.
+                let has_none = [i64::MIN, 1 << 31].contains(&double.milli());
+                assert_eq!(double.as_f64().is_none(), has_none);
+            }
             Value::Str(bytes) | Value::Bytes(bytes) => assert_eq!(value.as_bytes(), Some(bytes)),
             Value::Struct(inside) | Value::Array(inside) => found += count(inside, depth + 1),
         }
