@@ -12,9 +12,9 @@ main() {
 	step "clippy, library alone" cargo clippy -p kamailio-binrpc --all-targets -- -D warnings
 	# Clippy selects the test targets that "cargo test" runs by default.
 	step "clippy, faults" cargo clippy -p kamailio_exporter --test faults --test attacks --all-features -- -D warnings
-	# Every test but the faults and attacks, which are "test = false". Most of them wait, for Kamailio or for a while.
 	again=$PWD/.run/test.again
 	rm -f "$again"
+	# Every test but the faults and attacks, which are "test = false". Most of them wait, for Kamailio or for a while.
 	step "test" env RUST_TEST_THREADS="$(threads)" scripts/cargo-test.sh "$again" --workspace --all-features
 	step "release" scripts/release.sh test
 	program=$(scripts/release.sh program)

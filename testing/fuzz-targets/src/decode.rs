@@ -60,7 +60,7 @@ fn count(members: Members<'_>, depth: usize) -> usize {
                 assert!(signed as u64 == unsigned || int.size() == 4 && signed as u32 as u64 == unsigned);
             }
             Value::Double(double) => {
-                // What Kamailio writes for no value: 64 bits, and 32 bits up to 5.4.
+                // Kamailio writes the first for no value, and up to 5.4 the second.
                 let has_none = [i64::MIN, 1 << 31].contains(&double.milli());
                 assert_eq!(double.as_f64().is_none(), has_none);
             }
