@@ -22,7 +22,7 @@ pub struct Browser {
     /// The id of the connection to the tab.
     session: String,
     complaints: Vec<String>,
-    _profile: Directory,
+    profile: Directory,
 }
 
 impl Browser {
@@ -30,6 +30,8 @@ impl Browser {
     #[must_use]
     pub fn start() -> Self {
         let profile = Directory::new();
+        let log =
+            fs::File::create(profile.path().join(LOG)).unwrap_or_else(|e| panic!("cannot write {LOG}: {e}"));
         // Chromium reads commands from descriptor 3, writes its messages to descriptor 4, and exits if 3 is closed.
         let mut process = Command::new("sh")
             .args(["-c", r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null"#, "sh"])
@@ -46,13 +48,12 @@ impl Browser {
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap_or_else(|e| panic!("cannot run sh: {e}"));
         let messages = receive(process.stdout.take());
         let session = String::new();
-        let mut browser =
-            Self { process, messages, command: 0, session, complaints: Vec::new(), _profile: profile };
+        let mut browser = Self { process, messages, command: 0, session, complaints: Vec::new(), profile };
         let tab = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": tab["targetId"], "flatten": true});
         let session = browser.call("Target.attachToTarget", &attach)["sessionId"].as_str().map(str::to_owned);
@@ -126,7 +127,10 @@ impl Browser {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let message = self.messages.recv_timeout(left);
-            let message = message.unwrap_or_else(|e| panic!("Chromium does not answer, {what}: {e}"));
+            let message = message.unwrap_or_else(|e| {
+                let log = fs::read_to_string(self.profile.path().join(LOG)).unwrap_or_default();
+                panic!("Chromium does not answer, {what}: {e}\n{log}")
+            });
             let event = message["method"].as_str().unwrap_or_default();
             if ["Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"].contains(&event) {
                 self.complaints.push(message["params"].to_string());
@@ -165,5 +169,7 @@ fn receive(pipe: Option<impl std::io::Read + Send + 'static>) -> Receiver<Json> 
     receiver
 }
 
+/// The file in the profile with Chromium's messages.
+const LOG: &str = "stderr.log";
 /// The time that Chromium has for each step on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
