@@ -26,7 +26,7 @@ use exporter_toolkit::sync::LockUnpoisoned as _;
 use history::{History, Resolution};
 use log::{LogContext, ScrapeLog};
 use prometheus_exposition::Number;
-use run_limit::RunLimit;
+use run_limit::{Permit, RunLimit};
 use self_metrics::Counters;
 use single_flight::{Flight, SingleFlight};
 use std::convert::Infallible;
@@ -168,7 +168,7 @@ impl Instance {
     /// Scrapes, or joins a running scrape of the same selection that ends in time. A scrape that no request waits for any
     /// more is dropped together with its connection.
     pub fn scrape(self: &Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Flight<Arc<Scrape>> {
-        let run = self.join(selection, deadline, |_| Ok::<_, Infallible>(()));
+        let run = self.join(selection, deadline, |_| Ok::<_, Infallible>(None));
         run.unwrap_or_else(|never| match never {})
     }
 
@@ -183,23 +183,18 @@ impl Instance {
         limit: &RunLimit,
     ) -> Result<Flight<Arc<Scrape>>, String> {
         let is_spelled_out = self.allow.as_ref().is_none_or(|allow| allow.spells_out(&self.target));
-        self.join(selection, deadline, |running| limit.permit(running, is_spelled_out))
+        self.join(selection, deadline, |running| limit.permit(running, is_spelled_out).map(Some))
     }
 
-    fn join<P: Send + 'static, E>(
+    fn join<E>(
         self: &Arc<Self>,
         selection: Arc<Selection>,
         deadline: Deadline,
-        permit: impl FnOnce(usize) -> Result<P, E>,
+        permit: impl FnOnce(usize) -> Result<Option<Permit>, E>,
     ) -> Result<Flight<Arc<Scrape>>, E> {
         let key = RunKey { selection: selection.clone(), hurried: deadline.hurried };
-        self.runs.join(key, deadline.at, |running| {
-            let (permit, run) = (permit(running)?, self.clone().run(selection, deadline));
-            Ok(async move {
-                let _permit = permit;
-                run.await
-            })
-        })
+        self.runs
+            .join(key, deadline.at, |running| Ok(self.clone().run(selection, deadline, permit(running)?)))
     }
 
     /// Starts a scrape in the background, which requests for the metrics can join, if the last one is missing or old and none
@@ -234,7 +229,13 @@ impl Instance {
         &self.settings.set_names
     }
 
-    async fn run(self: Arc<Self>, selection: Arc<Selection>, deadline: Deadline) -> Arc<Scrape> {
+    /// Makes a scrape, and keeps the permit until its end.
+    async fn run(
+        self: Arc<Self>,
+        selection: Arc<Selection>,
+        deadline: Deadline,
+        _permit: Option<Permit>,
+    ) -> Arc<Scrape> {
         let start = Instant::now();
         let server = self.state.lock_unpoisoned().server.clone();
         let preparation = server.as_ref().map(|server| server.preparation(&selection)).unwrap_or_default();
@@ -368,6 +369,19 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 mod tests {
     use super::*;
     use fake_kamailio::{Captures, Fake};
+
+    #[test]
+    fn a_run_is_small_because_each_is_created_on_the_stack_and_moved() {
+        let settings = Settings {
+            selection: Arc::new(Selection::parse("auto").unwrap()),
+            max_series: 10,
+            set_names: Vec::new(),
+        };
+        let instance = Instance::new("unix:/ctl".parse().unwrap(), Arc::new(settings));
+        let selection = instance.selection().clone();
+        let run = instance.run(selection, Deadline::after(Duration::from_secs(5)), None);
+        assert!(size_of_val(&run) <= 5 * 1024, "{} bytes", size_of_val(&run));
+    }
 
     #[tokio::test]
     async fn a_change_without_a_line_left_is_logged_by_a_later_scrape() {

@@ -46,12 +46,13 @@ impl Client {
         deadline: Instant,
     ) -> Result<Self, Error> {
         match (allow, target.protocol()) {
-            (Some(allow), _) => allow.connect(target, deadline).await,
+            // The larger futures are boxed: the run of each scrape would reserve and copy the room for them.
+            (Some(allow), _) => Box::pin(allow.connect(target, deadline)).await,
             (None, Protocol::Binrpc) => {
                 BinrpcClient::connect(target.address(), deadline).await.map(Box::new).map(Self::Binrpc)
             }
             (None, _) => {
-                let client = jsonrpc::Client::connect(target, deadline).await?;
+                let client = Box::pin(jsonrpc::Client::connect(target, deadline)).await?;
                 Ok(Self::JsonRpc(Box::new(client)))
             }
         }
@@ -105,7 +106,7 @@ impl Client {
     ) -> Result<Option<Reply<'_>>, Error> {
         match self {
             Self::Binrpc(client) => Ok(client.receive_within(reserve).await?.map(Reply::from)),
-            Self::JsonRpc(client) => client.receive_within(reserve).await,
+            Self::JsonRpc(client) => Box::pin(client.receive_within(reserve)).await,
         }
     }
 
