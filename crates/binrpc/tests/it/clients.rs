@@ -7,7 +7,9 @@ use crate::drivers::answers_like_kamailio;
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::wire::{self, MAX_IN_FLIGHT};
 use kamailio_binrpc::{Client, Error, Resolved, Target, Value};
+use std::error::Error as _;
 use std::io::{self, ErrorKind};
+use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,7 @@ client_tests!(
     does_not_connect_after_the_deadline,
     ignores_empty_datagrams,
     reports_a_timeout_while_the_socket_is_full,
+    reports_why_a_socket_was_lost,
     waits_until_a_datagram_fits,
     waits_without_using_the_processor,
     disconnects_with_the_last_reply_when_finished,
@@ -181,7 +184,7 @@ fn stays_within_a_budget_of_memory<D: Driver>() {
 
 /// Uses a port of the IPv6 loopback address that was free a moment ago.
 fn speaks_ipv6<D: Driver>() {
-    let port = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
     for scheme in ["tcp", "udp"] {
         let target: Target = format!("{scheme}:[::1]:{port}").parse().unwrap();
         let fake = Fake::listen(Captures::of("5.6.3"), std::slice::from_ref(&target)).unwrap();
@@ -278,6 +281,47 @@ fn reports_a_timeout_while_the_socket_is_full<D: Driver>() {
     client.set_timeout(Duration::from_millis(50));
     let error = client.call("core.uptime", &[]).map(drop).unwrap_err();
     assert_eq!(error.to_string(), "the timeout of 50ms passed with 1 of 1 reply outstanding");
+}
+
+/// Returns the kind of an error, and the kind of the system's error that caused it.
+fn kinds(error: &Error) -> (ErrorKind, Option<ErrorKind>) {
+    let Error::Io(error) = error else { panic!("{error}") };
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    (error.kind(), cause.map(io::Error::kind))
+}
+
+fn reports_why_a_socket_was_lost<D: Driver>() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("tcp:{}", listener.local_addr().unwrap()).parse().unwrap();
+    let mut client = connect::<D>(&target);
+    std::thread::scope(|scope| {
+        // The system resets a connection that is closed with a request unread.
+        scope.spawn(|| listener.accept().unwrap().0.peek(&mut [0]).unwrap());
+        let error = client.call("core.uptime", &[]).map(drop).unwrap_err();
+        assert_eq!(kinds(&error), (ErrorKind::UnexpectedEof, Some(ErrorKind::ConnectionReset)));
+    });
+    let server = DatagramServer::new();
+    let mut client = connect::<D>(&server.target);
+    server.socket.shutdown(Shutdown::Read).unwrap();
+    let error = client.call("core.uptime", &[]).map(drop).unwrap_err();
+    assert_eq!(kinds(&error), (ErrorKind::UnexpectedEof, Some(ErrorKind::BrokenPipe)));
+    let server = DatagramServer::new();
+    let mut client = connect::<D>(&server.target);
+    drop(server);
+    let error = client.call("core.uptime", &[]).map(drop).unwrap_err();
+    assert_eq!(kinds(&error), (ErrorKind::ConnectionRefused, Some(ErrorKind::ConnectionRefused)));
+}
+
+/// The fake listens in the process of the test.
+#[cfg(feature = "tokio")]
+#[test]
+fn the_process_that_listens_on_a_unix_stream_is_known() {
+    let fake = Fake::start();
+    let pid = |uri: &str| connect::<Async>(&uri.parse().unwrap()).client.peer_pid();
+    assert_eq!(pid(&fake.unix()), Some(std::process::id()));
+    for uri in [fake.unixd(), fake.tcp(), fake.udp()] {
+        assert_eq!(pid(&uri), None, "{uri}");
+    }
 }
 
 fn waits_without_using_the_processor<D: Driver>() {

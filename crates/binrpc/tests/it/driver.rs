@@ -67,7 +67,7 @@ impl Driver for Client {
 /// The async client, with a runtime of its own.
 #[cfg(feature = "tokio")]
 pub(crate) struct Async {
-    client: kamailio_binrpc::tokio::Client,
+    pub(crate) client: kamailio_binrpc::tokio::Client,
     runtime: tokio::runtime::Runtime,
 }
 
