@@ -151,6 +151,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_thread_ends_with_the_worker() {
+        let worker = Worker::new("test", 2, 10, 0);
+        assert_eq!(worker.run(turn(1), || 5).await, Ok(5));
+        let shared = Arc::downgrade(&worker.shared);
+        drop(worker);
+        let end = Instant::now() + Duration::from_secs(30);
+        while shared.strong_count() > 0 {
+            assert!(Instant::now() < end, "the thread still has the queue");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
     async fn a_panic_fails_one_job_only() {
         let worker = Worker::new("test", 2, 10, 0);
         assert!(worker.run(turn(1), || panic!("of the test")).await.is_err());
