@@ -63,9 +63,9 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
 }
 
 /// Returns the headline with its level, and since when it is true.
-pub(super) fn headline(findings: &[Finding]) -> (Level, String, Option<Moment>) {
+pub(super) fn headline(findings: &[Finding]) -> (Level, Shown, Option<Moment>) {
     let Some(first) = findings.first() else {
-        return (Level::Good, "No problem found".to_owned(), None);
+        return (Level::Good, Shown::new("No problem found"), None);
     };
     let text = match findings {
         [first] => capitalized(first.title.as_str()),
@@ -80,7 +80,8 @@ pub(super) fn headline(findings: &[Finding]) -> (Level, String, Option<Moment>) 
         }
         [] => String::new(),
     };
-    (first.level, text, first.since.filter(|_| findings.len() == 1))
+    // Two titles are longer than other texts of the page.
+    (first.level, Shown::message(text), first.since.filter(|_| findings.len() == 1))
 }
 
 fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding> {

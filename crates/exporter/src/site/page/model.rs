@@ -190,8 +190,7 @@ impl Page {
         };
         page.facts = Shown::new(page.facts(clock));
         page.findings = findings::find(&page, last.summary.error.as_deref());
-        let (level, headline, since) = findings::headline(&page.findings);
-        (page.level, page.headline, page.since) = (level, Shown::new(headline), since);
+        (page.level, page.headline, page.since) = findings::headline(&page.findings);
         page
     }
 

@@ -1,6 +1,6 @@
 //! Properties of the page and of the status, whatever the texts are that Kamailio and the network give.
 
-use super::findings::{Detail, Finding};
+use super::findings::{self, Detail, Finding};
 use super::html::{self, Site};
 use super::json;
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, Server, TargetRow, Window};
@@ -204,6 +204,22 @@ fn the_page_has_no_inline_style_or_script_and_loads_nothing_from_elsewhere() {
     assert!(html.contains("<script defer src=\"/-/page.js?v="), "{html}");
     let style = include_str!("style.css");
     assert!(!style.contains("@import") && !style.contains("url("));
+}
+
+#[test]
+fn the_headline_ends_with_the_number_of_other_problems_however_long_the_first_are() {
+    let long = || "a problem with a name that is as long as it may be, ".repeat(10);
+    let finding = || Finding {
+        level: Level::Bad,
+        title: Shown::new(long()),
+        since: None,
+        details: Vec::new(),
+        more: 0,
+    };
+    let (.., headline, _) = findings::headline(&[finding(), finding(), finding(), finding()]);
+    assert!(headline.as_str().ends_with("; 2 more problems"), "{headline:?}");
+    let (.., headline, _) = findings::headline(&[finding(), finding(), finding()]);
+    assert!(headline.as_str().ends_with("; 1 more problem"), "{headline:?}");
 }
 
 /// The members of the status, by their paths. Members may be added to the list, and none may be removed.
