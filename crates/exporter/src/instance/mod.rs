@@ -224,6 +224,11 @@ impl Instance {
         show(self.state.lock_unpoisoned().last.as_ref())
     }
 
+    /// Returns for how long the oldest scrape that is under way has been waiting for Kamailio.
+    pub(crate) fn waiting(&self) -> Option<Duration> {
+        self.runs.oldest_start().map(|start| start.elapsed())
+    }
+
     /// Returns the operator's names of dispatcher sets.
     pub(crate) fn set_names(&self) -> &[(String, String)] {
         &self.settings.set_names

@@ -17,6 +17,7 @@ pub type Flight<T> = Shared<BoxFuture<'static, T>>;
 
 struct Running<K, T: Clone> {
     key: K,
+    start: Instant,
     deadline: Instant,
     run: WeakShared<BoxFuture<'static, T>>,
 }
@@ -47,7 +48,7 @@ impl<K: PartialEq, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
         }
         let run = start(running.len())?.boxed().shared();
         if let Some(weak) = run.downgrade() {
-            running.push(Running { key, deadline, run: weak });
+            running.push(Running { key, start: now, deadline, run: weak });
         }
         Ok(run)
     }
@@ -55,6 +56,11 @@ impl<K: PartialEq, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
     /// Returns whether a run of the key is under way.
     pub fn is_running(&self, key: &K) -> bool {
         self.list().iter().any(|running| running.key == *key)
+    }
+
+    /// Returns when the oldest of the runs that are under way was started.
+    pub fn oldest_start(&self) -> Option<Instant> {
+        self.list().iter().map(|running| running.start).min()
     }
 
     /// Returns the number of runs that are under way.

@@ -5,6 +5,8 @@ use crate::support::{Exporter, eventually, run, samples};
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
 use serde_json::Value;
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
@@ -239,6 +241,31 @@ fn the_landing_page_never_waits_for_kamailio() {
     });
     assert!(start.elapsed() > Duration::from_secs(3), "{:?}", start.elapsed());
     assert_eq!(fake.connections().accepted, 2);
+}
+
+#[test]
+fn a_scrape_that_hangs_is_shown_before_it_fails() {
+    let fake = Fake::start();
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "60s"]);
+    assert!(!page(&exporter).contains("has not replied"));
+    let landing = || exporter.get("/").text();
+    fake.silent(true);
+    let mut client = TcpStream::connect(exporter.address()).unwrap();
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    eventually(|| match landing() {
+        page if page.contains("Kamailio has not replied for") && page.contains("of the scrape before") => {
+            Ok(())
+        }
+        page => Err(page),
+    });
+    let status = status(&exporter, "/-/status");
+    assert_eq!((&status["level"], &status["scrape"]["answered"]), (&"warning".into(), &true.into()));
+    // A client that gives up ends the scrape.
+    drop(client);
+    eventually(|| match landing() {
+        page if page.contains("has not replied") => Err(page),
+        _ => Ok(()),
+    });
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) struct Detail {
 
 /// Returns what is wrong, the worst first. `error` is why the last scrape ended early.
 pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = Vec::from_iter(waiting(page));
     let Some(scrape) = page.scrape else { return findings };
     if !scrape.answered {
         let reason = Shown::message(capitalized(error.unwrap_or("no valid reply.")));
@@ -60,6 +60,26 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     findings.extend(restarts(page));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
+}
+
+/// A scrape that takes long, which is known before it fails.
+fn waiting(page: &Page) -> Option<Finding> {
+    let seconds = page.waiting.filter(|seconds| *seconds >= WAITING)?;
+    let text = format!("has not replied for {}", duration(seconds));
+    let values = page.scrape.map(|_| "The values below are those of the scrape before.");
+    let detail = Detail {
+        subject: Shown::new("Kamailio"),
+        text: Shown::new(&text),
+        reason: Shown::new(values.unwrap_or_default()),
+        ..Detail::default()
+    };
+    Some(Finding {
+        level: Level::Warning,
+        title: Shown::new(format!("Kamailio {text}")),
+        since: None,
+        details: vec![detail],
+        more: 0,
+    })
 }
 
 /// Returns the headline with its level, and since when it is true.
@@ -289,5 +309,7 @@ fn capitalized(title: &str) -> String {
     title.chars().take(1).flat_map(char::to_uppercase).chain(title.chars().skip(1)).collect()
 }
 
+/// Seconds after which a scrape is slow; a scrape over a slow network takes less.
+const WAITING: f64 = 1.5;
 /// Details of a finding; the tables below have all of them.
 const MAX_DETAILS: usize = 4;

@@ -36,6 +36,8 @@ pub(crate) struct Page {
     pub(crate) findings: Vec<Finding>,
     pub(crate) server: Server,
     pub(crate) scrape: Option<ScrapeFacts>,
+    /// Seconds for which a scrape has been under way.
+    pub(crate) waiting: Option<f64>,
     pub(crate) window: Window,
     pub(crate) frame: Frame,
     /// By index in [`SERIES`]: those that the server has.
@@ -149,19 +151,23 @@ impl Page {
     /// Makes the content from what is known of an instance, without waiting.
     pub(crate) fn new(instance: &Instance) -> Self {
         let target = Shown::new(instance.target());
-        let page = instance.view(|last| last.map(|last| Self::of(last, instance)));
-        Self { target, ..page.unwrap_or_else(Self::not_scraped) }
+        let waiting = instance.waiting().map(|time| time.as_secs_f64());
+        let page = instance.view(|last| last.map(|last| Self::of(last, waiting, instance)));
+        Self { target, ..page.unwrap_or_else(|| Self::not_scraped(waiting)) }
     }
 
-    fn not_scraped() -> Self {
-        Self {
+    fn not_scraped(waiting: Option<f64>) -> Self {
+        let mut page = Self {
             headline: Shown::new("Kamailio was not scraped yet"),
             facts: Shown::new("A scrape is under way: reload this page."),
+            waiting,
             ..Self::default()
-        }
+        };
+        page.findings = findings::find(&page, None);
+        page
     }
 
-    fn of(last: &LastScrape, instance: &Instance) -> Self {
+    fn of(last: &LastScrape, waiting: Option<f64>, instance: &Instance) -> Self {
         let history = &last.history;
         let clock = Clock::new(history);
         let window = Window::new(history, clock);
@@ -178,6 +184,7 @@ impl Page {
         let mut page = Self {
             server: Server::new(history),
             scrape: Some(ScrapeFacts::new(last, clock)),
+            waiting,
             window,
             frame: frame(history, buckets.clone()),
             pictures: pictures::draw(&series, window.step),

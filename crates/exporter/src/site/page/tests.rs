@@ -76,6 +76,7 @@ fn everything(text: &str) -> (Page, Site) {
         }],
         server: Server { version: Some(Shown::new(text)), start: Some(Moment(7)), processes: 3 },
         scrape: Some(scrape),
+        waiting: Some(3.0),
         window: Window {
             step: 15.0,
             start: Moment(1_000_000),
