@@ -107,8 +107,20 @@ impl Summary {
     }
 }
 
+/// Returns why a collector that the operator named cannot be scraped.
+pub(super) fn missing(collector: &Collector, is_local: bool) -> String {
+    let Collector { name, method, module, call, .. } = collector;
+    match *module {
+        _ if *call == Call::Observed && !is_local => NEEDS_UNIX_SOCKET.to_owned(),
+        "core" => format!("This Kamailio has no method {method}: remove {name} from --kamailio.methods"),
+        module => format!(
+            "Kamailio has no method {method}: load its module {module}, or remove {name} from --kamailio.methods"
+        ),
+    }
+}
+
 /// Why the kernel is not asked about a Kamailio.
-pub(crate) const NEEDS_UNIX_SOCKET: &str =
+const NEEDS_UNIX_SOCKET: &str =
     "Needs a Kamailio on the same machine whose address is a unix socket (unix:/PATH).";
 
 /// Returns the beginning of a message that may contain texts of Kamailio.

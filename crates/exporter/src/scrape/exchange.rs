@@ -2,12 +2,12 @@
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::KAMAILIO_START_TIME;
-use crate::collectors::schema::{Call, Collector, Listing};
+use crate::collectors::schema::Listing;
 use crate::collectors::{ALL, UPTIME};
 use crate::outbound::{Client, Reply};
 use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
-use crate::scrape::diagnosis::NEEDS_UNIX_SOCKET;
+use crate::scrape::diagnosis::missing;
 use crate::scrape::extraction::{CallContext, extract};
 use crate::scrape::local::Listed;
 use crate::scrape::plan::{Plan, PlannedCall, Reader};
@@ -222,15 +222,7 @@ impl<'a> Exchange<'a> {
         self.scrape.results =
             plan.collectors.iter().map(|collector| CollectorResult::new(*collector)).collect();
         for collector in &plan.missing {
-            let Collector { name, method, module, call, .. } = ALL[*collector];
-            let failure = if *call == Call::Observed && !is_local {
-                NEEDS_UNIX_SOCKET.to_owned()
-            } else {
-                format!(
-                    "Kamailio has no method {method}: load its module {module}, or remove {name} from --kamailio.methods"
-                )
-            };
-            self.change(*collector, |result| result.fail(failure));
+            self.change(*collector, |result| result.fail(missing(ALL[*collector], is_local)));
         }
     }
 

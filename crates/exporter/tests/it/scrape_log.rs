@@ -84,6 +84,26 @@ fn a_kamailio_that_cannot_be_seen_is_one_line_however_requests_select() {
 }
 
 #[test]
+fn a_collector_that_cannot_be_scraped_fails_with_the_reason() {
+    let fake = Fake::start();
+    let here = "Needs a Kamailio on the same machine";
+    let missing = |name| format!("Kamailio has no method {name}: load its module");
+    fake.answer("system.listMethods", Kind::Reply, &body(&["core.uptime".into()]));
+    for (uri, name, reason) in [
+        (fake.tcp(), "kernel.processes", here.to_owned()),
+        (fake.tcp(), "dmq.list_nodes", missing("dmq.list_nodes")),
+        (fake.unix(), "dmq.list_nodes", missing("dmq.list_nodes")),
+        (fake.unix(), "kernel.processes", "This Kamailio has no method core.psa: remove".to_owned()),
+    ] {
+        let exporter = Exporter::start(&["-u", &uri, "-m", name]);
+        assert_eq!(success(&exporter.page(), name), 0.0, "{uri} {name}");
+        exporter.wait_for_log("collector failed");
+        let log = exporter.log();
+        assert!(log.contains(&reason), "{uri} {name}: {log}");
+    }
+}
+
+#[test]
 fn a_hung_method_is_one_line_for_all_collectors_behind_it() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "1s"]);
