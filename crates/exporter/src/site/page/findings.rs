@@ -36,8 +36,8 @@ pub(crate) struct Detail {
 
 /// Returns what is wrong, the worst first. `error` is why the last scrape ended early.
 pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
-    let mut findings = Vec::from_iter(waiting(page));
-    let Some(scrape) = page.scrape else { return findings };
+    let waiting = waiting(page);
+    let Some(scrape) = page.scrape else { return Vec::from_iter(waiting) };
     if !scrape.answered {
         let reason = Shown::message(capitalized(error.unwrap_or("no valid reply.")));
         let detail = Detail { reason, ..Detail::default() };
@@ -51,6 +51,7 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
             more: 0,
         }];
     }
+    let mut findings = Vec::new();
     findings.extend(nodes(&page.destinations, "destination", "kamcmd dispatcher.list"));
     findings.extend(nodes(&page.rtpengine, "RTPEngine node", "kamcmd rtpengine.show all"));
     findings.extend(failed_replies(page));
@@ -59,7 +60,8 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     findings.extend(collectors(page, error));
     findings.extend(restarts(page));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    findings
+    // First, because the others may be over by now.
+    waiting.into_iter().chain(findings).collect()
 }
 
 /// A scrape that takes long, which is known before it fails.
@@ -101,7 +103,8 @@ pub(super) fn headline(findings: &[Finding]) -> (Level, Shown, Option<Moment>) {
         [] => String::new(),
     };
     // Two titles are longer than other texts of the page.
-    (first.level, Shown::message(text), first.since.filter(|_| findings.len() == 1))
+    let level = findings.iter().map(|finding| finding.level).max().unwrap_or_default();
+    (level, Shown::message(text), first.since.filter(|_| findings.len() == 1))
 }
 
 fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding> {

@@ -223,6 +223,16 @@ fn the_headline_ends_with_the_number_of_other_problems_however_long_the_first_ar
     assert!(headline.as_str().ends_with("; 1 more problem"), "{headline:?}");
 }
 
+#[test]
+fn a_scrape_that_hangs_comes_before_what_may_be_over_and_the_level_is_the_worst() {
+    let (page, _) = everything("x");
+    let findings = findings::find(&page, None);
+    assert_eq!((findings[0].level, findings[1].level), (Level::Warning, Level::Bad));
+    let (level, headline, _) = findings::headline(&findings);
+    assert!(headline.as_str().starts_with("Kamailio has not replied for 3 s; "), "{headline:?}");
+    assert_eq!(level, Level::Bad);
+}
+
 /// The members of the status, by their paths. Members may be added to the list, and none may be removed.
 #[test]
 fn the_members_of_the_status_stay() {
