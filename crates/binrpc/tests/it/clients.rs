@@ -147,12 +147,13 @@ fn closes(fake: &Fake) -> bool {
 /// An idle client does not expire, and each call has the full timeout.
 fn has_a_timeout_for_each_call<D: Driver>() {
     let fake = Fake::start();
-    let mut client = D::connect(&fake.unix().parse().unwrap(), Duration::from_millis(300)).unwrap();
-    fake.delay_method("core.uptime", Duration::from_millis(120));
+    let mut client = D::connect(&fake.unix().parse().unwrap(), Duration::from_secs(2)).unwrap();
+    fake.delay_method("core.uptime", Duration::from_millis(400));
     for _ in 0..3 {
-        std::thread::sleep(Duration::from_millis(120));
+        std::thread::sleep(Duration::from_millis(400));
         assert!(client.call("core.uptime", &[]).unwrap().records().is_ok());
     }
+    fake.delay_method("core.uptime", Duration::from_secs(60));
     client.set_timeout(Duration::from_millis(50));
     let begin = Instant::now();
     let error = client.call("core.uptime", &[]).map(drop).unwrap_err();
