@@ -8,13 +8,15 @@ use crate::handler::Handler;
 use crate::service::{Response, Service};
 use crate::stream::{MonitoredStream, Stream, TurnStream};
 use http_body_util::{BodyExt as _, Collected, Full};
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use std::convert::Infallible;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -131,6 +133,7 @@ impl<S: Service> Connection<S> {
         // The body is kept until the response is ready: hyper would otherwise read the body to discard it.
         let (parts, _body) = request.into_parts();
         let request = Request::from_parts(parts, ());
+        let is_head = request.method() == Method::HEAD;
         let response = match self.handler.admit(&request, self.client()).await {
             Ok(active) => {
                 self.slot.request_admitted();
@@ -149,8 +152,15 @@ impl<S: Service> Connection<S> {
             }
             Err(refusal) => refusal,
         };
-        let (head, body) = response.into_parts();
-        let content = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        let (mut head, body) = response.into_parts();
+        let mut content = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        if is_head {
+            // Over HTTP/2, hyper would send the content.
+            let withheld = mem::take(&mut content);
+            if !withheld.is_empty() {
+                head.headers.insert(CONTENT_LENGTH, HeaderValue::from(withheld.len()));
+            }
+        }
         Ok(Response::from_parts(head, Full::new(self.slot.track(content))))
     }
 }

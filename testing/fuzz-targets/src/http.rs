@@ -105,9 +105,6 @@ fn page(headers: &HeaderMap, content: &[u8], head: bool) {
         }
         None => page.extend_from_slice(content),
     }
-    if head {
-        return assert!(page.is_empty());
-    }
     let syntax = if content_type.starts_with("application/openmetrics-text; version=") {
         Syntax::OpenMetrics
     } else if content_type.starts_with("text/plain; version=0.0.4;") {
@@ -115,6 +112,9 @@ fn page(headers: &HeaderMap, content: &[u8], head: bool) {
     } else {
         return;
     };
+    if head {
+        return assert!(page.is_empty(), "a scrape whose result nobody gets");
+    }
     if let Err(error) = check_exposition(&page, syntax) {
         panic!("{error}\n{}", String::from_utf8_lossy(&page));
     }

@@ -106,7 +106,7 @@ fn method(capture: &str) -> &str {
 /// Larger captures have the same structure as smaller ones.
 const MAX_SEED: usize = 16 << 10;
 
-const REQUESTS: [&str; 7] = [
+const REQUESTS: [&str; 10] = [
     "GET\n/kamailio/metrics\nAccept:text/plain\n",
     "GET\n/kamailio/metrics?collect[]=tm.stats&collect[]=sl.stats\nAccept:application/openmetrics-text;version=1.0.0,\
      application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\nAccept-Encoding:gzip\n\
@@ -115,6 +115,9 @@ const REQUESTS: [&str; 7] = [
     "HEAD\n/kamailio/metrics\nX-Prometheus-Scrape-Timeout-Seconds:0.5\n",
     "GET\n/kamailio/\nHost:localhost\n",
     "GET\n/kamailio/-/healthy\n",
+    "HEAD\n/kamailio/-/ready\n",
+    "GET\n/kamailio/-/status?target=x\n",
+    "HEAD\n/kamailio/-/page.css\n",
     "POST\nhttp://localhost:9494/metrics\n",
 ];
 

@@ -240,6 +240,20 @@ fn http2_can_be_switched_off() {
 }
 
 #[test]
+fn head_is_answered_without_content() {
+    let server = Tls::with(Directory::new(), "", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
+    for version in ["--http1.1", "--http2"] {
+        for (user, status) in [("a:b", 200), ("a:c", 401)] {
+            let got = server.curl(&[version, "--head", "-u", user]);
+            assert_eq!((got.exit, got.status), (0, status), "{version} {got:?}");
+            let content = server.curl(&[version, "-u", user]).body;
+            let length = format!("content-length: {}\r\n", content.len());
+            assert!(!content.is_empty() && got.body.contains(&length), "{version} {got:?}");
+        }
+    }
+}
+
+#[test]
 fn http2_has_authentication_and_headers_too() {
     let rest = format!(
         "http_server_config: {{headers: {{X-Frame-Options: deny}}}}\nbasic_auth_users: {{a: {}}}\n",
