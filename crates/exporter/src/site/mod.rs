@@ -111,7 +111,7 @@ impl Site {
             ("/-/ready", ..) => text(StatusCode::OK, "Ready\n"),
             (page::STATUS_PATH, ..) => self.status(&request),
             _ => match Asset::find(path) {
-                Some(asset) => asset.response(request.method() == Method::GET),
+                Some(asset) => asset.response(),
                 None => self.landing(&request),
             },
         }

@@ -35,9 +35,8 @@ impl Asset {
         format!("{prefix}{}?v={:08x}", self.path, hash(self.content.as_bytes()))
     }
 
-    pub(crate) fn response(&self, with_content: bool) -> Response {
-        let content = if with_content { self.content } else { "" };
-        let mut response = with_body(StatusCode::OK, self.media_type, content);
+    pub(crate) fn response(&self) -> Response {
+        let mut response = with_body(StatusCode::OK, self.media_type, self.content);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400"));
         response
     }
