@@ -34,6 +34,8 @@ main() {
 	if [ -n "$failed" ]; then
 		for target in $failed; do
 			grep -m 1 -A 2 'panicked at\|ERROR: libFuzzer' "artifacts/$target.log" >&2 || tail -n 5 "artifacts/$target.log" >&2
+			# A short input is in the log, too: the files of a CI run are gone.
+			grep '^Base64: ' "artifacts/$target.log" >&2 || true
 		done
 		echo "fuzz: FAILED:$failed; inputs are in fuzz/artifacts, logs in fuzz/artifacts/TARGET.log" >&2
 		exit 1
