@@ -65,7 +65,6 @@ impl Site {
             if !is_first {
                 return None;
             }
-            tokio::task::yield_now().await;
             Some(program_samples(program))
         };
         let (scrape, collected) = tokio::join!(run, collected);
