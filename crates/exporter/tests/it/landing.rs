@@ -89,6 +89,7 @@ fn without_kamailio_the_page_shows_the_reason_with_advice() {
     for part in [
         "<span class=\"target\"><bdi>unix:/nonexistent/kamailio_ctl</bdi></span>",
         "<h2><bdi>Kamailio does not answer</bdi></h2>",
+        "<bdi>has answered no scrape</bdi> since <time datetime=",
         "Cannot connect to unix:/nonexistent/kamailio_ctl",
         "There is no directory /nonexistent: is Kamailio running",
         "loadmodule &quot;ctl.so&quot;",

@@ -40,7 +40,13 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     let Some(scrape) = page.scrape else { return Vec::from_iter(waiting) };
     if !scrape.answered {
         let reason = Shown::message(capitalized(error.unwrap_or("no valid reply.")));
-        let detail = Detail { reason, ..Detail::default() };
+        let detail = Detail {
+            subject: Shown::new("Kamailio"),
+            text: Shown::new("has answered no scrape"),
+            since: Some(scrape.since.unwrap_or(scrape.first)),
+            reason,
+            ..Detail::default()
+        };
         let title = "Kamailio does not answer";
         // Other problems of the last answered scrape may be over by now.
         return vec![Finding {

@@ -385,7 +385,7 @@ fn target_table(targets: &[TargetRow], prefix: &str) -> Markup {
 }
 
 fn target_row(row: &TargetRow, prefix: &str) -> Markup {
-    let ScrapeFacts { answered, since, age, duration: seconds } = row.scrape;
+    let ScrapeFacts { answered, since, age, duration: seconds, .. } = row.scrape;
     let state = if answered { "up" } else { "down" };
     html! {
         tr {

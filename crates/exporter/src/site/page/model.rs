@@ -63,6 +63,8 @@ pub(crate) struct ScrapeFacts {
     pub(crate) answered: bool,
     /// Since when Kamailio answers, or does not; `None` if since before the exporter was started.
     pub(crate) since: Option<Moment>,
+    /// The first scrape since the exporter was started.
+    pub(crate) first: Moment,
     /// Seconds since the end of the scrape, and its duration.
     pub(crate) age: f64,
     pub(crate) duration: f64,
@@ -309,6 +311,7 @@ impl ScrapeFacts {
         Self {
             answered: last.summary.answered,
             since: since.map(|time| clock.moment(time)),
+            first: clock.moment(HOUR),
             age: last.end.elapsed().as_secs_f64(),
             duration: last.duration.as_secs_f64(),
         }

@@ -16,7 +16,13 @@ use proptest::prelude::*;
 
 /// A page with every part, in which each text that comes from elsewhere is this one.
 fn everything(text: &str) -> (Page, Site) {
-    let scrape = ScrapeFacts { answered: true, since: Some(Moment(1_000_000)), age: 3.0, duration: 0.002 };
+    let scrape = ScrapeFacts {
+        answered: true,
+        since: Some(Moment(1_000_000)),
+        first: Moment(999_000),
+        age: 3.0,
+        duration: 0.002,
+    };
     let series: Vec<_> = SERIES
         .iter()
         .map(|series| {
