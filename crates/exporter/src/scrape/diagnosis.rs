@@ -74,7 +74,7 @@ impl Summary {
             Some((_, None)) => return (State::Ok, String::new()),
             None => {}
         }
-        let Collector { name, method, module, call, .. } = ALL[index];
+        let Collector { name, method, call, .. } = ALL[index];
         let is_called = !matches!(call, Call::Page | Call::Files);
         let lacks_method = is_called
             && self.capabilities.as_ref().is_some_and(|found| found.knows_methods() && !found.has(method));
@@ -83,11 +83,7 @@ impl Summary {
         if *call == Call::Observed && is_selected && self.capabilities.as_ref().is_some_and(is_remote) {
             return (State::NotSelected, NEEDS_UNIX_SOCKET.to_owned());
         }
-        let missing = if *module == "core" {
-            format!("This Kamailio has no method {method}.")
-        } else {
-            format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\".")
-        };
+        let missing = without_method(ALL[index]) + ".";
         match call {
             _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
             _ if is_selected && is_called => (State::Absent, missing),
@@ -109,13 +105,19 @@ impl Summary {
 
 /// Returns why a collector that the operator named cannot be scraped.
 pub(super) fn missing(collector: &Collector, is_local: bool) -> String {
-    let Collector { name, method, module, call, .. } = collector;
+    if collector.call == Call::Observed && !is_local {
+        return NEEDS_UNIX_SOCKET.to_owned();
+    }
+    let or = if collector.module == "core" { ":" } else { ", or" };
+    format!("{}{or} remove {} from --kamailio.methods", without_method(collector), collector.name)
+}
+
+/// Returns that Kamailio lacks the method of a collector, and where it is from.
+fn without_method(collector: &Collector) -> String {
+    let Collector { method, module, .. } = collector;
     match *module {
-        _ if *call == Call::Observed && !is_local => NEEDS_UNIX_SOCKET.to_owned(),
-        "core" => format!("This Kamailio has no method {method}: remove {name} from --kamailio.methods"),
-        module => format!(
-            "Kamailio has no method {method}: load its module {module}, or remove {name} from --kamailio.methods"
-        ),
+        "core" => format!("This Kamailio has no method {method}"),
+        module => format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\""),
     }
 }
 

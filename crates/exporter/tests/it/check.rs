@@ -101,7 +101,7 @@ fn a_failed_collector_is_a_warning_with_the_reason() {
     assert_eq!((report["verdict"].as_str(), code), (Some("warnings"), Some(1)));
     let warnings = messages(&report["warnings"]);
     let expected = "tls.info failed: Kamailio answered with fault 500: oops.\ndmq.list_nodes failed: Kamailio has no \
-                    method dmq.list_nodes: load its module dmq, or remove dmq.list_nodes from --kamailio.methods.\n";
+                    method dmq.list_nodes: it needs loadmodule \"dmq.so\", or remove dmq.list_nodes from --kamailio.methods.\n";
     assert_eq!(warnings, expected);
     assert_eq!(collector(&report, "tls.info")["state"], "failed");
     let (text, _) = check(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
