@@ -35,7 +35,8 @@ use std::{fmt, io};
 #[non_exhaustive]
 pub enum Error {
     /// The socket failed: connecting failed, the connection was lost, or Kamailio did not reply in time
-    /// ([`io::ErrorKind::TimedOut`]). The connection is unusable.
+    /// ([`io::ErrorKind::TimedOut`]). Only after the latter, and only a stream, can make other calls:
+    /// see [`Client::receive`](crate::Client::receive).
     Io(io::Error),
     /// The bytes of a reply are malformed.
     Decode(DecodeError),
@@ -73,8 +74,8 @@ impl fmt::Display for Error {
             Self::Io(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
-            Self::Fault { code, reason } => write!(f, "Kamailio answered with fault {code}: {reason}"),
-            Self::NoReply => f.write_str("Kamailio skipped this call and answered a later one"),
+            Self::Fault { code, reason } => write!(f, "Kamailio replied with fault {code}: {reason}"),
+            Self::NoReply => f.write_str("Kamailio skipped this call and replied to a later one"),
             #[cfg(feature = "serde")]
             Self::Deserialize(error) => error.fmt(f),
         }

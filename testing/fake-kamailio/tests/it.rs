@@ -111,7 +111,7 @@ fn unknown_and_removed_methods_are_not_found() {
     let fake = Fake::start();
     let mut client = client(&fake.unix());
     let fault = client.call("no.such", &[]).unwrap().records().unwrap_err();
-    assert_eq!(fault.to_string(), "Kamailio answered with fault 500: command no.such not found");
+    assert_eq!(fault.to_string(), "Kamailio replied with fault 500: command no.such not found");
 
     let listed = |client: &mut Client| -> Vec<Vec<u8>> {
         let reply = client.call("system.listMethods", &[]).unwrap();
@@ -123,7 +123,7 @@ fn unknown_and_removed_methods_are_not_found() {
     assert_eq!(after.len() + 1, before.len());
     assert!(before.contains(&b"tm.stats".to_vec()) && !after.contains(&b"tm.stats".to_vec()));
     let fault = client.call("tm.stats", &[]).unwrap().records().unwrap_err();
-    assert_eq!(fault.to_string(), "Kamailio answered with fault 500: command tm.stats not found");
+    assert_eq!(fault.to_string(), "Kamailio replied with fault 500: command tm.stats not found");
     fake.behave();
     assert!(client.call("tm.stats", &[]).unwrap().records().is_ok());
 }

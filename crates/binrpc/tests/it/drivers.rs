@@ -45,7 +45,7 @@ fn sends_arguments<D: Driver>(target: &Target) {
 fn remains_usable_after_a_fault<D: Driver>(target: &Target) {
     let mut client = connect::<D>(target);
     let error = client.call("no.such.command", &[]).unwrap().records().unwrap_err();
-    assert_eq!(error.to_string(), "Kamailio answered with fault 500: command no.such.command not found");
+    assert_eq!(error.to_string(), "Kamailio replied with fault 500: command no.such.command not found");
     assert!(client.call("core.version", &[]).unwrap().records().is_ok());
 }
 

@@ -226,8 +226,8 @@ fn session_takes_the_longest_request() {
 #[test]
 fn other_errors_have_human_readable_messages() {
     let fault = Error::Fault { code: 404, reason: "No such queue".to_owned() };
-    assert_eq!(fault.to_string(), "Kamailio answered with fault 404: No such queue");
-    assert_eq!(Error::NoReply.to_string(), "Kamailio skipped this call and answered a later one");
+    assert_eq!(fault.to_string(), "Kamailio replied with fault 404: No such queue");
+    assert_eq!(Error::NoReply.to_string(), "Kamailio skipped this call and replied to a later one");
     let error = Error::from(io::Error::new(io::ErrorKind::TimedOut, "the deadline passed"));
     assert_eq!(error.to_string(), "the deadline passed");
     let decode: DecodeError = Nodes::new().decode(b"\x83").unwrap_err();

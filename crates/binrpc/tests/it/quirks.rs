@@ -347,7 +347,7 @@ fn a_reply_may_be_larger_than_64_kib() {
 fn a_set_of_more_than_1024_destinations_is_a_fault() {
     assert!(received(&read("5.6.3/dispatcher.list.1024dest.reply")).is_ok());
     let error = received(&read("5.6.3/dispatcher.list.1025dest.reply")).unwrap_err();
-    assert_eq!(error.to_string(), "Kamailio answered with fault 500: Internal error creating dest");
+    assert_eq!(error.to_string(), "Kamailio replied with fault 500: Internal error creating dest");
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub(crate) const EVERYTHING: Served = Served::Without(&[]);
 
 pub(crate) const LATE: &str = "the deadline passed with ";
 const CLOSED: &str = "Kamailio closed the connection with ";
-const SKIPPED: &str = "Kamailio skipped this call and answered a later one";
+const SKIPPED: &str = "Kamailio skipped this call and replied to a later one";
 
 pub(crate) const FAULTS: &[Fault] = &[
     Fault {
@@ -377,26 +377,26 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             Served::Only(&["core.uptime"]),
-            "Kamailio answered with fault 404: it \\\"said\\\"\\nno",
+            "Kamailio replied with fault 404: it \\\"said\\\"\\nno",
         )],
         ..Fault::NEW
     },
     Fault {
         description: "replies with faults of many codes, with a number as the reason",
         inject: |fake| faults(fake, &[Arg::Int(-7)]),
-        cases: &[case(ALL, Served::Only(&["core.uptime"]), "Kamailio answered with fault 404: -7")],
+        cases: &[case(ALL, Served::Only(&["core.uptime"]), "Kamailio replied with fault 404: -7")],
         ..Fault::NEW
     },
     Fault {
         description: "replies with faults of many codes, without a reason",
         inject: |fake| faults(fake, &[]),
-        cases: &[case(ALL, Served::Only(&["core.uptime"]), "Kamailio answered with fault 404: \"")],
+        cases: &[case(ALL, Served::Only(&["core.uptime"]), "Kamailio replied with fault 404: \"")],
         ..Fault::NEW
     },
     Fault {
         description: "replies with a fault without a code",
         inject: |fake| fake.answer("sl.stats", Kind::Fault, b""),
-        cases: &[case(ALL, WITHOUT_SL, "Kamailio answered with fault 0: ")],
+        cases: &[case(ALL, WITHOUT_SL, "Kamailio replied with fault 0: ")],
         ..Fault::NEW
     },
     Fault {

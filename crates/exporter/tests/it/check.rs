@@ -100,7 +100,7 @@ fn a_failed_collector_is_a_warning_with_the_reason() {
     let (report, code) = json(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
     assert_eq!((report["verdict"].as_str(), code), (Some("warnings"), Some(1)));
     let warnings = messages(&report["warnings"]);
-    let expected = "tls.info failed: Kamailio answered with fault 500: oops.\ndmq.list_nodes failed: Kamailio has no \
+    let expected = "tls.info failed: Kamailio replied with fault 500: oops.\ndmq.list_nodes failed: Kamailio has no \
                     method dmq.list_nodes: it needs loadmodule \"dmq.so\", or remove dmq.list_nodes from --kamailio.methods.\n";
     assert_eq!(warnings, expected);
     assert_eq!(collector(&report, "tls.info")["state"], "failed");
@@ -297,7 +297,7 @@ fn nagios_reads_status_and_performance_data_from_the_first_line() {
     assert!(lines[0].contains(" failed_collectors=1;0;;0 processes=1;;;0 "), "{text}");
     assert_eq!(
         (&lines[1..], code),
-        (&["tls.info failed: Kamailio answered with fault 500: a/b\\n."][..], Some(1))
+        (&["tls.info failed: Kamailio replied with fault 500: a/b\\n."][..], Some(1))
     );
     let (text, _) = check(&kamailio.unix(), &[]);
     assert!(text.contains(", 1 process\n") && text.ends_with("\n1 warning.\n"), "{text}");
