@@ -17,12 +17,15 @@ use serde::de::Deserialize;
 /// record of the reply. Within a record:
 ///
 /// * Numbers are read from ints, from whole doubles and from decimal text. An int is unsigned for an unsigned type and
-///   signed for a signed type: read counters into unsigned types.
+///   signed for a signed type: read counters into unsigned types. It is signed for a float, too.
 /// * A field that is a sequence collects the members with its name, or the members without names of the only one.
 /// * A field that is an `Option` is `None` for `<null string>`, and for a double that means "no value".
 /// * A `String` contains U+FFFD where the text is not UTF-8. `&str` and bytes are borrowed from the reply.
 ///
 /// Fields of Kamailio that the type does not have are ignored.
+///
+/// These rules follow from the type of the field. With `#[serde(flatten)]`, and in untagged and internally tagged enums, serde
+/// reads the values before it knows the type: then ints are signed, and neither text nor a single member is converted.
 ///
 /// ```
 /// use kamailio_binrpc::from_reply;

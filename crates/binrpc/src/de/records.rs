@@ -49,7 +49,7 @@ impl<'de> Deserializer<'de> for FromRecords<'de> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, DeserializeError> {
-        visitor.visit_seq(self.elements())
+        self.elements().tuple(visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -58,7 +58,7 @@ impl<'de> Deserializer<'de> for FromRecords<'de> {
         _: usize,
         visitor: V,
     ) -> Result<V::Value, DeserializeError> {
-        visitor.visit_seq(self.elements())
+        self.elements().tuple(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {

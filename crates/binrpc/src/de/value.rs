@@ -44,14 +44,15 @@ impl<'de> FromValue<'de> {
     }
 
     /// The members of a struct that stands for an array, the elements of an array, or else the value alone.
-    fn elements<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
-        match self.0 {
-            Value::Array(members) => visitor.visit_seq(Elements::new(values(members))),
+    fn elements(self) -> Elements<'de, impl Iterator<Item = Value<'de>>> {
+        let (members, alone) = match self.0 {
+            Value::Array(members) => (Some(members), None),
             Value::Struct(members) if members.is_empty() || named::is_sequence(members) => {
-                visitor.visit_seq(Elements::new(values(members)))
+                (Some(members), None)
             }
-            value => visitor.visit_seq(Elements::new(std::iter::once(value))),
-        }
+            value => (None, Some(value)),
+        };
+        Elements::new(members.into_iter().flat_map(values).chain(alone))
     }
 }
 
@@ -85,7 +86,7 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
             Value::Struct(members) if !named::is_sequence(members) => {
                 visitor.visit_map(Entries::new(members))
             }
-            Value::Struct(_) | Value::Array(_) => self.elements(visitor),
+            Value::Struct(_) | Value::Array(_) => visitor.visit_seq(self.elements()),
         }
     }
 
@@ -164,11 +165,11 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
-        self.elements(visitor)
+        visitor.visit_seq(self.elements())
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, DeserializeError> {
-        self.elements(visitor)
+        self.elements().tuple(visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -177,7 +178,7 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
         _: usize,
         visitor: V,
     ) -> Result<V::Value, DeserializeError> {
-        self.elements(visitor)
+        self.elements().tuple(visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
@@ -210,9 +211,12 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
                 let variant: StringDeserializer<DeserializeError> = text.into_owned().into_deserializer();
                 visitor.visit_enum(variant)
             }
-            (Value::Struct(members), None) => {
-                visitor.visit_enum(MapAccessDeserializer::new(Entries::new(members)))
-            }
+            (Value::Struct(members), None) => match members.iter().count() {
+                1 => visitor.visit_enum(MapAccessDeserializer::new(Entries::new(members))),
+                count => Err(DeserializeError::custom(format_args!(
+                    "a struct of {count} members, expected one, which names the variant"
+                ))),
+            },
             _ => Err(self.unexpected(&visitor)),
         }
     }
@@ -317,6 +321,18 @@ pub(super) struct Elements<'de, I: Iterator<Item = Value<'de>>> {
 impl<'de, I: Iterator<Item = Value<'de>>> Elements<'de, I> {
     pub(super) fn new(values: I) -> Self {
         Self { values: values.enumerate() }
+    }
+
+    /// Lets the visitor of a tuple read the values. A tuple that does not read all of them would lose the others.
+    pub(super) fn tuple<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DeserializeError> {
+        let tuple = visitor.visit_seq(&mut self)?;
+        match self.values.next() {
+            None => Ok(tuple),
+            Some((read, _)) => Err(DeserializeError::custom(format_args!(
+                "{} values, expected a tuple of {read}",
+                read + 1 + self.values.count()
+            ))),
+        }
     }
 }
 

@@ -317,6 +317,8 @@ fn variants_are_text_or_the_only_member() {
     accepts(Arg::Struct(&[(Some("busy"), "3".into())]), State::Busy(3));
     rejects::<State>("gone".into(), "unknown variant `gone`, expected `active` or `busy`");
     rejects::<State>(Arg::Int(1), "invalid type: integer `1`, expected enum State");
+    let two: Struct<'_> = &[(Some("busy"), 3.into()), (Some("idle"), 4.into())];
+    rejects::<State>(Arg::Struct(two), "a struct of 2 members, expected one, which names the variant");
 }
 
 #[test]
@@ -343,6 +345,21 @@ fn the_only_record_or_all_records_are_the_type() {
     assert_eq!(from::<u32>(&[]).unwrap_err(), "the reply has no records, expected one");
     let message = "the reply has 3 records, expected one: read the reply into a Vec or a tuple";
     assert_eq!(from::<u32>(&[1.into(), 2.into(), 3.into()]).unwrap_err(), message);
+}
+
+#[test]
+fn a_tuple_is_all_values() {
+    let three: Struct<'_> = &[(None, 1.into()), (None, 2.into()), (None, 3.into())];
+    let message = "3 values, expected a tuple of 2";
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Pair(u32, u32);
+    for record in [Arg::Struct(three), Arg::Array(&[1.into(), 2.into(), 3.into()])] {
+        assert_eq!(from::<Vec<(u32, u32, u32)>>(&[record]), Ok(vec![(1, 2, 3)]));
+        rejects::<Vec<(u32, u32)>>(record, &format!("[0]: {message}"));
+    }
+    assert_eq!(from::<(u32, u32)>(&[1.into(), 2.into(), 3.into()]).unwrap_err(), message);
+    assert_eq!(from::<Pair>(&[1.into(), 2.into(), 3.into()]).unwrap_err(), message);
+    assert!(from::<(u32, u32)>(&[1.into()]).unwrap_err().contains("expected a tuple of size 2"));
 }
 
 #[test]
