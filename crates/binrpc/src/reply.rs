@@ -3,6 +3,7 @@
 use crate::error::{DecodeError, Error};
 use crate::value::{Members, Value};
 use crate::wire::Cookie;
+use std::fmt;
 
 /// The outcome of one call.
 ///
@@ -19,7 +20,7 @@ use crate::wire::Cookie;
 /// assert!(matches!(reply.records(), Err(Error::Fault { code: 500, .. })));
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reply<'a> {
     cookie: Cookie,
     packet: &'a [u8],
@@ -65,6 +66,17 @@ impl<'a> Reply<'a> {
     /// is empty.
     pub fn packet(&self) -> &'a [u8] {
         self.packet
+    }
+}
+
+/// The outcome, and the size of the packet instead of its bytes.
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("cookie", &self.cookie)
+            .field("bytes", &self.packet.len())
+            .field("content", &self.content)
+            .finish()
     }
 }
 

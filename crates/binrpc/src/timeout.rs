@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// let end = Instant::now() + Duration::from_secs(2);
 /// assert_eq!(Timeout::from(end), Timeout::Deadline(end));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
     /// The time that connecting may take, and each `call` and `receive` afterwards, from the moment it begins.
     PerCall(Duration),

@@ -11,6 +11,7 @@ pub(crate) use node::{Node, Shape};
 pub(crate) use number::big_endian;
 pub use number::{Double, Int};
 pub use owned::{OwnedMembers, OwnedValue};
+pub(crate) use text::Text;
 
 use crate::decimal;
 use std::borrow::Cow;
@@ -18,7 +19,8 @@ use std::fmt;
 
 /// A decoded value, borrowed from the reply that contains it.
 ///
-/// The accessors are named as those of `serde_json::Value`. A value of another type is `None`.
+/// The accessors are named as those of `serde_json::Value`. A value of another type is `None`; an int never is, because the
+/// protocol does not say [whether it is signed](Int).
 ///
 /// ```
 /// use kamailio_binrpc::{Int, Value};
@@ -31,7 +33,7 @@ use std::fmt;
 ///
 /// The enum is exhaustive: the types are those of Kamailio's `ctl/binrpc.h`, and have not changed since version 1 of the
 /// protocol.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
     /// A whole number. BINRPC does not transmit whether the number is signed: see [`Int`].
     Int(Int),
@@ -233,8 +235,8 @@ impl fmt::Debug for Value<'_> {
         match self {
             Self::Int(int) => int.fmt(f),
             Self::Double(double) => double.fmt(f),
-            Self::Str(bytes) => f.debug_tuple("Str").field(&text::Text(bytes)).finish(),
-            Self::Bytes(bytes) => f.debug_tuple("Bytes").field(&text::Text(bytes)).finish(),
+            Self::Str(bytes) => f.debug_tuple("Str").field(&Text(bytes)).finish(),
+            Self::Bytes(bytes) => f.debug_tuple("Bytes").field(&Text(bytes)).finish(),
             Self::Struct(members) => f.debug_tuple("Struct").field(members).finish(),
             Self::Array(members) => f.debug_tuple("Array").field(members).finish(),
         }

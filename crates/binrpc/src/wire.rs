@@ -56,7 +56,7 @@ impl fmt::Display for Cookie {
 /// assert_eq!(header.kind, Kind::Fault);
 /// # Ok::<(), kamailio_binrpc::DecodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A call: the method, followed by the arguments.
     Request = 0,
@@ -76,7 +76,7 @@ pub enum Kind {
 /// assert_eq!(wire::header(b"\xa1\x10\x05")?, None);
 /// # Ok::<(), kamailio_binrpc::DecodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Header {
     /// The type of the packet.

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resolved {
     /// The path of a unix stream socket.
     Unix(PathBuf),

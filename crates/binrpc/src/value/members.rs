@@ -113,6 +113,8 @@ impl PartialEq for Members<'_> {
     }
 }
 
+impl Eq for Members<'_> {}
+
 impl fmt::Debug for Members<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(*self).finish()
@@ -154,7 +156,7 @@ impl std::iter::FusedIterator for Iter<'_> {}
 /// let member = Member { name: Some(b"ID"), value: Value::Int(Int::from(7)) };
 /// assert_eq!(format!("{member:?}"), r#""ID": Int(7)"#);
 /// ```
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Member<'a> {
     /// The name, without the NUL that terminates names on the wire. Records, elements of an array, and the members of a
     /// struct that stands for an array have no name.

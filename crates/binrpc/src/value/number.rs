@@ -5,8 +5,8 @@ use std::fmt;
 /// A whole number of 0 to 8 bytes.
 ///
 /// Kamailio writes a C `int` in the fewest bytes and casts unsigned counters to `int` (`ctl/binrpc.h`, `binrpc_write_int`).
-/// Four bytes are therefore either a negative number or a number from 2³¹ up, and only the caller knows which of both the
-/// field holds:
+/// Four bytes are therefore either a negative number or a number from 2³¹ up, and only the caller knows which of the two
+/// the field holds:
 ///
 /// ```
 /// use kamailio_binrpc::Int;
@@ -30,6 +30,12 @@ impl Int {
 
     fn new(bits: u64) -> Self {
         Self { bits, size: 8 - (bits.leading_zeros() / 8) as u8 }
+    }
+
+    /// The number in five bytes if its four bytes could be read as a negative number.
+    fn unambiguous(bits: u64) -> Self {
+        let int = Self::new(bits);
+        if int.as_i64() < 0 && int.size == 4 { Self { size: 5, ..int } } else { int }
     }
 
     /// Returns the number of a field that is never negative, such as a counter or a size.
@@ -58,22 +64,25 @@ impl From<i32> for Int {
     }
 }
 
+/// A number from 2³¹ up has four bytes, as Kamailio sends its counters: [`Int::as_i64`] is negative.
 impl From<u32> for Int {
     fn from(number: u32) -> Self {
         Self::new(number.into())
     }
 }
 
-/// A number that fits into 32 bits is the same as the one made from an `i32`, as Kamailio would send it.
+/// A number that fits into an `i32` is the same as the one made from that, as Kamailio would send it. No number changes its
+/// sign: those from 2³¹ to 2³² have five bytes.
 impl From<i64> for Int {
     fn from(number: i64) -> Self {
-        i32::try_from(number).map_or_else(|_| Self::new(number as u64), Self::from)
+        i32::try_from(number).map_or_else(|_| Self::unambiguous(number as u64), Self::from)
     }
 }
 
+/// Numbers from 2³¹ to 2³² have five bytes, so that none is read as negative.
 impl From<u64> for Int {
     fn from(number: u64) -> Self {
-        Self::new(number)
+        Self::unambiguous(number)
     }
 }
 
@@ -165,6 +174,11 @@ mod tests {
             (Int::from(1_i64 << 40), 6, 1 << 40, 1 << 40),
             (Int::from(i64::MIN), 8, 1 << 63, i64::MIN),
             (Int::from(u64::MAX), 8, u64::MAX, -1),
+            (Int::from(3_000_000_000_u32), 4, 3_000_000_000, -1_294_967_296),
+            (Int::from(3_000_000_000_i64), 5, 3_000_000_000, 3_000_000_000),
+            (Int::from(3_000_000_000_u64), 5, 3_000_000_000, 3_000_000_000),
+            (Int::from(u64::from(u32::MAX) + 1), 5, 1 << 32, 1 << 32),
+            (Int::from((1_u64 << 31) - 1), 4, (1 << 31) - 1, (1 << 31) - 1),
         ] {
             assert_eq!((int.size(), int.as_u64(), int.as_i64()), (size, unsigned, signed));
         }

@@ -40,6 +40,8 @@ impl PartialEq for OwnedValue {
     }
 }
 
+impl Eq for OwnedValue {}
+
 impl fmt::Debug for OwnedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_value().fmt(f)
@@ -135,6 +137,8 @@ impl PartialEq for OwnedMembers {
         self.as_members() == other.as_members()
     }
 }
+
+impl Eq for OwnedMembers {}
 
 impl fmt::Debug for OwnedMembers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

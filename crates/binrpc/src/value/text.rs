@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 /// A quoted string whose invalid UTF-8 is escaped as `\xff`, so that no byte is lost.
-pub(super) struct Text<'a>(pub(super) &'a [u8]);
+pub(crate) struct Text<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,8 @@ use super::{
     T_BYTES, T_DOUBLE, T_INT, T_NAME, T_STR, T_STRUCT,
 };
 use crate::error::{EncodeError, Misfit};
+use crate::value::Text;
+use std::fmt;
 
 /// An argument of a call.
 ///
@@ -13,8 +15,9 @@ use crate::error::{EncodeError, Misfit};
 ///
 /// let args: [Arg<'_>; 3] = ["location".into(), 42.into(), Arg::Double(0.5)];
 /// assert_eq!(args[0], Arg::Str(b"location"));
+/// assert_eq!(format!("{args:?}"), r#"[Str("location"), Int(42), Double(0.5)]"#);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub enum Arg<'a> {
     /// A whole number. Numbers from `i32::MIN` to `u32::MAX` are encoded as Kamailio encodes its ints. Kamailio reads only
     /// the lowest 32 bits of any other number.
@@ -31,9 +34,36 @@ pub enum Arg<'a> {
     Array(&'a [Self]),
 }
 
+/// Text is printed as text.
+impl fmt::Debug for Arg<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(number) => f.debug_tuple("Int").field(number).finish(),
+            Self::Double(number) => f.debug_tuple("Double").field(number).finish(),
+            Self::Str(bytes) => f.debug_tuple("Str").field(&Text(bytes)).finish(),
+            Self::Bytes(bytes) => f.debug_tuple("Bytes").field(&Text(bytes)).finish(),
+            Self::Struct(members) => f.debug_tuple("Struct").field(members).finish(),
+            Self::Array(values) => f.debug_tuple("Array").field(values).finish(),
+        }
+    }
+}
+
 impl<'a> From<&'a str> for Arg<'a> {
     fn from(text: &'a str) -> Self {
         Self::Str(text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a String> for Arg<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Str(text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a [u8]> for Arg<'a> {
+    /// Creates a string: no method of Kamailio accepts bytes.
+    fn from(text: &'a [u8]) -> Self {
+        Self::Str(text)
     }
 }
 
