@@ -21,7 +21,7 @@ use std::path::PathBuf;
 /// | `udp:host:port`, `udp://host:port` | UDP; `udp4` and `udp6` select the IP version |
 ///
 /// Paths are taken literally, host names are converted to lower case, IPv6 addresses are in brackets, and the port is
-/// mandatory. `Display` prints the first form of the row, which parses to the same target.
+/// mandatory. `Display` prints the first form of the row; that of a target that was parsed parses to the same target.
 ///
 /// ```
 /// use kamailio_binrpc::Target;
@@ -95,6 +95,23 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Creates an endpoint from a host name or an IP address without brackets, and a port.
+    ///
+    /// ```
+    /// use kamailio_binrpc::{Endpoint, Family, Target};
+    ///
+    /// let target = Target::Tcp(Endpoint::new("::1", 2049, Family::Any)?);
+    /// assert_eq!(target.to_string(), "tcp:[::1]:2049");
+    /// # Ok::<(), kamailio_binrpc::ParseTargetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of a [`Target`] with this host and port: the host is not a name, it is an address of the other IP version, or the
+    /// port is 0.
+    pub fn new(host: &str, port: u16, family: Family) -> Result<Self, ParseTargetError> {
+        parse::endpoint_of(host, port, family)
+    }
+
     /// Returns a host name in lower case, or an IP address without brackets.
     pub fn host(&self) -> &str {
         &self.host
@@ -183,6 +200,22 @@ mod tests {
         let error = endpoint.accepted(addresses.into_iter().take(1)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert_eq!(error.to_string(), "host has no address of the requested IP version");
+    }
+
+    #[test]
+    fn endpoints_that_are_created_are_those_that_are_parsed() {
+        for (host, uri) in [
+            ("SIP.example.com", "tcp:sip.example.com:7"),
+            ("127.0.0.1", "tcp:127.0.0.1:7"),
+            ("::1", "tcp:[::1]:7"),
+        ] {
+            let Ok(Target::Tcp(parsed)) = uri.parse() else { panic!("expected TCP") };
+            assert_eq!(Endpoint::new(host, 7, Family::Any).unwrap(), parsed, "{host}");
+        }
+        for host in ["", "a b", "a:7", "u@h", "[::1]", "//h", "a/b", "h\n"] {
+            assert!(Endpoint::new(host, 7, Family::Any).is_err(), "{host}");
+        }
+        assert!(Endpoint::new("h", 0, Family::Any).is_err() && Endpoint::new("::1", 7, Family::V4).is_err());
     }
 
     #[test]

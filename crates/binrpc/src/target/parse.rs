@@ -121,6 +121,17 @@ fn parse(input: &str) -> Result<Target, Reason> {
     }
 }
 
+/// Creates an endpoint as if it had been parsed.
+pub(super) fn endpoint_of(host: &str, port: u16, family: Family) -> Result<Endpoint, ParseTargetError> {
+    let host_and_port =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let endpoint = match host.chars().any(char::is_control) {
+        true => Err(Reason::Control),
+        false => endpoint(&format!("//{host_and_port}"), family),
+    };
+    endpoint.map_err(|reason| ParseTargetError { input: host_and_port, reason })
+}
+
 fn after_slashes(rest: &str) -> Result<&str, Reason> {
     match rest.strip_prefix("//") {
         None => Ok(rest),
