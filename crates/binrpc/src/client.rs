@@ -7,10 +7,12 @@ use crate::reply::Reply;
 use crate::session::{Outcome, Session};
 use crate::target::{Resolved, Target};
 use crate::timeout::{Limit, Timeout};
-use crate::transport;
+use crate::transport::{self, Condition};
 use crate::wire::{Arg, Cookie};
 use socket::Socket;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -51,6 +53,7 @@ pub struct Client {
     deaf: bool,
     /// No call will be queued any more.
     finishing: bool,
+    condition: Condition,
 }
 
 impl Client {
@@ -60,11 +63,12 @@ impl Client {
     /// deadline for all of them: see [`Timeout`].
     ///
     /// std has no timeouts for looking up a name or for connecting to a unix socket. Both happen on a thread, which is left
-    /// behind if the time is over.
+    /// behind if the time is over: until the resolver gives up, or Kamailio accepts a connection again. There are at most 256
+    /// such threads in a process.
     ///
     /// # Errors
     /// [`Error::Io`] of the kind that the system reports, such as not found, permission denied or connection refused, or
-    /// [`io::ErrorKind::TimedOut`].
+    /// [`io::ErrorKind::TimedOut`]; [`io::ErrorKind::ResourceBusy`] if there are too many threads.
     pub fn connect(target: &Target, timeout: impl Into<Timeout>) -> Result<Self, Error> {
         let lookup = target.clone();
         Self::open(target, timeout.into(), move || lookup.resolve())
@@ -91,7 +95,9 @@ impl Client {
     ) -> Result<Self, Error> {
         let limit = timeout.begin();
         let (sender, receiver) = mpsc::sync_channel(1);
+        let thread = ConnectThread::begin()?;
         thread::Builder::new().name("connect".to_owned()).spawn(move || {
+            let _thread = thread;
             let socket = resolve().and_then(|resolved| Socket::open(&resolved, limit.end));
             // After the timeout, no thread receives the socket.
             let _ = sender.send(socket);
@@ -99,10 +105,10 @@ impl Client {
         let socket = match receiver.recv_timeout(limit.left()) {
             Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
             Ok(Ok(socket)) if !limit.left().is_zero() => socket,
-            _ => return Err(transport::connected_too_late(target, limit).into()),
+            _ => return Err(transport::connected_too_late(target, limit, None).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
-        Ok(Self { socket, session, timeout, deaf: false, finishing: false })
+        Ok(Self { socket, session, timeout, deaf: false, finishing: false, condition: Condition::Usable })
     }
 
     /// Changes the timeout.
@@ -130,16 +136,22 @@ impl Client {
     /// Queues a call. Nothing is written before [`receive`](Self::receive), so that many calls are one write.
     ///
     /// # Errors
-    /// [`Error::Encode`] if the call cannot be encoded. Nothing is queued then.
+    /// [`Error::Encode`] if the call cannot be encoded, and [`Error::Io`] of the kind [`io::ErrorKind::NotConnected`] if the
+    /// connection cannot be used any more: see [`receive`](Self::receive). Nothing is queued then.
     pub fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
+        self.condition.check_calling()?;
         self.session.queue(method, args)
     }
 
     /// Waits for the next reply, in the order of the calls. Returns `None` after the last one.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding. Replies
-    /// received before the loss have been returned.
+    /// * [`Error::Io`] of the kind [`io::ErrorKind::TimedOut`]: the reply has not arrived yet. Call the method again to go on
+    ///   waiting. A stream can also make other calls: the reply to an abandoned [`call`](Self::call) is discarded when it
+    ///   arrives. A datagram may be lost, so that a client over datagrams makes no other calls until the reply has arrived:
+    ///   connect again.
+    /// * Any other [`Error::Io`], and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding.
+    ///   Replies received before the loss have been returned. Connect again.
     pub fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
         self.receive_within(unlimited)
     }
@@ -165,6 +177,13 @@ impl Client {
     /// later may fail.
     pub fn finish(&mut self) {
         self.finishing = true;
+        self.shut_down_if_finished();
+    }
+
+    fn shut_down_if_finished(&self) {
+        if self.finishing && self.session.has_all_replies() {
+            self.socket.shut_down();
+        }
     }
 
     fn next(
@@ -174,16 +193,19 @@ impl Client {
     ) -> Result<Option<Outcome>, Error> {
         loop {
             if let Some(outcome) = self.session.advance()? {
+                self.condition = self.condition.after_reply();
                 return Ok(Some(outcome));
             }
             if self.session.awaiting() == 0 {
                 return Ok(None);
             }
+            self.condition.check_receiving()?;
             reserve(self.session.memory())?;
-            self.exchange(limit)?;
-            if self.finishing && self.session.has_all_replies() {
-                self.socket.shut_down();
+            if let Err(error) = self.exchange(limit) {
+                self.condition = self.condition.after(&error, self.socket.is_stream());
+                return Err(error.into());
             }
+            self.shut_down_if_finished();
         }
     }
 
@@ -216,6 +238,37 @@ impl Client {
     }
 }
 
+/// Counts a thread that connects.
+struct ConnectThread;
+
+impl ConnectThread {
+    fn begin() -> io::Result<Self> {
+        let counted = Self;
+        if THREADS.fetch_add(1, Ordering::Relaxed) < MAX_THREADS {
+            return Ok(counted);
+        }
+        let message = format!("{MAX_THREADS} threads of earlier attempts to connect have not ended");
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
+    }
+}
+
+impl Drop for ConnectThread {
+    fn drop(&mut self) {
+        THREADS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+/// Twice as many connections as Kamailio accepts: more threads are not work under way, but wait for a Kamailio or a resolver
+/// that hangs.
+const MAX_THREADS: usize = 256;
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 /// The budget of callers without one.
 fn unlimited(_: usize) -> io::Result<()> {
     Ok(())
@@ -225,4 +278,20 @@ fn unlimited(_: usize) -> io::Result<()> {
 fn is_pause(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_connect_are_limited() {
+        let threads: Vec<_> = std::iter::from_fn(|| ConnectThread::begin().ok()).collect();
+        assert_eq!(threads.len(), MAX_THREADS);
+        let target = "unix:/nonexistent/ctl".parse().unwrap();
+        let error = Client::connect(&target, std::time::Duration::from_secs(2)).unwrap_err();
+        assert_eq!(error.to_string(), "256 threads of earlier attempts to connect have not ended");
+        drop(threads);
+        assert!(ConnectThread::begin().is_ok());
+    }
 }

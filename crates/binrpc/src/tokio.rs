@@ -7,7 +7,7 @@ use crate::reply::Reply;
 use crate::session::{Outcome, Session};
 use crate::target::{Endpoint, Resolved, Target};
 use crate::timeout::{Limit, Timeout};
-use crate::transport;
+use crate::transport::{self, Condition};
 use crate::wire::{Arg, Cookie};
 use ::tokio::io::{Interest, Ready};
 use ::tokio::net::lookup_host;
@@ -15,8 +15,10 @@ use ::tokio::time::timeout_at;
 use socket::Socket;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 
-/// A connection to Kamailio whose methods are those of the blocking [`Client`](crate::Client).
+/// A connection to Kamailio whose methods are those of the blocking [`Client`](crate::Client), and
+/// [`peer_pid`](Self::peer_pid).
 ///
 /// ```
 /// use kamailio_binrpc::{Target, Value, tokio::Client};
@@ -33,8 +35,9 @@ use std::net::SocketAddr;
 /// # assert_eq!(version.as_deref(), Some("kamailio 5.6.3 (x86_64/linux)"));
 /// ```
 ///
-/// Dropping the future of a method loses no reply: the next call continues where the future stopped. Dropping the client
-/// closes the connection.
+/// Dropping the future of [`receive`](Self::receive) loses no reply: the next one continues where the future stopped. Dropping
+/// the future of [`call`](Self::call) does not take the call back: it may have been sent, and `receive` returns its reply.
+/// Dropping the client closes the connection.
 #[derive(Debug)]
 pub struct Client {
     socket: Socket,
@@ -44,6 +47,7 @@ pub struct Client {
     deaf: bool,
     /// No call will be queued any more.
     finishing: bool,
+    condition: Condition,
 }
 
 impl Client {
@@ -55,6 +59,9 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] of the kind that the system reports, such as not found, permission denied or connection refused, or
     /// [`io::ErrorKind::TimedOut`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, and in one without I/O or time.
     pub async fn connect(target: &Target, timeout: impl Into<Timeout>) -> Result<Self, Error> {
         let timeout = timeout.into();
         let limit = timeout.begin();
@@ -66,6 +73,9 @@ impl Client {
     /// `target`.
     ///
     /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
     /// As [`connect`](Self::connect).
     pub async fn connect_resolved(
         target: &Target,
@@ -86,10 +96,10 @@ impl Client {
         let socket = match timeout_at(limit.end.into(), open).await {
             Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
             Ok(Ok(socket)) if !limit.left().is_zero() => socket,
-            _ => return Err(transport::connected_too_late(target, limit).into()),
+            _ => return Err(transport::connected_too_late(target, limit, None).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
-        Ok(Self { socket, session, timeout, deaf: false, finishing: false })
+        Ok(Self { socket, session, timeout, deaf: false, finishing: false, condition: Condition::Usable })
     }
 
     /// Returns the process ID of the server: the process that made a unix socket listen (`SO_PEERCRED`). `None` for other
@@ -123,16 +133,22 @@ impl Client {
     /// Queues a call. Nothing is written before [`receive`](Self::receive), so that many calls are one write.
     ///
     /// # Errors
-    /// [`Error::Encode`] if the call cannot be encoded. Nothing is queued then.
+    /// [`Error::Encode`] if the call cannot be encoded, and [`Error::Io`] of the kind [`io::ErrorKind::NotConnected`] if the
+    /// connection cannot be used any more: see [`receive`](Self::receive). Nothing is queued then.
     pub fn queue(&mut self, method: &str, args: &[Arg<'_>]) -> Result<Cookie, Error> {
+        self.condition.check_calling()?;
         self.session.queue(method, args)
     }
 
     /// Waits for the next reply, in the order of the calls. Returns `None` after the last one.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding. Replies
-    /// received before the loss have been returned.
+    /// * [`Error::Io`] of the kind [`io::ErrorKind::TimedOut`]: the reply has not arrived yet. Call the method again to go on
+    ///   waiting. A stream can also make other calls: the reply to an abandoned [`call`](Self::call) is discarded when it
+    ///   arrives. A datagram may be lost, so that a client over datagrams makes no other calls until the reply has arrived:
+    ///   connect again.
+    /// * Any other [`Error::Io`], and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding.
+    ///   Replies received before the loss have been returned. Connect again.
     pub async fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
         self.receive_within(unlimited).await
     }
@@ -158,6 +174,13 @@ impl Client {
     /// later may fail.
     pub fn finish(&mut self) {
         self.finishing = true;
+        self.shut_down_if_finished();
+    }
+
+    fn shut_down_if_finished(&self) {
+        if self.finishing && self.session.has_all_replies() {
+            self.socket.shut_down();
+        }
     }
 
     async fn next(
@@ -167,28 +190,36 @@ impl Client {
     ) -> Result<Option<Outcome>, Error> {
         loop {
             if let Some(outcome) = self.session.advance()? {
+                self.condition = self.condition.after_reply();
                 return Ok(Some(outcome));
             }
             if self.session.awaiting() == 0 {
                 return Ok(None);
             }
+            self.condition.check_receiving()?;
             reserve(self.session.memory())?;
-            // A peer that is always ready would keep the timeout below from being polled.
-            if limit.left().is_zero() {
-                return Err(transport::timed_out(&self.session, limit).into());
+            if let Err(error) = self.exchange(limit).await {
+                self.condition = self.condition.after(&error, self.socket.is_stream());
+                return Err(error.into());
             }
-            self.write(Socket::write_now)?;
-            let writes = !self.deaf && !self.session.outgoing().is_empty();
-            let interest = Interest::READABLE | Interest::ERROR;
-            let interest = if writes { interest | Interest::WRITABLE } else { interest };
-            let Ok(ready) = timeout_at(limit.end.into(), self.socket.ready(interest)).await else {
-                return Err(transport::timed_out(&self.session, limit).into());
-            };
-            self.exchange(ready?)?;
-            if self.finishing && self.session.has_all_replies() {
-                self.socket.shut_down();
-            }
+            self.shut_down_if_finished();
         }
+    }
+
+    /// Writes at once, or waits until the socket is ready and writes or reads.
+    async fn exchange(&mut self, limit: Limit) -> io::Result<()> {
+        // A peer that is always ready would keep the timeout below from being polled.
+        if limit.left().is_zero() {
+            return Err(transport::timed_out(&self.session, limit));
+        }
+        self.write(Socket::write_now)?;
+        let writes = !self.deaf && !self.session.outgoing().is_empty();
+        let interest = Interest::READABLE | Interest::ERROR;
+        let interest = if writes { interest | Interest::WRITABLE } else { interest };
+        let Ok(ready) = timeout_at(limit.end.into(), self.socket.ready(interest)).await else {
+            return Err(transport::timed_out(&self.session, limit));
+        };
+        self.exchange_now(ready?)
     }
 
     fn write(&mut self, write: impl FnOnce(&Socket, &[u8]) -> io::Result<usize>) -> io::Result<()> {
@@ -205,7 +236,7 @@ impl Client {
     }
 
     /// Writes and reads as far as possible without waiting.
-    fn exchange(&mut self, ready: Ready) -> io::Result<()> {
+    fn exchange_now(&mut self, ready: Ready) -> io::Result<()> {
         if ready.is_writable() {
             self.write(Socket::try_write)?;
         }
@@ -222,6 +253,12 @@ impl Client {
             return Err(transport::lost(&self.session, error));
         }
         Ok(())
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

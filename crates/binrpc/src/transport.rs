@@ -58,7 +58,8 @@ impl<'a> Attempts<'a> {
         };
         let share = self.end.saturating_duration_since(Instant::now()) / (others.len() as u32 + 1);
         if share.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+            let late = io::ErrorKind::TimedOut;
+            return Err(self.last.take().map_or_else(|| late.into(), |last| io::Error::new(late, last)));
         }
         self.addresses = others;
         Ok((address, share))
@@ -66,6 +67,61 @@ impl<'a> Attempts<'a> {
 
     pub(crate) fn failed(&mut self, error: io::Error) {
         self.last = Some(error);
+    }
+}
+
+/// What a connection can still be used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Calls and replies.
+    #[default]
+    Usable,
+    /// The reply that is outstanding, but no calls: a datagram of it may be lost, and the window would never open again.
+    Overdue,
+    /// Replies that were received before.
+    Lost,
+}
+
+impl Condition {
+    /// Fails if no more can be read.
+    pub(crate) fn check_receiving(self) -> io::Result<()> {
+        match self {
+            Self::Usable | Self::Overdue => Ok(()),
+            Self::Lost => Err(failure(
+                io::ErrorKind::NotConnected,
+                "the connection was lost: connect again".to_owned(),
+                None,
+            )),
+        }
+    }
+
+    /// Fails if no more calls can be made.
+    pub(crate) fn check_calling(self) -> io::Result<()> {
+        match self {
+            Self::Overdue => Err(failure(
+                io::ErrorKind::NotConnected,
+                "the datagrams of a reply are overdue, and may be lost: connect again".to_owned(),
+                None,
+            )),
+            Self::Usable | Self::Lost => self.check_receiving(),
+        }
+    }
+
+    /// Returns the condition after a reply.
+    pub(crate) fn after_reply(self) -> Self {
+        match self {
+            Self::Usable | Self::Overdue => Self::Usable,
+            Self::Lost => Self::Lost,
+        }
+    }
+
+    /// Returns the condition after an error of the socket.
+    pub(crate) fn after(self, error: &io::Error, is_stream: bool) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut if is_stream => self,
+            io::ErrorKind::TimedOut => Self::Overdue,
+            _ => Self::Lost,
+        }
     }
 }
 
@@ -93,14 +149,14 @@ fn failure(kind: io::ErrorKind, message: String, cause: Option<io::Error>) -> io
 }
 
 pub(crate) fn cannot_connect(target: &Target, limit: Limit, error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::TimedOut {
-        return connected_too_late(target, limit);
+    if error.kind() == io::ErrorKind::TimedOut && limit.left().is_zero() {
+        return connected_too_late(target, limit, Some(error));
     }
     failure(error.kind(), format!("cannot connect to {target}: {error}"), Some(error))
 }
 
-pub(crate) fn connected_too_late(target: &Target, limit: Limit) -> io::Error {
-    failure(io::ErrorKind::TimedOut, format!("{limit} while connecting to {target}"), None)
+pub(crate) fn connected_too_late(target: &Target, limit: Limit, cause: Option<io::Error>) -> io::Error {
+    failure(io::ErrorKind::TimedOut, format!("{limit} while connecting to {target}"), cause)
 }
 
 pub(crate) fn timed_out(session: &Session, limit: Limit) -> io::Error {
@@ -136,6 +192,7 @@ fn outstanding(session: &Session) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timeout::Timeout;
 
     #[test]
     fn each_address_has_an_equal_share_of_the_time_left() {
@@ -159,10 +216,32 @@ mod tests {
             Attempts::new(&addresses, Instant::now()).next().unwrap_err().kind(),
             io::ErrorKind::TimedOut
         );
+        let mut attempts = Attempts::new(&addresses, Instant::now());
+        attempts.failed(io::ErrorKind::ConnectionRefused.into());
+        let late = attempts.next().unwrap_err();
+        let cause = late.get_ref().and_then(|cause| cause.downcast_ref::<io::Error>());
+        assert_eq!(
+            (late.kind(), cause.map(io::Error::kind)),
+            (io::ErrorKind::TimedOut, Some(io::ErrorKind::ConnectionRefused))
+        );
         let none = Attempts::new(&[], Instant::now()).next().unwrap_err();
         assert_eq!(
             (none.kind(), none.to_string().as_str()),
             (io::ErrorKind::NotFound, "the host has no address")
         );
+    }
+
+    #[test]
+    fn a_time_limit_of_the_system_is_told_from_that_of_the_caller() {
+        let target = "tcp:127.0.0.1:2049".parse().unwrap();
+        let late = || io::Error::from(io::ErrorKind::TimedOut);
+        let early = cannot_connect(&target, Timeout::PerCall(Duration::from_secs(60)).begin(), late());
+        assert!(early.to_string().starts_with("cannot connect to tcp:127.0.0.1:2049: "), "{early}");
+        let over = cannot_connect(&target, Timeout::PerCall(Duration::ZERO).begin(), late());
+        assert_eq!(over.to_string(), "the timeout of 0ns passed while connecting to tcp:127.0.0.1:2049");
+        for error in [early, over] {
+            let cause = error.get_ref().and_then(|failure| failure.source()?.downcast_ref::<io::Error>());
+            assert!(cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut), "{error}");
+        }
     }
 }

@@ -4,14 +4,13 @@ use crate::target::Resolved;
 use crate::transport::{self, Attempts};
 use ::tokio::io::{Interest, Ready};
 use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream};
-use ::tokio::time::{sleep, timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
+use ::tokio::time::timeout;
+use rustix::net::{RecvFlags, Shutdown};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[derive(Debug)]
 pub(super) enum Socket {
@@ -24,17 +23,7 @@ pub(super) enum Socket {
 impl Socket {
     pub(super) async fn open(resolved: &Resolved, end: Instant) -> io::Result<Self> {
         match resolved {
-            Resolved::Unix(path) => {
-                // While Kamailio's backlog is full, a socket that does not block is refused.
-                loop {
-                    match connect_unix(path) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            sleep(RETRY_INTERVAL).await
-                        }
-                        connected => return connected.and_then(UnixStream::from_std).map(Self::Unix),
-                    }
-                }
-            }
+            Resolved::Unix(path) => connect_unix(path).await.map(Self::Unix),
             Resolved::UnixDatagram(path) => {
                 let socket = transport::unix_datagram()?;
                 socket.connect(path)?;
@@ -78,8 +67,15 @@ impl Socket {
     }
 
     /// Writes without asking the runtime whether the socket is writable. It nearly always is, and asking takes longer.
+    #[cfg(not(target_vendor = "apple"))]
     pub(super) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?)
+        Ok(rustix::net::send(self, bytes, rustix::net::SendFlags::NOSIGNAL)?)
+    }
+
+    /// Apple's systems have no flag against the signal of a closed pipe.
+    #[cfg(target_vendor = "apple")]
+    pub(super) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_write(bytes)
     }
 
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -154,14 +150,35 @@ async fn first<S>(
     }
 }
 
-/// Connects at once or fails. tokio's own function returns to the runtime before the connection is usable, and Kamailio,
-/// which a connection wakes, would find no request yet.
-fn connect_unix(path: &Path) -> io::Result<net::UnixStream> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(socket.into())
+/// Connects at once, or as soon as the backlog has room. tokio's own function returns to the runtime before the connection is
+/// usable, and Kamailio, which a connection wakes, would find no request yet.
+#[cfg(not(target_vendor = "apple"))]
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    use std::os::unix::net;
+    use std::time::Duration;
+
+    /// The time between two attempts to connect to a socket whose backlog is full.
+    const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+
+    let connect = || {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+        io::Result::Ok(net::UnixStream::from(socket))
+    };
+    loop {
+        match connect() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ::tokio::time::sleep(RETRY_INTERVAL).await
+            }
+            connected => return connected.and_then(UnixStream::from_std),
+        }
+    }
 }
 
-/// The time between two attempts to connect to a socket whose backlog is full.
-const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+/// Apple's systems have no sockets that do not block from the beginning.
+#[cfg(target_vendor = "apple")]
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(path).await
+}

@@ -4,9 +4,9 @@
 use crate::driver::Async;
 use crate::driver::{Driver, connect};
 use crate::drivers::answers_like_kamailio;
-use fake_kamailio::{Captures, Fake};
+use fake_kamailio::{Captures, Fake, body};
 use kamailio_binrpc::wire::{self, MAX_IN_FLIGHT};
-use kamailio_binrpc::{Client, Error, Resolved, Target, Value};
+use kamailio_binrpc::{Arg, Client, Error, Resolved, Target, Value};
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpListener};
@@ -43,9 +43,12 @@ client_tests!(
     ignores_empty_datagrams,
     reports_a_timeout_while_the_socket_is_full,
     reports_why_a_socket_was_lost,
+    receives_a_datagram_as_large_as_the_socket_allows,
+    recovers_from_a_timeout,
     waits_until_a_datagram_fits,
     waits_without_using_the_processor,
     disconnects_with_the_last_reply_when_finished,
+    does_not_use_a_lost_connection,
     has_a_timeout_for_each_call,
     speaks_ipv6,
     stays_within_a_budget_of_memory,
@@ -134,6 +137,97 @@ fn disconnects_with_the_last_reply_when_finished<D: Driver>() {
         assert!(uri.starts_with("udp:") || closes(&fake) == finishes, "{uri}");
         assert!(client.receive().unwrap().is_none());
     }
+    let mut client = connect::<D>(&fake.unix().parse().unwrap());
+    assert!(client.call("core.uptime", &[]).unwrap().records().is_ok());
+    client.finish();
+    assert!(closes(&fake), "after the last reply");
+}
+
+/// A reply that is late is not lost on a stream. A datagram may be, so that the client only waits for it.
+fn recovers_from_a_timeout<D: Driver>() {
+    let fake = Fake::start();
+    for (uri, is_stream) in
+        [(fake.unix(), true), (fake.tcp(), true), (fake.unixd(), false), (fake.udp(), false)]
+    {
+        fake.behave();
+        let mut client = connect::<D>(&uri.parse().unwrap());
+        let timed_out = |error: &Error| kinds(error).0 == ErrorKind::TimedOut;
+        fake.delay_method("core.uptime", Duration::from_millis(300));
+        client.set_timeout(Duration::from_millis(100));
+        assert!(timed_out(&client.call("core.uptime", &[]).unwrap_err()), "{uri}");
+        client.set_timeout(Duration::from_secs(20));
+        assert!(client.receive().unwrap().unwrap().records().is_ok(), "{uri}");
+        assert!(client.call("core.version", &[]).unwrap().records().is_ok(), "{uri}");
+
+        fake.skip("core.uptime");
+        client.set_timeout(Duration::from_millis(50));
+        for _ in 0..2 {
+            // Again, because a second call would be queued if the first were forgotten.
+            let error = client.call("core.uptime", &[]).map(drop).unwrap_err();
+            assert!(timed_out(&error) || !is_stream, "{uri}: {error}");
+        }
+        client.set_timeout(Duration::from_secs(20));
+        let begin = Instant::now();
+        let called = client.call("core.version", &[]).map(|reply| reply.records().is_ok());
+        match called {
+            Ok(is_ok) => assert!(is_ok && is_stream, "{uri}"),
+            Err(error) => {
+                let message = "the datagrams of a reply are overdue, and may be lost: connect again";
+                assert!(error.to_string() == message && !is_stream, "{uri}: {error}");
+            }
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "{uri}: {:?}", begin.elapsed());
+    }
+}
+
+fn does_not_use_a_lost_connection<D: Driver>() {
+    let message = "the connection was lost: connect again";
+    let fake = Fake::start();
+    fake.close_after(1);
+    let server = DatagramServer::new();
+    let targets =
+        [fake.unix().parse().unwrap(), fake.tcp().parse().unwrap(), server.target.clone(), closed_udp()];
+    let mut clients = targets.map(|target| (connect::<D>(&target), target));
+    drop(server);
+    for (client, target) in &mut clients {
+        client.queue("core.uptime", &[]).unwrap();
+        client.queue("core.uptime", &[]).unwrap();
+        client.set_timeout(Duration::from_secs(20));
+        let lost =
+            std::iter::repeat_with(|| client.receive().map(drop)).take(2).find_map(Result::err).unwrap();
+        assert_ne!(kinds(&lost).0, ErrorKind::TimedOut, "{target}");
+        let before = processor_time();
+        for error in
+            [client.receive().map(drop).unwrap_err(), client.call("core.uptime", &[]).map(drop).unwrap_err()]
+        {
+            assert_eq!(
+                (kinds(&error).0, error.to_string().as_str()),
+                (ErrorKind::NotConnected, message),
+                "{target}"
+            );
+        }
+        let used = processor_time() - before;
+        assert!(used < Duration::from_millis(30), "{target}: {used:?}");
+    }
+}
+
+/// A UDP port on which nobody listens: the system reports that to the sender.
+fn closed_udp() -> Target {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    format!("udp:{}", socket.local_addr().unwrap()).parse().unwrap()
+}
+
+/// Kamailio splits a reply between structs only, so that a datagram can be larger than any of UDP.
+fn receives_a_datagram_as_large_as_the_socket_allows<D: Driver>() {
+    let fake = Fake::start();
+    let text = [b'x'; 65_000];
+    fake.answer("core.echo", wire::Kind::Reply, &body(&[Arg::Str(&text), Arg::Str(&text), Arg::Str(&text)]));
+    let mut client = connect::<D>(&fake.unixd().parse().unwrap());
+    client.set_timeout(Duration::from_secs(2));
+    let reply = client.call("core.echo", &[]).unwrap();
+    let sizes: Vec<_> =
+        reply.records().unwrap().iter().map(|record| record.value.as_bytes().unwrap().len()).collect();
+    assert_eq!(sizes, [text.len(); 3]);
 }
 
 /// Whether the last connection is closed within half a second.
