@@ -9,10 +9,9 @@ use crate::handshake::Handshakes;
 use crate::listener::{ListenAddress, Listener};
 use crate::service::Service;
 use crate::stream::Stream;
-use crate::systemd::notify;
+use crate::systemd::{notify_ready, notify_stopping};
 use crate::web_config::WebConfig;
 use hyper_util::server::graceful::GracefulShutdown;
-use sd_notify::NotifyState;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -114,7 +113,7 @@ impl<S: Service> Server<S> {
                 }
             }
         }
-        notify(&[NotifyState::Stopping]);
+        notify_stopping();
         drop(listeners);
         self.pool.close_incomplete();
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
@@ -137,7 +136,7 @@ impl<S: Service> Server<S> {
                 tracing::info!(http2 = false, address, "TLS is disabled.");
             }
         }
-        notify(&[NotifyState::Ready]);
+        notify_ready();
     }
 }
 

@@ -1,9 +1,25 @@
-//! Notifications to systemd.
+//! Notifications to systemd, which are sent if `NOTIFY_SOCKET` is set. A failure is logged.
 
 use sd_notify::NotifyState;
 
-/// Sends systemd the state of the service, if `NOTIFY_SOCKET` is set. A failure is logged.
-pub fn notify(state: &[NotifyState<'_>]) {
+/// Tells systemd that the service is ready.
+pub fn notify_ready() {
+    notify(&[NotifyState::Ready]);
+}
+
+/// Tells systemd that the service stops.
+pub fn notify_stopping() {
+    notify(&[NotifyState::Stopping]);
+}
+
+/// Tells systemd that the service reloads its configuration, until it is ready again.
+pub(crate) fn notify_reloading() {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        notify(&[NotifyState::Reloading, now]);
+    }
+}
+
+fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "failed to notify systemd");
     }

@@ -3,10 +3,9 @@
 use crate::config::{ClientAuth, Config};
 use crate::rate_limit::TokenBucket;
 use crate::sync::LockUnpoisoned as _;
-use crate::systemd::notify;
+use crate::systemd::{notify_ready, notify_reloading};
 use crate::tls::{self, Files, Tls};
 use crate::{Error, files, pem};
-use sd_notify::NotifyState;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -86,11 +85,9 @@ impl WebConfig {
     /// # Errors
     /// If the file or one that it names cannot be read, is not valid, or would remove protection.
     pub fn reload(&self) -> Result<(), Error> {
-        if let Ok(now) = NotifyState::monotonic_usec_now() {
-            notify(&[NotifyState::Reloading, now]);
-        }
+        notify_reloading();
         let reloaded = self.reload_file();
-        notify(&[NotifyState::Ready]);
+        notify_ready();
         reloaded
     }
 

@@ -1,6 +1,6 @@
 //! Verification of client certificates.
 
-use super::trust_anchor;
+use super::trust_anchor::{self, Purpose};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
@@ -13,7 +13,6 @@ use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
 use x509_cert::Certificate;
-use x509_cert::der::oid::db::rfc5280::ID_KP_CLIENT_AUTH;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
@@ -48,7 +47,7 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if self.anchors.iter().any(|anchor| anchor == end_entity) {
-            trust_anchor::check(end_entity, ID_KP_CLIENT_AUTH, now)?;
+            trust_anchor::check(end_entity, Purpose::Client, now)?;
         } else if let Some(chain) = &self.chain {
             chain.verify_client_cert(end_entity, intermediates, now)?;
         }

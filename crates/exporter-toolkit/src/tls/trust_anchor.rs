@@ -7,14 +7,23 @@ use tokio_rustls::rustls::{CertificateError, Error};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::der::oid::ObjectIdentifier;
-use x509_cert::der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
+use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use x509_cert::ext::pkix::ExtendedKeyUsage;
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A client proves who it is.
+    Client,
+    /// A server proves who it is.
+    Server,
+}
 
 /// Parses a certificate.
 ///
 /// # Errors
 /// If the certificate is not valid DER.
-pub fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
+pub(crate) fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
     Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
 }
 
@@ -23,11 +32,11 @@ pub fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
 ///
 /// # Errors
 /// If the certificate is not valid at `now` or not for `purpose`.
-pub fn check(
-    certificate: &CertificateDer<'_>,
-    purpose: ObjectIdentifier,
-    now: UnixTime,
-) -> Result<(), Error> {
+pub fn check(certificate: &CertificateDer<'_>, purpose: Purpose, now: UnixTime) -> Result<(), Error> {
+    let purpose: ObjectIdentifier = match purpose {
+        Purpose::Client => ID_KP_CLIENT_AUTH,
+        Purpose::Server => ID_KP_SERVER_AUTH,
+    };
     let certificate = parse(certificate)?;
     let validity = certificate.tbs_certificate().validity();
     let now = Duration::from_secs(now.as_secs());

@@ -11,10 +11,9 @@ use crate::commands::once::expose;
 use crate::instance::{Instance, Settings};
 use crate::outbound::Target;
 use bytes::Bytes;
-use exporter_toolkit::systemd::notify;
+use exporter_toolkit::systemd::{notify_ready, notify_stopping};
 use prometheus_exposition::{ConstantLabels, Format};
 use schedule::Schedule;
-use sd_notify::NotifyState;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
@@ -52,7 +51,7 @@ impl Push {
         let mut schedule = Schedule::new(Instant::now(), self.interval);
         let mut outcome = OutcomeLog::default();
         let mut stop = pin!(stop);
-        notify(&[NotifyState::Ready]);
+        notify_ready();
         loop {
             tokio::select! {
                 () = sleep_until(schedule.next().into()) => {}
@@ -76,7 +75,7 @@ impl Push {
             outcome.log(&pushed);
             schedule.done(Instant::now(), pushed.is_ok(), random());
         }
-        notify(&[NotifyState::Stopping]);
+        notify_stopping();
         if self.delete_on_exit {
             gateway.delete().await.map_err(anyhow::Error::msg)?;
             tracing::info!(%gateway, "group deleted");

@@ -1,6 +1,7 @@
 //! TLS as a client.
 
-use exporter_toolkit::{pem, system_authorities, trust_anchor};
+use exporter_toolkit::trust_anchor::{self, Purpose};
+use exporter_toolkit::{pem, system_authorities};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,6 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
-use x509_cert::der::oid::db::rfc5280::ID_KP_SERVER_AUTH;
 
 /// Trusted authorities and client certificate, in PEM files. The files are read for each connection, so they can be
 /// replaced at any time.
@@ -100,7 +100,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if self.trusted.iter().any(|trusted| trusted == end_entity) {
-            trust_anchor::check(end_entity, ID_KP_SERVER_AUTH, now)?;
+            trust_anchor::check(end_entity, Purpose::Server, now)?;
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
