@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_is_no_description() {
+    fn a_placeholder_is_not_a_description() {
         let mut discovery = Discovery::default();
         for (name, text) in
             [("a", "Calls that failed."), ("b", "(no description)"), ("c", "group.c: (no description)")]
