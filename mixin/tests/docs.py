@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("**Confirm.**", "**Do.**", "**Wrong when**")
+PARTS = ("**Confirm.**", "**Do.**", "**False alarm if**")
 PROGRAMS = ("kamcmd", "kamailio_exporter")
 
 
