@@ -1,4 +1,4 @@
-// Alerts. Severity critical wakes somebody, warning can wait for the morning, info explains other alerts.
+// Alerts. Severity critical pages the engineer on call, warning can wait for the morning, info explains other alerts.
 local lib = import 'lib.libsonnet';
 
 {
@@ -112,8 +112,8 @@ local lib = import 'lib.libsonnet';
           'KamailioDown',
           'critical',
           '2m',
-          'Kamailio does not answer.',
-          'The Kamailio of {{ $labels.instance }} has not answered the exporter for 2 minutes.',
+          'Kamailio does not respond.',
+          'The Kamailio of {{ $labels.instance }} has not responded to the exporter for 2 minutes.',
           'kamailio_up{%(selector)s} == 0',
         ),
         alert(
@@ -442,7 +442,7 @@ local lib = import 'lib.libsonnet';
           'warning',
           '3m',
           'A node of the distributed message queue is down.',
-          'Node {{ $labels.host }}:{{ $labels.port }} of the message queue does not answer {{ $labels.instance }}. What the nodes share is no longer replicated to it.',
+          'Node {{ $labels.host }}:{{ $labels.port }} of the message queue does not respond to {{ $labels.instance }}. What the nodes share is no longer replicated to it.',
           'kamailio_dmq_node_up{%(selector)s} == 0',
         ),
         alert(
@@ -450,7 +450,7 @@ local lib = import 'lib.libsonnet';
           'warning',
           '2m',
           'A media relay is down.',
-          'The rtpengine {{ $labels.url }} of set {{ $labels.set }} does not answer {{ $labels.instance }}.',
+          'The rtpengine {{ $labels.url }} of set {{ $labels.set }} does not respond to {{ $labels.instance }}.',
           |||
             kamailio_rtpengine_node_up{%(selector)s} == 0
             and kamailio_rtpengine_node_disabled{%(selector)s} == 0
@@ -461,7 +461,7 @@ local lib = import 'lib.libsonnet';
           'critical',
           '1m',
           'All media relays of a set are down.',
-          'No rtpengine of set {{ $labels.set }} answers {{ $labels.instance }}. Calls through it have no media.',
+          'No rtpengine of set {{ $labels.set }} responds to {{ $labels.instance }}. Calls through it have no media.',
           'max without (url, index) (kamailio_rtpengine_node_up{%(selector)s}) == 0',
         ),
       ],

@@ -11,7 +11,7 @@ OWN = "No data: Prometheus does not scrape /metrics of this exporter, or it runs
 def stats():
     return [
         panels.stat("Exporter", "short", "min(up{$S})", "Whether Prometheus can scrape the exporter.", mappings=UP),
-        panels.stat("Kamailio", "short", "min(kamailio_up{$S})", "Whether Kamailio answers.", mappings=UP),
+        panels.stat("Kamailio", "short", "min(kamailio_up{$S})", "Whether Kamailio responds.", mappings=UP),
         panels.stat(
             "Collectors failing",
             "short",

@@ -52,12 +52,12 @@ def board():
         "Every Kamailio at a glance: whether calls get through, and where not.",
     )
     for panel in (
-        panels.stat("Up", "short", "sum(kamailio_up{$S})", "Kamailios that answer their exporter.", span=4),
+        panels.stat("Up", "short", "sum(kamailio_up{$S})", "Kamailios that respond to their exporter.", span=4),
         panels.stat(
             "Down",
             "short",
             "count(kamailio_up{$S} == 0) or 0 * count(kamailio_up{$S})",
-            "Kamailios that do not answer their exporter. An exporter that is down itself shows in the alerts.",
+            "Kamailios that do not respond to their exporter. An exporter that is down itself shows in the alerts.",
             steps=high(1),
         ),
         panels.stat(

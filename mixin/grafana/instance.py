@@ -23,7 +23,7 @@ SECONDS_LEFT = "kamailio_core_shmmem_free{$S} / clamp_min(-deriv(kamailio_core_s
 
 def overview():
     return [
-        panels.stat("Kamailio", "short", "min(kamailio_up{$S})", "Whether Kamailio answers.", mappings=UP),
+        panels.stat("Kamailio", "short", "min(kamailio_up{$S})", "Whether Kamailio responds.", mappings=UP),
         panels.stat(
             "Uptime",
             "s",

@@ -99,7 +99,7 @@ local cases = [
     begins: 10,
     lasts: 2,
     resolved: 20,
-    description: 'The Kamailio of a has not answered the exporter for 2 minutes.',
+    description: 'The Kamailio of a has not responded to the exporter for 2 minutes.',
   },
   {
     alert: 'KamailioRestarted',
@@ -431,7 +431,7 @@ local cases = [
     lasts: 3,
     resolved: 20,
     labels: { host: '192.0.2.1', port: '5060' },
-    description: 'Node 192.0.2.1:5060 of the message queue does not answer a. What the nodes share is no longer replicated to it.',
+    description: 'Node 192.0.2.1:5060 of the message queue does not respond to a. What the nodes share is no longer replicated to it.',
   },
   {
     alert: 'KamailioRtpengineNodeDown',
@@ -446,7 +446,7 @@ local cases = [
     lasts: 2,
     resolved: 20,
     labels: { url: 'udp:192.0.2.1:22222', set: '0', index: '0' },
-    description: 'The rtpengine udp:192.0.2.1:22222 of set 0 does not answer a.',
+    description: 'The rtpengine udp:192.0.2.1:22222 of set 0 does not respond to a.',
   },
   {
     alert: 'KamailioRtpengineSetDown',
@@ -459,7 +459,7 @@ local cases = [
     lasts: 1,
     resolved: 20,
     labels: { set: '0' },
-    description: 'No rtpengine of set 0 answers a. Calls through it have no media.',
+    description: 'No rtpengine of set 0 responds to a. Calls through it have no media.',
   },
 ];
 

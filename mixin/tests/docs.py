@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("**Confirm.**", "**Do.**", "**Wrong when**")
+PARTS = ("**Confirm.**", "**Do.**", "**False alarm if**")
 PROGRAMS = ("kamcmd", "kamailio_exporter")
 
 
@@ -19,7 +19,7 @@ def main():
     for section in re.split(r"\n### ", text)[1:]:
         name, body = section.split("\n", 1)
         if name not in names:
-            found.append(f"{name} is no alert")
+            found.append(f"{name} is not an alert")
         found += [f"{name} has no {part}" for part in PARTS if part not in body]
         for block in re.findall(r"```sh\n(.*?)```", body, re.S):
             found += [f"{name}: {line}" for line in block.splitlines() if not line.startswith(PROGRAMS)]

@@ -47,7 +47,7 @@ pub(super) fn unknown_variables(program: &Command) -> Vec<String> {
     unknown.map(warning).collect()
 }
 
-/// Returns the known variable that a mistyped one is meant to be. The prefix does not count, because all names have it.
+/// Returns the known variable whose name is nearest to an unknown one. The prefix does not count, because all names have it.
 fn nearest_variable(name: &str, known: &[String]) -> Option<String> {
     let option = name.strip_prefix(PREFIX)?.to_ascii_uppercase();
     let nearest = nearest(&option, known.iter().filter_map(|name| name.strip_prefix(PREFIX)))?;

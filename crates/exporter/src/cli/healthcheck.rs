@@ -11,7 +11,7 @@ pub(super) fn command() -> Command {
     let url = Arg::new(URL)
         .value_name("URL")
         .default_value("http://127.0.0.1:9494/-/healthy")
-        .help("Page to request, which has to respond with status 200.");
+        .help("URL to request, which has to respond with status 200.");
     Command::new(HEALTHCHECK)
         .about("Check whether a running exporter responds, for containers.")
         .after_help(

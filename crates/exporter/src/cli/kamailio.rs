@@ -48,8 +48,8 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .value_name("PROFILE[:VALUE]")
             .action(ArgAction::Append)
             .help(
-                "Dialog profile whose dialogs to count, optionally only those with VALUE, or by value if VALUE is *: \
-                 then Kamailio lists all dialogs of the profile. Repeatable.",
+                "Dialog profile to count. PROFILE counts all dialogs, PROFILE:VALUE those with that value, and PROFILE:* each \
+                 value separately, for which Kamailio lists every dialog of the profile. Repeatable.",
             ),
         option("collector.max-series", "10000", "NUMBER").help(
             "Maximum number of series per metric. Further series are dropped and counted in \
@@ -91,10 +91,9 @@ pub(super) fn labels(matches: &ArgMatches) -> Result<ConstantLabels, String> {
 pub(super) fn connection() -> [Arg; 7] {
     [
         option("kamailio.scrape-uri", "unix:/var/run/kamailio/kamailio_ctl", "URI").short('u').help(
-            "Address of the BINRPC socket of Kamailio's ctl module: unix:/PATH, unixd:/PATH (datagram), \
-             tcp:HOST:PORT or udp:HOST:PORT. Or of the JSON-RPC of its jsonrpcs module: http://HOST:PORT/PATH, \
-             https://HOST:PORT/PATH, jsonrpc+unix:/PATH (datagram), jsonrpc+udp:HOST:PORT or, from Kamailio 6.0 on, \
-             jsonrpc+tcp:HOST:PORT.",
+            "Address of Kamailio. BINRPC (module ctl): unix:/PATH, unixd:/PATH (datagram), tcp:HOST:PORT or udp:HOST:PORT. \
+             JSON-RPC (module jsonrpcs): http://HOST:PORT/PATH, https://HOST:PORT/PATH, jsonrpc+unix:/PATH (datagram), \
+             jsonrpc+udp:HOST:PORT or, from Kamailio 6.0 on, jsonrpc+tcp:HOST:PORT.",
         ),
         option(TIMEOUT, "5s", "DURATION")
             .short('t')

@@ -127,7 +127,9 @@ pub fn command() -> Command {
         .chain(log_options())
         .chain([version()]);
     Command::new(PROGRAM)
-        .about("Prometheus exporter for the SIP server Kamailio. Reads metrics over BINRPC, its native control protocol.")
+        .about(
+            "Prometheus exporter for the SIP server Kamailio. Reads metrics from Kamailio over BINRPC or JSON-RPC.",
+        )
         .version(build_info::VERSION)
         .disable_version_flag(true)
         .disable_help_subcommand(true)

@@ -31,9 +31,9 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             ),
         option("probe.max-requests", "200", "NUMBER")
             .help(
-                "Maximum number of concurrent scrapes by probes. One target may have a quarter of them, and all targets \
-                 that no rule of --probe.allow spells out three quarters. A probe that needs another one is rejected \
-                 with status 503. 0 means no limit.",
+                "Maximum number of concurrent scrapes by probes. One target is limited to a quarter, and all targets that only \
+                 a pattern of --probe.allow matches to three quarters in total. Beyond a limit, probes that would start a \
+                 new scrape are rejected with status 503. 0 means no limit.",
             ),
         option("web.listen-address", ":9494", "ADDRESS")
             .short_alias('l')
@@ -44,8 +44,8 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .help("Path under which to expose the metrics of --rtpengine.metrics-url."),
         option("web.max-requests", "40", "NUMBER")
             .help(
-                "Maximum number of concurrent scrapes, not counting probes. A request that needs another one is rejected with \
-                 status 503; requests that share a running scrape are not limited. 0 means no limit.",
+                "Maximum number of concurrent scrapes, not counting probes. Beyond it, requests that would start a new scrape \
+                 are rejected with status 503; requests that share a running scrape are not limited. 0 means no limit.",
             ),
         option("web.max-connections", "256", "NUMBER").help(
             "Maximum number of connections. Beyond it, a new connection evicts the one that has been idle longest.",
@@ -101,7 +101,7 @@ pub(super) fn resolve(matches: &ArgMatches) -> Result<Serve, String> {
     let served = [Some(&paths.telemetry), rtpengine];
     if allow.is_some() && served.into_iter().flatten().any(|path| path == PROBE_PATH) {
         return Err(format!(
-            "{PROBE_PATH} is reserved for probes (--probe.allow) and cannot be the path of another page"
+            "{PROBE_PATH} is reserved for probes (--probe.allow) and cannot be the path of another endpoint"
         ));
     }
     let listen = match list(matches, "web.listen-address")? {

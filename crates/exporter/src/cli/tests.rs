@@ -115,7 +115,7 @@ fn invalid_command_lines_are_one_line_messages() {
         ),
         (
             &["--probe.allow=unix:/run/*", "--web.telemetry-path=/probe"],
-            "/probe is reserved for probes (--probe.allow) and cannot be the path of another page",
+            "/probe is reserved for probes (--probe.allow) and cannot be the path of another endpoint",
         ),
         (
             &["--rtpengine.metrics-url=http://h/x", "--web.rtp-telemetry-path=/metrics"],

@@ -73,7 +73,7 @@ pub(super) static PROFILE_LIST: Collector = Collector {
         "dlg.profile_list",
         "dialog",
         "Dialogs by value in the dialog profiles that --collector.dialog.profiles names as PROFILE:*. Kamailio lists every \
-         dialog of these profiles while it locks the profile: meant for some hundred dialogs.",
+         dialog of these profiles while it locks the profile, which is acceptable for up to a few hundred dialogs.",
     )
 };
 

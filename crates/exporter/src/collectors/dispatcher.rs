@@ -46,8 +46,8 @@ pub(super) static LIST: Collector = Collector {
     ..Collector::new("dispatcher.list", "dispatcher", "Dispatcher sets and their destinations.")
 };
 
-/// The texts of the same reply, with the labels of the other families' destinations to join them. This is a collector of its own because texts make long series, and new series whenever
-/// an attribute changes.
+/// Attributes and sockets of the destinations, as an info metric that joins with the other families. A separate collector,
+/// because the values are long and each change starts a new series.
 pub(super) static INFO: Collector = Collector {
     method: "dispatcher.list",
     tables: &[Table {

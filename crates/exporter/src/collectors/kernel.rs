@@ -33,7 +33,7 @@ pub(crate) static PROCESSES: Collector = Collector {
     )
 };
 
-/// `corex/corex_rpc.c`, `corex_rpc_list_sockets`: one record per socket. `core.sockets_list` is no substitute, because it also
+/// `corex/corex_rpc.c`, `corex_rpc_list_sockets`: one record per socket. `core.sockets_list` is not a substitute, because it also
 /// prints each socket to Kamailio's standard output.
 pub(crate) static SOCKETS: Collector = Collector {
     method: "corex.list_sockets",

@@ -4,7 +4,7 @@ use crate::outbound::http::Url;
 use anyhow::Error;
 use std::time::{Duration, Instant};
 
-/// Requests the page at `url`. The error explains why the response is not 200.
+/// Requests the URL. The error explains why the response does not have status 200.
 pub(crate) async fn run(url: &Url) -> anyhow::Result<()> {
     url.read(Instant::now() + TIMEOUT, &mut |_| ()).await.map(drop).map_err(Error::msg)
 }

@@ -26,13 +26,13 @@ pub(crate) enum State {
     Absent,
     /// Not selected.
     NotSelected,
-    /// Kamailio did not answer.
+    /// Kamailio did not respond.
     Unknown,
 }
 
-/// The summary of a scrape that pages and `check` show: the state of Kamailio and of its collectors.
+/// The summary of a scrape that the status page and `check` show: the state of Kamailio and of its collectors.
 pub(crate) struct Summary {
-    /// Whether Kamailio answered.
+    /// Whether Kamailio responded.
     pub(crate) answered: bool,
     /// Why the exchange with Kamailio ended early, with advice.
     pub(crate) error: Option<String>,
@@ -85,7 +85,7 @@ impl Summary {
         }
         let missing = without_method(ALL[index]) + ".";
         match call {
-            _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not answer.".to_owned()),
+            _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not respond.".to_owned()),
             _ if is_selected && is_called => (State::Absent, missing),
             _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
             Call::NamedProfiles | Call::ProfileValues => {
@@ -144,8 +144,8 @@ const MAX_COMPACT_MESSAGE: usize = 256;
 pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     let Error::Io(error) = error else {
         return Some(
-            "Is that address a binrpc socket of Kamailio's module ctl? `kamcmd ctl.listen` lists them, modparam(\"ctl\", \
-             \"binrpc\", …) sets them."
+            "Check that the address is a BINRPC socket of Kamailio's module ctl: `kamcmd ctl.listen` lists them, \
+             modparam(\"ctl\", \"binrpc\", …) sets them."
                 .to_owned(),
         );
     };
@@ -170,37 +170,37 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
         let path = path.display();
         return Some(match target.address() {
             Address::Unix(_) => format!(
-                "The socket is one for datagrams: its address is unixd:{path}, or jsonrpc+unix:{path} if it is that of module \
-                 jsonrpcs."
+                "The socket is one for datagrams: use the address unixd:{path}, or jsonrpc+unix:{path} if the socket is that \
+                 of module jsonrpcs."
             ),
-            _ => format!("The socket is a stream socket: its address is unix:{path}."),
+            _ => format!("The socket is a stream socket: use the address unix:{path}."),
         });
     }
     match (error.kind(), path) {
         (ErrorKind::NotFound, Some(path)) => Some(not_found(path)),
         (ErrorKind::PermissionDenied, Some(path)) => Some(permission_denied(path)),
         (ErrorKind::ConnectionRefused, Some(path)) => Some(format!(
-            "The socket exists ({}), but no process listens on it: Kamailio is not running, or was killed.",
+            "Start Kamailio, which is not running or was killed: the socket exists ({}), but no process listens on it.",
             owner(path)
         )),
         (ErrorKind::ConnectionRefused, None) => Some(format!(
-            "No process listens there. Kamailio does with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
+            "Start Kamailio, or make it listen there with modparam(\"ctl\", \"binrpc\", \"{target}\"); its default is \
              {DEFAULT_SOCKET}."
         )),
         (ErrorKind::TimedOut, None) => Some(
-            "Kamailio is stopped, starting or busy with another RPC, or this is not the port of its module ctl: \
-             `kamcmd ctl.listen` lists the ports, modparam(\"ctl\", \"binrpc\", …) sets them. Or the timeout is too short \
-             (--kamailio.timeout; Prometheus' scrape_timeout minus half a second applies too)."
+            "Check that Kamailio is not stopped, still starting or busy with another RPC, and that this is a port of its \
+             module ctl: `kamcmd ctl.listen` lists the ports, modparam(\"ctl\", \"binrpc\", …) sets them. Or raise the \
+             timeout (--kamailio.timeout; Prometheus' scrape_timeout minus half a second applies too)."
                 .to_owned(),
         ),
         (ErrorKind::TimedOut, Some(_)) => Some(
-            "Kamailio is stopped or still starting, or its ctl process is busy with another RPC; or the time is too \
-             short (--kamailio.timeout, and half a second less than Prometheus' scrape_timeout)."
+            "Check that Kamailio is not stopped or still starting, and that its ctl process is not busy with another RPC. \
+             Or raise the timeout (--kamailio.timeout; Prometheus' scrape_timeout minus half a second applies too)."
                 .to_owned(),
         ),
         (ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset, _) => Some(
-            "Kamailio closes a connection at once when it has 128 of them (`kamcmd ctl.connections`), and when it \
-             stops."
+            "Look for leaked connections (`kamcmd ctl.connections`): Kamailio closes a new one beyond 128, and all of them \
+             when it stops."
                 .to_owned(),
         ),
         _ => None,
@@ -218,42 +218,43 @@ fn jsonrpc_advice(target: &Target, kind: ErrorKind) -> Option<&'static str> {
     let is_http = target.url().is_some();
     match kind {
         ErrorKind::ConnectionRefused if is_http => Some(
-            "No process listens there. Kamailio accepts HTTP on its SIP sockets over TCP and TLS, with loadmodule \
-             \"xhttp.so\", loadmodule \"jsonrpcs.so\", and jsonrpc_dispatch() in event_route[xhttp:request].",
+            "Start Kamailio, or make it accept HTTP there: on a SIP socket over TCP or TLS, with loadmodule \"xhttp.so\", \
+             loadmodule \"jsonrpcs.so\", and jsonrpc_dispatch() in event_route[xhttp:request].",
         ),
         ErrorKind::PermissionDenied if is_http => {
             Some("Set --kamailio.basic-auth.username and --kamailio.basic-auth.password-file.")
         }
         ErrorKind::InvalidData if is_http => Some(
-            "Is that the URL for which event_route[xhttp:request] of Kamailio calls jsonrpc_dispatch()? A proxy in front of \
-             Kamailio may have sent this response too.",
+            "Check that the URL is the one for which event_route[xhttp:request] of Kamailio calls jsonrpc_dispatch(), and that \
+             no proxy responds instead.",
         ),
         ErrorKind::NotFound => Some(
-            "The socket is where modparam(\"jsonrpcs\", \"dgram_socket\", …) says, by default \
+            "Use the path of modparam(\"jsonrpcs\", \"dgram_socket\", …); the default is \
              jsonrpc+unix:/var/run/kamailio/kamailio_rpc.sock.",
         ),
         ErrorKind::ConnectionRefused if matches!(target.address(), Address::Tcp(_) | Address::Udp(_)) => {
             Some(
-                "No process listens there: modparam(\"jsonrpcs\", \"dgram_socket\", …) sets the UDP port, and modparam(\"jsonrpcs\", \
-             \"tcp_socket\", …) the TCP port.",
+                "Start Kamailio, or make it listen there: modparam(\"jsonrpcs\", \"dgram_socket\", …) sets the UDP port, and \
+                 modparam(\"jsonrpcs\", \"tcp_socket\", …) the TCP port.",
             )
         }
         ErrorKind::TimedOut if !is_http => Some(
-            "Kamailio is stopped, starting or busy with another RPC. Or a reply is larger than 64 KiB, which Kamailio cannot \
-             send as a datagram: use HTTP, TCP or BINRPC.",
+            "Check that Kamailio is not stopped, still starting or busy with another RPC. If a reply is larger than 64 KiB, \
+             which Kamailio cannot send as a datagram, use HTTP, TCP or BINRPC.",
         ),
         ErrorKind::TimedOut => Some(
-            "Kamailio is stopped, starting or busy, or the timeout is too short (--kamailio.timeout, and half a second less \
-             than Prometheus' scrape_timeout).",
+            "Check that Kamailio is not stopped, still starting or busy. Or raise the timeout (--kamailio.timeout; Prometheus' \
+             scrape_timeout minus half a second applies too).",
         ),
-        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
-            Some("Kamailio closes a connection if jsonrpc_dispatch() fails, and when it stops.")
-        }
+        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Some(
+            "Check that jsonrpc_dispatch() succeeds: Kamailio closes the connection if jsonrpc_dispatch() fails, and when \
+                 Kamailio stops.",
+        ),
         _ => None,
     }
 }
 
-/// Returns advice about a fault that says that a reply does not fit into ctl's buffers. No method returns their sizes; the
+/// Returns advice about a fault that reports that a reply does not fit into ctl's buffers. No method returns their sizes; the
 /// texts of the faults are those of 5.6 and 6.2 (`ctl/binrpc_run.c`, and each method's own).
 pub(crate) fn too_large(failure: &str) -> Option<&'static str> {
     let reason = failure.split_once("fault 500: ")?.1;
@@ -287,8 +288,8 @@ fn not_found(path: &Path) -> String {
         |directory| format!("There is no directory {}", directory.display()),
     );
     format!(
-        "{what}: is Kamailio running, with loadmodule \"ctl.so\"? Its socket is where modparam(\"ctl\", \"binrpc\", …) \
-         says, by default {DEFAULT_SOCKET}: --kamailio.scrape-uri, or the target of the probe, has to be the same."
+        "{what}: start Kamailio with loadmodule \"ctl.so\", and set --kamailio.scrape-uri (or the target of the probe) to \
+         the path of modparam(\"ctl\", \"binrpc\", …); the default is {DEFAULT_SOCKET}."
     )
 }
 

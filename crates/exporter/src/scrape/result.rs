@@ -68,7 +68,8 @@ pub struct CollectorResult {
     pub collector: usize,
     /// Why the collector failed: a human-readable message.
     pub failure: Option<String>,
-    /// Why this machine does not show what the collector reads, where that is no failure because nobody named the collector.
+    /// Why the local kernel does not have the values of Kamailio's processes or sockets that the collector reads. That is not a
+    /// failure, because `--kamailio.methods` does not name the collector.
     pub unseen: Option<String>,
     /// How long the scrape waited for the collector's replies. Replies that arrive together with the one before take no time.
     pub duration: Duration,
@@ -90,8 +91,8 @@ pub struct Omissions {
 }
 
 impl Scrape {
-    /// Returns whether Kamailio did not answer, the exchange ended early, or a collector failed. A scrape that its client cut
-    /// short is no failure.
+    /// Returns whether Kamailio did not respond, the exchange ended early, or a collector failed. A scrape that its client cut
+    /// short is not a failure.
     pub fn failed(&self) -> bool {
         let incomplete = !self.answered || self.error.is_some();
         !self.cut_short && (incomplete || self.results.iter().any(|result| result.failure.is_some()))

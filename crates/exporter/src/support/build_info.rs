@@ -27,7 +27,7 @@ pub fn version_text() -> String {
     )
 }
 
-/// Returns `(version=…, branch=…, revision=…)`, as exporters show it on the landing page and in the log.
+/// Returns `(version=…, branch=…, revision=…)`, as exporters show it on the status page and in the log.
 pub fn info() -> String {
     format!("(version={VERSION}, branch={BRANCH}, revision={REVISION})")
 }

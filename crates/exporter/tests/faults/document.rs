@@ -46,7 +46,7 @@ fn kamailio_table(faults: &[Fault]) -> String {
                 }
             };
             let log = match case.log.trim().trim_end_matches(['"', ' ']) {
-                "" => "none, because this is no failure".to_owned(),
+                "" => "none, because this is not a failure".to_owned(),
                 text => format!("`… {text} …`"),
             };
             writeln!(table, "| {} | {} | {served} | {log} |", cell(fault.description), over.join(", "))

@@ -133,7 +133,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         description: "sends a batch of replies",
         inject_jsonrpc: |server| json(server, "tm.stats", "[{\"result\": {}, \"id\": {id}}]"),
-        cases: &[case(ALL, WITHOUT_TM, "the reply is a batch, to a request that was none")],
+        cases: &[case(ALL, WITHOUT_TM, "the reply is a batch, but the request was a single call")],
         ..Fault::NEW
     },
     Fault {

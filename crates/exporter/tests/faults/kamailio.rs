@@ -113,7 +113,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         description: "does not listen",
         listens: false,
-        cases: &[case(ALL, Served::Nothing, "o process listens")],
+        cases: &[case(ALL, Served::Nothing, "Start Kamailio")],
         ..Fault::NEW
     },
     Fault {

@@ -176,14 +176,14 @@ fn an_unreachable_kamailio_is_exit_code_2_with_the_reason() {
     for (uri, parts) in [
         (
             format!("unix:{datagrams}"),
-            ["Protocol wrong type", &*format!("its address is unixd:{datagrams}, or ")],
+            ["Protocol wrong type", &*format!("use the address unixd:{datagrams}, or ")],
         ),
-        (format!("unixd:{stream}"), ["Protocol wrong type", &*format!("its address is unix:{stream}.")]),
+        (format!("unixd:{stream}"), ["Protocol wrong type", &*format!("use the address unix:{stream}.")]),
         (
             format!("jsonrpc+unix:{stream}"),
-            ["Protocol wrong type", &*format!("its address is unix:{stream}.")],
+            ["Protocol wrong type", &*format!("use the address unix:{stream}.")],
         ),
-        (kamailio.unix(), ["the deadline passed with ", "Kamailio is stopped or still starting"]),
+        (kamailio.unix(), ["the deadline passed with ", "Kamailio is not stopped or still starting"]),
         (
             "unix:/nonexistent/ctl".to_owned(),
             ["cannot connect to unix:/nonexistent/ctl", "There is no directory"],
@@ -337,11 +337,11 @@ fn a_socket_that_is_not_that_of_ctl_is_among_the_reasons() {
         client
     });
     for (uri, timeout, part) in [
-        (sip_uri, "200ms", "or this is not the port of its module ctl: `kamcmd ctl.listen` lists the ports"),
+        (sip_uri, "200ms", "that this is a port of its module ctl: `kamcmd ctl.listen` lists the ports"),
         (
             tls_uri,
             "20s",
-            "Is that address a binrpc socket of Kamailio's module ctl? `kamcmd ctl.listen` lists them",
+            "Check that the address is a BINRPC socket of Kamailio's module ctl: `kamcmd ctl.listen` lists them",
         ),
     ] {
         let (text, code) = check(&uri, &["-t", timeout]);

@@ -28,7 +28,7 @@ fn values_arrive_over_one_connection() {
 }
 
 #[test]
-fn a_server_that_is_no_kamailio_gets_no_further_call() {
+fn a_server_that_is_not_a_kamailio_gets_no_further_call() {
     let server = Server::start();
     server.respond("*", Response::Bytes("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()));
     let exporter = Exporter::start(&["-u", &server.http(), "-m", METHODS]);

@@ -91,7 +91,7 @@ fn without_kamailio_the_page_shows_the_reason_with_advice() {
         "<h2><bdi>Kamailio does not answer</bdi></h2>",
         "<bdi>has answered no scrape</bdi> since <time datetime=",
         "Cannot connect to unix:/nonexistent/kamailio_ctl",
-        "There is no directory /nonexistent: is Kamailio running",
+        "There is no directory /nonexistent: start Kamailio",
         "loadmodule &quot;ctl.so&quot;",
         "<b class=\"bad\">tls.info</b> failed since",
         "collectors unknown: Kamailio did not answer",

@@ -219,7 +219,7 @@ fn an_unreachable_kamailio_is_logged_once_with_the_reason() {
         assert!(page.contains("\nkamailio_up 0\n"), "{page}");
         assert!(!page.contains("kamailio_tm_"), "{page}");
     }
-    exporter.wait_for_log("There is no directory /nonexistent: is Kamailio running");
+    exporter.wait_for_log("There is no directory /nonexistent: start Kamailio");
     assert_eq!(exporter.log().matches("scrape failed").count(), 1);
 }
 

@@ -13,7 +13,8 @@ fn the_page_of_metrics_is_up_to_date() {
          ## Methods\n\n\
          Each method is a collector, and its name is the value of the label `collector`. `--kamailio.methods` takes \
          these names. `auto`, its default, selects the methods marked `auto`, as far as Kamailio provides them; `all` \
-         selects the others as well. Methods require Kamailio 5.6 or later, unless their section names a later version.\n\n\
+         selects the others as well. [compatibility.md](compatibility.md#collectors) marks the methods that are missing from \
+         some of the supported versions of Kamailio.\n\n\
          If `--kamailio.methods` names a method of the Go exporter (kamailio_exporter 2) without `auto` or `all`, only \
          the metrics of the Go exporter are exported for that method.\n\n\
          A label marked \\* exists only if two rows of a reply have the same other labels, such as two equal destinations \

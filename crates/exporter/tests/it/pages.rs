@@ -229,7 +229,7 @@ fn slow() -> String {
 }
 
 #[test]
-fn a_page_that_only_its_client_cuts_short_is_no_failure() {
+fn a_page_that_only_its_client_cuts_short_is_not_a_failure() {
     let (fake, url) = (Fake::start(), slow());
     let kamailio = fake.unix();
     let exporter = Exporter::start(&[

@@ -29,7 +29,7 @@ fn probed(exporter: &Exporter, target: &str) -> std::collections::BTreeMap<Strin
 }
 
 #[test]
-fn without_rules_there_is_no_probe_page() {
+fn without_rules_there_is_no_probe_endpoint() {
     let fake = Fake::start();
     let exporter = start(&[], &[]);
     let answer = probe(&exporter, &fake.unix());

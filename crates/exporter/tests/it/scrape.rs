@@ -72,7 +72,7 @@ fn a_fault_fails_one_collector() {
 }
 
 #[test]
-fn a_body_that_is_no_reply_fails_one_collector() {
+fn a_body_that_is_not_a_reply_fails_one_collector() {
     let fake = Fake::start();
     fake.answer("tm.stats", Kind::Reply, &[0x03, 0x75]);
     let exporter = start(&fake, &[]);
@@ -116,7 +116,7 @@ fn a_counter_below_zero_is_unreadable() {
 }
 
 #[test]
-fn a_row_that_is_no_struct_is_counted() {
+fn a_row_that_is_not_a_struct_is_counted() {
     let fake = Fake::start();
     fake.answer("tm.stats", Kind::Reply, &body(&[Arg::Int(7)]));
     let exporter = start(&fake, &[]);
@@ -177,7 +177,7 @@ fn destinations_may_be_in_set_0_equal_and_of_any_bytes() {
 }
 
 #[test]
-fn a_fault_that_means_none_configured_is_no_failure() {
+fn a_fault_that_means_none_configured_is_not_a_failure() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.0dest");
     fake.answer("core.tcp_info", Kind::Fault, &body(&[Arg::Int(500), "tcp support disabled".into()]));

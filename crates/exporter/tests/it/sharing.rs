@@ -141,7 +141,7 @@ fn capabilities_are_kept_when_a_client_allows_too_little_time() {
 }
 
 #[test]
-fn a_scrape_that_only_its_client_cuts_short_is_no_failure() {
+fn a_scrape_that_only_its_client_cuts_short_is_not_a_failure() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     exporter.page();

@@ -296,7 +296,7 @@ fn an_average_of_nothing_is_left_out() {
 }
 
 #[test]
-fn a_script_total_below_zero_is_no_counter() {
+fn a_script_total_below_zero_is_not_a_counter() {
     for (value, kind) in [("18446744073709551579", "gauge"), ("37", "counter"), ("0", "counter")] {
         let (samples, findings, _) = walked(&reply(&[("script.active_total", value)]));
         let family = samples.external().families().next().unwrap();

@@ -83,7 +83,7 @@ fn an_unresponsive_kamailio_is_exit_code_2() {
     assert_eq!(code, Some(2));
     let problem = report["problems"][0].as_str().unwrap();
     assert!(
-        problem.contains("but no process listens on it: Kamailio is not running, or was killed."),
+        problem.contains("Start Kamailio, which is not running or was killed: the socket exists"),
         "{problem}"
     );
 }

@@ -27,7 +27,7 @@ pub(crate) fn killed_and_restarted(mut kamailio: Kamailio) {
 
     kamailio.kill();
     assert_eq!(up(&exporter), 0.0);
-    exporter.wait_for_log("but no process listens on it: Kamailio is not running, or was killed");
+    exporter.wait_for_log("Start Kamailio, which is not running or was killed: the socket exists");
 
     kamailio.restart();
     eventually(|| if up(&exporter) == 1.0 { Ok(()) } else { Err("still down".to_owned()) });
@@ -132,7 +132,7 @@ fn a_scrape_of_a_suspended_kamailio_takes_no_longer_than_the_timeout() {
     let waited = start.elapsed();
     kamailio.resume();
     assert!(waited >= Duration::from_millis(500), "{waited:?}");
-    exporter.wait_for_log("Kamailio is stopped or still starting");
+    exporter.wait_for_log("Check that Kamailio is not stopped or still starting");
     eventually(|| if up(&exporter) == 1.0 { Ok(()) } else { Err("still down".to_owned()) });
 }
 

@@ -32,7 +32,7 @@ pub struct Collector {
     pub help: &'static str,
     /// How often the method is called, and with which arguments.
     pub call: Call,
-    /// The first version of Kamailio with the method; `None` if all supported versions have it.
+    /// The first version of Kamailio with the method; `None` if 5.6 has it.
     pub since: Option<&'static str>,
     /// How the work of Kamailio for one call grows.
     pub cost: Cost,

@@ -110,7 +110,7 @@ fn socket(path: &Path, user: Option<&User>, scrape: &Scrape, problems: &mut Vec<
 
 fn unreachable(target: &Target, error: Option<&Error>) -> String {
     let advice = error.and_then(|error| diagnosis::advice(target, error)).unwrap_or_default();
-    let error = error.map_or_else(|| "Kamailio did not answer".to_owned(), ToString::to_string);
+    let error = error.map_or_else(|| "Kamailio did not respond".to_owned(), ToString::to_string);
     format!("{error}. {advice}").trim_end().to_owned()
 }
 

@@ -60,7 +60,7 @@ fn remove_abandoned(directory: &Path, prefix: &str) {
     }
 }
 
-/// The permissions that another user gave to a file may allow more than the current user wants.
+/// The permissions that another user gave to a file may allow more than the current user intends.
 fn kept_mode(old: &Metadata, user: u32) -> u32 {
     if old.uid() == user { old.permissions().mode() & 0o777 } else { NEW_MODE }
 }

@@ -28,7 +28,7 @@ impl Lookup {
 }
 
 /// Runs look-ups on threads of their own. A name has one look-up at a time, which all callers share; and those of names
-/// that no rule spells out are limited, so that clients who probe many names cannot delay the look-ups of others.
+/// that no rule spells out are limited, so that clients that probe many names cannot delay the look-ups of others.
 pub(super) struct Resolver {
     lookup: Lookup,
     running: Arc<Mutex<HashMap<String, Running>>>,

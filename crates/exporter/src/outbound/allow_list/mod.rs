@@ -36,12 +36,12 @@ impl AllowList {
     /// | `unix:/run/*/ctl`, `unixd:/run/*/ctl` | sockets whose path matches; `*` matches anything but a `/` |
     /// | `tcp:10.0.0.0/8:2049`, `tcp:[2001:db8::]/32:2049`, `tcp:10.0.0.1:2049` | addresses |
     /// | `tcp:*.example.org:2049`, `tcp:sip1.example.org:2049` | host names; `*` matches anything |
-    ///
     /// | `http://10.0.0.0/8:5060/RPC`, `https://credentials@*.example.org/RPC` | URLs; `*` matches anything but a `/` in a path |
     ///
     /// `udp:` works like `tcp:`, and `jsonrpc+unix:`, `jsonrpc+tcp:` and `jsonrpc+udp:` like the same without `jsonrpc+`. The
-    /// credentials for HTTP are sent to the targets of rules that have `credentials@` before the host. The port is a number, a range (`2049-2059`) or `*`. Rules have the spellings that targets
-    /// have: `/path`, `unix:///path`, `tcp://…`, `tcp4:`, and `tcp:2049` for localhost.
+    /// credentials for HTTP are sent to the targets of rules that have `credentials@` before the host. The port is a number,
+    /// a range (`2049-2059`) or `*`. Rules have the spellings that targets have: `/path`, `unix:///path`, `tcp://…`, `tcp4:`,
+    /// and `tcp:2049` for localhost.
     pub fn parse<'r>(rules: impl IntoIterator<Item = &'r str>) -> Result<Self, String> {
         let rule = |text: &str| text.trim().parse().map_err(|error| format!("\"{text}\": {error}"));
         let rules = rules.into_iter().map(rule).collect::<Result<_, _>>()?;

@@ -108,7 +108,7 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // As a path, both rules together would match nothing that is meant.
+        // Read as one path, both rules together would match none of the intended sockets.
         if text.split_once(',').is_some_and(|(_, second)| second.trim().parse::<Self>().is_ok()) {
             return Err("it has a second rule after a comma: repeat the option for each rule".to_owned());
         }

@@ -76,7 +76,7 @@ impl Connection {
             count.fetch_add(1, Ordering::Relaxed);
         });
         let response = async {
-            // A connection that fails meanwhile tells the reason only to a request that was sent.
+            // A connection that fails meanwhile reports the reason only to a request that was sent.
             if std::mem::replace(is_used, true) {
                 sender.ready().await?;
             }
@@ -131,7 +131,7 @@ fn message(error: &hyper::Error) -> String {
     }
 }
 
-/// A stream that fails after too many informational responses, which hyper would read for ever.
+/// A stream that fails after too many informational responses, which hyper would read endlessly.
 struct Limited<S> {
     stream: S,
     informational: Arc<AtomicUsize>,

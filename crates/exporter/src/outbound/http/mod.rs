@@ -20,8 +20,8 @@ use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 
 impl Url {
-    /// Fetches the page, passes it to a function as it arrives, and returns its `Content-Type`, if there is one. The error is
-    /// a human-readable message; after an error, what the function received is not to be used.
+    /// Requests the URL, passes the body of the response to a function as the body arrives, and returns the `Content-Type`, if
+    /// there is one. The error is a human-readable message; after an error, the received part must not be used.
     pub(crate) async fn read(
         &self,
         deadline: Instant,

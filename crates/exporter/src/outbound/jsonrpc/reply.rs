@@ -61,7 +61,7 @@ fn parse(json: &[u8], body: &mut Body) -> Result<Parsed, String> {
     // Strings are bytes from SIP messages in any encoding, which Kamailio does not convert.
     let json = String::from_utf8_lossy(json);
     if json.trim_ascii_start().starts_with('[') {
-        return Err("the reply is a batch, to a request that was none".to_owned());
+        return Err("the reply is a batch, but the request was a single call".to_owned());
     }
     let mut deserializer = serde_json::Deserializer::from_str(&json);
     let parsed = Envelope { body }.deserialize(&mut deserializer).and_then(|parsed| {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_reply_has_a_human_readable_error() {
+    fn invalid_replies_have_a_human_readable_error() {
         for (json, part) in [
             ("", "ends early"),
             ("{\"result\": {\"a\": 1", "ends early"),

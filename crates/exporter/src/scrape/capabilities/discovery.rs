@@ -10,7 +10,7 @@ use kamailio_binrpc::{Members, Value};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// A discovery that is under way.
+/// A discovery in progress.
 #[derive(Debug)]
 pub struct Discovery {
     /// The capabilities so far.
@@ -61,7 +61,7 @@ impl Discovery {
         queries
     }
 
-    /// Returns the queries for the descriptions of statistics whose names tell their type, so that each of them becomes a
+    /// Returns the queries for the descriptions of statistics whose names reveal their type, so that each of them becomes a
     /// family of its own.
     fn help_queries(&self) -> impl Iterator<Item = CapabilityQuery> {
         let names = self.groups.iter().flat_map(|group| {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_is_no_description() {
+    fn a_placeholder_is_not_a_description() {
         let mut discovery = Discovery::default();
         for (name, text) in
             [("a", "Calls that failed."), ("b", "(no description)"), ("c", "group.c: (no description)")]

@@ -204,7 +204,7 @@ impl<'r> Extractor<'_, 'r> {
         if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
             match (field.read)(value) {
                 Ok(Some(value)) => {
-                    // A script can decrement whatever it calls a total, and a negative number is no counter.
+                    // A script can decrement whatever it calls a total, and a negative number is not a counter.
                     let kind = if value.counts() { kind } else { "gauge" };
                     let name = String::from_utf8_lossy(name);
                     let help = match self.call.capabilities.help(&name) {

@@ -1,4 +1,4 @@
-//! Kamailio's TLS certificates, in files that the operator names: no RPC method tells their expiry.
+//! Kamailio's TLS certificates, in files that the operator names: no RPC method reports their expiry.
 
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::certificates::NOT_AFTER;

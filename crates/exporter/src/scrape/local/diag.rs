@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn incomplete_replies_are_no_state() {
+    fn incomplete_replies_have_no_state() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let diag = Diag::open().unwrap();

@@ -1,5 +1,5 @@
-//! Reads what this machine shows of a Kamailio: its processes and the sockets that it listens on, as the kernel sees them, and its
-//! certificates.
+//! Reads values of Kamailio's processes and sockets from the local kernel, and the expiry of Kamailio's certificates from their
+//! files.
 //!
 //! Kamailio's replies name process IDs and addresses. A process ID means something only in the PID namespace of its process, so
 //! nothing is read before the kernel has confirmed that both programs share the namespace: the process ID of the other end of

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 
-/// A process, by its open files. Such a file belongs to one process for ever: when the process has ended, reading fails, even
+/// A process, by its open files. Such a file belongs to one process permanently: when the process has ended, reading fails, even
 /// if another process has the same ID by then.
 pub(super) struct Process {
     pub(super) pid: u32,

@@ -307,7 +307,7 @@ mod tests {
     fn a_process_that_kamailio_did_not_start_is_not_reported() {
         let mut workers = Workers::start(&["sleep 60", "sleep 60"]);
         let [first, second] = workers.pids()[..] else { unreachable!() };
-        // The parent of process 1 is no process of ours.
+        // The parent of process 1 is not a process of ours.
         let with_stranger = listed(&[(first, "worker"), (second, "worker"), (1, "stranger")]);
         let mut processes = Processes::default();
         let text = read(&mut processes, &with_stranger).unwrap();
