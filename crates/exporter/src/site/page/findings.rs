@@ -1,7 +1,7 @@
 //! The problems of a Kamailio: since when, and what to do.
 
+use super::charts::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
 use super::model::{Level, NodeRow, NodeTable, Page};
-use super::pictures::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
 use super::svg::Values;
 use super::text::{Moment, Shown, count, duration, number, percent};
 use crate::instance::history::NodeState;

@@ -1,9 +1,9 @@
 //! The page as HTML.
 
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::charts::Picture;
 use super::findings::{Detail, Finding};
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, TargetRow};
-use super::pictures::Picture;
 use super::svg::{self, Layer};
 use super::text::{Moment, bytes, count, duration, number, percent};
 use crate::instance::history::NodeState;

@@ -2,20 +2,20 @@
 
 mod assets;
 mod captions;
+mod charts;
 mod findings;
 mod html;
 mod json;
 mod model;
-mod pictures;
+mod page_cache;
 mod series;
-mod shared;
 mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub(super) use assets::Asset;
-pub(super) use shared::SharedPages;
+pub(super) use page_cache::SharedPages;
 
 use super::{Site, probe};
 use crate::instance::Instance;
@@ -78,7 +78,7 @@ impl Site {
         }
         subject.instance.refresh(self.options.timeout, subject.limit);
         let scraped = subject.instance.view(|last| last.map(|last| last.end));
-        let key = shared::Key { media_type, query: subject.query.clone(), scraped };
+        let key = page_cache::Key { media_type, query: subject.query.clone(), scraped };
         let content = self.pages.get(key, Instant::now, || write(self, &subject));
         private(with_body(StatusCode::OK, media_type, content))
     }

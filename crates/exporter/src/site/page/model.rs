@@ -1,7 +1,7 @@
 //! The content of the page, from which the page and the status as JSON are written.
 
+use super::charts::{self, Picture};
 use super::findings::{self, Finding};
-use super::pictures::{self, Picture};
 use super::series::SeriesRow;
 use super::svg::{Frame, Values, runs};
 use super::text::{Moment, Shown, count, duration, number};
@@ -189,7 +189,7 @@ impl Page {
             waiting,
             window,
             frame: frame(history, buckets.clone()),
-            pictures: pictures::draw(&series, window.step),
+            pictures: charts::draw(&series, window.step),
             series,
             destinations: table(&history.destinations, instance.set_names()),
             rtpengine: table(&history.rtpengine, &[]),

@@ -1,10 +1,10 @@
 //! Properties of the page and of the status, whatever the texts are that Kamailio and the network give.
 
+use super::charts;
 use super::findings::{self, Detail, Finding};
 use super::html::{self, Site};
 use super::json;
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, Server, TargetRow, Window};
-use super::pictures;
 use super::series::SeriesRow;
 use super::svg::Frame;
 use super::text::{Moment, Shown};
@@ -91,7 +91,7 @@ fn everything(text: &str) -> (Page, Site) {
             ..Window::default()
         },
         frame: Frame { buckets: 4, outages: vec![(1, 1)], restarts: vec![2.5] },
-        pictures: pictures::draw(&series, 15.0),
+        pictures: charts::draw(&series, 15.0),
         series,
         destinations: table(20),
         rtpengine: table(5),
