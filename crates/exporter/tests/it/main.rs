@@ -14,6 +14,8 @@ mod catalogue;
 mod check;
 /// Generated documentation is up to date.
 mod docs;
+/// External metrics pages, among them that of rtpengine.
+mod external_pages;
 /// The exposition of every capture, against golden files.
 mod golden;
 /// Paths, methods, headers, limits.
@@ -38,8 +40,6 @@ mod model;
 mod once;
 /// Options from variables and files.
 mod options;
-/// External metrics pages, among them that of rtpengine.
-mod pages;
 /// The names, types and labels of the Go exporter's families.
 mod peer;
 /// Probes of other Kamailios.
