@@ -14,7 +14,7 @@ use crate::outbound::http::Url;
 use exporter_toolkit::{Request, Response, Service, WebConfig, text};
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
-use page::{Asset, SharedPages};
+use page::{Asset, PageCache};
 use prometheus_exposition::ConstantLabels;
 use rtpengine::Rtpengine;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub struct Site {
     /// Limits the scrapes of `instance`.
     run_limit: RunLimit,
     rtpengine: Rtpengine,
-    pages: SharedPages,
+    page_cache: PageCache,
 }
 
 impl Site {
@@ -71,8 +71,8 @@ impl Site {
     pub fn new(instance: Arc<Instance>, web_config: Arc<WebConfig>, options: Options) -> Self {
         let run_limit = RunLimit::of_one_target("requests", options.max_requests);
         let rtpengine = Rtpengine::new(options.max_requests);
-        let pages = SharedPages::default();
-        Self { instance, probes: None, options, web_config, run_limit, rtpengine, pages }
+        let page_cache = PageCache::default();
+        Self { instance, probes: None, options, web_config, run_limit, rtpengine, page_cache }
     }
 
     /// Adds the page that probes other targets.

@@ -134,17 +134,17 @@ fn each_collector_has_its_state_with_advice() {
 }
 
 #[test]
-fn pictures_show_what_the_server_has_and_nothing_else() {
+fn charts_show_what_the_server_has_and_nothing_else() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.50dest");
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "auto,-tls.info,-core.tcp_info"]);
     let metrics = samples(&exporter.page());
     let page = exporter.get("/").text();
-    for picture in ["requests", "replies", "shared_memory", "private_memory", "transactions"] {
-        assert!(page.contains(&format!("id=\"picture-{picture}\"")), "{picture}: {page}");
+    for chart in ["requests", "replies", "shared_memory", "private_memory", "transactions"] {
+        assert!(page.contains(&format!("id=\"chart-{chart}\"")), "{chart}: {page}");
     }
-    for picture in ["tls", "dns", "rtpengine"] {
-        assert!(!page.contains(&format!("id=\"picture-{picture}\"")), "{picture}");
+    for chart in ["tls", "dns", "rtpengine"] {
+        assert!(!page.contains(&format!("id=\"chart-{chart}\"")), "{chart}");
     }
     let status = status(&exporter, "/-/status");
     let series = status["series"].as_array().unwrap();
@@ -196,7 +196,7 @@ fn probed_targets_have_a_table_and_pages_of_their_own() {
     let link = links(&page).into_iter().filter(|link| link.starts_with("/?target=")).nth(1).unwrap();
     let page = exporter.get(&link).text();
     assert!(
-        page.contains(&format!("<bdi>{}</bdi>", fake.unix())) && page.contains("id=\"picture-requests\""),
+        page.contains(&format!("<bdi>{}</bdi>", fake.unix())) && page.contains("id=\"chart-requests\""),
         "{page}"
     );
     for link in links(&page) {

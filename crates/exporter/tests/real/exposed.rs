@@ -90,7 +90,7 @@ fn chromium_shows_the_landing_page() {
     exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
     let url = format!("http://a:b@{}/", exporter.address());
     let mut browser = Browser::start();
-    let well = [r#"id=\"picture-requests\""#, "<code>tm.stats</code>"];
+    let well = [r#"id=\"chart-requests\""#, "<code>tm.stats</code>"];
     for (name, width, scheme) in [("wide", 1200, "light"), ("dark", 1200, "dark"), ("phone", 360, "light")] {
         look_at_the_page(&mut browser, &url, (name, width, scheme), &well);
     }

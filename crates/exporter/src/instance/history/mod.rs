@@ -292,7 +292,7 @@ const MAX_GAP: f64 = 300.0;
 const WINDOW: f64 = 120.0;
 /// Seconds that are shown.
 pub(crate) const HOUR: f64 = 3600.0;
-/// Marks in the pictures; a Kamailio that restarts more often restarts all the time.
+/// Marks in the charts; a Kamailio that restarts more often restarts all the time.
 const MAX_RESTARTS: usize = 60;
 /// Bytes that are kept of Kamailio's version.
 const MAX_VERSION: usize = 64;

@@ -103,7 +103,7 @@ impl Track {
         self.last.filter(|(before, _)| now.time > before.time && now.time - before.time <= MAX_GAP)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a picture has fewer digits")]
+    #[expect(clippy::cast_possible_truncation, reason = "a chart has fewer digits")]
     fn set(&mut self, bucket: Bucket, value: f64, resolution: &Resolution) {
         if let Some(slot) = self.ring.slot(bucket, resolution.buckets) {
             *slot = value as f32;

@@ -1,6 +1,6 @@
 //! The problems of a Kamailio: since when, and what to do.
 
-use super::charts::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
+use super::charts::{Chart, FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING};
 use super::model::{Level, NodeRow, NodeTable, Page};
 use super::svg::Values;
 use super::text::{Moment, Shown, count, duration, number, percent};
@@ -61,7 +61,7 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     findings.extend(nodes(&page.destinations, "destination", "kamcmd dispatcher.list"));
     findings.extend(nodes(&page.rtpengine, "RTPEngine node", "kamcmd rtpengine.show all"));
     findings.extend(failed_replies(page));
-    findings.extend(page.pictures.iter().filter_map(|picture| full(page, picture)));
+    findings.extend(page.charts.iter().filter_map(|chart| full(page, chart)));
     findings.extend(dropped_packets(page));
     findings.extend(collectors(page, error));
     findings.extend(restarts(page));
@@ -163,10 +163,9 @@ fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding
 }
 
 fn failed_replies(page: &Page) -> Option<Finding> {
-    let picture =
-        page.pictures.iter().find(|picture| picture.key == "replies" && picture.level == Level::Bad)?;
+    let chart = page.charts.iter().find(|chart| chart.key == "replies" && chart.level == Level::Bad)?;
     let layers: Vec<_> =
-        picture.layers.iter().filter_map(|(index, _)| page.series.get(*index)?.as_ref()).collect();
+        chart.layers.iter().filter_map(|(index, _)| page.series.get(*index)?.as_ref()).collect();
     let failed = layers.iter().find(|row| row.key == FAILED)?;
     let share = |bucket: usize| {
         let sum: f64 = layers.iter().filter_map(|row| row.values.get(bucket).copied().flatten()).sum();
@@ -174,7 +173,7 @@ fn failed_replies(page: &Page) -> Option<Finding> {
     };
     let shares: Values = (0..failed.values.len()).map(share).collect();
     let since = since(page, &shares, FAILED_BAD);
-    let share = percent(picture.value.unwrap_or_default());
+    let share = percent(chart.value.unwrap_or_default());
     let detail = Detail {
         subject: Shown::new("Final replies"),
         text: Shown::new(so_far(since, "fail", "have failed")),
@@ -193,35 +192,35 @@ fn failed_replies(page: &Page) -> Option<Finding> {
     })
 }
 
-/// Returns a finding for a picture whose limit is nearly reached.
-fn full(page: &Page, picture: &Picture) -> Option<Finding> {
-    if picture.key == "replies" || !matches!(picture.level, Level::Warning | Level::Bad) {
+/// Returns a finding for a chart whose limit is nearly reached.
+fn full(page: &Page, chart: &Chart) -> Option<Finding> {
+    if chart.key == "replies" || !matches!(chart.level, Level::Warning | Level::Bad) {
         return None;
     }
-    let row = page.series.get(picture.layers.first()?.0)?.as_ref()?;
-    let limit = picture.limit.unwrap_or(1.0);
-    let threshold = if picture.level == Level::Bad { FULL_BAD } else { FULL_WARNING };
+    let row = page.series.get(chart.layers.first()?.0)?.as_ref()?;
+    let limit = chart.limit.unwrap_or(1.0);
+    let threshold = if chart.level == Level::Bad { FULL_BAD } else { FULL_WARNING };
     let since = since(page, &row.values, threshold * limit);
-    let (title, advice) = match picture.key {
+    let (title, advice) = match chart.key {
         "tcp" => ("TCP connections are at", "Raise tcp_max_connections if the connections are wanted."),
         "tls" => ("TLS connections are at", "Raise tls_max_connections if the connections are wanted."),
         "udp" => ("a UDP queue is at", "Kamailio reads more slowly than packets arrive."),
         "private_memory" => ("private memory is at", "Start Kamailio with more private memory (-M)."),
         _ => ("shared memory is at", "Start Kamailio with more shared memory (-m)."),
     };
-    let title = format!("{title} {}%", picture.figure);
+    let title = format!("{title} {}%", chart.figure);
     let text = match since {
         Some(_) => format!("has been at {}% or more", percent(threshold)),
-        None => format!("is at {}%", picture.figure),
+        None => format!("is at {}%", chart.figure),
     };
     let detail = Detail {
-        subject: Shown::new(picture.title),
+        subject: Shown::new(chart.title),
         text: Shown::new(text),
         since,
-        reason: Shown::new(format!("{}. {advice}", capitalized(picture.caption.as_str()))),
+        reason: Shown::new(format!("{}. {advice}", capitalized(chart.caption.as_str()))),
         ..Detail::default()
     };
-    Some(Finding { level: picture.level, title: Shown::new(title), since, details: vec![detail], more: 0 })
+    Some(Finding { level: chart.level, title: Shown::new(title), since, details: vec![detail], more: 0 })
 }
 
 fn dropped_packets(page: &Page) -> Option<Finding> {

@@ -1,7 +1,7 @@
 //! The page as HTML.
 
 use super::assets::{ICON, SCRIPT, STYLE};
-use super::charts::Picture;
+use super::charts::Chart;
 use super::findings::{Detail, Finding};
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, TargetRow};
 use super::svg::{self, Layer};
@@ -55,7 +55,7 @@ pub(crate) fn page(page: &Page, site: &Site) -> String {
                 p #offline role="status" hidden {}
                 main #main {
                     (verdict(page))
-                    (pictures(page))
+                    (charts(page))
                     (nodes(page, &page.destinations, "destinations", "Destinations", "destination"))
                     (nodes(page, &page.rtpengine, "rtpengine", "RTPEngine nodes", "node"))
                     @if page.scrape.is_some() { (collectors(&page.collectors)) }
@@ -132,25 +132,25 @@ fn since(page: &Page, moment: Moment) -> Markup {
     html! { " since " (moment) " (" (duration(age as f64)) ")" }
 }
 
-fn pictures(page: &Page) -> Markup {
-    let (wide, small): (Vec<_>, Vec<_>) = page.pictures.iter().partition(|picture| picture.wide);
+fn charts(page: &Page) -> Markup {
+    let (wide, small): (Vec<_>, Vec<_>) = page.charts.iter().partition(|chart| chart.wide);
     let class = |size: &str| format!("row {size}{}", if page.answered() { "" } else { " stale" });
     html! {
         @if !wide.is_empty() {
-            div #wide-pictures class=(class("wide")) { @for picture in wide { (figure(page, picture)) } }
+            div #wide-charts class=(class("wide")) { @for chart in wide { (figure(page, chart)) } }
         }
         @if !small.is_empty() {
-            div #small-pictures class=(class("small")) { @for picture in small { (figure(page, picture)) } }
+            div #small-charts class=(class("small")) { @for chart in small { (figure(page, chart)) } }
         }
     }
 }
 
-fn figure(page: &Page, picture: &Picture) -> Markup {
+fn figure(page: &Page, chart: &Chart) -> Markup {
     let row = |index: usize| page.series.get(index).and_then(Option::as_ref);
     let layers: Vec<_> =
-        picture.layers.iter().filter_map(|(index, class)| Some((row(*index)?, *class))).collect();
-    let line = picture.line.and_then(row);
-    let single = match picture.level {
+        chart.layers.iter().filter_map(|(index, class)| Some((row(*index)?, *class))).collect();
+    let line = chart.line.and_then(row);
+    let single = match chart.level {
         Level::Warning => "warn",
         Level::Bad => "bad",
         _ => "c1",
@@ -164,40 +164,40 @@ fn figure(page: &Page, picture: &Picture) -> Markup {
     let lines = line.iter().map(|row| Layer { class: "muted", values: &row.values, line: true });
     let drawn: Vec<_> = areas.chain(lines).collect();
     html! {
-        figure.card id={ "picture-" (picture.key) } {
+        figure.card id={ "chart-" (chart.key) } {
             figcaption {
-                span.name { (picture.title) }
-                span class=(format!("value {}", class(picture.level))) { (picture.figure) @if !picture.unit.is_empty() { small { (picture.unit) } } }
-                span.caption { (picture.caption) }
-                @if picture.wide && !picture.top_text.is_empty() { span.top { (picture.top_text) } }
+                span.name { (chart.title) }
+                span class=(format!("value {}", class(chart.level))) { (chart.figure) @if !chart.unit.is_empty() { small { (chart.unit) } } }
+                span.caption { (chart.caption) }
+                @if chart.wide && !chart.top_text.is_empty() { span.top { (chart.top_text) } }
             }
-            (svg::areas(&page.frame, &drawn, picture.top, picture.limit, picture.description.as_str()))
+            (svg::areas(&page.frame, &drawn, chart.top, chart.limit, chart.description.as_str()))
             div.axis {
-                @if picture.wide {
+                @if chart.wide {
                     @for moment in page.window.marks() { span { (moment) } }
                 } @else {
                     span { (page.window.start) }
-                    @if !picture.highest.is_empty() { span.highest { "highest " (picture.highest) } }
+                    @if !chart.highest.is_empty() { span.highest { "highest " (chart.highest) } }
                     span { (page.window.end) }
                 }
             }
-            @if is_stack && picture.wide {
+            @if is_stack && chart.wide {
                 ul.legend {
                     @for (row, class) in &layers {
                         li { span class=(format!("swatch {class}")) {} (row.title) " " b { (value(row.now, row.unit)) } }
                     }
                 }
             }
-            (queries(picture, &layers.iter().map(|(row, _)| (row.title, row.promql.as_str())).collect::<Vec<_>>()))
+            (queries(chart, &layers.iter().map(|(row, _)| (row.title, row.promql.as_str())).collect::<Vec<_>>()))
         }
     }
 }
 
-fn queries(picture: &Picture, layers: &[(&str, &str)]) -> Markup {
+fn queries(chart: &Chart, layers: &[(&str, &str)]) -> Markup {
     html! {
-        details id={ "promql-" (picture.key) } {
-            summary { "PromQL" span.hidden { " of " (picture.title) } }
-            code { (picture.promql) }
+        details id={ "promql-" (chart.key) } {
+            summary { "PromQL" span.hidden { " of " (chart.title) } }
+            code { (chart.promql) }
             @if layers.len() > 1 { @for (title, promql) in layers { p.query { (title) ": " code { (promql) } } } }
         }
     }

@@ -27,16 +27,16 @@ pub(crate) fn status(page: &Page, targets: Option<&[TargetRow]>) -> String {
             "details": details.collect::<Vec<_>>(),
         })
     });
-    let pictures = page.pictures.iter().map(|picture| {
-        let series = picture.layers.iter().map(|(index, _)| *index).chain(picture.line);
+    let charts = page.charts.iter().map(|chart| {
+        let series = chart.layers.iter().map(|(index, _)| *index).chain(chart.line);
         let keys = series.filter_map(|index| Some(page.series.get(index)?.as_ref()?.key));
         json!({
-            "key": picture.key,
-            "title": picture.title,
-            "value": finite(picture.value),
-            "limit": finite(picture.limit),
-            "level": level(picture.level),
-            "promql": picture.promql,
+            "key": chart.key,
+            "title": chart.title,
+            "value": finite(chart.value),
+            "limit": finite(chart.limit),
+            "level": level(chart.level),
+            "promql": chart.promql,
             "series": keys.collect::<Vec<_>>(),
         })
     });
@@ -98,7 +98,7 @@ pub(crate) fn status(page: &Page, targets: Option<&[TargetRow]>) -> String {
             "step_seconds": page.window.step,
         },
         "restarts": page.restarts.iter().map(|moment| moment.0).collect::<Vec<_>>(),
-        "pictures": pictures.collect::<Vec<_>>(),
+        "charts": charts.collect::<Vec<_>>(),
         "series": series.collect::<Vec<_>>(),
         "destinations": nodes(&page.destinations),
         "rtpengine": nodes(&page.rtpengine),

@@ -15,7 +15,7 @@ mod tests;
 mod text;
 
 pub(super) use assets::Asset;
-pub(super) use page_cache::SharedPages;
+pub(super) use page_cache::PageCache;
 
 use super::{Site, probe};
 use crate::instance::Instance;
@@ -79,7 +79,7 @@ impl Site {
         subject.instance.refresh(self.options.timeout, subject.limit);
         let scraped = subject.instance.view(|last| last.map(|last| last.end));
         let key = page_cache::Key { media_type, query: subject.query.clone(), scraped };
-        let content = self.pages.get(key, Instant::now, || write(self, &subject));
+        let content = self.page_cache.get(key, Instant::now, || write(self, &subject));
         private(with_body(StatusCode::OK, media_type, content))
     }
 

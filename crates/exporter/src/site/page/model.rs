@@ -1,6 +1,6 @@
 //! The content of the page, from which the page and the status as JSON are written.
 
-use super::charts::{self, Picture};
+use super::charts::{self, Chart};
 use super::findings::{self, Finding};
 use super::series::SeriesRow;
 use super::svg::{Frame, Values, runs};
@@ -42,7 +42,7 @@ pub(crate) struct Page {
     pub(crate) frame: Frame,
     /// By index in [`SERIES`]: those that the server has.
     pub(crate) series: Vec<Option<SeriesRow>>,
-    pub(crate) pictures: Vec<Picture>,
+    pub(crate) charts: Vec<Chart>,
     pub(crate) destinations: NodeTable,
     pub(crate) rtpengine: NodeTable,
     pub(crate) restarts: Vec<Moment>,
@@ -70,7 +70,7 @@ pub(crate) struct ScrapeFacts {
     pub(crate) duration: f64,
 }
 
-/// The time that the pictures show.
+/// The time that the charts show.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Window {
     /// The first bucket, and the one after the last.
@@ -189,7 +189,7 @@ impl Page {
             waiting,
             window,
             frame: frame(history, buckets.clone()),
-            pictures: charts::draw(&series, window.step),
+            charts: charts::draw(&series, window.step),
             series,
             destinations: table(&history.destinations, instance.set_names()),
             rtpengine: table(&history.rtpengine, &[]),
@@ -384,5 +384,5 @@ fn collectors(last: &LastScrape, selection: &Selection, clock: Clock) -> Vec<Col
     ALL.iter().enumerate().map(row).collect()
 }
 
-/// Minutes that pictures can show. The shortest that contains all values is taken.
+/// Minutes that charts can show. The shortest that contains all values is taken.
 const WINDOWS: [u32; 5] = [5, 10, 20, 30, 60];

@@ -91,7 +91,7 @@ fn everything(text: &str) -> (Page, Site) {
             ..Window::default()
         },
         frame: Frame { buckets: 4, outages: vec![(1, 1)], restarts: vec![2.5] },
-        pictures: charts::draw(&series, 15.0),
+        charts: charts::draw(&series, 15.0),
         series,
         destinations: table(20),
         rtpengine: table(5),
