@@ -22,7 +22,7 @@ mod golden;
 mod http;
 /// Kamailio over JSON-RPC.
 mod jsonrpc;
-/// The landing page, and its path.
+/// The status page, and its path.
 mod landing;
 /// Which directory of the program may use which.
 mod layers;

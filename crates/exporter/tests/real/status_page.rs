@@ -84,7 +84,7 @@ fn a_stopped_kamailio_does_not_delay_the_page_which_says_so() {
     durations.sort();
     assert!(durations[15] < Duration::from_millis(50), "{durations:?}");
     eventually(|| match exporter.get("/").text() {
-        page if page.contains("Kamailio does not answer</bdi>, since <time") => Ok(()),
+        page if page.contains("Kamailio does not respond</bdi>, since <time") => Ok(()),
         page => Err(page),
     });
     let stopped = status(&exporter);

@@ -306,7 +306,7 @@ impl Definition {
             _ if known.is_empty() => None,
             Figure::Sum(_) => Some(sum),
             Figure::Share => Some(sum / if self.limit.is_some() { limit? } else { 1.0 }),
-            // Without any reply, none has failed.
+            // Without transactions, none has failed.
             Figure::Failed if sum == 0.0 => Some(0.0),
             Figure::Failed => {
                 let failed =
@@ -379,12 +379,12 @@ fn round_up(value: f64) -> f64 {
     power * steps.into_iter().find(|step| step * power >= value * (1.0 - 1e-9)).unwrap_or(10.0)
 }
 
-/// The series of replies that mean that Kamailio or a server behind it has failed.
+/// The series of the failed transactions.
 pub(super) const FAILED: &str = "replies_5xx_6xx";
-/// Shares of a limit from which it is nearly, and almost, reached.
+/// Shares of a limit from which the level is a warning, or bad.
 pub(super) const FULL_WARNING: f64 = 0.8;
 pub(super) const FULL_BAD: f64 = 0.9;
-/// Shares of failed replies that are not usual, and that callers notice.
+/// Shares of failed transactions from which the level is a warning, because they are unusual, or bad, because callers notice.
 pub(super) const FAILED_WARNING: f64 = 0.01;
 pub(super) const FAILED_BAD: f64 = 0.05;
 

@@ -1,4 +1,4 @@
-//! The page as HTML.
+//! The status page as HTML.
 
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::charts::Chart;
@@ -126,7 +126,7 @@ fn detail_line(page: &Page, detail: &Detail, level: Level) -> Markup {
     }
 }
 
-/// Writes since when something is so: ` since 10:39 (21 min)`.
+/// Writes the start of a state and its age: ` since 10:39 (21 min)`.
 fn since(page: &Page, moment: Moment) -> Markup {
     let age = (page.window.end.0 - moment.0).max(0);
     html! { " since " (moment) " (" (duration(age as f64)) ")" }
@@ -243,7 +243,7 @@ fn nodes(page: &Page, table: &NodeTable, id: &str, title: &str, noun: &str) -> M
                 h2.name { (title) }
                 span.value {
                     (number(up as f64)) " up"
-                    @if !page.answered() { small { " when Kamailio last answered" } }
+                    @if !page.answered() { small { " when Kamailio last responded" } }
                     small { @for state in [Down, Trying, Disabled, Unknown] {
                         @let number = with_state(state).count();
                         @if number > 0 { ", " span class=(format!("count {}", node_state(state).0)) { (number) " " (node_state(state).0) } }
@@ -311,14 +311,14 @@ fn history(row: &NodeRow) -> String {
 
 fn collectors(rows: &[CollectorRow]) -> Markup {
     let with_state = |state: State| rows.iter().filter(move |row| row.state == state);
-    let (well, failed) = (with_state(State::Ok).count(), with_state(State::Failed).count());
+    let (ok, failed) = (with_state(State::Ok).count(), with_state(State::Failed).count());
     let unknown = with_state(State::Unknown).count();
     let (absent, not_selected) = (with_state(State::Absent).count(), with_state(State::NotSelected).count());
     html! {
         section.card #collectors aria-label="Collectors" {
             div.heading {
                 h2.name { "Collectors" }
-                span.value { (number(well as f64)) " well" @if failed > 0 { small { ", " span.count.down { (failed) " failed" } } } }
+                span.value { (number(ok as f64)) " ok" @if failed > 0 { small { ", " span.count.down { (failed) " failed" } } } }
             }
             @for row in with_state(State::Failed) {
                 p {
@@ -326,15 +326,15 @@ fn collectors(rows: &[CollectorRow]) -> Markup {
                     @if !row.advice.is_empty() { " " (row.advice) }
                 }
             }
-            @if well > 0 {
-                details #collectors-well {
-                    summary { (count(well, "collector")) @if well == 1 { " is" } @else { " are" } " well" }
+            @if ok > 0 {
+                details #collectors-ok {
+                    summary { (count(ok, "collector")) @if ok == 1 { " is" } @else { " are" } " ok" }
                     ul.names { @for row in with_state(State::Ok) { li { code { (row.name) } } } }
                 }
             }
             @if unknown > 0 {
                 details #collectors-unknown {
-                    summary { (count(unknown, "collector")) " unknown: Kamailio did not answer" }
+                    summary { (count(unknown, "collector")) " unknown: Kamailio did not respond" }
                     ul.names { @for row in with_state(State::Unknown) { li { code { (row.name) } } } }
                 }
             }
@@ -369,7 +369,7 @@ fn target_table(targets: &[TargetRow], prefix: &str) -> Markup {
                 h2.name { "Targets probed in the last hour" }
                 span.value { (number((targets.len() - silent) as f64)) " up" @if silent > 0 { small { ", " span.count.down { (silent) " down" } } } }
             }
-            p.muted { "Probe another Kamailio with " code { (prefix) "/probe?target=URI" } ", for the targets that --probe.allow names." }
+            p.muted { "Probe another Kamailio with " code { (prefix) "/probe?target=URI" } ", if --probe.allow permits it." }
             @if !targets.is_empty() {
                 table.targets {
                     caption.hidden { "Targets probed in the last hour" }
@@ -397,5 +397,5 @@ fn target_row(row: &TargetRow, prefix: &str) -> Markup {
     }
 }
 
-/// Rows of nodes that are shown at once. Of more, those that are up are folded, so that those that are not are seen.
+/// Maximum number of nodes that are all shown. Beyond it, the nodes that are up are folded, so that the others are seen.
 const MAX_OPEN_ROWS: usize = 12;

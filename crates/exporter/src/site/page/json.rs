@@ -1,4 +1,4 @@
-//! The content of the page as JSON. Its members are documented in `docs/page.md`, and stay: members may be added.
+//! The status as JSON. Its members are documented in `docs/page.md`: they may be added, but neither removed nor changed.
 
 use super::html::node_state;
 use super::model::{Level, NodeTable, Page, TargetRow};
@@ -129,7 +129,7 @@ fn seconds(moment: Option<Moment>) -> Option<i64> {
     moment.map(|moment| moment.0)
 }
 
-/// JSON has no NaN and no infinity. Six digits are enough, and half as long.
+/// Rounds a value to six decimals, which halves its length, and drops NaN and infinity, which JSON does not have.
 fn finite(value: Option<f64>) -> Option<f64> {
     let value = value.filter(|value| value.is_finite())?;
     Some(if value.abs() < 1e9 { (value * 1e6).round() / 1e6 } else { value })

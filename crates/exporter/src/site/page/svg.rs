@@ -11,7 +11,7 @@ pub(crate) type Values = Vec<Option<f64>>;
 pub(crate) struct Frame {
     /// Number of buckets from left to right.
     pub(crate) buckets: usize,
-    /// Buckets in which Kamailio did not answer, as starts and lengths.
+    /// Buckets in which Kamailio did not respond, as starts and lengths.
     pub(crate) outages: Vec<(usize, usize)>,
     /// The restarts, as positions in buckets.
     pub(crate) restarts: Vec<f64>,
