@@ -12,7 +12,7 @@ pub struct SingleFlight<K, T: Clone> {
     running: Mutex<Vec<Running<K, T>>>,
 }
 
-/// A run, as a request waits for it.
+/// A run for which a request waits.
 pub type Flight<T> = Shared<BoxFuture<'static, T>>;
 
 struct Running<K, T: Clone> {
@@ -24,8 +24,8 @@ struct Running<K, T: Clone> {
 
 impl<K: PartialEq, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
     /// Joins a run of the same key that ends before the request's deadline and has at least half as much time left as the
-    /// request; without one, starts a run. So a short deadline never truncates another request's scrape. `start` gets the
-    /// number of runs that are under way.
+    /// request; without one, starts a run. A short deadline therefore never truncates another request's scrape. `start` gets
+    /// the number of runs that are under way.
     ///
     /// # Errors
     /// That of `start`. Joining a run never fails.
