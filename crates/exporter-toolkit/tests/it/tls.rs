@@ -240,7 +240,7 @@ fn http2_can_be_switched_off() {
 }
 
 #[test]
-fn head_is_answered_without_content() {
+fn a_response_to_head_has_no_content() {
     let server = Tls::with(Directory::new(), "", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     for version in ["--http1.1", "--http2"] {
         for (user, status) in [("a:b", 200), ("a:c", 401)] {
@@ -282,7 +282,7 @@ fn with_clients(section: &str) -> Tls {
 }
 
 #[test]
-fn client_certificate_not_asked_for() {
+fn client_certificate_not_requested() {
     let server = with_clients("client_auth_type: NoClientCert");
     for arguments in [&[][..], &CLIENT, &STRANGER] {
         server.accepts(arguments);
