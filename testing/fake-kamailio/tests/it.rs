@@ -164,14 +164,14 @@ fn replies_can_be_delayed_chopped_skipped_truncated_and_cut_off() {
     for method in ["core.uptime", "core.info", "core.version", "sl.stats", "tm.stats", "core.uptime"] {
         stream.write_all(&request(method, &[])).unwrap();
     }
-    let begin = Instant::now();
+    let start = Instant::now();
     let mut answers = Vec::new();
     // The server closes the stream with unread bytes: the client gets the reply, then the end or a reset.
     if let Err(error) = stream.read_to_end(&mut answers) {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
     // Delays of 30 + 90 + 30 + 30 ms, and at least 3 pauses of 20 ms.
-    assert!(begin.elapsed() >= Duration::from_millis(240), "{:?}", begin.elapsed());
+    assert!(start.elapsed() >= Duration::from_millis(240), "{:?}", start.elapsed());
     let mut expected = b"\xa1\x10\x52\x07".to_vec();
     expected.extend(&recorded("core.uptime")[7..]);
     let version = &recorded("core.version")[7..];
@@ -275,9 +275,9 @@ fn drop_removes_sockets_and_threads() {
     let socket = PathBuf::from(address(&unix));
     let mut open = client(&unix);
     assert!(socket.exists());
-    let begin = Instant::now();
+    let start = Instant::now();
     drop(fake);
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() < Duration::from_secs(1));
     assert!(!socket.parent().unwrap().exists());
     assert!(
         matches!(open.call("core.uptime", &[]), Err(Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof)
