@@ -21,7 +21,7 @@ pub enum Syntax {
 /// # Errors
 /// A human-readable message with the line.
 pub fn check_exposition(page: &[u8], syntax: Syntax) -> Result<usize, String> {
-    let page = std::str::from_utf8(page).map_err(|error| format!("the page is not UTF-8: {error}"))?;
+    let page = std::str::from_utf8(page).map_err(|error| format!("the exposition is not UTF-8: {error}"))?;
     let mut reader = Reader { syntax, ..Reader::default() };
     if page.is_empty() && syntax == Syntax::Text {
         return Ok(0);
@@ -96,7 +96,7 @@ impl Reader {
     fn open(&mut self, name: &str) -> Result<(), String> {
         self.close()?;
         if !self.families.insert(name.to_owned()) {
-            return Err(format!("the family {name} is there twice"));
+            return Err(format!("duplicate family {name}"));
         }
         self.family = Family { name: name.to_owned(), ..Family::default() };
         Ok(())
@@ -129,7 +129,7 @@ impl Reader {
         });
         if !owned {
             if self.family.names.is_empty() && !self.family.name.is_empty() {
-                return Err(format!("it does not belong to the family {}", self.family.name));
+                return Err(format!("the sample does not belong to the family {}", self.family.name));
             }
             self.open(name)?;
         }
@@ -147,7 +147,7 @@ impl Reader {
         }
         self.family.names.insert(name.to_owned());
         if !self.series.insert((name.to_owned(), labels)) {
-            return Err("a series that is there already".to_owned());
+            return Err("duplicate series".to_owned());
         }
         Ok(())
     }
@@ -166,7 +166,7 @@ fn labels(mut rest: &str) -> Result<(BTreeMap<String, String>, &str), String> {
         let end = closing_quote(after).ok_or("a label's value does not end")?;
         let (value, after) = (&after[..end], &after[end + 1..]);
         if !names.insert(name) {
-            return Err(format!("the label {name} is there twice"));
+            return Err(format!("duplicate label {name}"));
         }
         let value = unescape(value, "\\n\"")?;
         if !value.is_empty() {
@@ -257,7 +257,7 @@ mod tests {
          # TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_sum 0.5\nh_count 2\n";
 
     #[test]
-    fn pages_that_are_right_are_counted() {
+    fn samples_of_valid_expositions_are_counted() {
         assert_eq!(check_exposition(PAGE.as_bytes(), Syntax::Text), Ok(8));
         let page = PAGE.replace("HELP a_total", "HELP a").replace("TYPE a_total", "TYPE a") + "# EOF\n";
         assert_eq!(check_exposition(page.as_bytes(), Syntax::OpenMetrics), Ok(8));
@@ -266,15 +266,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn invalid_expositions_are_rejected_with_the_reason() {
         for (page, part) in [
             ("a 1", "no end"),
             ("a 1\n\n", "without a value"),
-            ("a 1\nb 1\na 2\n", "family a is there twice"),
-            ("a 1\na 2\n", "there already"),
-            ("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\n", "there already"),
-            ("a 1\na{x=\"\"} 2\n", "there already"),
-            ("a{x=\"1\",x=\"2\"} 1\n", "label x is there twice"),
+            ("a 1\nb 1\na 2\n", "duplicate family a"),
+            ("a 1\na 2\n", "duplicate series"),
+            ("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\n", "duplicate series"),
+            ("a 1\na{x=\"\"} 2\n", "duplicate series"),
+            ("a{x=\"1\",x=\"2\"} 1\n", "duplicate label x"),
             ("a{__name__=\"1\"} 1\n", "not the name of a label"),
             ("a{1x=\"1\"} 1\n", "is not a name"),
             ("a{x=\"1\" } 1\n", "neither comma nor brace"),
@@ -289,7 +289,7 @@ mod tests {
             ("a 1 2\n", "not a number"),
             ("# HELP a x\n# HELP a y\n", "second HELP"),
             ("# TYPE a gauge\n# TYPE a gauge\n", "second TYPE"),
-            ("# TYPE a gauge\na 1\n# HELP a x\n", "family a is there twice"),
+            ("# TYPE a gauge\na 1\n# HELP a x\n", "duplicate family a"),
             ("# TYPE a nonsense\n", "unknown type"),
             ("# TYPE a gauge\nb 1\n", "does not belong"),
             ("# TYPE a histogram\na 1\n", "does not belong"),
