@@ -42,7 +42,7 @@ pub(crate) struct Checkpoint {
 }
 
 impl LabelBuffer {
-    /// Returns an empty buffer with capacity for so many labels.
+    /// Returns an empty buffer with capacity for `labels` labels.
     pub(crate) fn with_capacity(labels: usize) -> Self {
         Self {
             text: Vec::with_capacity(labels * TYPICAL_LEN),

@@ -84,7 +84,7 @@ impl Samples {
         Self::with_capacity(limit, TYPICAL)
     }
 
-    /// Returns an empty list with the capacity for so many samples.
+    /// Returns an empty list with the capacity for `samples` samples.
     pub fn with_capacity(limit: usize, samples: usize) -> Self {
         Self {
             limit,

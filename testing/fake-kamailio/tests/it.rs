@@ -69,9 +69,9 @@ fn datagrams_are_split_as_kamailio_split_them() {
         let request = fs::read(captures().join(capture["request"].as_str().unwrap())).unwrap();
         socket.send_to(&request, address(&fake.udp())).unwrap();
         let mut buffer = vec![0; 65_535];
-        let got: Vec<usize> = sizes.iter().map(|_| socket.recv(&mut buffer).unwrap()).collect();
+        let received: Vec<usize> = sizes.iter().map(|_| socket.recv(&mut buffer).unwrap()).collect();
         let recorded: Vec<usize> = sizes.iter().map(|size| size.as_u64().unwrap() as usize).collect();
-        assert_eq!(got, recorded, "{name}");
+        assert_eq!(received, recorded, "{name}");
     }
 }
 
@@ -207,8 +207,8 @@ fn replies_can_be_mangled_postponed_preceded_and_repeated() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     socket.send_to(&request("core.info", &[]), address(&fake.udp())).unwrap();
-    let got: Vec<_> = (0..4).map(|_| socket.recv(&mut answer).unwrap()).collect();
-    assert_eq!(got, [4, 5, 5, 5]);
+    let received: Vec<_> = (0..4).map(|_| socket.recv(&mut answer).unwrap()).collect();
+    assert_eq!(received, [4, 5, 5, 5]);
     fake.behave();
     wait_for(|| {
         socket.send_to(&request("core.uptime", &[]), address(&fake.udp())).unwrap();

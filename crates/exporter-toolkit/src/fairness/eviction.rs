@@ -50,7 +50,7 @@ struct Rank {
     id: u64,
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Served {
     /// The request was refused, or the client has gone.

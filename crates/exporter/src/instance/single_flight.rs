@@ -90,7 +90,7 @@ mod tests {
     use std::time::Duration;
     use tokio::sync::oneshot;
 
-    /// Runs that end when the test says so. The result of a run is its number.
+    /// Runs that the test ends. The result of a run is its number.
     #[derive(Default)]
     struct Runs {
         flights: SingleFlight<&'static str, usize>,
@@ -98,7 +98,7 @@ mod tests {
     }
 
     impl Runs {
-        /// Requests a run of this key that ends in so many seconds. Returns the run, and the number of runs before it if
+        /// Requests a run of this key that ends in `seconds` seconds. Returns the run, and the number of runs before it if
         /// one was started.
         fn join(&mut self, key: &'static str, seconds: u64) -> (Flight<usize>, Option<usize>) {
             let deadline = tokio::time::Instant::now().into_std() + Duration::from_secs(seconds);

@@ -20,7 +20,7 @@ pub(super) enum Line<'l> {
 /// Parses a line. The timestamp of a sample is dropped: the page was fetched just now.
 ///
 /// # Errors
-/// Why the line is invalid.
+/// The reason why the line is invalid.
 pub(super) fn parse(line: &str) -> Result<Line<'_>, &'static str> {
     let line = line.trim();
     match line.strip_prefix('#') {

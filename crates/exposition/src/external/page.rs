@@ -62,7 +62,7 @@ pub struct ExternalPage {
 pub struct InvalidLine {
     /// The first 80 characters of the line.
     pub line: String,
-    /// Why it was left out.
+    /// The reason why the line was left out.
     pub reason: &'static str,
 }
 

@@ -35,7 +35,7 @@ enum Figure {
     Failed,
 }
 
-/// How large a chart is, and when it is left out.
+/// The size of a chart, and the condition on which it is left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Size {
     Wide,

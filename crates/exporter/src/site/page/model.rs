@@ -109,9 +109,9 @@ pub(crate) struct CollectorRow {
     pub(crate) name: &'static str,
     pub(crate) state: State,
     pub(crate) since: Option<Moment>,
-    /// Why the collector has failed or is not in use.
+    /// The reason why the collector has failed or is not in use.
     pub(crate) reason: Shown,
-    /// How to repair a failure.
+    /// The remedy for a failure.
     pub(crate) advice: &'static str,
 }
 
