@@ -116,23 +116,23 @@ mod tests {
 
     #[test]
     fn compressed_bytes_can_be_decompressed_again_and_again() {
-        for page in [&b""[..], b"up 1\n", &b"kamailio_up 1\n".repeat(50_000), &noise(), b"up 1\n"] {
-            assert!(decompress(&gzip(page).unwrap()) == page, "{} bytes", page.len());
+        for exposition in [&b""[..], b"up 1\n", &b"kamailio_up 1\n".repeat(50_000), &noise(), b"up 1\n"] {
+            assert!(decompress(&gzip(exposition).unwrap()) == exposition, "{} bytes", exposition.len());
         }
         assert!(gzip(&b"kamailio_up 1\n".repeat(50_000)).unwrap().len() < 20_000);
     }
 
     #[test]
     fn pieces_are_one_stream_and_encoders_do_not_disturb_each_other() {
-        let page = [noise(), b"kamailio_up 1\n".repeat(9_000)].concat();
+        let exposition = [noise(), b"kamailio_up 1\n".repeat(9_000)].concat();
         let mut encoders = [GzipEncoder::new(), GzipEncoder::default()];
-        for piece in page.chunks(10_000) {
+        for piece in exposition.chunks(10_000) {
             for encoder in &mut encoders {
                 encoder.write(piece).unwrap();
             }
         }
         for encoder in encoders {
-            assert!(decompress(&encoder.finish().unwrap()) == page);
+            assert!(decompress(&encoder.finish().unwrap()) == exposition);
         }
     }
 }

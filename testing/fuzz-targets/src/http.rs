@@ -85,7 +85,7 @@ fn request(text: &[u8]) {
         });
         let content = content.expect("a complete body");
         match head.status {
-            StatusCode::OK => page(&head.headers, &content, parts.method == Method::HEAD),
+            StatusCode::OK => exposition(&head.headers, &content, parts.method == Method::HEAD),
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 assert!(content.ends_with(b"\n"), "no message");
             }
@@ -95,15 +95,15 @@ fn request(text: &[u8]) {
     });
 }
 
-fn page(headers: &HeaderMap, content: &[u8], head: bool) {
+fn exposition(headers: &HeaderMap, content: &[u8], head: bool) {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).expect("a type");
-    let mut page = Vec::new();
+    let mut exposition = Vec::new();
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) => {
             assert_eq!(encoding, "gzip");
-            GzDecoder::new(content).read_to_end(&mut page).expect("it is gzip");
+            GzDecoder::new(content).read_to_end(&mut exposition).expect("it is gzip");
         }
-        None => page.extend_from_slice(content),
+        None => exposition.extend_from_slice(content),
     }
     let syntax = if content_type.starts_with("application/openmetrics-text; version=") {
         Syntax::OpenMetrics
@@ -113,13 +113,13 @@ fn page(headers: &HeaderMap, content: &[u8], head: bool) {
         return;
     };
     if head {
-        return assert!(page.is_empty(), "a scrape for a response without content");
+        return assert!(exposition.is_empty(), "a scrape for a response without content");
     }
-    if let Err(error) = check_exposition(&page, syntax) {
-        panic!("{error}\n{}", String::from_utf8_lossy(&page));
+    if let Err(error) = check_exposition(&exposition, syntax) {
+        panic!("{error}\n{}", String::from_utf8_lossy(&exposition));
     }
-    let down = page.split(|byte| *byte == b'\n').any(|line| line == b"kamailio_up 0");
-    assert!(down, "{}", String::from_utf8_lossy(&page));
+    let down = exposition.split(|byte| *byte == b'\n').any(|line| line == b"kamailio_up 0");
+    assert!(down, "{}", String::from_utf8_lossy(&exposition));
 }
 
 /// The site under test, and its runtime.

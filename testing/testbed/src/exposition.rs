@@ -20,13 +20,14 @@ pub enum Syntax {
 ///
 /// # Errors
 /// A human-readable message with the line.
-pub fn check_exposition(page: &[u8], syntax: Syntax) -> Result<usize, String> {
-    let page = std::str::from_utf8(page).map_err(|error| format!("the exposition is not UTF-8: {error}"))?;
+pub fn check_exposition(exposition: &[u8], syntax: Syntax) -> Result<usize, String> {
+    let exposition =
+        std::str::from_utf8(exposition).map_err(|error| format!("the exposition is not UTF-8: {error}"))?;
     let mut reader = Reader { syntax, ..Reader::default() };
-    if page.is_empty() && syntax == Syntax::Text {
+    if exposition.is_empty() && syntax == Syntax::Text {
         return Ok(0);
     }
-    let lines = page.strip_suffix('\n').ok_or("the last line has no end")?;
+    let lines = exposition.strip_suffix('\n').ok_or("the last line has no end")?;
     for (number, line) in lines.split('\n').enumerate() {
         reader.line(line).map_err(|error| format!("line {}: {error}: {line:?}", number + 1))?;
     }
@@ -252,22 +253,23 @@ fn suffixes(syntax: Syntax, kind: Option<&str>) -> &'static [&'static str] {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "# HELP a_total Some \\\\ text.\n# TYPE a_total counter\na_total{x=\"1\",y=\"\\\"\\\\\\n\"} 1\n\
+    const EXPOSITION: &str = "# HELP a_total Some \\\\ text.\n# TYPE a_total counter\na_total{x=\"1\",y=\"\\\"\\\\\\n\"} 1\n\
          a_total{x=\"2\"} 18446744073709551615\n# TYPE b gauge\nb -1.5e3\nc 1\nd{x=\"\u{e9}\"} NaN\n\
          # TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_sum 0.5\nh_count 2\n";
 
     #[test]
     fn samples_of_valid_expositions_are_counted() {
-        assert_eq!(check_exposition(PAGE.as_bytes(), Syntax::Text), Ok(8));
-        let page = PAGE.replace("HELP a_total", "HELP a").replace("TYPE a_total", "TYPE a") + "# EOF\n";
-        assert_eq!(check_exposition(page.as_bytes(), Syntax::OpenMetrics), Ok(8));
+        assert_eq!(check_exposition(EXPOSITION.as_bytes(), Syntax::Text), Ok(8));
+        let exposition =
+            EXPOSITION.replace("HELP a_total", "HELP a").replace("TYPE a_total", "TYPE a") + "# EOF\n";
+        assert_eq!(check_exposition(exposition.as_bytes(), Syntax::OpenMetrics), Ok(8));
         assert_eq!(check_exposition(b"", Syntax::Text), Ok(0));
         assert_eq!(check_exposition(b"# EOF\n", Syntax::OpenMetrics), Ok(0));
     }
 
     #[test]
     fn invalid_expositions_are_rejected_with_the_reason() {
-        for (page, part) in [
+        for (exposition, part) in [
             ("a 1", "no end"),
             ("a 1\n\n", "without a value"),
             ("a 1\nb 1\na 2\n", "duplicate family a"),
@@ -297,11 +299,11 @@ mod tests {
             ("# UNIT a seconds\n", "another kind"),
             ("# comment\n", "another kind"),
         ] {
-            let error = check_exposition(page.as_bytes(), Syntax::Text).unwrap_err();
-            assert!(error.contains(part), "{page:?}: {error}");
+            let error = check_exposition(exposition.as_bytes(), Syntax::Text).unwrap_err();
+            assert!(error.contains(part), "{exposition:?}: {error}");
         }
         assert!(check_exposition(b"a{x=\"\xff\"} 1\n", Syntax::Text).unwrap_err().contains("UTF-8"));
-        for (page, part) in [
+        for (exposition, part) in [
             ("a 1\n", "no # EOF"),
             ("# EOF\na 1\n", "follows # EOF"),
             ("# TYPE a_total counter\na_total 1\n# EOF\n", "does not belong"),
@@ -314,8 +316,8 @@ mod tests {
                 "are called a_total",
             ),
         ] {
-            let error = check_exposition(page.as_bytes(), Syntax::OpenMetrics).unwrap_err();
-            assert!(error.contains(part), "{page:?}: {error}");
+            let error = check_exposition(exposition.as_bytes(), Syntax::OpenMetrics).unwrap_err();
+            assert!(error.contains(part), "{exposition:?}: {error}");
         }
     }
 }
