@@ -33,7 +33,7 @@ pub(crate) enum Verdict {
 
 #[derive(Default)]
 struct State {
-    /// Separate from `wrong`, so that any number of wrong passwords displaces no right one.
+    /// Separate from `wrong`, so that wrong passwords, however many, do not displace right ones.
     right: Remembered,
     wrong: Remembered,
     /// The running checks. A request with the same credentials joins.
@@ -159,14 +159,14 @@ fn credentials(header: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((user, password))
 }
 
-/// After a check, the thread rests for as long as the check has taken. Checks so take half of one core, and the monitored
-/// service keeps the rest.
+/// After a check, the thread rests for as long as the check took. Checks therefore use at most half of a core, and the
+/// monitored service keeps the rest.
 const REST: u32 = 1;
-/// Passwords of one network that wait.
+/// Maximum number of waiting passwords of one network.
 const CHECKS_PER_NETWORK: usize = 4;
-/// Passwords of all networks that wait.
+/// Maximum number of waiting passwords of all networks.
 const CHECKS: usize = 1000;
-/// The number of right passwords that are remembered, and of wrong ones.
+/// Maximum number of right passwords that are remembered, and of wrong ones.
 const REMEMBERED: usize = 100;
 
 #[cfg(test)]
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_cache_is_bounded_and_wrong_passwords_displace_no_right_one() {
+    async fn the_cache_is_bounded_and_wrong_passwords_do_not_displace_right_ones() {
         let (authenticator, users) = (Authenticator::new().unwrap(), users(4));
         let client = turn(1);
         assert_eq!(

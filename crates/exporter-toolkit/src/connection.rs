@@ -143,7 +143,7 @@ impl<S: Service> Connection<S> {
                 if response.status().is_success() {
                     in_progress.served = match self.verified || has_password {
                         true => Served::Authenticated,
-                        // A health check does not make a client known that has no password.
+                        // A health check without a password does not make its client known.
                         false if has_users => Served::No,
                         false => Served::Anonymous,
                     };

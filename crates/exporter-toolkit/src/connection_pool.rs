@@ -72,7 +72,7 @@ struct Entry {
 }
 
 enum Phase {
-    /// The TLS handshake or a request's header has begun.
+    /// The TLS handshake or the header of a request has begun.
     Header(Instant),
     /// The last response is on its way or was read.
     Idle(Instant),
@@ -143,7 +143,7 @@ impl Slot {
         self.pool.lock().known.contains(self.network, Instant::now().into_std())
     }
 
-    /// Bytes have arrived: of a request header, if no request is in progress.
+    /// Records that bytes have arrived; they belong to a request header unless a request is in progress.
     pub(crate) fn bytes_arrived(&self) {
         if let Some(entry) = self.pool.lock().entries.get_mut(&self.id)
             && matches!(entry.phase, Phase::Idle(_))
@@ -153,7 +153,7 @@ impl Slot {
         }
     }
 
-    /// The header of a request is complete. The connection can still be evicted.
+    /// Records that the header of a request is complete. The connection can still be evicted.
     pub(crate) fn request_begins(&self) {
         if let Some(entry) = self.pool.lock().entries.get_mut(&self.id) {
             entry.requests += 1;
@@ -161,12 +161,12 @@ impl Slot {
         }
     }
 
-    /// The request is admitted.
+    /// Records that the request was admitted.
     pub(crate) fn request_admitted(&self) {
         self.pool.lock().eviction.request_admitted(self.id);
     }
 
-    /// The response is ready, or the request is cancelled.
+    /// Records that the response is ready, or that the request was cancelled.
     pub(crate) fn request_ends(&self, served: Served) {
         let mut state = self.pool.lock();
         let now = Instant::now();
@@ -185,8 +185,8 @@ impl Slot {
         }
     }
 
-    /// Counts the bytes of a response as unread until they are dropped. If there are too many of all responses, the
-    /// connections that have been reading theirs for the longest time are closed.
+    /// Counts the bytes of a response as unread until they are dropped. If all responses together exceed the limit, closes
+    /// the other connections whose unread responses are oldest, unless a request is in progress on them.
     pub(crate) fn track(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         let len = bytes.len();
         let mut state = self.pool.lock();
@@ -275,9 +275,10 @@ impl State {
     }
 }
 
-/// Evicted connections whose sockets are still open.
+/// Maximum number of evicted connections whose sockets are still open.
 const MAX_CLOSING: usize = 16;
-/// The bytes of responses that clients have not read: enough for many slow readers, too few to fill the memory.
+/// Maximum number of bytes of responses that clients have not read: enough for many slow readers, too few to fill the
+/// memory.
 const MAX_UNREAD: usize = 8 << 20;
 
 #[cfg(test)]

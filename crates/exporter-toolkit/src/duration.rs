@@ -13,7 +13,7 @@ use std::time::Duration;
 /// ```
 ///
 /// # Errors
-/// If the text is no duration or out of range. The message does not repeat the text.
+/// If the text is not a duration or is out of range. The message does not repeat the text.
 pub fn parse(text: &str) -> Result<Duration, Error> {
     parse_text(text).map_err(Error::new)
 }
@@ -35,16 +35,18 @@ fn parse_text(text: &str) -> Result<Duration, String> {
             return Err(format!("the unit is missing; write for example {EXAMPLES}"));
         }
         let unit = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(|| {
-            format!("\"{unit}\" is not a unit of time; there are ns, us, ms, s, m, h, d and w")
+            format!("\"{unit}\" is not a unit of time; expected ns, us, ms, s, m, h, d or w")
         })?;
         seconds += number * unit.1;
         rest = after;
     }
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if duration.is_zero() => Err("the duration must be longer than zero".to_owned()),
-        Ok(duration) if duration > LONGEST => Err("the duration is longer than a year".to_owned()),
+        Ok(duration) if duration > LONGEST => {
+            Err("the duration is longer than the limit of 366 days".to_owned())
+        }
         Ok(duration) => Ok(duration),
-        Err(_) => Err("the duration is longer than a year".to_owned()),
+        Err(_) => Err("the duration is longer than the limit of 366 days".to_owned()),
     }
 }
 
@@ -91,10 +93,10 @@ mod tests {
             ("abc", "not a duration; write for example 500ms, 5s or 1m30s"),
             ("-5s", "not a duration; write for example 500ms, 5s or 1m30s"),
             ("1.2.3s", "not a duration; write for example 500ms, 5s or 1m30s"),
-            ("5 s", "\" s\" is not a unit of time; there are ns, us, ms, s, m, h, d and w"),
-            ("1y", "\"y\" is not a unit of time; there are ns, us, ms, s, m, h, d and w"),
+            ("5 s", "\" s\" is not a unit of time; expected ns, us, ms, s, m, h, d or w"),
+            ("1y", "\"y\" is not a unit of time; expected ns, us, ms, s, m, h, d or w"),
             ("0s", "the duration must be longer than zero"),
-            ("99999999999w", "the duration is longer than a year"),
+            ("99999999999w", "the duration is longer than the limit of 366 days"),
         ] {
             assert_eq!(parse(text), Err(Error::new(error)), "{text}");
         }

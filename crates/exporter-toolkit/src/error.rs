@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a text or a file was refused: a human-readable message, with the file and the line where there are any.
+/// The reason why a text or a file was refused: a human-readable message, with the file and the line if there are any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(String);
 

@@ -1,4 +1,4 @@
-//! Files that an operator names: certificates, keys, passwords, configurations.
+//! Files named by an operator: certificates, keys, passwords, configurations.
 
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
@@ -19,7 +19,7 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("not a regular file"));
     }
     let mut content = Vec::new();
-    // One byte more shows that there is more.
+    // One more byte shows that the file is longer.
     file.take(limit as u64 + 1).read_to_end(&mut content)?;
     if content.len() > limit {
         return Err(io::Error::other(format!("the file is longer than the limit of {limit} bytes")));

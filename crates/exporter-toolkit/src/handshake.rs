@@ -15,16 +15,16 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
-/// Makes the handshakes of all connections, those of each network at a limited rate.
+/// Makes the handshakes of all connections, at a limited rate for each network.
 pub(crate) struct Handshakes {
     worker: Worker,
     rate: Mutex<NetworkRate>,
 }
 
-/// Why there is no handshake.
+/// The error of a handshake.
 #[derive(Debug)]
 pub(crate) enum HandshakeError {
-    /// The client's network has made too many.
+    /// The client's network has made too many handshakes.
     RateLimit,
     /// The handshake has failed.
     Failed(io::Error),
@@ -106,8 +106,8 @@ impl Wake for Signal {
     }
 }
 
-/// Closes the stream of an evicted connection even if its next step waits in the worker's queue. A step in progress is not
-/// waited for: the worker is then the last to hold the stream.
+/// Closes the stream of an evicted connection even if its next step waits in the worker's queue. If a step is
+/// in progress, the worker closes the stream after the step.
 struct CloseOnDrop<S>(Arc<Mutex<Option<Accept<S>>>>);
 
 impl<S> Drop for CloseOnDrop<S> {
@@ -127,11 +127,12 @@ impl std::fmt::Display for HandshakeError {
     }
 }
 
-/// Handshakes of a network besides one in each interval. Prometheus makes one for each of its connections, which it keeps.
+/// Burst of handshakes of a network, besides one in each interval. Prometheus makes one handshake for each of its
+/// connections, which it keeps open.
 const BURST: u32 = 200;
 /// 100 handshakes a second: less than half of a core with an RSA key of 4096 bits.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// The steps of a network's handshakes that wait. Each takes at most 5 ms, with an RSA key of 4096 bits.
+/// Maximum number of waiting steps of a network's handshakes. Each takes at most 5 ms, with an RSA key of 4096 bits.
 const STEPS_PER_NETWORK: usize = 32;
-/// The steps of all networks that wait.
+/// Maximum number of waiting steps of all networks.
 const STEPS: usize = 1024;

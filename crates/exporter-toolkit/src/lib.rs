@@ -41,7 +41,7 @@ pub use web_config::WebConfig;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals {
-    /// Compares the order in which connections are evicted with a model, over a history of so many steps. `choose` returns
+    /// Compares the order in which connections are evicted with a model, over a history of `steps` steps. `choose` returns
     /// a number below its argument. Panics if they differ.
     pub fn explore_fairness(steps: u64, choose: &mut dyn FnMut(u64) -> u64) {
         crate::fairness::model::explore(steps, choose);

@@ -47,7 +47,7 @@ pub enum ListenAddress {
 /// A listening socket.
 pub(crate) struct Listener {
     socket: Socket,
-    /// The unix socket to remove at the end; `None` if somebody else created it.
+    /// The unix socket to remove at the end; `None` for other kinds, and if another process created it.
     file: Option<PathBuf>,
 }
 
@@ -83,18 +83,18 @@ impl ListenAddress {
 }
 
 impl Listener {
-    /// Takes over the sockets that systemd hands over: TCP or unix.
+    /// Returns the sockets that systemd passes: TCP or unix.
     pub(crate) fn from_systemd() -> io::Result<Vec<Self>> {
-        let mut handed = ListenFd::from_env();
+        let mut passed = ListenFd::from_env();
         let mut listeners = Vec::new();
-        for index in 0..handed.len() {
-            let socket = match handed.take_tcp_listener(index) {
+        for index in 0..passed.len() {
+            let socket = match passed.take_tcp_listener(index) {
                 Ok(Some(tcp)) => {
                     tcp.set_nonblocking(true)?;
                     Socket::Tcp(TcpListener::from_std(tcp)?)
                 }
                 _ => {
-                    let unix = handed.take_unix_listener(index).ok().flatten().ok_or_else(|| {
+                    let unix = passed.take_unix_listener(index).ok().flatten().ok_or_else(|| {
                         let descriptor = index + FIRST_DESCRIPTOR;
                         io::Error::other(format!(
                             "descriptor {descriptor} from systemd is neither a TCP nor a unix stream socket"
@@ -224,7 +224,7 @@ fn is_ipv6(host: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()
 }
 
-/// Removes a socket that a killed program has left behind. A socket in use and any other file stay, so that binding
+/// Removes a socket that a killed program has left behind. A socket in use and any other file are kept, so that binding
 /// fails.
 fn remove_stale(path: &Path) {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
@@ -238,7 +238,7 @@ fn remove_stale(path: &Path) {
 
 /// The backlog that tokio gives to the other sockets.
 const BACKLOG: u32 = 1024;
-/// The number of the first descriptor that systemd hands over (sd_listen_fds(3)).
+/// The number of the first descriptor that systemd passes (sd_listen_fds(3)).
 const FIRST_DESCRIPTOR: usize = 3;
 
 #[cfg(test)]

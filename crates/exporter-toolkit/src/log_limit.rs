@@ -7,7 +7,7 @@ use tracing::Metadata;
 /// Limits the log lines of crates other than the program's own, because clients can trigger some of them: the HTTP/2
 /// implementation logs a warning for each connection that resets too many streams. This crate limits its own lines.
 ///
-/// A program asks for each event, for example where its subscriber chooses the writer.
+/// A program calls [`admits`](Self::admits) for each event, for example where its subscriber chooses the writer.
 #[derive(Debug)]
 pub struct LogLimit {
     own: &'static [&'static str],
@@ -15,8 +15,8 @@ pub struct LogLimit {
 }
 
 impl LogLimit {
-    /// Creates a limit of 20 lines besides one more each second. `own` are the names of the program's crates, as they begin
-    /// the targets of their events.
+    /// Creates a limit of one line per second after a burst of 20. `own` are the names of the program's crates, with which
+    /// the targets of their events begin.
     pub fn new(own: &'static [&'static str]) -> Self {
         Self { own, bucket: TokenBucket::new(Duration::from_secs(1), BURST) }
     }

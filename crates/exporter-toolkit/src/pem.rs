@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// The limit on a file in PEM form, in bytes: several times the list of all public authorities.
 pub const MAX_FILE: usize = 1 << 20;
 
-/// Reads the certificates of a file, of which there is at least one.
+/// Reads the certificates of a file: at least one.
 ///
 /// # Errors
 /// If the file cannot be read ([`files::read`]) or has no certificate.

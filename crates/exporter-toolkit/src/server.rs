@@ -149,9 +149,9 @@ async fn accept(listeners: &mut [Listener]) -> io::Result<(Box<dyn Stream>, Clie
     .await
 }
 
-/// The pause after a failed accept, mostly for lack of file descriptors, so that some can be freed.
+/// The pause after a failed accept, in which file descriptors can be freed: a lack of them is the usual reason.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The least time between two warnings, so that a client that uses up all descriptors does not fill the log too.
+/// Minimum time between two warnings, so that a client that uses up all descriptors does not fill the log too.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// The time for requests in progress to end.
 const DRAIN: Duration = Duration::from_secs(10);

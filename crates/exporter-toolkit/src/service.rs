@@ -5,13 +5,13 @@ use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 
-/// A request that was admitted. No exporter reads a request's body, so the server keeps it.
+/// A request that was admitted. No exporter reads a request's body, so the server does not pass the body on.
 pub type Request = hyper::Request<()>;
 
 /// A response whose body is complete.
 pub type Response = hyper::Response<Full<Bytes>>;
 
-/// The pages of a program. Any `Fn(Request)` that returns a future of a [`Response`] is a service.
+/// The endpoints of a program. Any `Fn(Request)` that returns a future of a [`Response`] is a service.
 pub trait Service: Send + Sync + 'static {
     /// Responds to a request.
     fn respond(&self, request: Request) -> impl Future<Output = Response> + Send;

@@ -24,7 +24,7 @@ impl MonitoredStream {
         Self { stream: Box::into_pin(stream), slot: Some(slot), read_ahead: None }
     }
 
-    /// Returns the first byte, which stays to be read.
+    /// Returns the first byte, which the next read returns again.
     pub(crate) async fn first_byte(&mut self) -> io::Result<u8> {
         let byte = self.stream.read_u8().await?;
         self.read_ahead = Some(byte);
@@ -90,7 +90,7 @@ impl AsyncWrite for MonitoredStream {
     }
 }
 
-/// A stream that lets other connections have their turn after every few bytes. It stands above TLS, whose records hold 16 KiB.
+/// A stream that lets other connections have their turn after every few bytes. It wraps TLS, whose records hold 16 KiB.
 pub(crate) struct TurnStream<S> {
     stream: S,
     /// The bytes read since another connection could have its turn.

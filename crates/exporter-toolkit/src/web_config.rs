@@ -31,7 +31,7 @@ struct State {
     active: Arc<Active>,
     /// The files as they were when last read; `None` if they may have changed since without a new time stamp.
     seen: Option<Vec<(PathBuf, Stamp)>>,
-    /// Why the last reload failed.
+    /// The reason why the last reload failed.
     failure: Option<String>,
     succeeded: SystemTime,
 }
@@ -208,7 +208,7 @@ fn read_all(
     let directory = path.parent().unwrap_or(Path::new(""));
     let config = Config::parse(config, directory).map_err(|error| format!("{name}: {error}"))?;
     if let Some(lost) = before.and_then(|before| before.lost_in(&config)) {
-        return Err(format!("{name}: {lost} would be removed, which takes a restart and not a reload"));
+        return Err(format!("{name}: {lost} would be removed, which requires a restart instead of a reload"));
     }
     seen.extend(config.files().map(|path| (path.to_owned(), stamp(path))));
     let mut contents = Files::new();

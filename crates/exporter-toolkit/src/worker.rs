@@ -11,12 +11,12 @@ use tokio::sync::oneshot;
 /// A thread that works for networks in turn. The thread starts with the first job.
 pub(crate) struct Worker {
     name: &'static str,
-    /// How long the thread rests after each job, in parts of the time that the job took.
+    /// The rest of the thread after each job, as a multiple of the duration of the job.
     rest: u32,
     shared: Arc<Shared>,
 }
 
-/// A client, as far as its turn depends on it.
+/// The properties of a client on which its turn depends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     pub(crate) network: Network,
@@ -116,7 +116,7 @@ impl Drop for Worker {
 
 /// Twice what a handshake needs in a debug build.
 const STACK: usize = 1 << 20;
-/// The rest after a single bcrypt hash of the highest cost would otherwise last for days.
+/// Maximum rest: after a single bcrypt hash of the highest cost, the rest would otherwise last for days.
 const MAX_REST: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Labels that every series of an exposition gets.
 
 use crate::escape::escape_label;
+use std::fmt;
 
 /// Labels that an operator adds to every series, for example to tell several exporters of one machine apart.
 ///
@@ -10,7 +11,7 @@ use crate::escape::escape_label;
 /// let labels = ConstantLabels::new([("site", "berlin")])?;
 /// let (exposition, _) = labels.add(b"# TYPE up gauge\nup 1\n".to_vec());
 /// assert_eq!(exposition, b"# TYPE up gauge\nup{site=\"berlin\"} 1\n");
-/// # Ok::<(), String>(())
+/// # Ok::<(), prometheus_exposition::InvalidLabel>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConstantLabels {
@@ -18,26 +19,43 @@ pub struct ConstantLabels {
     labels: Vec<(String, Vec<u8>)>,
 }
 
+/// The error for a label that cannot be added to every series. It is displayed as a human-readable message with the name.
+///
+/// ```
+/// use prometheus_exposition::{ConstantLabels, InvalidLabel};
+///
+/// let error = ConstantLabels::new([("le", "1")]).unwrap_err();
+/// assert_eq!(error, InvalidLabel::Reserved("le".to_owned()));
+/// assert_eq!(error.to_string(), "the label le is reserved");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidLabel {
+    /// The name is empty, has characters other than letters, digits and `_`, or begins with a digit.
+    Name(String),
+    /// The name has a meaning of its own: `le`, `quantile`, and names that begin with `__`.
+    Reserved(String),
+    /// The name is given twice.
+    Duplicate(String),
+}
+
 impl ConstantLabels {
     /// Creates labels from names and values.
     ///
     /// # Errors
-    /// A human-readable message if a name is not valid, has a meaning of its own (`le`, `quantile`, names that begin with
-    /// `__`), or is given twice.
-    pub fn new<'l>(labels: impl IntoIterator<Item = (&'l str, &'l str)>) -> Result<Self, String> {
+    /// If a name is not valid, is reserved, or is given twice.
+    pub fn new<'l>(labels: impl IntoIterator<Item = (&'l str, &'l str)>) -> Result<Self, InvalidLabel> {
         let mut written: Vec<(String, Vec<u8>)> = Vec::new();
         for (name, value) in labels {
             let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             if name.is_empty() || !is_word || name.starts_with(|c: char| c.is_ascii_digit()) {
-                return Err(format!(
-                    "\"{name}\" is not a label name: expected letters, digits and _, not beginning with a digit"
-                ));
+                return Err(InvalidLabel::Name(name.to_owned()));
             }
             if name.starts_with("__") || matches!(name, "le" | "quantile") {
-                return Err(format!("the label {name} is reserved"));
+                return Err(InvalidLabel::Reserved(name.to_owned()));
             }
             if written.iter().any(|(known, _)| known == name) {
-                return Err(format!("the label {name} is given twice"));
+                return Err(InvalidLabel::Duplicate(name.to_owned()));
             }
             let mut label = format!("{name}=\"").into_bytes();
             escape_label(value.as_bytes(), &mut label);
@@ -100,11 +118,28 @@ impl ConstantLabels {
     }
 }
 
+impl fmt::Display for InvalidLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => {
+                write!(
+                    f,
+                    "\"{name}\" is not a label name: expected letters, digits and _, not beginning with a digit"
+                )
+            }
+            Self::Reserved(name) => write!(f, "the label {name} is reserved"),
+            Self::Duplicate(name) => write!(f, "the label {name} is given twice"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidLabel {}
+
 fn is_sample(line: &[u8]) -> bool {
     !matches!(line.first(), None | Some(b'#' | b'\n'))
 }
 
-/// The names of the labels up to the closing brace.
+/// Returns the names of the labels up to the closing brace.
 fn label_names(mut labels: &[u8]) -> Vec<&[u8]> {
     let mut names = Vec::new();
     while let Some(equals) = labels.iter().position(|byte| *byte == b'=')
@@ -191,7 +226,7 @@ mod tests {
             (&[("a", "1"), ("a", "2")], "the label a is given twice"),
         ] {
             let error = ConstantLabels::new(labels.iter().copied()).unwrap_err();
-            assert!(error.starts_with(message), "{error}");
+            assert!(error.to_string().starts_with(message), "{error}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Compresses with gzip, in pieces.
 ///
-/// The state of a compressor takes 0.3 MiB. That of the last one is kept for the next.
+/// The state of a compressor takes 0.3 MiB. The state of the last compressor that finished is kept for the next one.
 ///
 /// ```
 /// use prometheus_exposition::{GzipEncoder, gzip};
@@ -39,10 +39,11 @@ pub fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(encoder.into_bytes())
 }
 
+/// The compressor that finished last, for the next encoder.
 static IDLE: Mutex<Option<Compress>> = Mutex::new(None);
 
 impl GzipEncoder {
-    /// Returns an encoder for the begin of an exposition.
+    /// Returns an encoder for a new exposition.
     pub fn new() -> Self {
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut compressor = idle.unwrap_or_else(|| Compress::new_gzip(Compression::fast(), WINDOW_BITS));
@@ -70,7 +71,7 @@ impl GzipEncoder {
     fn run(&mut self, bytes: &[u8], flush: FlushCompress) -> io::Result<()> {
         let before = self.compressor.total_in();
         loop {
-            self.out.reserve(MIN_ROOM);
+            self.out.reserve(MIN_SPARE);
             let taken = usize::try_from(self.compressor.total_in() - before).unwrap_or(usize::MAX);
             let rest = bytes.get(taken..).unwrap_or_default();
             let is_done = flush == FlushCompress::None && rest.is_empty();
@@ -94,8 +95,8 @@ impl Default for GzipEncoder {
 
 /// The window in which repetitions are found has 2^15 bytes, the most that gzip allows.
 const WINDOW_BITS: u8 = 15;
-/// The least room for compressed bytes before the compressor goes on: a gzip header fits.
-const MIN_ROOM: usize = 1024;
+/// Minimum spare capacity for compressed bytes before the compressor continues: a gzip header fits.
+const MIN_SPARE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -114,24 +115,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_can_be_decompressed_again_and_again() {
-        for page in [&b""[..], b"up 1\n", &b"kamailio_up 1\n".repeat(50_000), &noise(), b"up 1\n"] {
-            assert!(decompress(&gzip(page).unwrap()) == page, "{} bytes", page.len());
+    fn compressed_bytes_can_be_decompressed_again_and_again() {
+        for exposition in [&b""[..], b"up 1\n", &b"kamailio_up 1\n".repeat(50_000), &noise(), b"up 1\n"] {
+            assert!(decompress(&gzip(exposition).unwrap()) == exposition, "{} bytes", exposition.len());
         }
         assert!(gzip(&b"kamailio_up 1\n".repeat(50_000)).unwrap().len() < 20_000);
     }
 
     #[test]
     fn pieces_are_one_stream_and_encoders_do_not_disturb_each_other() {
-        let page = [noise(), b"kamailio_up 1\n".repeat(9_000)].concat();
+        let exposition = [noise(), b"kamailio_up 1\n".repeat(9_000)].concat();
         let mut encoders = [GzipEncoder::new(), GzipEncoder::default()];
-        for piece in page.chunks(10_000) {
+        for piece in exposition.chunks(10_000) {
             for encoder in &mut encoders {
                 encoder.write(piece).unwrap();
             }
         }
         for encoder in encoders {
-            assert!(decompress(&encoder.finish().unwrap()) == page);
+            assert!(decompress(&encoder.finish().unwrap()) == exposition);
         }
     }
 }

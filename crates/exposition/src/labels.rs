@@ -4,11 +4,11 @@ use crate::escape::escape_label;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
-/// The texts of labels, each text once: labels are equal if their texts have the same index.
+/// The texts of labels, each text once: labels are equal if their texts are at the same index.
 #[derive(Debug, Default)]
 pub(crate) struct LabelBuffer {
     text: Vec<u8>,
-    /// The labels in the text with the hash of their own, so that the table grows without hashing again.
+    /// The labels in the text with their hashes, so that the table grows without hashing again.
     written: HashTable<(u64, Labels)>,
     /// The written labels that can still be rewound.
     fresh: Vec<(u64, Labels)>,
@@ -42,7 +42,7 @@ pub(crate) struct Checkpoint {
 }
 
 impl LabelBuffer {
-    /// Returns an empty buffer with capacity for so many labels.
+    /// Returns an empty buffer with capacity for `labels` labels.
     pub(crate) fn with_capacity(labels: usize) -> Self {
         Self {
             text: Vec::with_capacity(labels * TYPICAL_LEN),
@@ -52,16 +52,16 @@ impl LabelBuffer {
         }
     }
 
-    /// Writes the labels of `base` and `labels` after them, except those with an empty value. Takes the bytes of the text
-    /// from `room`; labels that need more [exceed the limit](Labels::is_over_limit).
+    /// Writes the labels of `base` and `labels` after them, except those with an empty value. Subtracts the bytes of
+    /// the text from `remaining`; labels that need more [exceed the limit](Labels::is_over_limit).
     pub(crate) fn extend<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         base: Labels,
         labels: impl IntoIterator<Item = (N, V)>,
-        room: &mut usize,
+        remaining: &mut usize,
     ) -> Labels {
         let start = self.text.len();
-        if base.is_over_limit() || base.len() > *room {
+        if base.is_over_limit() || base.len() > *remaining {
             return Labels::OVER_LIMIT;
         }
         self.text.extend_from_within(base.range());
@@ -82,7 +82,7 @@ impl LabelBuffer {
         if self.text.len() > start {
             self.text.push(b'}');
         }
-        self.deduplicate(Labels::new(start, self.text.len()), room)
+        self.deduplicate(Labels::new(start, self.text.len()), remaining)
     }
 
     /// Returns the text of labels.
@@ -105,12 +105,12 @@ impl LabelBuffer {
         Checkpoint { text: self.text.len(), fresh: self.fresh.len() }
     }
 
-    /// Removes the labels that were written since the checkpoint, and gives back their room.
-    pub(crate) fn rewind(&mut self, checkpoint: Checkpoint, room: &mut usize) {
+    /// Removes the labels that were written since the checkpoint, and adds their bytes to `remaining`.
+    pub(crate) fn rewind(&mut self, checkpoint: Checkpoint, remaining: &mut usize) {
         for (hash, labels) in self.fresh.drain(checkpoint.fresh.min(self.fresh.len())..) {
             if let Ok(entry) = self.written.find_entry(hash, |(_, written)| *written == labels) {
                 entry.remove();
-                *room += labels.len();
+                *remaining += labels.len();
             }
         }
         self.text.truncate(checkpoint.text);
@@ -122,7 +122,7 @@ impl LabelBuffer {
     }
 
     /// Returns the earlier labels with the same text as the last ones, if there are any, or else the last ones.
-    fn deduplicate(&mut self, last: Labels, room: &mut usize) -> Labels {
+    fn deduplicate(&mut self, last: Labels, remaining: &mut usize) -> Labels {
         let Self { text, written, fresh, hasher } = self;
         if last.is_empty() {
             return Labels::NONE;
@@ -134,11 +134,11 @@ impl LabelBuffer {
             return *earlier;
         }
         let size = last.len();
-        if last.is_over_limit() || size > *room {
+        if last.is_over_limit() || size > *remaining {
             text.truncate(last.start as usize);
             return Labels::OVER_LIMIT;
         }
-        *room -= size;
+        *remaining -= size;
         written.insert_unique(hash, (hash, last), |(hash, _)| *hash);
         fresh.push((hash, last));
         last
@@ -187,7 +187,7 @@ impl Labels {
     }
 }
 
-/// The most bytes of a label value, before it is escaped. A struct in a reply of Kamailio holds 8 KiB by default.
+/// Maximum number of bytes of a label value, before it is escaped. A struct in a reply of Kamailio holds 8 KiB by default.
 pub(crate) const MAX_VALUE: usize = 64 << 10;
 /// Bytes of typical labels.
 const TYPICAL_LEN: usize = 128;
@@ -201,39 +201,42 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_need_more_than_the_remaining_room_are_over_the_limit() {
-        let (mut buffer, mut room) = (buffer(), 7 + 13);
-        let base = buffer.extend(Labels::NONE, [("a", "b")], &mut room);
-        assert_eq!((buffer.text(base), room), (&b"{a=\"b\"}"[..], 13));
+    fn labels_that_need_more_than_the_remaining_bytes_are_over_the_limit() {
+        let (mut buffer, mut remaining) = (buffer(), 7 + 13);
+        let base = buffer.extend(Labels::NONE, [("a", "b")], &mut remaining);
+        assert_eq!((buffer.text(base), remaining), (&b"{a=\"b\"}"[..], 13));
         assert!(buffer.extend(base, [("cc", "d")], &mut 12).is_over_limit());
-        let both = buffer.extend(base, [("c", "d")], &mut room);
-        assert_eq!((buffer.text(both), room), (&b"{a=\"b\",c=\"d\"}"[..], 0));
+        let both = buffer.extend(base, [("c", "d")], &mut remaining);
+        assert_eq!((buffer.text(both), remaining), (&b"{a=\"b\",c=\"d\"}"[..], 0));
         assert_eq!(buffer.len(), 7 + 13);
     }
 
     #[test]
-    fn labels_without_additions_need_room_for_a_copy_and_take_none() {
-        let (mut buffer, mut room) = (buffer(), 100);
-        let base = buffer.extend(Labels::NONE, [("a", "b")], &mut room);
-        for (mut room, is_over_limit) in [(8, false), (7, false), (6, true)] {
-            let before = room;
-            let same = buffer.extend(base, [("c", "")], &mut room);
-            assert_eq!((same == base, same.is_over_limit(), room), (!is_over_limit, is_over_limit, before));
+    fn labels_without_additions_need_bytes_for_a_copy_and_use_none() {
+        let (mut buffer, mut remaining) = (buffer(), 100);
+        let base = buffer.extend(Labels::NONE, [("a", "b")], &mut remaining);
+        for (mut remaining, is_over_limit) in [(8, false), (7, false), (6, true)] {
+            let before = remaining;
+            let same = buffer.extend(base, [("c", "")], &mut remaining);
+            assert_eq!(
+                (same == base, same.is_over_limit(), remaining),
+                (!is_over_limit, is_over_limit, before)
+            );
         }
     }
 
     #[test]
-    fn a_rewind_gives_back_the_room_of_labels_that_were_not_kept() {
-        let (mut buffer, mut room) = (buffer(), 100);
+    fn a_rewind_gives_back_the_bytes_of_labels_that_were_not_kept() {
+        let (mut buffer, mut remaining) = (buffer(), 100);
         let start = buffer.checkpoint();
-        let kept = buffer.extend(Labels::NONE, [("a", "1")], &mut room);
+        let kept = buffer.extend(Labels::NONE, [("a", "1")], &mut remaining);
         buffer.keep(start);
         assert!(buffer.fresh.is_empty(), "kept labels are not listed for a rewind");
         let later = buffer.checkpoint();
-        buffer.extend(Labels::NONE, [("b", "22")], &mut room);
-        buffer.rewind(later, &mut room);
-        assert_eq!((buffer.text(kept), buffer.len(), room), (&b"{a=\"1\"}"[..], 7, 93));
-        let again = buffer.extend(Labels::NONE, [("a", "1")], &mut room);
-        assert!(again == kept && room == 93);
+        buffer.extend(Labels::NONE, [("b", "22")], &mut remaining);
+        buffer.rewind(later, &mut remaining);
+        assert_eq!((buffer.text(kept), buffer.len(), remaining), (&b"{a=\"1\"}"[..], 7, 93));
+        let again = buffer.extend(Labels::NONE, [("a", "1")], &mut remaining);
+        assert!(again == kept && remaining == 93);
     }
 }

@@ -13,7 +13,7 @@ mod number;
 mod samples;
 mod writer;
 
-pub use constant_labels::ConstantLabels;
+pub use constant_labels::{ConstantLabels, InvalidLabel};
 pub use escape::escape_label;
 pub use external::{ExternalFamilies, ExternalFamily, ExternalKind, ExternalPage, InvalidLine, PageParser};
 pub use families::{AnnouncedFamily, Families};

@@ -1,6 +1,6 @@
 //! Metric families, and the values of their samples.
 
-/// A metric family: what its `HELP` and `TYPE` lines say.
+/// A metric family: the content of its `HELP` and `TYPE` lines.
 ///
 /// ```
 /// use prometheus_exposition::{Family, Kind};
@@ -55,7 +55,7 @@ pub type FamilyId = usize;
 ///
 /// assert_eq!(Number::from(u64::MAX), Number::Unsigned(u64::MAX));
 /// assert_eq!(Number::from(-5i64).as_f64(), -5.0);
-/// assert!(!Number::from(-0.5).counts());
+/// assert!(!Number::from(-0.5).is_counter_value());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
@@ -90,7 +90,7 @@ pub enum Pushed {
 
 impl Number {
     /// Returns whether a counter can have this value: it is not negative, and is a number.
-    pub fn counts(self) -> bool {
+    pub fn is_counter_value(self) -> bool {
         match self {
             Self::Unsigned(_) => true,
             Self::Signed(value) => value >= 0,
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_counter_is_neither_negative_nor_not_a_number() {
-        for (number, counts) in [
+        for (number, expected) in [
             (Number::Unsigned(0), true),
             (Number::Signed(0), true),
             (Number::Signed(-1), false),
@@ -141,7 +141,7 @@ mod tests {
             (Number::Float(f64::INFINITY), true),
             (Number::Float(f64::NAN), false),
         ] {
-            assert_eq!(number.counts(), counts, "{number:?}");
+            assert_eq!(number.is_counter_value(), expected, "{number:?}");
         }
     }
 

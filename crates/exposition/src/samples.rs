@@ -26,10 +26,10 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct Samples {
-    /// The most samples that a family may have.
+    /// Maximum number of samples of a family.
     limit: usize,
-    /// Bytes that are left for labels and for lines of the exposition.
-    room: usize,
+    /// Bytes that remain for labels and for lines of the exposition.
+    remaining: usize,
     /// By family: the index of its chain plus 1, or 0. A scrape fills a hundred of a thousand families.
     chain_of: Vec<u32>,
     /// The families that have samples, in the order of their first ones.
@@ -84,11 +84,11 @@ impl Samples {
         Self::with_capacity(limit, TYPICAL)
     }
 
-    /// Returns an empty list with the capacity for so many samples.
+    /// Returns an empty list with the capacity for `samples` samples.
     pub fn with_capacity(limit: usize, samples: usize) -> Self {
         Self {
             limit,
-            room: MAX_SIZE,
+            remaining: MAX_SIZE,
             chain_of: Vec::with_capacity(samples),
             chains: Vec::with_capacity(samples / SAMPLES_PER_FAMILY),
             samples: Vec::with_capacity(samples),
@@ -111,16 +111,16 @@ impl Samples {
                 if chain.has(labels, &self.samples) {
                     return Pushed::Duplicate;
                 }
-                if chain.len() >= self.limit || size > self.room {
+                if chain.len() >= self.limit || size > self.remaining {
                     return Pushed::OverLimit;
                 }
                 self.samples[chain.last()].set_next(index);
                 chain.add(labels, index);
             }
-            None if self.limit == 0 || size > self.room => return Pushed::OverLimit,
+            None if self.limit == 0 || size > self.remaining => return Pushed::OverLimit,
             None => self.begin(family, labels, index),
         }
-        self.room -= size;
+        self.remaining -= size;
         self.samples.push(Sample::new(labels, value));
         Pushed::Added
     }
@@ -129,12 +129,12 @@ impl Samples {
     /// [`ExternalFamilies::push`] does.
     pub fn push_external(&mut self, name: &str, kind: ExternalKind, help: &str, value: Number) -> Pushed {
         let size = LINE + name.len() + help.len();
-        if size > self.room {
+        if size > self.remaining {
             return Pushed::OverLimit;
         }
         let pushed = self.external.push(name, kind, help, value);
         if pushed == Pushed::Added {
-            self.room -= size;
+            self.remaining -= size;
         }
         pushed
     }
@@ -187,7 +187,7 @@ impl Samples {
         base: Labels,
         labels: impl IntoIterator<Item = (N, V)>,
     ) -> Labels {
-        self.labels.extend(base, labels, &mut self.room)
+        self.labels.extend(base, labels, &mut self.remaining)
     }
 
     /// Returns the state as it is now.
@@ -198,7 +198,7 @@ impl Samples {
     /// Removes the labels that were written since the checkpoint, unless samples were pushed since.
     pub fn rewind(&mut self, checkpoint: Checkpoint) {
         if self.samples.len() == checkpoint.samples {
-            self.labels.rewind(checkpoint.labels, &mut self.room);
+            self.labels.rewind(checkpoint.labels, &mut self.remaining);
         } else {
             self.labels.keep(checkpoint.labels);
         }
@@ -226,7 +226,7 @@ impl Samples {
 
     /// Returns about how many bytes their exposition has, without that of an external page.
     pub fn written_len(&self) -> usize {
-        (MAX_SIZE - self.room).saturating_sub(self.labels.len())
+        (MAX_SIZE - self.remaining).saturating_sub(self.labels.len())
     }
 
     /// Returns about how many bytes of memory they take, without an external page.
@@ -268,9 +268,9 @@ impl Samples {
     }
 }
 
-/// The most bytes that the labels of a scrape and its exposition take together, without an external page: enough for
-/// 5,000 destinations with addresses for hosts, and weights, loads and latencies. It bounds the memory that a server can
-/// make the exporter take with any number of replies, to 32 MiB with what the allocator adds.
+/// Maximum number of bytes of the labels of a scrape and of its exposition together, without an external page: enough for
+/// 5,000 destinations with addresses for hosts, and weights, loads and latencies. Whatever a server replies, the exporter
+/// uses at most 32 MiB for the samples, with what the allocator adds.
 const MAX_SIZE: usize = 11 << 20;
 /// Bytes of a line besides its labels: the name and the value. A sample takes as many in memory.
 const LINE: usize = 64;

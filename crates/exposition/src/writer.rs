@@ -167,7 +167,7 @@ impl<'w> Writer<'w> {
     fn announce_external(&self, family: ExternalFamily<'_>, out: &mut Vec<u8>) {
         let (mut name, mut kind) = (family.name(), family.kind().as_str());
         if !self.format.is_text() {
-            let is_counter = family.kind() == ExternalKind::Counter && family.counts();
+            let is_counter = family.kind() == ExternalKind::Counter && family.has_counter_values();
             match name.strip_suffix("_total") {
                 // The family has the name of its samples in the text format, and that without the suffix here.
                 Some(base) if is_counter && !self.external.iter().any(|list| list.families.has(base)) => {

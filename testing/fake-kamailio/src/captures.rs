@@ -55,7 +55,7 @@ impl Captures {
             captures.by_name.insert(name, exchange);
         }
         if captures.by_name.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "there are no captures in it"));
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the directory has no captures"));
         }
         Ok(captures)
     }

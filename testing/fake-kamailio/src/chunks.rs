@@ -7,7 +7,7 @@
 /// header is the first, are one datagram.
 pub(crate) fn datagrams(header_len: usize, body: &[u8]) -> Vec<usize> {
     let mut pieces = vec![header_len];
-    let mut begin = 0;
+    let mut start = 0;
     let mut at = 0;
     while let Some(mark) = body.get(at) {
         let (size, kind) = (usize::from(mark >> 4), mark & 0x0f);
@@ -17,8 +17,8 @@ pub(crate) fn datagrams(header_len: usize, body: &[u8]) -> Vec<usize> {
             _ => None,
         };
         if let Some(end) = piece_ends {
-            pieces.push(end - begin);
-            begin = end;
+            pieces.push(end - start);
+            start = end;
         }
         let digits = if kind != DOUBLE && size > 8 { size & 7 } else { 0 };
         let len = match (kind, size) {
@@ -30,7 +30,7 @@ pub(crate) fn datagrams(header_len: usize, body: &[u8]) -> Vec<usize> {
         };
         at = at.saturating_add(1 + digits).saturating_add(len);
     }
-    pieces.push(body.len() - begin);
+    pieces.push(body.len() - start);
     pieces.chunks(PIECES).map(|pieces| pieces.iter().sum()).collect()
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, fs, io, process};
 
-/// A running server. A change of its behaviour applies to all calls that it has not answered yet. In place of a method, `*`
+/// A running server. A change of its behaviour applies to all calls without a reply so far. Instead of a method, `*`
 /// stands for every method. Dropping the server closes its connections and removes its sockets.
 pub struct Fake {
     server: Server,
@@ -136,7 +136,7 @@ impl Fake {
         self.server.script().chop = Some((bytes.max(1), pause));
     }
 
-    /// Does not reply to a method, but to the calls after it.
+    /// Does not reply to calls of a method, but replies to the calls after them.
     pub fn skip(&self, method: &str) {
         self.server.script().skipped.insert(method.to_owned());
     }
@@ -220,7 +220,7 @@ impl Fake {
         let uris = self.targets.iter().map(Target::to_string);
         uris.into_iter()
             .find(|uri| uri.starts_with(scheme))
-            .unwrap_or_else(|| panic!("it does not listen on {scheme}"))
+            .unwrap_or_else(|| panic!("the fake Kamailio does not listen on {scheme}"))
     }
 }
 

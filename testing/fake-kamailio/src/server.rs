@@ -372,7 +372,7 @@ const MOST_CONNECTIONS: usize = 128;
 const MOST_BYTES: usize = 65_535;
 /// The pause after a failed accept, for example without free descriptors, and between repeated datagrams.
 const BREATH: Duration = Duration::from_millis(10);
-/// How often a thread that waits for a datagram checks whether the server has stopped.
+/// The interval at which a thread that waits for a datagram checks whether the server has stopped.
 const LOOK_UP: Duration = Duration::from_millis(20);
-/// How long to wait for space in the client's queue of datagrams.
+/// The time to wait for space in the client's queue of datagrams.
 const PATIENCE: Duration = Duration::from_secs(1);

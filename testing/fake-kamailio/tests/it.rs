@@ -69,9 +69,9 @@ fn datagrams_are_split_as_kamailio_split_them() {
         let request = fs::read(captures().join(capture["request"].as_str().unwrap())).unwrap();
         socket.send_to(&request, address(&fake.udp())).unwrap();
         let mut buffer = vec![0; 65_535];
-        let got: Vec<usize> = sizes.iter().map(|_| socket.recv(&mut buffer).unwrap()).collect();
+        let received: Vec<usize> = sizes.iter().map(|_| socket.recv(&mut buffer).unwrap()).collect();
         let recorded: Vec<usize> = sizes.iter().map(|size| size.as_u64().unwrap() as usize).collect();
-        assert_eq!(got, recorded, "{name}");
+        assert_eq!(received, recorded, "{name}");
     }
 }
 
@@ -164,14 +164,14 @@ fn replies_can_be_delayed_chopped_skipped_truncated_and_cut_off() {
     for method in ["core.uptime", "core.info", "core.version", "sl.stats", "tm.stats", "core.uptime"] {
         stream.write_all(&request(method, &[])).unwrap();
     }
-    let begin = Instant::now();
+    let start = Instant::now();
     let mut answers = Vec::new();
     // The server closes the stream with unread bytes: the client gets the reply, then the end or a reset.
     if let Err(error) = stream.read_to_end(&mut answers) {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
     // Delays of 30 + 90 + 30 + 30 ms, and at least 3 pauses of 20 ms.
-    assert!(begin.elapsed() >= Duration::from_millis(240), "{:?}", begin.elapsed());
+    assert!(start.elapsed() >= Duration::from_millis(240), "{:?}", start.elapsed());
     let mut expected = b"\xa1\x10\x52\x07".to_vec();
     expected.extend(&recorded("core.uptime")[7..]);
     let version = &recorded("core.version")[7..];
@@ -207,8 +207,8 @@ fn replies_can_be_mangled_postponed_preceded_and_repeated() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     socket.send_to(&request("core.info", &[]), address(&fake.udp())).unwrap();
-    let got: Vec<_> = (0..4).map(|_| socket.recv(&mut answer).unwrap()).collect();
-    assert_eq!(got, [4, 5, 5, 5]);
+    let received: Vec<_> = (0..4).map(|_| socket.recv(&mut answer).unwrap()).collect();
+    assert_eq!(received, [4, 5, 5, 5]);
     fake.behave();
     wait_for(|| {
         socket.send_to(&request("core.uptime", &[]), address(&fake.udp())).unwrap();
@@ -275,9 +275,9 @@ fn drop_removes_sockets_and_threads() {
     let socket = PathBuf::from(address(&unix));
     let mut open = client(&unix);
     assert!(socket.exists());
-    let begin = Instant::now();
+    let start = Instant::now();
     drop(fake);
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() < Duration::from_secs(1));
     assert!(!socket.parent().unwrap().exists());
     assert!(
         matches!(open.call("core.uptime", &[]), Err(Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof)

@@ -4,7 +4,7 @@ use crate::input::Input;
 use exporter_toolkit::internals::explore_fairness;
 
 /// Reads the input as a history of connections and requests. Checks that the connections are evicted in the order of a
-/// model, and that the order keeps its promises.
+/// model, and that the order keeps its guarantees.
 pub fn fairness(input: &[u8]) {
     // A step takes between two and four decisions.
     let steps = input.len() as u64 / 2;

@@ -37,8 +37,8 @@ fn texts(text: &str) {
     round_trip::<ListenAddress>(text);
     let _ = accepts_gzip(text);
     let _ = Format::negotiate(text).content_type();
-    if let Err(sentence) = Url::parse(text) {
-        assert!(!sentence.is_empty());
+    if let Err(message) = Url::parse(text) {
+        assert!(!message.is_empty());
     }
     match duration::parse(text) {
         Ok(duration) => assert!(!duration.is_zero() && duration <= Duration::from_secs(366 * 24 * 3600)),
@@ -48,7 +48,7 @@ fn texts(text: &str) {
     if text.len() <= MAX_METHODS {
         match Selection::parse(text) {
             Ok(selection) => assert!(selection.collectors().count() > 0),
-            Err(sentence) => assert!(!sentence.is_empty()),
+            Err(message) => assert!(!message.is_empty()),
         }
     }
 }
@@ -77,33 +77,33 @@ fn request(text: &[u8]) {
             parts.headers.append(name, value);
         }
     }
-    PLACE.with(|Place { site, runtime }| {
+    FIXTURE.with(|Fixture { site, runtime }| {
         let (head, content) = runtime.block_on(async {
-            let answer: Response<_> = site.respond(Request::from_parts(parts.clone(), ())).await;
-            let (head, body) = answer.into_parts();
+            let response: Response<_> = site.respond(Request::from_parts(parts.clone(), ())).await;
+            let (head, body) = response.into_parts();
             (head, body.collect().await.map(http_body_util::Collected::to_bytes))
         });
-        let content = content.expect("a body that is there already");
+        let content = content.expect("a complete body");
         match head.status {
-            StatusCode::OK => page(&head.headers, &content, parts.method == Method::HEAD),
+            StatusCode::OK => exposition(&head.headers, &content, parts.method == Method::HEAD),
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                assert!(content.ends_with(b"\n"), "no sentence");
+                assert!(content.ends_with(b"\n"), "no message");
             }
             StatusCode::FOUND => assert!(content.is_empty()),
-            status => panic!("the answer is {status}"),
+            status => panic!("unexpected status {status}"),
         }
     });
 }
 
-fn page(headers: &HeaderMap, content: &[u8], head: bool) {
+fn exposition(headers: &HeaderMap, content: &[u8], head: bool) {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).expect("a type");
-    let mut page = Vec::new();
+    let mut exposition = Vec::new();
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) => {
             assert_eq!(encoding, "gzip");
-            GzDecoder::new(content).read_to_end(&mut page).expect("it is gzip");
+            GzDecoder::new(content).read_to_end(&mut exposition).expect("it is gzip");
         }
-        None => page.extend_from_slice(content),
+        None => exposition.extend_from_slice(content),
     }
     let syntax = if content_type.starts_with("application/openmetrics-text; version=") {
         Syntax::OpenMetrics
@@ -113,26 +113,26 @@ fn page(headers: &HeaderMap, content: &[u8], head: bool) {
         return;
     };
     if head {
-        return assert!(page.is_empty(), "a scrape whose result nobody gets");
+        return assert!(exposition.is_empty(), "a scrape for a response without content");
     }
-    if let Err(error) = check_exposition(&page, syntax) {
-        panic!("{error}\n{}", String::from_utf8_lossy(&page));
+    if let Err(error) = check_exposition(&exposition, syntax) {
+        panic!("{error}\n{}", String::from_utf8_lossy(&exposition));
     }
-    let down = page.split(|byte| *byte == b'\n').any(|line| line == b"kamailio_up 0");
-    assert!(down, "{}", String::from_utf8_lossy(&page));
+    let down = exposition.split(|byte| *byte == b'\n').any(|line| line == b"kamailio_up 0");
+    assert!(down, "{}", String::from_utf8_lossy(&exposition));
 }
 
-/// A site and its runtime.
-struct Place {
+/// The site under test, and its runtime.
+struct Fixture {
     site: Site,
     runtime: Runtime,
 }
 
 thread_local! {
-    static PLACE: Place = place();
+    static FIXTURE: Fixture = fixture();
 }
 
-fn place() -> Place {
+fn fixture() -> Fixture {
     let target = "unix:/nonexistent/ctl".parse().expect("a target");
     let settings = Settings {
         selection: Arc::new(Selection::parse("auto").expect("a selection")),
@@ -158,7 +158,7 @@ fn place() -> Place {
         created_timestamps: true,
     };
     let web_config = WebConfig::open(None).expect("no file");
-    Place { site: Site::new(instance, web_config, options), runtime }
+    Fixture { site: Site::new(instance, web_config, options), runtime }
 }
 
 /// The longest list of methods, in bytes.

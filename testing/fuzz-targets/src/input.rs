@@ -43,7 +43,7 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn choose<'c, T>(&mut self, from: &'c [T]) -> Option<&'c T> {
-        let place = self.below(from.len());
-        from.get(place)
+        let index = self.below(from.len());
+        from.get(index)
     }
 }

@@ -3,7 +3,7 @@
 use kamailio_binrpc::wire::{Body, Nodes};
 use kamailio_exporter::internals::jsonrpc_reply::read;
 
-/// Reads the input as a reply. What was read is a body that the decoder accepts, unless it is over a limit.
+/// Reads the input as a reply. Checks that the decoder accepts the resulting body, unless it is over a limit.
 pub fn jsonrpc(input: &[u8]) {
     let mut body = Body::new();
     match read(input, 7, &mut body) {

@@ -45,8 +45,8 @@ pub fn walk(input: &[u8]) {
         // Seeds from captures begin with this.
         0..=2 => {
             let name = input.field();
-            let place = ALL.iter().position(|collector| collector.name.as_bytes() == name);
-            served.reply(place.unwrap_or(name.len() % ALL.len()), input.rest());
+            let index = ALL.iter().position(|collector| collector.name.as_bytes() == name);
+            served.reply(index.unwrap_or(name.len() % ALL.len()), input.rest());
         }
         3 => served.page(input.rest()),
         mode => {
@@ -54,13 +54,13 @@ pub fn walk(input: &[u8]) {
                 served.capabilities = capabilities(&mut input);
             }
             for _ in 0..MAX_REPLIES {
-                let place = input.below(ALL.len());
-                if ALL[place].call == Call::Page {
+                let index = input.below(ALL.len());
+                if ALL[index].call == Call::Page {
                     let len = input.below(1 << 10);
                     served.page(input.bytes(len));
                 } else {
-                    let reply = replies::reply(ALL[place], &mut input);
-                    served.reply(place, &reply);
+                    let reply = replies::reply(ALL[index], &mut input);
+                    served.reply(index, &reply);
                 }
                 if input.is_empty() {
                     break;
@@ -80,15 +80,15 @@ struct Served {
 }
 
 impl Served {
-    fn reply(&mut self, place: usize, body: &[u8]) {
+    fn reply(&mut self, index: usize, body: &[u8]) {
         let mut nodes = Nodes::new();
         if nodes.decode(body).is_err() {
             return;
         }
         let arguments = ["core:".to_owned(), "value".to_owned()];
         let answered = CallContext {
-            collector: ALL[place],
-            families: catalogue().collector(place),
+            collector: ALL[index],
+            families: catalogue().collector(index),
             arguments: &arguments,
             capabilities: &self.capabilities,
             extra_fields: self.more,
@@ -97,13 +97,13 @@ impl Served {
         let omissions =
             kamailio_exporter::internals::extract(answered, nodes.members(body), &mut self.scrape.samples);
         assert_eq!(omissions.unreadable == 0, omissions.first_unreadable.is_none());
-        self.found(place, omissions, None);
+        self.found(index, omissions, None);
     }
 
     fn page(&mut self, page: &[u8]) {
         let (omissions, failure) = merge_page(page, self.limit, &mut self.scrape.samples);
-        let place = ALL.iter().position(|collector| collector.call == Call::Page);
-        self.found(place.expect("a collector of pages"), omissions, failure);
+        let index = ALL.iter().position(|collector| collector.call == Call::Page);
+        self.found(index.expect("a collector of pages"), omissions, failure);
     }
 
     fn found(&mut self, collector: usize, omissions: Omissions, failure: Option<String>) {

@@ -83,7 +83,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Returns what axe-core finds against the accessibility of the page, one violation on each line.
+    /// Returns the violations of accessibility rules that axe-core finds, one on each line.
     pub fn axe(&mut self) -> String {
         let file = repository(".run/npm/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(&file)
@@ -96,13 +96,13 @@ impl Browser {
         found.as_str().unwrap_or_else(|| panic!("axe-core returned {found}")).to_owned()
     }
 
-    /// Returns a picture of the window: PNG in Base64.
+    /// Returns a screenshot of the window: PNG in Base64.
     pub fn screenshot(&mut self) -> String {
         let answer = self.call("Page.captureScreenshot", &json!({"captureBeyondViewport": true}));
         answer["data"].as_str().unwrap_or_else(|| panic!("no screenshot: {answer}")).to_owned()
     }
 
-    /// Returns what was written on the console since the last call: messages of scripts, uncaught errors, resources that
+    /// Returns the messages on the console since the last call: messages of scripts, uncaught errors, resources that
     /// could not be loaded, violations of the Content-Security-Policy.
     pub fn complaints(&mut self) -> Vec<String> {
         std::mem::take(&mut self.complaints)
@@ -129,7 +129,7 @@ impl Browser {
             let message = self.messages.recv_timeout(left);
             let message = message.unwrap_or_else(|e| {
                 let log = fs::read_to_string(self.profile.path().join(LOG)).unwrap_or_default();
-                panic!("Chromium does not answer, {what}: {e}\n{log}")
+                panic!("Chromium does not respond, {what}: {e}\n{log}")
             });
             let event = message["method"].as_str().unwrap_or_default();
             if ["Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"].contains(&event) {

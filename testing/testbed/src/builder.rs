@@ -8,7 +8,7 @@ use crate::{
     program::{find, repository},
 };
 
-/// How the [`Kamailio`] of a test differs from the demo configuration.
+/// The differences of a test's [`Kamailio`] from the demo configuration.
 #[derive(Debug)]
 #[must_use]
 pub struct Builder {
@@ -33,7 +33,7 @@ impl Builder {
         self.config(&format!("loadmodule \"{name}.so\""))
     }
 
-    /// Leaves something out: "tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", or
+    /// Leaves a part out: "tcp", "statistics", "usrloc", "dialog", "dispatcher", "htable", "dmq", or
     /// "ping", the dispatcher's pings, which change the states and latencies of its destinations.
     pub fn without(mut self, what: &str) -> Self {
         assert!(OPTIONAL.contains(&what), "{what:?} cannot be left out, only {OPTIONAL:?}");
@@ -58,7 +58,7 @@ impl Builder {
         Self { demo: MANY_MODULES, ..self }
     }
 
-    /// Starts the Kamailio of a release in place of the one on the PATH.
+    /// Starts the Kamailio of a release instead of the one on the PATH.
     pub fn release(self, release: Release) -> Self {
         Self { release: Some(release), ..self }
     }

@@ -20,13 +20,14 @@ pub enum Syntax {
 ///
 /// # Errors
 /// A human-readable message with the line.
-pub fn check_exposition(page: &[u8], syntax: Syntax) -> Result<usize, String> {
-    let page = std::str::from_utf8(page).map_err(|error| format!("the page is not UTF-8: {error}"))?;
+pub fn check_exposition(exposition: &[u8], syntax: Syntax) -> Result<usize, String> {
+    let exposition =
+        std::str::from_utf8(exposition).map_err(|error| format!("the exposition is not UTF-8: {error}"))?;
     let mut reader = Reader { syntax, ..Reader::default() };
-    if page.is_empty() && syntax == Syntax::Text {
+    if exposition.is_empty() && syntax == Syntax::Text {
         return Ok(0);
     }
-    let lines = page.strip_suffix('\n').ok_or("the last line has no end")?;
+    let lines = exposition.strip_suffix('\n').ok_or("the last line has no end")?;
     for (number, line) in lines.split('\n').enumerate() {
         reader.line(line).map_err(|error| format!("line {}: {error}: {line:?}", number + 1))?;
     }
@@ -96,7 +97,7 @@ impl Reader {
     fn open(&mut self, name: &str) -> Result<(), String> {
         self.close()?;
         if !self.families.insert(name.to_owned()) {
-            return Err(format!("the family {name} is there twice"));
+            return Err(format!("duplicate family {name}"));
         }
         self.family = Family { name: name.to_owned(), ..Family::default() };
         Ok(())
@@ -129,7 +130,7 @@ impl Reader {
         });
         if !owned {
             if self.family.names.is_empty() && !self.family.name.is_empty() {
-                return Err(format!("it does not belong to the family {}", self.family.name));
+                return Err(format!("the sample does not belong to the family {}", self.family.name));
             }
             self.open(name)?;
         }
@@ -147,7 +148,7 @@ impl Reader {
         }
         self.family.names.insert(name.to_owned());
         if !self.series.insert((name.to_owned(), labels)) {
-            return Err("a series that is there already".to_owned());
+            return Err("duplicate series".to_owned());
         }
         Ok(())
     }
@@ -166,7 +167,7 @@ fn labels(mut rest: &str) -> Result<(BTreeMap<String, String>, &str), String> {
         let end = closing_quote(after).ok_or("a label's value does not end")?;
         let (value, after) = (&after[..end], &after[end + 1..]);
         if !names.insert(name) {
-            return Err(format!("the label {name} is there twice"));
+            return Err(format!("duplicate label {name}"));
         }
         let value = unescape(value, "\\n\"")?;
         if !value.is_empty() {
@@ -252,29 +253,30 @@ fn suffixes(syntax: Syntax, kind: Option<&str>) -> &'static [&'static str] {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "# HELP a_total Some \\\\ text.\n# TYPE a_total counter\na_total{x=\"1\",y=\"\\\"\\\\\\n\"} 1\n\
+    const EXPOSITION: &str = "# HELP a_total Some \\\\ text.\n# TYPE a_total counter\na_total{x=\"1\",y=\"\\\"\\\\\\n\"} 1\n\
          a_total{x=\"2\"} 18446744073709551615\n# TYPE b gauge\nb -1.5e3\nc 1\nd{x=\"\u{e9}\"} NaN\n\
          # TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_sum 0.5\nh_count 2\n";
 
     #[test]
-    fn pages_that_are_right_are_counted() {
-        assert_eq!(check_exposition(PAGE.as_bytes(), Syntax::Text), Ok(8));
-        let page = PAGE.replace("HELP a_total", "HELP a").replace("TYPE a_total", "TYPE a") + "# EOF\n";
-        assert_eq!(check_exposition(page.as_bytes(), Syntax::OpenMetrics), Ok(8));
+    fn samples_of_valid_expositions_are_counted() {
+        assert_eq!(check_exposition(EXPOSITION.as_bytes(), Syntax::Text), Ok(8));
+        let exposition =
+            EXPOSITION.replace("HELP a_total", "HELP a").replace("TYPE a_total", "TYPE a") + "# EOF\n";
+        assert_eq!(check_exposition(exposition.as_bytes(), Syntax::OpenMetrics), Ok(8));
         assert_eq!(check_exposition(b"", Syntax::Text), Ok(0));
         assert_eq!(check_exposition(b"# EOF\n", Syntax::OpenMetrics), Ok(0));
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
-        for (page, part) in [
+    fn invalid_expositions_are_rejected_with_the_reason() {
+        for (exposition, part) in [
             ("a 1", "no end"),
             ("a 1\n\n", "without a value"),
-            ("a 1\nb 1\na 2\n", "family a is there twice"),
-            ("a 1\na 2\n", "there already"),
-            ("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\n", "there already"),
-            ("a 1\na{x=\"\"} 2\n", "there already"),
-            ("a{x=\"1\",x=\"2\"} 1\n", "label x is there twice"),
+            ("a 1\nb 1\na 2\n", "duplicate family a"),
+            ("a 1\na 2\n", "duplicate series"),
+            ("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\n", "duplicate series"),
+            ("a 1\na{x=\"\"} 2\n", "duplicate series"),
+            ("a{x=\"1\",x=\"2\"} 1\n", "duplicate label x"),
             ("a{__name__=\"1\"} 1\n", "not the name of a label"),
             ("a{1x=\"1\"} 1\n", "is not a name"),
             ("a{x=\"1\" } 1\n", "neither comma nor brace"),
@@ -289,7 +291,7 @@ mod tests {
             ("a 1 2\n", "not a number"),
             ("# HELP a x\n# HELP a y\n", "second HELP"),
             ("# TYPE a gauge\n# TYPE a gauge\n", "second TYPE"),
-            ("# TYPE a gauge\na 1\n# HELP a x\n", "family a is there twice"),
+            ("# TYPE a gauge\na 1\n# HELP a x\n", "duplicate family a"),
             ("# TYPE a nonsense\n", "unknown type"),
             ("# TYPE a gauge\nb 1\n", "does not belong"),
             ("# TYPE a histogram\na 1\n", "does not belong"),
@@ -297,11 +299,11 @@ mod tests {
             ("# UNIT a seconds\n", "another kind"),
             ("# comment\n", "another kind"),
         ] {
-            let error = check_exposition(page.as_bytes(), Syntax::Text).unwrap_err();
-            assert!(error.contains(part), "{page:?}: {error}");
+            let error = check_exposition(exposition.as_bytes(), Syntax::Text).unwrap_err();
+            assert!(error.contains(part), "{exposition:?}: {error}");
         }
         assert!(check_exposition(b"a{x=\"\xff\"} 1\n", Syntax::Text).unwrap_err().contains("UTF-8"));
-        for (page, part) in [
+        for (exposition, part) in [
             ("a 1\n", "no # EOF"),
             ("# EOF\na 1\n", "follows # EOF"),
             ("# TYPE a_total counter\na_total 1\n# EOF\n", "does not belong"),
@@ -314,8 +316,8 @@ mod tests {
                 "are called a_total",
             ),
         ] {
-            let error = check_exposition(page.as_bytes(), Syntax::OpenMetrics).unwrap_err();
-            assert!(error.contains(part), "{page:?}: {error}");
+            let error = check_exposition(exposition.as_bytes(), Syntax::OpenMetrics).unwrap_err();
+            assert!(error.contains(part), "{exposition:?}: {error}");
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Kamailio {
     address: Address,
 }
 
-/// How to start a Kamailio, also again after it has stopped.
+/// The settings with which a Kamailio is started, and started again after it has stopped.
 #[derive(Debug)]
 pub(crate) struct Launch {
     /// The script, whose arguments are the directory, the address and options of Kamailio.
@@ -154,8 +154,8 @@ impl Kamailio {
         self.group.as_ref().map(Group::processes).unwrap_or_default()
     }
 
-    /// Returns the output of this version's own kamcmd for a method and its arguments, over the unix stream socket. A fault is printed as
-    /// "error: 500 - …".
+    /// Returns the output of this version's own kamcmd for a method and its arguments, over the unix stream socket. A fault
+    /// is printed as "error: 500 - …".
     #[must_use]
     pub fn kamcmd(&self, args: &[&str]) -> String {
         self.kamcmd_over(&self.unix(), args)
@@ -414,7 +414,7 @@ const HTTP_PORT: u16 = 25_062;
 const RTPENGINE_PORT: u16 = 25_022;
 const RTPENGINE_HTTP_PORT: u16 = 25_023;
 
-/// How often to start a Kamailio that crashes.
+/// Maximum number of starts of a Kamailio that crashes.
 const STARTS: usize = 3;
 /// Logged by the main process when another process has crashed.
 const CRASHED: &str = "exited by a signal 11";

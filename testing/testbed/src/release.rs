@@ -24,7 +24,7 @@ impl Release {
     /// All releases, the oldest first.
     pub const ALL: [Self; 4] = [Self::Bullseye, Self::Bookworm, Self::Trixie, Self::Sid];
 
-    /// Its name in Debian's archive.
+    /// Returns its name in Debian's archive.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,8 +35,8 @@ impl Release {
         }
     }
 
-    /// Whether its programs are here. If scripts/kamailios.sh could not get them, this prints the reason; if that script
-    /// has not run, this panics.
+    /// Returns whether its programs are on this machine. If scripts/kamailios.sh could not get them, this prints the reason;
+    /// if that script has not run, this panics.
     #[must_use]
     pub fn is_available(self) -> bool {
         if self.is_own() || self.tree().join("bin/kamailio").is_file() {
@@ -44,23 +44,23 @@ impl Release {
         }
         let reason = self.tree().with_extension("unavailable");
         let Ok(reason) = fs::read_to_string(&reason) else {
-            panic!("{} is not there: run `make deps`", self.tree().display())
+            panic!("{} does not exist: run `make deps`", self.tree().display())
         };
         println!("Kamailio of Debian {} is not tested: {}", self.name(), reason.trim());
         false
     }
 
-    /// One of its programs.
+    /// Returns the path of one of its programs.
     pub(crate) fn program(self, name: &str) -> PathBuf {
         if self.is_own() {
             return find(name);
         }
         let program = self.tree().join("bin").join(name);
-        assert!(program.is_file(), "{} is not there: run `make deps`", program.display());
+        assert!(program.is_file(), "{} does not exist: run `make deps`", program.display());
         program
     }
 
-    /// The environment variables that make demo/*.sh run this release.
+    /// Returns the environment variables that make demo/*.sh run this release.
     pub(crate) fn environment(self) -> Vec<(&'static str, PathBuf)> {
         if self.is_own() {
             return Vec::new();
@@ -71,7 +71,7 @@ impl Release {
         vec![("PATH", path.into()), ("KAMAILIO_SHARE", self.tree().join("usr/share/kamailio"))]
     }
 
-    /// Whether the machine itself runs this release.
+    /// Returns whether the machine itself runs this release.
     fn is_own(self) -> bool {
         let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
         let codename = system.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));

@@ -73,7 +73,7 @@ impl Service {
     pub(crate) fn get(&self, path: &str) -> String {
         let answer = self
             .fetch(path)
-            .unwrap_or_else(|e| panic!("{} does not answer {path}: {e}", self.program.display()));
+            .unwrap_or_else(|e| panic!("{} does not respond to {path}: {e}", self.program.display()));
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         body.to_owned()
     }

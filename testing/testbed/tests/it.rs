@@ -13,7 +13,7 @@ use std::{
 use testbed::{Kamailio, Prometheus, Release, Service, openmetrics_strict_parse, promtool_check_metrics};
 
 #[test]
-fn kamcmd_answers_over_each_transport() {
+fn kamcmd_works_over_each_transport() {
     let kamailio = Kamailio::start();
     for uri in [kamailio.unix(), kamailio.unixd(), kamailio.tcp(), kamailio.udp()] {
         assert!(kamailio.kamcmd_over(&uri, &["core.version"]).starts_with("kamailio "), "{uri}");
@@ -236,7 +236,7 @@ fn killing_a_test_removes_processes_and_files() {
         kamailio.callee();
         println!("\ndirectory {}", kamailio.socket_path().parent().unwrap().display());
         thread::sleep(Duration::from_secs(60));
-        panic!("nobody killed this process");
+        panic!("this process was not killed");
     }
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "killing_a_test_removes_processes_and_files", "--nocapture"])

@@ -75,9 +75,9 @@ impl Node {
             }
         }
         for other in merged {
-            for (key, place, value) in other.entries(name)? {
+            for (key, key_node, value) in other.entries(name)? {
                 if !entries.iter().any(|(known, ..)| *known == key) {
-                    entries.push((key, place, value));
+                    entries.push((key, key_node, value));
                 }
             }
         }

@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The order in which connections are evicted.
 ///
-/// A new connection evicts one of the network with the most connections, there the one that was never served, then the one
-/// that has waited longest, and a request in progress last. Protected connections are neither counted nor evicted: those that
-/// have authenticated, and the first few of a known network. Some room stays for the others.
+/// A new connection evicts a connection of the network with the most connections: first one that was never served, then the
+/// one that has been idle longest, and one with a request in progress last. Protected connections are neither counted nor
+/// evicted: those that have authenticated, and the first few of a known network. Part of the pool is never protected.
 #[derive(Default)]
 pub(crate) struct Eviction {
     /// The number of connections that can be protected.
@@ -50,7 +50,7 @@ struct Rank {
     id: u64,
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Served {
     /// The request was refused, or the client has gone.
@@ -72,12 +72,12 @@ impl Eviction {
         (self.max_reserved() / RESERVED_PER_NETWORK).max(1)
     }
 
-    /// Half of the protected connections. The others are for clients that authenticate.
+    /// Returns half of the number of protected connections. The others are for clients that authenticate.
     fn max_reserved(&self) -> usize {
         self.max_protected / 2
     }
 
-    /// Adds a connection of a network that is known or not.
+    /// Adds a connection. `known` is whether its network is known.
     pub(crate) fn insert(&mut self, id: u64, network: Network, known: bool) {
         let since = self.tick();
         self.networks.entry(network).or_default().connections += 1;
@@ -102,12 +102,13 @@ impl Eviction {
         }
     }
 
-    /// A request is admitted. Until it ends, the connection is evicted after all others of its network.
+    /// Records that a request was admitted. Until the request ends, the connection is evicted after all others of its
+    /// network.
     pub(crate) fn request_admitted(&mut self, id: u64) {
         self.change(id, |connection| connection.rank.busy = true);
     }
 
-    /// The last request in progress has ended. `known` is whether the network is known now.
+    /// Records that the last request in progress has ended. `known` is whether the network is known now.
     pub(crate) fn request_ended(&mut self, id: u64, served: Served, known: bool) {
         let since = self.tick();
         let authenticated = served == Served::Authenticated && self.max_protected > 0;
@@ -129,7 +130,7 @@ impl Eviction {
         }
     }
 
-    /// Protects one of the first connections of a known network. One that was served takes the place of one that was not.
+    /// Protects one of the first connections of a known network. One that was served replaces one that was not.
     fn reserve(&mut self, id: u64, network: Network) {
         let Some(members) = self.networks.get(&network) else { return };
         let full = members.reserved.len() >= RESERVED_PER_NETWORK
@@ -238,8 +239,8 @@ impl Members {
     }
 }
 
-/// The share of a pool that is never protected, so that unknown clients can get in: one in so many.
+/// The part of a pool that is never protected, so that unknown clients can connect: one connection in this many.
 const UNPROTECTED_SHARE: usize = 8;
-/// The connections of a known network that are protected before they have authenticated: those of two Prometheus servers,
-/// once more each while the old one is not closed yet.
+/// Maximum number of connections of a known network that are protected before they have authenticated: one for each of two
+/// Prometheus servers, and another one for each while the old one is not closed yet.
 const RESERVED_PER_NETWORK: usize = 4;

@@ -1,9 +1,8 @@
-//! Fairness between clients: which connection is closed for a new one, whose work comes next, and how much of it there may
-//! be.
+//! Fairness between clients: which connection is closed for a new one, whose work is done next, and at which rate.
 //!
-//! Clients count by their [`Network`](crate::client_address::Network): an IPv4 address or an IPv6 /64. Three rules hold
+//! Clients are counted by their [`Network`](crate::client_address::Network): an IPv4 address or an IPv6 /64. Three rules hold
 //! everywhere:
-//! * a network that takes more than others is the first to lose,
+//! * the network that uses the most is the first to lose,
 //! * clients that have authenticated lose nothing to clients that have not,
 //! * a network that was served before an attack is known ([`KnownNetworks`]), and comes before those that are not.
 //!

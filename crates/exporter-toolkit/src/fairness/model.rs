@@ -126,7 +126,7 @@ impl Model {
 /// Chooses the next number below a limit.
 type Choose<'c> = dyn FnMut(u64) -> u64 + 'c;
 
-/// Compares the order with the model over a history of so many steps, which `choose` decides.
+/// Compares the order with the model over a history of `steps` steps, which `choose` decides.
 pub(crate) fn explore(steps: u64, choose: &mut Choose<'_>) {
     let size = 1 + choose(20) as usize;
     let networks = 1 + choose(6);
@@ -182,7 +182,7 @@ fn step(
     }
 }
 
-/// Checks what clients rely on, whatever the order is.
+/// Checks the guarantees on which clients rely, whatever the order is.
 fn promises(newcomer: u32, known: bool, victim: Option<u64>, model: &Model) {
     let own = model.unprotected(newcomer);
     let most =
@@ -201,8 +201,12 @@ fn promises(newcomer: u32, known: bool, victim: Option<u64>, model: &Model) {
             assert_eq!(count, most, "another network has more");
         }
     }
-    let room = most > own + 1 || (known && model.protected() < model.connections.len() && own == 0);
-    assert!(victim.is_some() || !room, "refused although another network has more: {:?}", model.connections);
+    let must_evict = most > own + 1 || (known && model.protected() < model.connections.len() && own == 0);
+    assert!(
+        victim.is_some() || !must_evict,
+        "refused although another network has more: {:?}",
+        model.connections
+    );
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl Pem {
     }
 }
 
-/// Returns a warning about a key whose signatures take long.
+/// Returns a warning about a key with slow signatures.
 fn warning_about(key: &PrivateKeyDer<'_>, source: &str) -> Option<String> {
     let key = match key {
         PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
@@ -228,5 +228,5 @@ fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
 
 /// The size up to which signatures of an RSA key take less than a millisecond.
 const CHEAP_RSA_BITS: usize = 2048;
-/// The bit of a file's mode that lets users read it who are neither its owner nor in its group.
+/// The permission bit for reading by users other than the file's owner and the members of its group.
 const READABLE_BY_OTHERS: u32 = 0o004;

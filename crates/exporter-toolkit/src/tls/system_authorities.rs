@@ -42,14 +42,14 @@ fn read_from(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<Certifi
     }
     let entries = directories.iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten();
     let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path()).take(MAX_FILES);
-    let mut room = MAX_TOTAL;
-    while room > 0
+    let mut remaining = MAX_TOTAL;
+    while remaining > 0
         && let Some(path) = paths.next()
     {
         if is_new(&path)
             && let Ok(content) = files::read(&path, pem::MAX_FILE)
         {
-            room = room.saturating_sub(content.len());
+            remaining = remaining.saturating_sub(content.len());
             add(&content);
         }
     }
@@ -58,9 +58,9 @@ fn read_from(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<Certifi
     Ok(authorities)
 }
 
-/// Files in the directories together: distributions have up to 500, with their links.
+/// Maximum number of files in the directories together: distributions have up to 500, with their links.
 const MAX_FILES: usize = 10_000;
-/// Bytes of the files in the directories: distributions have less than 1 MiB.
+/// Maximum number of bytes of the files in the directories: distributions have less than 1 MiB.
 const MAX_TOTAL: usize = 8 << 20;
 
 #[cfg(test)]

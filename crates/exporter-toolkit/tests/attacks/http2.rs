@@ -48,9 +48,9 @@ fn pings_settings_and_windows_without_end() {
 
 #[test]
 fn headers_without_end() {
-    let begin = frame(1, 1, 1, HEADERS);
+    let start = frame(1, 1, 1, HEADERS);
     let go_on = frame(9, 0, 1, b"\x00\x01x\x7f\x00").repeat(500);
-    survives("continuations", &[begin, go_on].concat());
+    survives("continuations", &[start, go_on].concat());
     // A name that is indexed, again and again: each byte is a header of 4 KiB.
     let long = [&b"\x40\x01x\x7f\xe1\x1e"[..], &[b'y'; 4000]].concat();
     survives("references", &frame(1, 5, 1, &[HEADERS, &long, &[0xbe; 8000]].concat()));
@@ -63,18 +63,18 @@ fn headers_without_end() {
 #[test]
 fn frames_without_end_on_a_connection_that_is_kept() {
     // A request whose response takes a while, and its body.
-    let begin = frame(1, 4, 1, b"\x83\x87\x04\x05/slow\x01\x01x");
+    let start = frame(1, 4, 1, b"\x83\x87\x04\x05/slow\x01\x01x");
     // SETTINGS and PING would wait for the client to read the acknowledgements.
-    for (name, begin, frames) in [
+    for (name, start, frames) in [
         ("windows", &[][..], frame(8, 0, 0, &[0, 0, 0, 1])),
         ("priorities", &[], frame(2, 0, 3, &[0, 0, 0, 0, 1])),
         ("unknown types", &[], frame(99, 0, 0, b"")),
-        ("empty data", &begin, frame(0, 0, 1, b"")),
+        ("empty data", &start, frame(0, 0, 1, b"")),
         ("acknowledged pings", &[], frame(6, 1, 0, b"kamailio")),
     ] {
         let scenario = Scenario::new();
         let client = scenario.directory.tls_client().with_http2();
-        let (preface, frames) = ([PREFACE, begin].concat(), frames.repeat((1 << 20) / frames.len()));
+        let (preface, frames) = ([PREFACE, start].concat(), frames.repeat((1 << 20) / frames.len()));
         let connections = [const { Mutex::new(None) }; 2];
         scenario.survives(name, 2, |thread, _| {
             let mut connection = connections[thread].lock().unwrap();

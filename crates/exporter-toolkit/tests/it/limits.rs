@@ -63,8 +63,8 @@ fn beyond_the_connection_limit_the_connection_that_waits_longest_is_closed() {
 fn the_limit_on_the_header_is_exact() {
     let server = TestServer::with_limits(None, |limits| limits.header = 8192);
     for (size, status) in [(4000, 200), (8192, 200), (8193, 431), (12_000, 431), (100_000, 431)] {
-        let begin = "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ";
-        let request = format!("{begin}{}\r\n\r\n", "y".repeat(size - begin.len() - 4));
+        let start = "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ";
+        let request = format!("{start}{}\r\n\r\n", "y".repeat(size - start.len() - 4));
         assert_eq!(request.len(), size);
         let mut stream = server.connect(b"");
         // The response may come before all of a long request is written.

@@ -34,7 +34,7 @@ fn a_unix_socket_is_created_and_removed_at_the_end() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_not_removed() {
+fn a_file_that_is_not_a_socket_is_not_removed() {
     let file = tempfile::NamedTempFile::new().unwrap();
     assert!(start(&format!("unix:{}", file.path().display())).is_err());
     assert!(file.path().exists());

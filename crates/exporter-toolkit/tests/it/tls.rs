@@ -30,13 +30,17 @@ impl Tls {
     }
 
     fn accepts(&self, arguments: &[&str]) {
-        let got = self.curl(arguments);
-        assert_eq!((got.exit, got.status, got.body.as_str()), (0, 200, "Healthy\n"), "{arguments:?} {got:?}");
+        let output = self.curl(arguments);
+        assert_eq!(
+            (output.exit, output.status, output.body.as_str()),
+            (0, 200, "Healthy\n"),
+            "{arguments:?} {output:?}"
+        );
     }
 
     fn refuses(&self, arguments: &[&str]) {
-        let got = self.curl(arguments);
-        assert!(got.exit != 0 && got.status == 0, "{arguments:?} {got:?}");
+        let output = self.curl(arguments);
+        assert!(output.exit != 0 && output.status == 0, "{arguments:?} {output:?}");
     }
 }
 
@@ -44,8 +48,8 @@ impl Tls {
 fn without_tls_plain_requests_succeed_and_handshakes_fail() {
     let server = TestServer::start(None);
     let directory = Directory::new();
-    let got = directory.curl(&["-k", &format!("https://{}/", server.address())]);
-    assert_eq!((got.exit, got.status), (35, 0), "{got:?}");
+    let output = directory.curl(&["-k", &format!("https://{}/", server.address())]);
+    assert_eq!((output.exit, output.status), (35, 0), "{output:?}");
     assert_eq!(server.get("/-/healthy").status, 200);
 }
 
@@ -53,8 +57,11 @@ fn without_tls_plain_requests_succeed_and_handshakes_fail() {
 fn with_a_certificate_in_files_handshakes_succeed_and_plain_requests_are_refused() {
     let server = Tls::new("");
     server.accepts(&[]);
-    let got = server.directory.curl(&[&format!("http://{}/", server.server.address())]);
-    assert_eq!((got.status, got.body.as_str()), (400, "Client sent an HTTP request to an HTTPS server.\n"));
+    let output = server.directory.curl(&[&format!("http://{}/", server.server.address())]);
+    assert_eq!(
+        (output.status, output.body.as_str()),
+        (400, "Client sent an HTTP request to an HTTPS server.\n")
+    );
     server.server.wait_for_log("TLS is enabled. http2=true address=");
     server.server.wait_for_log("WARN exporter_toolkit::admission: TLS handshake failed client=127.0.0.1:");
 }
@@ -205,11 +212,11 @@ fn http2_is_offered_over_tls_only() {
     assert_eq!(server.curl(&["--http2"]).version, "2");
     assert_eq!(server.curl(&["--http1.1"]).version, "1.1");
     let metrics = format!("https://{}/metrics", server.server.address());
-    let got = server.directory.curl(&["--cacert", "ca.pem", "--http2", &metrics]);
-    assert!(got.status == 200 && got.body == "answer 42\n", "{got:?}");
+    let output = server.directory.curl(&["--cacert", "ca.pem", "--http2", &metrics]);
+    assert!(output.status == 200 && output.body == "answer 42\n", "{output:?}");
     let plain = TestServer::start(None);
-    let got = server.directory.curl(&["--http2-prior-knowledge", &format!("http://{}/", plain.address())]);
-    assert_ne!(got.exit, 0, "{got:?}");
+    let output = server.directory.curl(&["--http2-prior-knowledge", &format!("http://{}/", plain.address())]);
+    assert_ne!(output.exit, 0, "{output:?}");
 }
 
 /// Frames for the connection itself do not begin a request, which would have to be complete in time.
@@ -240,15 +247,15 @@ fn http2_can_be_switched_off() {
 }
 
 #[test]
-fn head_is_answered_without_content() {
+fn a_response_to_head_has_no_content() {
     let server = Tls::with(Directory::new(), "", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
     for version in ["--http1.1", "--http2"] {
         for (user, status) in [("a:b", 200), ("a:c", 401)] {
-            let got = server.curl(&[version, "--head", "-u", user]);
-            assert_eq!((got.exit, got.status), (0, status), "{version} {got:?}");
+            let output = server.curl(&[version, "--head", "-u", user]);
+            assert_eq!((output.exit, output.status), (0, status), "{version} {output:?}");
             let content = server.curl(&[version, "-u", user]).body;
             let length = format!("content-length: {}\r\n", content.len());
-            assert!(!content.is_empty() && got.body.contains(&length), "{version} {got:?}");
+            assert!(!content.is_empty() && output.body.contains(&length), "{version} {output:?}");
         }
     }
 }
@@ -282,7 +289,7 @@ fn with_clients(section: &str) -> Tls {
 }
 
 #[test]
-fn client_certificate_not_asked_for() {
+fn client_certificate_not_requested() {
     let server = with_clients("client_auth_type: NoClientCert");
     for arguments in [&[][..], &CLIENT, &STRANGER] {
         server.accepts(arguments);

@@ -1,4 +1,4 @@
-//! The time that a request leaves for a scrape.
+//! The time that a request allows for a scrape.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Deadline {
     /// The end.
     pub(crate) at: Instant,
-    /// Whether the client allows less time than any Kamailio may need, so that running out of it is no failure of Kamailio.
+    /// Whether the client allows less time than a Kamailio may need, so that a timeout is not a failure of Kamailio.
     pub(crate) hurried: bool,
 }
 
@@ -25,10 +25,10 @@ impl Deadline {
     }
 }
 
-/// The shortest time that a scrape gets: many times what a Kamailio that is not busy needs.
+/// The shortest time that a scrape gets: many times what an idle Kamailio needs.
 const MIN: Duration = Duration::from_millis(50);
-/// With less time than this, running out of it says nothing about Kamailio. It is what a Prometheus with the shortest usual
-/// timeout, one second, leaves.
+/// With less time than this, a timeout does not say anything about Kamailio. A Prometheus with the shortest usual timeout,
+/// one second, allows this much.
 const FAIR: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -19,14 +19,14 @@ pub(super) struct ScrapeLog {
     collectors: BTreeMap<usize, CollectorLog>,
 }
 
-/// The outages of one subject, and what is logged of them.
+/// The outages of one subject, and the part of them that is logged.
 #[derive(Clone, Copy, Default)]
 struct Outages {
     /// The start of the current outage.
     since: Option<Instant>,
-    /// The duration of the outage before.
+    /// The duration of the previous outage.
     lasted: Duration,
-    /// The kind of the failure that is logged last.
+    /// The kind of the failure that was logged last.
     logged: Option<FailureKind>,
     /// Whether there is a line about the subject.
     known: bool,
@@ -52,7 +52,7 @@ struct FailureKind(u64);
 struct CollectorLines<'s> {
     /// By reason; `None` if no line is left.
     failed: BTreeMap<&'s str, Option<Vec<&'static str>>>,
-    /// By the reason why this machine does not show what the collectors read; `None` if no line is left.
+    /// Collectors whose values this machine does not show, by reason; `None` if no line is left.
     unseen: BTreeMap<&'s str, Option<Vec<&'static str>>>,
     /// By the duration of the failure.
     recovered: BTreeMap<String, Vec<&'static str>>,
@@ -63,7 +63,7 @@ struct CollectorLines<'s> {
 #[derive(Clone, Copy, Default)]
 struct CollectorLog {
     outages: Outages,
-    /// Whether the log says that this machine does not show what the collector reads.
+    /// Whether it is logged that this machine does not show the collector's values.
     unseen: bool,
     duplicates: bool,
     over_limit: bool,
@@ -108,7 +108,7 @@ impl ScrapeLog {
 }
 
 impl Outages {
-    /// Notes a success or the message of a failure, and returns the change if there is one and a line for it.
+    /// Records a success or the message of a failure. Returns the change if there is one and a line is left for it.
     fn update(&mut self, failure: Option<&str>, has_line: impl FnOnce() -> bool) -> Option<Change> {
         let kind = failure.map(FailureKind::of);
         if kind.is_some() {
@@ -138,7 +138,7 @@ impl FailureKind {
 }
 
 impl CollectorLog {
-    /// Returns whether the collector works, and the log says nothing else.
+    /// Returns whether the collector works, and no failure or omission of it is logged.
     fn is_quiet(&self) -> bool {
         self.outages.since.is_none()
             && self.outages.logged.is_none()
@@ -279,7 +279,7 @@ pub(super) fn line_limit() -> TokenBucket {
 /// All collectors can fail at once, and more than half of them recover at once; `once` has no second scrape to log the
 /// rest.
 const LINE_BURST: u32 = 100;
-/// One more line each ten seconds: less often than most are scraped, and less than 2 MB a day.
+/// One more line every ten seconds: less often than most targets are scraped, and less than 2 MB a day.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -337,6 +337,6 @@ mod tests {
         let Some(Change::Recovered(lasted)) = outages.update(None, || limit.take()) else {
             panic!("not recovered")
         };
-        assert!(lasted <= start.elapsed(), "{lasted:?} are those of the outage before");
+        assert!(lasted <= start.elapsed(), "{lasted:?} is the duration of the previous outage");
     }
 }

@@ -1,4 +1,4 @@
-//! The state that is kept per Kamailio between scrapes, and how requests share a scrape.
+//! The state of each Kamailio between scrapes, and the scrapes that requests share.
 
 pub(crate) mod constant_labels;
 mod deadline;
@@ -55,7 +55,7 @@ pub struct Instance {
     counters: Counters,
     runs: SingleFlight<RunKey, Arc<Scrape>>,
     /// The fetches of the external metrics page, which all selections share.
-    pages: SingleFlight<(), Arc<FetchedPage>>,
+    external_pages: SingleFlight<(), Arc<FetchedPage>>,
     budget: Arc<MemoryBudget>,
     state: Mutex<State>,
     /// The readers of the kernel's values. They keep files open, so the instances that clients choose have new ones for each
@@ -110,7 +110,7 @@ impl Instance {
         Self::with_limits(None, target, settings, Some(&Resolution::FINE), MemoryBudget::new(), log_limit)
     }
 
-    /// Creates the same without a history, for a program without a page.
+    /// Creates the same without a history, for a program without a status page.
     pub fn without_history(target: Target, settings: Arc<Settings>) -> Arc<Self> {
         Self::with_limits(None, target, settings, None, MemoryBudget::new(), Arc::new(log::line_limit()))
     }
@@ -142,7 +142,7 @@ impl Instance {
             resolution,
             counters: Counters::default(),
             runs: SingleFlight::default(),
-            pages: SingleFlight::default(),
+            external_pages: SingleFlight::default(),
             budget,
             state: Mutex::default(),
             observer: Mutex::default(),
@@ -219,12 +219,12 @@ impl Instance {
         }
     }
 
-    /// Shows the last scrape to a function, without waiting for a scrape.
+    /// Passes the last scrape to a function, without waiting for a scrape.
     pub(crate) fn view<T>(&self, show: impl FnOnce(Option<&LastScrape>) -> T) -> T {
         show(self.state.lock_unpoisoned().last.as_ref())
     }
 
-    /// Returns for how long the oldest scrape that is under way has been waiting for Kamailio.
+    /// Returns how long the oldest scrape under way has been waiting for Kamailio.
     pub(crate) fn waiting(&self) -> Option<Duration> {
         self.runs.oldest_start().map(|start| start.elapsed())
     }
@@ -248,7 +248,7 @@ impl Instance {
         let page = selection.page().map(|(_, url)| {
             let url = url.clone();
             let fetch = |_| Ok::<_, Infallible>(external_page::fetch(url, max_series, deadline.at));
-            self.pages.join((), deadline.at, fetch).unwrap_or_else(|never| match never {})
+            self.external_pages.join((), deadline.at, fetch).unwrap_or_else(|never| match never {})
         });
         let observer = Mutex::default();
         let request = ScrapeRequest {
@@ -301,7 +301,7 @@ impl Instance {
         Arc::new(scrape)
     }
 
-    /// Keeps what the next scrape can reuse, and logs what changed.
+    /// Keeps the state that the next scrape can reuse, and logs changes.
     fn update_state(
         &self,
         scrape: &Scrape,
@@ -335,14 +335,14 @@ impl Instance {
             let summary = if self.allow.is_some() { summary.compact(MAX_KEPT_BYTES) } else { summary };
             let history = state.last.take().map(|last| last.history);
             let mut history = history.unwrap_or_else(|| History::new(end - duration, resolution));
-            history.note(end, scrape);
+            history.record(end, scrape);
             state.last = Some(LastScrape { end, duration, summary, history });
         }
     }
 }
 
 impl Server {
-    /// Returns what a scrape of this selection can reuse.
+    /// Returns the preparation that a scrape of this selection can reuse.
     fn preparation(&self, selection: &Arc<Selection>) -> Preparation {
         let plan = self.preparation.plan.clone().filter(|_| self.selection == *selection);
         Preparation { plan, ..self.preparation.clone() }
@@ -354,8 +354,8 @@ impl Server {
         more && self.up_since == other.up_since
     }
 
-    /// Drops what takes too much memory for a target that a client chose, of which there may be thousands: the plan, and the
-    /// capabilities if they are large.
+    /// Drops the plan, and the capabilities if they are large: they take too much memory for targets that clients choose, of
+    /// which there may be thousands.
     fn compact(mut self) -> Self {
         self.preparation.plan = None;
         self.preparation.capabilities.take_if(|capabilities| capabilities.size() > MAX_KEPT_BYTES);
@@ -363,8 +363,8 @@ impl Server {
     }
 }
 
-/// Bytes that are kept of a target that a client chose: ten times what a Kamailio with every module needs. A server with
-/// more is discovered at each scrape.
+/// Maximum number of bytes kept of a target that a client chose: ten times what a Kamailio with every module needs. The
+/// capabilities of a server with more are discovered at each scrape.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// The age at which the last scrape is old, and the shortest time between two scrapes in the background.
@@ -392,7 +392,7 @@ mod tests {
     async fn a_change_without_a_line_left_is_logged_by_a_later_scrape() {
         let directory = tempfile::tempdir().unwrap();
         let target: Target = format!("unix:{}", directory.path().join("ctl").display()).parse().unwrap();
-        // Kamailio's processes, which the fake has not, would take the line.
+        // Kamailio's processes, which the fake does not have, would use up the line.
         let selection = Arc::new(Selection::parse("auto,-kernel.processes,-kernel.sockets").unwrap());
         let settings = Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() };
         let one_line = || Arc::new(TokenBucket::new(Duration::from_secs(3600), 1));

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// A limit on the scrapes that run at the same time, in total and per target.
 #[derive(Debug)]
 pub(crate) struct RunLimit {
-    /// The name of the limited thing, for the message of a refusal.
+    /// The plural noun for what is limited, for the message of a refusal.
     noun: &'static str,
     max: usize,
     max_per_target: usize,

@@ -55,7 +55,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts what a run left out; once for each run, however many requests share it.
+    /// Counts the values that a run left out: once for each run, however many requests share the run.
     pub fn count_run(&self, scrape: &Scrape) {
         for result in &scrape.results {
             let omissions = &self.omissions[result.collector];
@@ -65,7 +65,7 @@ impl Counters {
         }
     }
 
-    /// Counts a request that was answered with this scrape.
+    /// Counts a request that got this scrape.
     pub fn count_request(&self, scrape: &Scrape) {
         self.total_scrapes.fetch_add(1, Ordering::Relaxed);
         if scrape.failed() {

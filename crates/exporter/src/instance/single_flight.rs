@@ -12,7 +12,7 @@ pub struct SingleFlight<K, T: Clone> {
     running: Mutex<Vec<Running<K, T>>>,
 }
 
-/// A run, as a request waits for it.
+/// A run for which a request waits.
 pub type Flight<T> = Shared<BoxFuture<'static, T>>;
 
 struct Running<K, T: Clone> {
@@ -24,8 +24,8 @@ struct Running<K, T: Clone> {
 
 impl<K: PartialEq, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
     /// Joins a run of the same key that ends before the request's deadline and has at least half as much time left as the
-    /// request; without one, starts a run. So a short deadline never truncates another request's scrape. `start` gets the
-    /// number of runs that are under way.
+    /// request; without one, starts a run. A short deadline therefore never truncates another request's scrape. `start` gets
+    /// the number of runs that are under way.
     ///
     /// # Errors
     /// That of `start`. Joining a run never fails.
@@ -90,7 +90,7 @@ mod tests {
     use std::time::Duration;
     use tokio::sync::oneshot;
 
-    /// Runs that end when the test says so. The result of a run is its number.
+    /// Runs that the test ends. The result of a run is its number.
     #[derive(Default)]
     struct Runs {
         flights: SingleFlight<&'static str, usize>,
@@ -98,7 +98,7 @@ mod tests {
     }
 
     impl Runs {
-        /// Requests a run of this key that ends in so many seconds. Returns the run, and the number of runs before it if
+        /// Requests a run of this key that ends in `seconds` seconds. Returns the run, and the number of runs before it if
         /// one was started.
         fn join(&mut self, key: &'static str, seconds: u64) -> (Flight<usize>, Option<usize>) {
             let deadline = tokio::time::Instant::now().into_std() + Duration::from_secs(seconds);

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The instances of the targets that were requested last. Each has its own state, counters and shared runs.
+/// The instances of the most recently requested targets. Each has its own state, counters and shared runs.
 pub(crate) struct Targets {
     allow: Arc<AllowList>,
     settings: Arc<Settings>,
@@ -60,7 +60,7 @@ impl Targets {
             known.last_request = last_request;
             return Some(known.instance.clone());
         }
-        kept.make_room();
+        kept.evict_oldest();
         let (allow, settings) = (self.allow.clone(), self.settings.clone());
         let (budget, line_limit) = (self.budget.clone(), self.line_limit.clone());
         let instance = Instance::of_allowed(allow, authorized, settings, budget, line_limit);
@@ -80,8 +80,9 @@ impl Targets {
 }
 
 impl KeptInstances {
-    /// Drops the instance that was not requested for the longest time, unless a request or a run holds it.
-    fn make_room(&mut self) {
+    /// If the limit is reached, drops the instance that was not requested for the longest time and that no request or run
+    /// holds.
+    fn evict_oldest(&mut self) {
         if self.instances.len() < MAX_TARGETS {
             return;
         }
@@ -93,7 +94,7 @@ impl KeptInstances {
     }
 }
 
-/// An instance takes some 6 KiB. The largest fleet that was measured has half as many.
+/// Maximum number of instances, of some 6 KiB each. The largest fleet that was measured has half as many.
 const MAX_TARGETS: usize = 2000;
 /// Lines about all targets together: a client can name as many targets that are down as the rules allow, and a target whose
 /// instance was dropped is logged again.

@@ -1,4 +1,4 @@
-//! The pages of the program: which path responds with what.
+//! The endpoints of the program, by their paths.
 
 mod metrics;
 mod page;
@@ -14,13 +14,13 @@ use crate::outbound::http::Url;
 use exporter_toolkit::{Request, Response, Service, WebConfig, text};
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
-use page::{Asset, SharedPages};
+use page::{Asset, PageCache};
 use prometheus_exposition::ConstantLabels;
 use rtpengine::Rtpengine;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The paths of the pages.
+/// The paths of the endpoints.
 #[derive(Debug)]
 pub struct Paths {
     /// The path of the metrics.
@@ -36,7 +36,7 @@ pub struct Paths {
 /// The options of the site.
 #[derive(Debug)]
 pub struct Options {
-    /// The paths of the pages.
+    /// The paths of the endpoints.
     pub paths: Paths,
     /// Maximum duration of a scrape.
     pub timeout: Duration,
@@ -54,7 +54,7 @@ pub struct Options {
     pub labels: ConstantLabels,
 }
 
-/// The pages of the program.
+/// The endpoints of the program.
 pub struct Site {
     instance: Arc<Instance>,
     probes: Option<Probes>,
@@ -63,7 +63,7 @@ pub struct Site {
     /// Limits the scrapes of `instance`.
     run_limit: RunLimit,
     rtpengine: Rtpengine,
-    pages: SharedPages,
+    page_cache: PageCache,
 }
 
 impl Site {
@@ -71,16 +71,16 @@ impl Site {
     pub fn new(instance: Arc<Instance>, web_config: Arc<WebConfig>, options: Options) -> Self {
         let run_limit = RunLimit::of_one_target("requests", options.max_requests);
         let rtpengine = Rtpengine::new(options.max_requests);
-        let pages = SharedPages::default();
-        Self { instance, probes: None, options, web_config, run_limit, rtpengine, pages }
+        let page_cache = PageCache::default();
+        Self { instance, probes: None, options, web_config, run_limit, rtpengine, page_cache }
     }
 
-    /// Adds the page that probes other targets.
+    /// Adds the endpoint that probes other targets.
     pub fn with_probes(self, probes: Option<Probes>) -> Self {
         Self { probes, ..self }
     }
 
-    async fn page(&self, request: Request) -> Response {
+    async fn route(&self, request: Request) -> Response {
         // CONNECT, and targets such as host:port, are requests to a proxy.
         if !request.uri().path().starts_with('/') {
             return text(StatusCode::BAD_REQUEST, "The request target has to be a path.\n");
@@ -112,12 +112,12 @@ impl Site {
             (page::STATUS_PATH, ..) => self.status(&request),
             _ => match Asset::find(path) {
                 Some(asset) => asset.response(),
-                None => self.landing(&request),
+                None => self.status_page(&request),
             },
         }
     }
 
-    /// Redirects to the landing page.
+    /// Redirects to the status page.
     fn redirect(&self) -> Response {
         let mut response = text(StatusCode::FOUND, "");
         if let Ok(location) = HeaderValue::try_from(format!("{}/", self.options.paths.external_prefix)) {
@@ -129,7 +129,7 @@ impl Site {
 
 impl Service for Site {
     async fn respond(&self, request: Request) -> Response {
-        self.page(request).await
+        self.route(request).await
     }
 
     fn is_public(&self, request: &Request) -> bool {

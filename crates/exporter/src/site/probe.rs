@@ -1,4 +1,4 @@
-//! The page that scrapes the Kamailio which the request names, for one exporter in front of many.
+//! The endpoint that scrapes the Kamailio named in the request, so that one exporter can serve many.
 
 use crate::instance::run_limit::RunLimit;
 use crate::instance::targets::Targets;
@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The status and the message of a request that is not answered with metrics.
+/// The status and the message of a response without metrics.
 pub(super) type Refusal = (StatusCode, String);
 
 /// The targets that may be probed, and the limit on probes at the same time.
@@ -24,7 +24,7 @@ pub struct Probes {
 }
 
 impl Site {
-    /// Responds with the metrics of the Kamailio that the request names, without those of this program.
+    /// Responds with the metrics of the Kamailio named in the request, without those of this program.
     pub(super) async fn probe(&self, probes: &Probes, request: &Request) -> Response {
         let query = request.uri().query().unwrap_or_default();
         match probes.instance(query) {
@@ -35,7 +35,7 @@ impl Site {
 }
 
 impl Probes {
-    /// Creates the page for allowed targets, with a maximum number of probes at the same time.
+    /// Creates the endpoint for allowed targets, with a maximum number of probes at the same time.
     pub fn new(allow: AllowList, settings: &Settings, max_requests: Option<usize>) -> Self {
         Self {
             targets: Targets::new(allow, settings),
@@ -44,7 +44,7 @@ impl Probes {
         }
     }
 
-    /// Returns the instance of the target that a query names. A refusal depends on the query and the rules alone, so that
+    /// Returns the instance of the target named in a query. A refusal depends on the query and the rules alone, so that
     /// it reveals nothing about the network.
     pub(super) fn instance(&self, query: &str) -> Result<Arc<Instance>, Refusal> {
         let mut targets = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "target");
@@ -67,7 +67,7 @@ impl Probes {
     }
 }
 
-/// The path of the page, which is the path of blackbox_exporter.
+/// The path of the endpoint, as in blackbox_exporter.
 pub(crate) const PATH: &str = "/probe";
 const EXAMPLE: &str = "/probe?target=tcp:sip1.example.org:2049";
 /// Enough lines to see which rules are missing, and too few to fill a disk.

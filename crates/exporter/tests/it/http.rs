@@ -31,7 +31,7 @@ fn each_path_responds_with_its_page() {
 }
 
 #[test]
-fn every_link_of_the_landing_page_answers() {
+fn every_link_of_the_status_page_works() {
     let exporter = Exporter::start(&["--web.telemetry-path", "/other", NOBODY[0], NOBODY[1]]);
     let page = exporter.get("/").text();
     let links: Vec<_> = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();

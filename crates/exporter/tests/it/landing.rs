@@ -1,4 +1,4 @@
-//! The landing page, and its path.
+//! The status page, and its path.
 
 use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, eventually, run, samples};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
-/// Returns the landing page after a scrape.
+/// Returns the status page after a scrape.
 fn page(exporter: &Exporter) -> String {
     exporter.page();
     exporter.get("/").text()
@@ -88,13 +88,13 @@ fn without_kamailio_the_page_shows_the_reason_with_advice() {
     let page = page(&Exporter::start(&["-m", "auto,tls.info", NOBODY[0], NOBODY[1]]));
     for part in [
         "<span class=\"target\"><bdi>unix:/nonexistent/kamailio_ctl</bdi></span>",
-        "<h2><bdi>Kamailio does not answer</bdi></h2>",
-        "<bdi>has answered no scrape</bdi> since <time datetime=",
+        "<h2><bdi>Kamailio does not respond</bdi></h2>",
+        "<bdi>has not responded to any scrape</bdi> since <time datetime=",
         "Cannot connect to unix:/nonexistent/kamailio_ctl",
         "There is no directory /nonexistent: start Kamailio",
         "loadmodule &quot;ctl.so&quot;",
         "<b class=\"bad\">tls.info</b> failed since",
-        "collectors unknown: Kamailio did not answer",
+        "collectors unknown: Kamailio did not respond",
         "<title>Kamailio: 1 problem</title>",
     ] {
         assert!(page.contains(part), "{part}: {page}");
@@ -134,17 +134,17 @@ fn each_collector_has_its_state_with_advice() {
 }
 
 #[test]
-fn pictures_show_what_the_server_has_and_nothing_else() {
+fn charts_show_what_the_server_has_and_nothing_else() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.50dest");
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "auto,-tls.info,-core.tcp_info"]);
     let metrics = samples(&exporter.page());
     let page = exporter.get("/").text();
-    for picture in ["requests", "replies", "shared_memory", "private_memory", "transactions"] {
-        assert!(page.contains(&format!("id=\"picture-{picture}\"")), "{picture}: {page}");
+    for chart in ["requests", "replies", "shared_memory", "private_memory", "transactions"] {
+        assert!(page.contains(&format!("id=\"chart-{chart}\"")), "{chart}: {page}");
     }
-    for picture in ["tls", "dns", "rtpengine"] {
-        assert!(!page.contains(&format!("id=\"picture-{picture}\"")), "{picture}");
+    for chart in ["tls", "dns", "rtpengine"] {
+        assert!(!page.contains(&format!("id=\"chart-{chart}\"")), "{chart}");
     }
     let status = status(&exporter, "/-/status");
     let series = status["series"].as_array().unwrap();
@@ -196,7 +196,7 @@ fn probed_targets_have_a_table_and_pages_of_their_own() {
     let link = links(&page).into_iter().filter(|link| link.starts_with("/?target=")).nth(1).unwrap();
     let page = exporter.get(&link).text();
     assert!(
-        page.contains(&format!("<bdi>{}</bdi>", fake.unix())) && page.contains("id=\"picture-requests\""),
+        page.contains(&format!("<bdi>{}</bdi>", fake.unix())) && page.contains("id=\"chart-requests\""),
         "{page}"
     );
     for link in links(&page) {
@@ -214,29 +214,29 @@ fn probed_targets_have_a_table_and_pages_of_their_own() {
 }
 
 #[test]
-fn the_landing_page_never_waits_for_kamailio() {
+fn the_status_page_never_waits_for_kamailio() {
     let fake = Fake::start();
     fake.silent(true);
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "3s"]);
-    let landing = || {
+    let status_page = || {
         let start = Instant::now();
         let page = exporter.get("/").text();
         assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
         page
     };
-    assert!(landing().contains("Kamailio was not scraped yet"));
+    assert!(status_page().contains("Kamailio has not been scraped yet"));
     eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no scrape".to_owned()) });
-    (0..20).for_each(|_| drop(landing()));
+    (0..20).for_each(|_| drop(status_page()));
     assert_eq!(fake.connections().accepted, 1, "a scrape for each page");
     // Requests for the metrics share the scrape.
     let page = exporter.page();
     assert_eq!((samples(&page)["kamailio_up"], fake.connections().accepted), (0.0, 1));
-    let page = landing();
-    assert!(page.contains("Kamailio does not answer") && page.contains("busy with another RPC"), "{page}");
+    let page = status_page();
+    assert!(page.contains("Kamailio does not respond") && page.contains("busy with another RPC"), "{page}");
     fake.behave();
     // The state is fresh for 5 s, and then a page starts the next scrape.
     let start = Instant::now();
-    eventually(|| match landing() {
+    eventually(|| match status_page() {
         page if page.contains("Kamailio 5.6.3") => Ok(()),
         page => Err(page),
     });
@@ -248,13 +248,15 @@ fn the_landing_page_never_waits_for_kamailio() {
 fn a_scrape_that_hangs_is_shown_before_it_fails() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "60s"]);
-    assert!(!page(&exporter).contains("has not replied"));
-    let landing = || exporter.get("/").text();
+    assert!(!page(&exporter).contains("has not responded"));
+    let status_page = || exporter.get("/").text();
     fake.silent(true);
     let mut client = TcpStream::connect(exporter.address()).unwrap();
     client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    eventually(|| match landing() {
-        page if page.contains("Kamailio has not replied for") && page.contains("of the scrape before") => {
+    eventually(|| match status_page() {
+        page if page.contains("Kamailio has not responded for")
+            && page.contains("of the previous scrape") =>
+        {
             Ok(())
         }
         page => Err(page),
@@ -263,8 +265,8 @@ fn a_scrape_that_hangs_is_shown_before_it_fails() {
     assert_eq!((&status["level"], &status["scrape"]["answered"]), (&"warning".into(), &true.into()));
     // A client that gives up ends the scrape.
     drop(client);
-    eventually(|| match landing() {
-        page if page.contains("has not replied") => Err(page),
+    eventually(|| match status_page() {
+        page if page.contains("has not responded") => Err(page),
         _ => Ok(()),
     });
 }
@@ -278,7 +280,7 @@ fn without_requests_nothing_is_scraped() {
     }
     assert_eq!(exporter.request("HEAD", "/", &[]).status, 200);
     assert_eq!(fake.connections().accepted, 0);
-    assert!(exporter.get("/").text().contains("was not scraped yet"));
+    assert!(exporter.get("/").text().contains("has not been scraped yet"));
     eventually(|| match exporter.get("/").text() {
         page if page.contains("Kamailio 5.6.3") => Ok(()),
         page => Err(page),

@@ -14,13 +14,15 @@ mod catalogue;
 mod check;
 /// Generated documentation is up to date.
 mod docs;
+/// External metrics pages, among them that of rtpengine.
+mod external_pages;
 /// The exposition of every capture, against golden files.
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
 /// Kamailio over JSON-RPC.
 mod jsonrpc;
-/// The landing page, and its path.
+/// The status page, and its path.
 mod landing;
 /// Which directory of the program may use which.
 mod layers;
@@ -38,8 +40,6 @@ mod model;
 mod once;
 /// Options from variables and files.
 mod options;
-/// External metrics pages, among them that of rtpengine.
-mod pages;
 /// The names, types and labels of the Go exporter's families.
 mod peer;
 /// Probes of other Kamailios.

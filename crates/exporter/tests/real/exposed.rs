@@ -75,14 +75,14 @@ fn look_at_the_page(
     }
     let widths = "[window.innerWidth, document.documentElement.scrollWidth]";
     assert_eq!(browser.evaluate(widths), serde_json::json!([width, width]), "{name}: it scrolls sideways");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("landing-{name}.png"));
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("status-page-{name}.png"));
     std::fs::write(file, BASE64_STANDARD.decode(browser.screenshot()).unwrap()).unwrap();
     assert_eq!(browser.axe(), "", "{name}");
     assert_eq!(browser.complaints(), [""; 0], "{name}");
 }
 
 #[test]
-fn chromium_shows_the_landing_page() {
+fn chromium_shows_the_status_page() {
     let mut kamailio = Kamailio::start();
     let directory = Directory::new();
     let file = directory.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
@@ -90,13 +90,13 @@ fn chromium_shows_the_landing_page() {
     exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
     let url = format!("http://a:b@{}/", exporter.address());
     let mut browser = Browser::start();
-    let well = [r#"id=\"picture-requests\""#, "<code>tm.stats</code>"];
+    let parts = [r#"id=\"chart-requests\""#, "<code>tm.stats</code>"];
     for (name, width, scheme) in [("wide", 1200, "light"), ("dark", 1200, "dark"), ("phone", 360, "light")] {
-        look_at_the_page(&mut browser, &url, (name, width, scheme), &well);
+        look_at_the_page(&mut browser, &url, (name, width, scheme), &parts);
     }
     kamailio.kill();
     exporter.request("GET", "/metrics", &[("Authorization", &basic("a", "b"))]);
-    look_at_the_page(&mut browser, &url, ("down", 360, "dark"), &["Kamailio does not answer"]);
+    look_at_the_page(&mut browser, &url, ("down", 360, "dark"), &["Kamailio does not respond"]);
     let page = exporter.request("GET", "/", &[("Authorization", &basic("a", "b"))]).text();
     let links: Vec<_> = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(links.len() >= 3, "{links:?}");

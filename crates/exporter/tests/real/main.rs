@@ -16,6 +16,8 @@ mod compatibility;
 mod exceptions;
 /// Access over the network: Prometheus with TLS and a password, and a browser.
 mod exposed;
+/// External metrics pages of real servers.
+mod external_pages;
 /// Killed processes, lost networks, missing permissions.
 mod faults;
 /// Kamailio over HTTPS.
@@ -34,10 +36,6 @@ mod meanings;
 mod once;
 /// Every value that `kamcmd` prints is served.
 mod oracle;
-/// The page for people: its values are those of Prometheus.
-mod page;
-/// External metrics pages of real servers.
-mod pages;
 /// Probes of other Kamailios.
 mod probe;
 /// Prometheus scrapes the exporter, and its tools accept the expositions.
@@ -48,5 +46,7 @@ mod push;
 mod releases;
 /// Labels, transports, and modules that are not loaded.
 mod served;
+/// The status page: its values are those of Prometheus.
+mod status_page;
 /// Finds a value of kamcmd in the exposition.
 mod wanted;

@@ -32,11 +32,12 @@ use std::num::NonZeroU32;
 /// ```
 #[derive(Debug)]
 pub struct ExternalFamilies {
-    /// The most families, and the most samples that each may have.
+    /// Maximum number of families, and of samples in each.
     limit: usize,
-    /// The remainder of `MAX_SIZE`.
-    room: usize,
-    /// Whether a family was left out for lack of room. Then no other is added, whose `TYPE` line might be missing.
+    /// The part of `MAX_SIZE` that is not used yet.
+    remaining: usize,
+    /// Whether a family was left out because too few bytes remained. Then no other is added, because its `TYPE` line might be
+    /// missing.
     is_closed: bool,
     /// The names and help texts of families.
     pub(super) texts: String,
@@ -54,7 +55,7 @@ pub struct ExternalFamilies {
 
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    /// Where its line begins; it ends before the next sample's.
+    /// The index at which its line begins; the line ends before the next sample's.
     start: u32,
     family: u32,
     next: Option<NonZeroU32>,
@@ -62,7 +63,7 @@ struct Sample {
 }
 
 impl ExternalFamilies {
-    /// The most bytes that families, samples and their text may take, as [`memory`](Self::memory) counts them, less what
+    /// Maximum number of bytes of families, samples and their text, as [`memory`](Self::memory) counts them, less what
     /// buffers hold in reserve. A page of 4 MiB fits if its lines have 32 bytes on average.
     pub const MAX_SIZE: usize = 7 << 20;
 
@@ -70,7 +71,7 @@ impl ExternalFamilies {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
-            room: Self::MAX_SIZE,
+            remaining: Self::MAX_SIZE,
             is_closed: false,
             texts: String::new(),
             lines: String::new(),
@@ -86,8 +87,8 @@ impl ExternalFamilies {
 
     /// Adds a sample without labels. The help is that of the family's first sample.
     ///
-    /// A sample is a duplicate if its series is there already, if its family is there with another type, or if another
-    /// family's samples could have its name.
+    /// A sample is a duplicate if its series exists, if its family exists with another type, or if the samples of another
+    /// family could have its name.
     pub fn push(&mut self, name: &str, kind: ExternalKind, help: &str, value: Number) -> Pushed {
         let Some(family) = self.family(name) else { return Pushed::OverLimit };
         if self.state(family) == State::Announced {
@@ -144,7 +145,7 @@ impl ExternalFamilies {
         conflicts.into_iter().collect()
     }
 
-    /// Returns the index of the family with this name, which is added if there is room.
+    /// Returns the index of the family with this name, which is added if enough bytes remain.
     pub(super) fn family(&mut self, name: &str) -> Option<usize> {
         let hash = self.hasher.hash_one(name);
         let Self { texts, families, by_name, .. } = self;
@@ -161,7 +162,7 @@ impl ExternalFamilies {
         let name = self.text(name);
         let index = self.families.len();
         self.families.reserve_exact(growth(self.families.capacity(), index, 1));
-        self.families.push(Record { name, counts: true, ..Record::default() });
+        self.families.push(Record { name, has_counter_values: true, ..Record::default() });
         let Self { texts, families, by_name, hasher, .. } = self;
         by_name.insert_unique(hash, index as u32, |family| {
             hasher.hash_one(families[*family as usize].name.of(texts))
@@ -179,7 +180,7 @@ impl ExternalFamilies {
         true
     }
 
-    /// Sets the help, in which line feeds and backslashes are escaped, unless there is one; false if it has no room.
+    /// Sets the help, in which line feeds and backslashes are escaped, unless there is one; false if too few bytes remain.
     pub(super) fn set_help(&mut self, family: usize, help: &str) -> bool {
         if self.families[family].help.len > 0 {
             return true;
@@ -197,7 +198,7 @@ impl ExternalFamilies {
         self.families[family].kind
     }
 
-    /// Returns the names that the samples of a family can have, if no sample has come yet.
+    /// Returns the names that the samples of a family can have, if no sample has arrived yet.
     pub(super) fn names_of_new(&self, family: usize) -> Option<impl Iterator<Item = String>> {
         let record = &self.families[family];
         (record.state == State::Announced).then(|| sample_names(record.name.of(&self.texts), record.kind))
@@ -234,7 +235,7 @@ impl ExternalFamilies {
         let Record { name, len, last, .. } = self.families[family];
         let labels_len: usize = labels.iter().map(|(name, value)| name.len() + value.len() + QUOTES).sum();
         let written = name.len as usize + suffix.len() + labels_len + MAX_NUMBER;
-        if len as usize >= self.limit || SAMPLE + written > self.room {
+        if len as usize >= self.limit || SAMPLE + written > self.remaining {
             return Pushed::OverLimit;
         }
         let start = self.lines.len();
@@ -262,14 +263,14 @@ impl ExternalFamilies {
             samples[last as usize].next = NonZeroU32::new(index);
         }
         let line = name.len as usize + self.lines.len() - start;
-        self.room = self.room.saturating_sub(SAMPLE + line);
+        self.remaining = self.remaining.saturating_sub(SAMPLE + line);
         self.written_len += line;
         let record = &mut self.families[family];
         if len == 0 {
             record.first = index;
         }
         (record.last, record.len) = (index, len + 1);
-        record.counts &= value.counts();
+        record.has_counter_values &= value.is_counter_value();
         Pushed::Added
     }
 
@@ -302,22 +303,22 @@ impl ExternalFamilies {
         Some((self.lines.get(sample.start as usize..end)?, sample.next.map(NonZeroU32::get)))
     }
 
-    /// Sets what is left of the limit on bytes.
+    /// Sets the part of the limit on bytes that is not used yet.
     #[cfg(test)]
-    pub(super) fn leave(&mut self, room: usize) {
-        self.room = room;
+    pub(super) fn set_remaining(&mut self, remaining: usize) {
+        self.remaining = remaining;
     }
 
     #[cfg(test)]
-    pub(super) fn room(&self) -> usize {
-        self.room
+    pub(super) fn remaining(&self) -> usize {
+        self.remaining
     }
 
     fn state(&self, family: usize) -> State {
         self.families[family].state
     }
 
-    /// Returns what becomes of the samples of a family whose first one has come.
+    /// Returns the state of a family whose first sample has arrived.
     fn open(&mut self, family: usize) -> State {
         if self.used >= self.limit {
             return State::Refused(Pushed::OverLimit);
@@ -342,10 +343,10 @@ impl ExternalFamilies {
         self.find(name).filter(is_open).or_else(split)
     }
 
-    /// Takes bytes of the room; false if there are not as many.
+    /// Uses bytes; false if fewer remain.
     fn take(&mut self, bytes: usize) -> bool {
-        let Some(room) = self.room.checked_sub(bytes) else { return false };
-        self.room = room;
+        let Some(remaining) = self.remaining.checked_sub(bytes) else { return false };
+        self.remaining = remaining;
         true
     }
 
@@ -370,7 +371,7 @@ fn growth(capacity: usize, len: usize, more: usize) -> usize {
 
 /// Buffers grow by an eighth.
 const GROWTH: usize = 8;
-/// Entries that the first allocation has room for.
+/// Number of entries of the first allocation.
 const MIN_GROWTH: usize = 16;
 /// Bytes of a family besides its texts: its record, its entry in the table, and the words of its `HELP` and `TYPE` lines.
 const FAMILY: usize = 80;
@@ -405,20 +406,20 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_needs_room_for_its_labels_and_the_longest_number() {
+    fn a_sample_needs_bytes_for_its_labels_and_the_longest_number() {
         // The comma of the first label is its brace.
         let text = "_sum,ab=\"cde\",f=\"g\"".len();
         for (spare, expected) in [(0, Pushed::Added), (1, Pushed::OverLimit)] {
             let mut families = ExternalFamilies::new(10);
             let family = families.family("name").unwrap();
             families.set_kind(family, ExternalKind::Summary);
-            let mut add = |room, suffix, labels: &[_]| {
-                families.room = room;
+            let mut add = |remaining, suffix, labels: &[_]| {
+                families.remaining = remaining;
                 families.add(family, suffix, labels, Number::Unsigned(7))
             };
             assert_eq!(add(1000, "", &[]), Pushed::Added);
-            let room = SAMPLE + "name".len() + text + MAX_NUMBER - spare;
-            assert_eq!(add(room, "_sum", &[("ab", "cde"), ("f", "g")]), expected, "{spare}");
+            let remaining = SAMPLE + "name".len() + text + MAX_NUMBER - spare;
+            assert_eq!(add(remaining, "_sum", &[("ab", "cde"), ("f", "g")]), expected, "{spare}");
         }
     }
 }

@@ -20,10 +20,10 @@ pub(super) struct Record {
     pub(super) last: u32,
     pub(super) len: u32,
     pub(super) kind: ExternalKind,
-    /// Whether samples came, and what becomes of them.
+    /// Whether samples have arrived, and whether they are kept.
     pub(super) state: State,
     /// Whether each value is one that a counter can have.
-    pub(super) counts: bool,
+    pub(super) has_counter_values: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,8 +91,8 @@ impl<'f> ExternalFamily<'f> {
     }
 
     /// Returns whether each value is one that a counter can have.
-    pub(crate) fn counts(&self) -> bool {
-        self.record.counts
+    pub(crate) fn has_counter_values(&self) -> bool {
+        self.record.has_counter_values
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) enum Line<'l> {
 /// Parses a line. The timestamp of a sample is dropped: the page was fetched just now.
 ///
 /// # Errors
-/// Why the line is invalid.
+/// The reason why the line is invalid.
 pub(super) fn parse(line: &str) -> Result<Line<'_>, &'static str> {
     let line = line.trim();
     match line.strip_prefix('#') {
@@ -88,7 +88,7 @@ fn parse_labels(mut rest: &str) -> Result<(Vec<(&str, &str)>, &str), &'static st
             return Err("more than 64 labels");
         }
         if labels.iter().any(|(known, _)| *known == name) || empty.contains(&name) {
-            return Err("a label name that is there twice");
+            return Err("duplicate label name");
         }
         // Prometheus drops labels with an empty value.
         match &quoted[..end] {
@@ -244,9 +244,9 @@ mod tests {
             ("x{a=\"b} 1", "a label value without an end"),
             ("x{a=\"b\\", "unknown escape in a label value"),
             ("x{a=\"\\z\"} 1", "unknown escape in a label value"),
-            ("x{a=\"1\",a=\"2\"} 1", "a label name that is there twice"),
-            ("x{a=\"\",a=\"2\"} 1", "a label name that is there twice"),
-            ("x{a=\"1\",a=\"\"} 1", "a label name that is there twice"),
+            ("x{a=\"1\",a=\"2\"} 1", "duplicate label name"),
+            ("x{a=\"\",a=\"2\"} 1", "duplicate label name"),
+            ("x{a=\"1\",a=\"\"} 1", "duplicate label name"),
             ("x{a:b=\"1\"} 1", "invalid label name"),
             ("x{1=\"1\"} 1", "invalid label name"),
             ("x{__name__=\"y\"} 1", "invalid label name"),

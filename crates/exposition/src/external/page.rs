@@ -9,11 +9,11 @@ use memchr::memchr;
 
 /// Parses a page in the text format 0.0.4 as its bytes arrive.
 ///
-/// The parser keeps what it has understood and at most one line besides, however the page looks: see
-/// [`ExternalFamilies::MAX_SIZE`]. The time that [`parse`](Self::parse) takes is proportional to the bytes, so that a
-/// program with one thread gives it a piece at a time.
+/// The parser keeps the parsed families and at most one line besides, whatever the page looks like: see
+/// [`ExternalFamilies::MAX_SIZE`]. The time that [`parse`](Self::parse) takes is proportional to the bytes, so a program
+/// with one thread passes one piece at a time.
 ///
-/// The parser leaves out whatever an exporter must not pass on: lines that are invalid, series that are there twice, and
+/// The parser leaves out whatever an exporter must not pass on: lines that are invalid, duplicate series, and
 /// metrics with a name that belongs to the exporter's own families or that Prometheus makes itself.
 ///
 /// ```
@@ -34,7 +34,7 @@ use memchr::memchr;
 pub struct PageParser<'f> {
     own: &'f Families,
     page: ExternalPage,
-    /// The begin of a line whose end has not come yet.
+    /// The beginning of a line whose end has not arrived yet.
     line: Vec<u8>,
     /// Whether the line is longer than `MAX_LINE`, and its rest is skipped.
     is_too_long: bool,
@@ -50,7 +50,7 @@ pub struct ExternalPage {
     pub invalid: u64,
     /// The first invalid line.
     pub first_invalid: Option<InvalidLine>,
-    /// The number of samples that are there already, or whose family has a name that is taken.
+    /// The number of samples whose series exists already, or whose family's name is taken.
     pub duplicates: u64,
     /// The number of samples that exceed a limit.
     pub over_limit: u64,
@@ -62,7 +62,7 @@ pub struct ExternalPage {
 pub struct InvalidLine {
     /// The first 80 characters of the line.
     pub line: String,
-    /// Why it was left out.
+    /// The reason why the line was left out.
     pub reason: &'static str,
 }
 
@@ -116,11 +116,11 @@ impl<'f> PageParser<'f> {
         &mut self.page.families
     }
 
-    /// Keeps the begin of a line.
+    /// Keeps the beginning of a line.
     fn extend(&mut self, bytes: &[u8]) {
-        let room = MAX_LINE - self.line.len();
-        self.is_too_long |= bytes.len() > room;
-        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let remaining = MAX_LINE - self.line.len();
+        self.is_too_long |= bytes.len() > remaining;
+        self.line.extend_from_slice(&bytes[..bytes.len().min(remaining)]);
     }
 
     fn end_line(&mut self) {
@@ -222,7 +222,7 @@ fn check_labels(kind: ExternalKind, suffix: &str, labels: &[(&str, &str)]) -> Re
     }
 }
 
-/// The longest line: more than a sample whose one label has the longest value that the exporter itself writes.
+/// Maximum length of a line: more than a sample whose one label has the longest value that the exporter itself writes.
 pub(super) const MAX_LINE: usize = 128 << 10;
-/// The most characters of an invalid line that are kept for the log.
+/// Maximum number of characters of an invalid line that are kept for the log.
 const MAX_QUOTE: usize = 80;

@@ -41,15 +41,15 @@ fn the_first_sample_with_the_same_labels_is_kept() {
 }
 
 #[test]
-fn a_sample_can_take_all_of_the_room() {
+fn a_sample_can_use_all_remaining_bytes() {
     for (spare, expected) in [(0, Pushed::Added), (1, Pushed::OverLimit)] {
         let mut samples = Samples::new(9);
         let labels = ["1", "2"].map(|value| samples.labels([("a", value)]));
         for (count, labels) in labels.into_iter().enumerate() {
             // The first sample of a family takes another path than the later ones.
-            samples.room = LINE + labels.len() - spare;
+            samples.remaining = LINE + labels.len() - spare;
             assert_eq!(samples.push(0, labels, Number::Unsigned(7)), expected, "sample {count}");
-            samples.room = 1000;
+            samples.remaining = 1000;
             samples.push(0, labels, Number::Unsigned(7));
         }
     }
@@ -58,7 +58,7 @@ fn a_sample_can_take_all_of_the_room() {
 proptest! {
     /// In any order and any number, samples are what a set of families and texts would keep.
     #[test]
-    fn no_series_is_there_twice(pushes in prop::collection::vec((0..3usize, 0..9u8), 0..60), limit in 1..9usize) {
+    fn duplicate_series_are_left_out(pushes in prop::collection::vec((0..3usize, 0..9u8), 0..60), limit in 1..9usize) {
         let mut samples = Samples::new(limit);
         let mut known: Vec<(FamilyId, String)> = Vec::new();
         for (family, label) in pushes {
@@ -99,7 +99,7 @@ proptest! {
 #[test]
 fn labels_without_samples_are_removed() {
     let mut samples = Samples::new(1);
-    let room = samples.room;
+    let before = samples.remaining;
     for round in 0..3 {
         let row = samples.checkpoint();
         let labels = samples.labels([("a", "x")]);
@@ -110,12 +110,12 @@ fn labels_without_samples_are_removed() {
         samples.rewind(field);
         samples.rewind(row);
     }
-    let kept = (room - samples.room, samples.labels.len());
+    let kept = (before - samples.remaining, samples.labels.len());
     let row = samples.checkpoint();
     let labels = samples.labels([("a", "z")]);
     assert_eq!(samples.push(0, labels, Number::Unsigned(1)), Pushed::OverLimit);
     samples.rewind(row);
-    assert_eq!((room - samples.room, samples.labels.len()), kept);
+    assert_eq!((before - samples.remaining, samples.labels.len()), kept);
     let labels = samples.labels([("a", "z")]);
     assert_eq!(samples.push(1, labels, Number::Unsigned(1)), Pushed::Added);
     assert_eq!(text(&samples, 1)[0].0, "{a=\"z\"}");
@@ -158,36 +158,36 @@ fn a_family_has_a_limit() {
 }
 
 #[test]
-fn the_last_byte_of_the_room_can_be_used() {
+fn the_last_remaining_byte_can_be_used() {
     let mut samples = Samples::new(9);
     let labels = samples.labels([("a", "x")]);
     let line = LINE + labels.len();
-    samples.room = 2 * line;
+    samples.remaining = 2 * line;
     for (family, pushed) in
         [(0, Pushed::Added), (1, Pushed::Added), (2, Pushed::OverLimit), (0, Pushed::Duplicate)]
     {
         assert_eq!(samples.push(family, labels, 1u64.into()), pushed, "{family}");
     }
-    samples.room = line;
+    samples.remaining = line;
     let more = samples.labels([("a", "x")]);
-    assert_eq!((more, samples.room), (labels, line), "labels that are there already need no room");
-    samples.room = LINE + 3;
+    assert_eq!((more, samples.remaining), (labels, line), "labels that exist already need no bytes");
+    samples.remaining = LINE + 3;
     assert_eq!(samples.push_external("n", ExternalKind::Gauge, "abc", 1u64.into()), Pushed::OverLimit);
     assert_eq!(samples.push_external("n", ExternalKind::Gauge, "ab", 1u64.into()), Pushed::Added);
     assert_eq!(samples.push_external("n", ExternalKind::Gauge, "", 1u64.into()), Pushed::OverLimit);
-    assert_eq!(samples.room, 0);
+    assert_eq!(samples.remaining, 0);
 }
 
 #[test]
-fn labels_take_the_room_of_their_text() {
+fn labels_use_the_bytes_of_their_text() {
     let mut samples = Samples::new(9);
-    samples.room = 20;
+    samples.remaining = 20;
     let base = samples.labels([("a", "12345")]);
-    assert_eq!((base.len(), samples.room), (11, 9));
+    assert_eq!((base.len(), samples.remaining), (11, 9));
     assert!(samples.extend_labels(base, [("b", "1")]).is_over_limit(), "the base is written once more");
     assert!(samples.labels([("a", "1234")]).is_over_limit());
     let short = samples.labels([("a", "123")]);
-    assert_eq!((short.len(), samples.room), (9, 0));
+    assert_eq!((short.len(), samples.remaining), (9, 0));
     assert!(short.is_later_than(base) && !base.is_later_than(short) && !short.is_later_than(short));
     let after = samples.extend_labels(short, [("c", "x")]);
     assert!(after.is_over_limit() && samples.extend_labels(after, [("c", "x")]).is_over_limit());

@@ -77,7 +77,7 @@ fn argument(arg: &Arg<'_>) -> Json {
     }
 }
 
-/// The reply with the cookie of all captures in place of its own, so that the same reply is the same bytes.
+/// Returns the reply with the cookie of all captures instead of its own, so that equal replies have equal bytes.
 fn with_cookie(packet: &[u8], header: &Header) -> Vec<u8> {
     let (head, body) = packet.split_at_checked(header.header_len).unwrap_or_default();
     // Magic number, version and flags, then the length, whose size is in the flags.

@@ -5,7 +5,7 @@ pub(super) fn value(labels: &[u8], name: &str, max: usize) -> Option<String> {
     Some(unescaped(text(labels, name)?, max))
 }
 
-/// Returns a value from its text as it is written, shortened to a number of bytes.
+/// Returns a value from its escaped text, shortened to a number of bytes.
 pub(super) fn unescaped(text: &[u8], max: usize) -> String {
     let mut value = Vec::new();
     let mut rest = text.iter();
@@ -25,8 +25,8 @@ pub(super) fn unescaped(text: &[u8], max: usize) -> String {
     shortened(&String::from_utf8_lossy(&value), max)
 }
 
-/// Returns the value of a label as it is written. Because it is escaped, a value cannot contain the name and the quotation
-/// mark of another label.
+/// Returns the value of a label, still escaped. Because values are escaped, a value cannot contain the name and the
+/// quotation mark of another label.
 pub(super) fn text<'l>(labels: &'l [u8], name: &str) -> Option<&'l [u8]> {
     let mut rest = labels.get(1..)?;
     loop {
@@ -38,7 +38,7 @@ pub(super) fn text<'l>(labels: &'l [u8], name: &str) -> Option<&'l [u8]> {
     }
 }
 
-/// Returns whether two samples of one scrape have the same labels. Those of one row of a reply are in the same place.
+/// Returns whether two samples of one scrape have the same labels. Those of one row of a reply are the same slice.
 pub(super) fn are_same(one: &[u8], other: &[u8]) -> bool {
     std::ptr::eq(one, other) || one == other
 }

@@ -1,5 +1,5 @@
-//! The memory of the last hour, from which the page is drawn. It is fed by each scrape of the operator's selection, bounded,
-//! and nowhere but in memory.
+//! Keeps the last hour of each Kamailio in bounded memory, for the status page. Scrapes of the operator's selection are
+//! recorded.
 
 mod label;
 mod nodes;
@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 use track::Track;
 
-/// The last hour of one Kamailio. Times are seconds, from an hour before the start of the history.
+/// The last hour of one Kamailio. Times are in the history's seconds (see [`History::time`]).
 pub(crate) struct History {
     start: Instant,
     pub(crate) resolution: &'static Resolution,
@@ -29,22 +29,23 @@ pub(crate) struct History {
     tracks: Vec<Track>,
     pub(crate) destinations: Nodes,
     pub(crate) rtpengine: Nodes,
-    /// Whether Kamailio answered.
+    /// Whether Kamailio responded, by interval.
     answers: Ring<Answer>,
-    /// Whether Kamailio answered the last scrape, and since when that is so; `None` if it was so in the first one.
+    /// Whether Kamailio responded to the last scrape, and when that state began; `None` if it has not changed since the
+    /// first scrape.
     pub(crate) state: Option<(Answer, Option<f64>)>,
-    /// The time of the last scrape, and of the last one that was answered.
+    /// The time of the last scrape, and of the last one to which Kamailio responded.
     last: Option<f64>,
     last_answer: Option<f64>,
-    /// The start of Kamailio as it prints it.
+    /// The start of Kamailio, as Kamailio prints it.
     up_since: Option<Vec<u8>>,
     pub(crate) restarts: VecDeque<f64>,
-    /// Since when the collectors fail that failed in the last scrape, by their index in [`ALL`](crate::collectors::ALL).
+    /// When each currently failing collector began to fail, by its index in [`ALL`](crate::collectors::ALL).
     failing: BTreeMap<usize, f64>,
     pub(crate) server: Server,
 }
 
-/// The facts about Kamailio that are no series.
+/// The facts about Kamailio that are not series.
 #[derive(Debug, Default)]
 pub(crate) struct Server {
     pub(crate) version: Option<String>,
@@ -53,7 +54,7 @@ pub(crate) struct Server {
     pub(crate) processes: usize,
 }
 
-/// Whether Kamailio answered.
+/// Whether Kamailio responded in an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Answer {
     #[default]
@@ -74,7 +75,7 @@ pub(crate) struct Resolution {
 }
 
 impl Resolution {
-    /// The resolution for the operator's Kamailio: some 2,000 destinations fit in.
+    /// The resolution for the operator's Kamailio: some 2,000 destinations fit.
     pub(crate) const FINE: Self = Self { step: 15.0, buckets: 240, max_bytes: 1 << 20 };
     /// The resolution for a Kamailio that a client chose, of which there may be 2,000.
     pub(crate) const COARSE: Self = Self { step: 60.0, buckets: 60, max_bytes: 64 << 10 };
@@ -124,8 +125,8 @@ impl History {
         }
     }
 
-    /// Notes a scrape that ended now.
-    pub(super) fn note(&mut self, now: Instant, scrape: &Scrape) {
+    /// Records a scrape that ended now.
+    pub(super) fn record(&mut self, now: Instant, scrape: &Scrape) {
         let time = self.time(now);
         let (samples, up_since) = (&scrape.samples, scrape.up_since.as_deref());
         self.observe(time, &Observation { samples, answered: scrape.answered, up_since });
@@ -138,7 +139,7 @@ impl History {
 
     fn observe(&mut self, time: f64, scrape: &Observation<'_>) {
         let answer = if scrape.answered { Answer::Answered } else { Answer::Silent };
-        self.note_answer(time, answer);
+        self.record_answer(time, answer);
         if !scrape.answered {
             return;
         }
@@ -153,7 +154,7 @@ impl History {
         if let Some(up_since) = scrape.up_since.filter(|_| restarted || self.up_since.is_none()) {
             self.up_since = Some(up_since.to_vec());
         }
-        self.server.note(scrape.samples, restarted);
+        self.server.record(scrape.samples, restarted);
         let resolution = self.resolution;
         let now = resolution.moment(time);
         self.tracks.resize_with(SERIES.len(), Track::new);
@@ -170,25 +171,25 @@ impl History {
                 Unit::Count | Unit::Bytes | Unit::Ratio => track.gauge(now, value.number, resolution),
             }
         }
-        let room = resolution.max_bytes.saturating_sub(self.memory_without_nodes());
-        let for_destinations = room.saturating_sub(self.rtpengine.memory());
-        self.destinations.note(time, scrape.samples, for_destinations, resolution);
-        let for_rtpengine = room.saturating_sub(self.destinations.memory());
-        self.rtpengine.note(time, scrape.samples, for_rtpengine, resolution);
+        let remaining = resolution.max_bytes.saturating_sub(self.memory_without_nodes());
+        let for_destinations = remaining.saturating_sub(self.rtpengine.memory());
+        self.destinations.record(time, scrape.samples, for_destinations, resolution);
+        let for_rtpengine = remaining.saturating_sub(self.destinations.memory());
+        self.rtpengine.record(time, scrape.samples, for_rtpengine, resolution);
     }
 
-    fn note_answer(&mut self, time: f64, answer: Answer) {
+    fn record_answer(&mut self, time: f64, answer: Answer) {
         let before = self.state.map(|(answer, _)| answer);
         let resolution = self.resolution;
-        let mut note = |bucket, answer: Answer| {
+        let mut record = |bucket, answer: Answer| {
             if let Some(slot) = self.answers.slot(bucket, resolution.buckets) {
                 *slot = answer.max(*slot);
             }
         };
         if let (Some(last), Some(before)) = (self.last.filter(|last| time - last <= MAX_GAP), before) {
-            (resolution.bucket(last) + 1..resolution.bucket(time)).for_each(|bucket| note(bucket, before));
+            (resolution.bucket(last) + 1..resolution.bucket(time)).for_each(|bucket| record(bucket, before));
         }
-        note(resolution.bucket(time), answer);
+        record(resolution.bucket(time), answer);
         if before != Some(answer) {
             self.state = Some((answer, before.map(|_| time)));
         }
@@ -198,28 +199,29 @@ impl History {
         }
     }
 
-    /// Returns an instant in the history's seconds. They begin an hour before its start, so that the hour that is shown begins
-    /// at 0 or later.
+    /// Returns an instant in the history's seconds, which are counted from one hour before the start of the history, so that
+    /// the hour that is shown begins at 0 or later.
     pub(crate) fn time(&self, now: Instant) -> f64 {
         HOUR + now.saturating_duration_since(self.start).as_secs_f64()
     }
 
-    /// Returns for how many seconds there is a history at a time.
+    /// Returns the age of the history at a time, in seconds.
     pub(crate) fn age(&self, time: f64) -> f64 {
         time - HOUR
     }
 
-    /// Returns since when a collector fails, by its index in [`ALL`](crate::collectors::ALL).
+    /// Returns when a failing collector began to fail, by its index in [`ALL`](crate::collectors::ALL).
     pub(crate) fn failing_since(&self, collector: usize) -> Option<f64> {
         self.failing.get(&collector).copied()
     }
 
-    /// Returns whether Kamailio answered in a bucket.
+    /// Returns whether Kamailio responded in a bucket.
     pub(crate) fn answer(&self, bucket: Bucket) -> Answer {
         self.answers.at(bucket)
     }
 
-    /// Returns the value of a series in the last scrape that was answered: a gauge, or the rate of the last two minutes.
+    /// Returns the value of a series in the last scrape to which Kamailio responded: a gauge, or the rate of the last two
+    /// minutes.
     pub(crate) fn now(&self, series: usize) -> Option<f64> {
         let track = self.tracks.get(series)?;
         let (time, value) = match SERIES[series].unit {
@@ -229,7 +231,8 @@ impl History {
         (Some(time) == self.last_answer).then_some(value)
     }
 
-    /// Returns whether the last scrape that was answered had a series; the first sample of a counter gives no rate yet.
+    /// Returns whether a series was in the last scrape to which Kamailio responded; the first sample of a counter gives no
+    /// rate yet.
     pub(crate) fn has(&self, series: usize) -> bool {
         let last = self.tracks.get(series).and_then(Track::value);
         last.is_some_and(|(time, _)| Some(time) == self.last_answer)
@@ -267,7 +270,7 @@ impl History {
 }
 
 impl Server {
-    fn note(&mut self, samples: &Samples, restarted: bool) {
+    fn record(&mut self, samples: &Samples, restarted: bool) {
         static FAMILIES: LazyLock<[FamilyId; 3]> = LazyLock::new(|| {
             [KAMAILIO_START_TIME.name, "kamailio_build_info", "kamailio_pkgmem_size_bytes"]
                 .map(series::family)
@@ -290,11 +293,11 @@ impl Server {
 const MAX_GAP: f64 = 300.0;
 /// Seconds that the rate of a counter is the mean of: two scrapes at Prometheus' default interval of a minute.
 const WINDOW: f64 = 120.0;
-/// Seconds that are shown.
+/// Seconds that the status page shows.
 pub(crate) const HOUR: f64 = 3600.0;
-/// Marks in the pictures; a Kamailio that restarts more often restarts all the time.
+/// Maximum number of marks in the charts; a Kamailio that restarts more often restarts all the time.
 const MAX_RESTARTS: usize = 60;
-/// Bytes that are kept of Kamailio's version.
+/// Maximum number of bytes of Kamailio's version.
 const MAX_VERSION: usize = 64;
 
 #[cfg(test)]

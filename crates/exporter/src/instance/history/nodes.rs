@@ -27,12 +27,13 @@ pub(crate) struct Node {
     /// Its labels as the exposition has them, which identify it.
     labels: Box<[u8]>,
     pub(crate) state: NodeState,
-    /// When the state began, in seconds since the start of the history; `None` if it was so in the first scrape.
+    /// When the state began, in the history's seconds (see [`History::time`](super::History::time)); `None` if it has not
+    /// changed since the first scrape.
     pub(crate) since: Option<f64>,
     /// The estimated response time, in seconds.
     pub(crate) latency: Option<f64>,
     pub(crate) weight: Option<f64>,
-    /// The worst state of each bucket, at the bucket's number modulo their count.
+    /// The worst state of each bucket, at the bucket's number modulo the number of buckets.
     states: Box<[NodeState]>,
 }
 
@@ -137,9 +138,9 @@ impl Nodes {
             .map(|(label, max)| label::value(&node.labels, label, max).unwrap_or_default())
     }
 
-    /// Notes the states in a scrape, in at most `room` bytes. Nodes that are no longer in the list are forgotten; without any
-    /// list, all states are unknown.
-    pub(super) fn note(&mut self, time: f64, samples: &Samples, room: usize, resolution: &Resolution) {
+    /// Records the states in a scrape, within `max_bytes` bytes. Nodes that are no longer in the list are forgotten;
+    /// without any list, all states are unknown.
+    pub(super) fn record(&mut self, time: f64, samples: &Samples, max_bytes: usize, resolution: &Resolution) {
         let slot = self.advance(time, resolution);
         let families = self.kind.families();
         let count = samples.family_len(families.up);
@@ -148,14 +149,14 @@ impl Nodes {
             return;
         }
         let is_first = self.nodes.is_empty();
-        let kept = count.min(room / (size_of::<Node>() + resolution.buckets));
+        let kept = count.min(max_bytes / (size_of::<Node>() + resolution.buckets));
         self.nodes.truncate(kept);
         self.nodes.shrink_to(kept);
         self.nodes.reserve_exact(kept - self.nodes.len());
         let mut known: Option<HashMap<Box<[u8]>, Node>> = None;
         let (mut index, mut used) = (0, self.nodes.capacity() * size_of::<Node>());
         for row in rows(families, samples).filter(|row| row.labels.len() <= MAX_LABELS).take(kept) {
-            // Almost always, the list is that of the scrape before.
+            // Almost always, the list is that of the previous scrape.
             if self.nodes.get(index).is_none_or(|node| *node.labels != *row.labels) {
                 let rest = self.nodes.split_off(index.min(self.nodes.len()));
                 let known = known.get_or_insert_default();
@@ -171,7 +172,7 @@ impl Nodes {
                 node.since = None;
             }
             let allocated = node.allocated();
-            if used + allocated > room {
+            if used + allocated > max_bytes {
                 break;
             }
             used += allocated;
@@ -182,13 +183,13 @@ impl Nodes {
         self.left_out = count - index;
     }
 
-    /// Goes on to the bucket of a time, and returns its place in the states of each node. The buckets since the last scrape
-    /// have the state of that scrape.
+    /// Advances to the bucket of a time, and returns its index in the states of each node. The buckets since the last scrape
+    /// get the state of that scrape.
     fn advance(&mut self, time: f64, resolution: &Resolution) -> usize {
         let bucket = resolution.bucket(time).max(self.newest);
         let buckets = resolution.buckets as Bucket;
         let known = time - self.last <= MAX_GAP;
-        // The newest of the skipped buckets, if they are more than there is room for.
+        // Only the newest of the skipped buckets, if there are more than the nodes have.
         for skipped in (self.newest + 1..=bucket).rev().take(resolution.buckets) {
             for node in &mut self.nodes {
                 let state = if known && skipped < bucket { node.state } else { NodeState::Unknown };
@@ -252,9 +253,9 @@ fn rows<'s>(families: &'static Families, samples: &'s Samples) -> impl Iterator<
     })
 }
 
-/// Bytes of the labels of a node that is kept. A URI that Kamailio parses has at most 1,024 (`MAX_URI_SIZE`, core/config.h).
+/// Maximum number of bytes of a node's labels. A URI that Kamailio parses has at most 1,024 (`MAX_URI_SIZE`, core/config.h).
 const MAX_LABELS: usize = 2048;
-/// Bytes that are shown of an address, of the number of a set, and of a name.
+/// Maximum number of bytes shown of an address, of the number of a set, and of a name.
 const MAX_ADDRESS: usize = 256;
 const MAX_SET: usize = 32;
 
@@ -263,7 +264,7 @@ mod tests {
     use super::*;
     use NodeState::{Disabled, Down, Trying, Unknown, Up};
 
-    const ROOM: usize = 1 << 20;
+    const MAX_BYTES: usize = 1 << 20;
 
     /// A reply with these destinations.
     fn samples(rows: &[(&str, NodeState, Option<f64>)]) -> Samples {
@@ -290,15 +291,15 @@ mod tests {
     #[test]
     fn a_destination_keeps_its_states_when_the_list_changes() {
         let mut nodes = Nodes::new(Kind::Destinations);
-        let mut note = |time, rows: &[_]| {
-            nodes.note(time, &samples(rows), ROOM, &Resolution::FINE);
+        let mut record = |time, rows: &[_]| {
+            nodes.record(time, &samples(rows), MAX_BYTES, &Resolution::FINE);
             nodes.iter().map(|node| (nodes.names(node)[1].clone(), node.since)).collect::<Vec<_>>()
         };
-        note(0.0, &[("a", Up, Some(0.5)), ("b", Up, None), ("c", Disabled, Some(0.1))]);
-        note(16.0, &[("a", Up, None), ("b", Trying, None), ("c", Disabled, Some(0.1))]);
-        note(17.0, &[("a", Up, None), ("b", Down, None), ("c", Disabled, Some(0.1))]);
-        note(18.0, &[("a", Up, None), ("b", Trying, None), ("c", Disabled, Some(0.1))]);
-        let known = note(61.0, &[("c", Up, Some(0.2)), ("new", Up, None), ("b", Down, None)]);
+        record(0.0, &[("a", Up, Some(0.5)), ("b", Up, None), ("c", Disabled, Some(0.1))]);
+        record(16.0, &[("a", Up, None), ("b", Trying, None), ("c", Disabled, Some(0.1))]);
+        record(17.0, &[("a", Up, None), ("b", Down, None), ("c", Disabled, Some(0.1))]);
+        record(18.0, &[("a", Up, None), ("b", Trying, None), ("c", Disabled, Some(0.1))]);
+        let known = record(61.0, &[("c", Up, Some(0.2)), ("new", Up, None), ("b", Down, None)]);
         let named = |name: &str, since| (name.to_owned(), since);
         assert_eq!(known, [named("c", Some(61.0)), named("new", Some(61.0)), named("b", Some(61.0))]);
         assert_eq!(strip(&nodes, "b"), [Up, Down, Trying, Trying, Down]);
@@ -306,21 +307,21 @@ mod tests {
         assert_eq!(strip(&nodes, "new"), [Unknown, Unknown, Unknown, Unknown, Up]);
         let latencies: Vec<_> = nodes.iter().map(|node| node.latency).collect();
         assert_eq!(latencies, [Some(0.2), None, None]);
-        nodes.note(62.0, &Samples::new(0), ROOM, &Resolution::FINE);
+        nodes.record(62.0, &Samples::new(0), MAX_BYTES, &Resolution::FINE);
         assert!(nodes.iter().all(|node| node.state == Unknown) && nodes.iter().len() == 3);
     }
 
     #[test]
     fn destinations_that_do_not_fit_or_have_long_labels_are_counted() {
-        for (short, long, room, least, most) in [(150, 0, 50_000, 40, 70), (20, 30, ROOM, 20, 20)] {
+        for (short, long, max_bytes, least, most) in [(150, 0, 50_000, 40, 70), (20, 30, MAX_BYTES, 20, 20)] {
             let lengths = std::iter::repeat_n(6_000, long).chain(std::iter::repeat_n(400, short));
             let uris: Vec<_> =
                 lengths.enumerate().map(|(n, len)| format!("sip:{n}.{}", "x".repeat(len))).collect();
             let rows: Vec<_> = uris.iter().map(|uri| (uri.as_str(), Up, None)).collect();
             let mut nodes = Nodes::new(Kind::Destinations);
             for time in [0.0, 20.0] {
-                nodes.note(time, &samples(&rows), room, &Resolution::FINE);
-                assert!(nodes.memory() <= room, "{}", nodes.memory());
+                nodes.record(time, &samples(&rows), max_bytes, &Resolution::FINE);
+                assert!(nodes.memory() <= max_bytes, "{}", nodes.memory());
                 let kept = nodes.iter().len();
                 assert!((least..=most).contains(&kept), "{kept}");
                 assert_eq!(nodes.left_out, short + long - kept);

@@ -1,6 +1,6 @@
 //! A value for each interval of the last hour.
 
-/// The number of an interval since the start of the history.
+/// The number of an interval, counted from 0 in the history's seconds (see [`History::time`](super::History::time)).
 pub(crate) type Bucket = u64;
 
 /// A ring of the newest values, one for each bucket. Buckets that were skipped are empty.
@@ -8,7 +8,7 @@ pub(crate) type Bucket = u64;
 pub(crate) struct Ring<T> {
     newest: Bucket,
     empty: T,
-    /// Allocated with the first value: most servers have a part of the series.
+    /// Allocated with the first value, because most servers have only some of the series.
     slots: Box<[T]>,
 }
 
@@ -18,8 +18,8 @@ impl<T: Copy> Ring<T> {
         Self { newest: 0, empty, slots: Box::default() }
     }
 
-    /// Returns the slot of a bucket to write, which becomes the newest of a ring of so many buckets. A bucket that is too old
-    /// has none.
+    /// Returns the slot of a bucket to write, in a ring of `buckets` buckets; `None` if the bucket is too old. A later bucket
+    /// becomes the newest.
     pub(crate) fn slot(&mut self, bucket: Bucket, buckets: usize) -> Option<&mut T> {
         if self.slots.is_empty() {
             self.slots = vec![self.empty; buckets].into();

@@ -13,7 +13,7 @@ pub(crate) struct Series {
     pub(crate) title: &'static str,
     /// The unit of the value; a counter is kept as a rate.
     pub(crate) unit: Unit,
-    /// Where the value comes from. The first reading that has samples is taken.
+    /// The sources of the value. The first one that has samples is used.
     pub(super) readings: &'static [Reading],
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Unit {
     Ratio,
 }
 
-/// How a value is made from samples.
+/// The way in which a value is computed from samples.
 pub(super) enum Reading {
     /// The sum of a family's samples.
     Sum(&'static str, Select),
@@ -45,7 +45,7 @@ pub(super) enum Select {
     Except(&'static str, &'static [&'static str]),
 }
 
-/// A reading with the positions of its families, looked up once.
+/// A reading with the indices of its families, looked up once.
 pub(super) enum Located {
     Sum { family: FamilyId, label: &'static str, values: &'static [&'static str], except: bool },
     Fullest { part: FamilyId, of: FamilyId, label: &'static str },
@@ -54,9 +54,9 @@ pub(super) enum Located {
 /// Reads the values of series from the samples of one scrape.
 pub(super) struct Reader<'s> {
     samples: &'s Samples,
-    /// The family and label that were read last, which most rows have from the row before.
+    /// The family and label that were read last, because most rows have those of the previous row.
     split: Option<(FamilyId, &'static str)>,
-    /// Its samples: the label's value as it is written, and the number.
+    /// Its samples: the label's value, still escaped, and the number.
     parts: Vec<(&'s [u8], f64)>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Reader<'s> {
 pub(super) struct Value<'s> {
     /// The sum, or the largest quotient.
     pub(super) number: f64,
-    /// The name of the largest, as the label's value is written.
+    /// The name of the largest, still escaped.
     pub(super) name: Option<&'s [u8]>,
 }
 
@@ -245,13 +245,13 @@ pub(crate) static SERIES: &[Series] = &[
 /// Returns the index of a series in [`SERIES`].
 ///
 /// # Panics
-/// If there is none; a test looks up all that the page uses.
+/// If there is none; a test looks up all that the status page uses.
 pub(crate) fn index(key: &str) -> usize {
     SERIES.iter().position(|series| series.key == key).unwrap_or_else(|| panic!("no series {key}"))
 }
 
 impl Series {
-    /// Returns the query that gives the same in Prometheus, by the reading that was taken.
+    /// Returns the query that gives the same value in Prometheus, by the reading that was used.
     pub(crate) fn promql(&self, reading: usize) -> String {
         match self.readings.get(reading) {
             Some(Sum(family, select)) => {
@@ -278,7 +278,7 @@ impl Select {
     }
 }
 
-/// Returns the position of a family of the catalogue.
+/// Returns the index of a family in the catalogue.
 ///
 /// # Panics
 /// If there is none; a test looks up all of them.

@@ -3,17 +3,17 @@
 use super::ring::{Bucket, Ring};
 use super::{MAX_GAP, Moment, Resolution, label};
 
-/// The values of one series. Times are seconds since the start of the history.
+/// The values of one series. Times are in the history's seconds (see [`History::time`](super::History::time)).
 #[derive(Debug)]
 pub(super) struct Track {
     ring: Ring<f32>,
     /// The time and the value of the last sample: the raw value of a counter.
     last: Option<(Moment, f64)>,
-    /// Seconds of the newest bucket that its rate is the mean of.
+    /// Seconds of the newest bucket of which its rate is the mean.
     weight: f64,
     /// The index of the reading that the values come from.
     pub(super) reading: usize,
-    /// The name that belongs to the last value, as the label's value is written; empty if there is none.
+    /// The name that belongs to the last value, still escaped; empty if there is none.
     name: Vec<u8>,
 }
 
@@ -22,7 +22,7 @@ impl Track {
         Self { ring: Ring::new(f32::NAN), last: None, weight: 0.0, reading: 0, name: Vec::new() }
     }
 
-    /// Notes a gauge. The buckets since the sample before have the value of that sample, as in Prometheus.
+    /// Records a gauge. The buckets since the previous sample get the value of that sample, as in Prometheus.
     pub(super) fn gauge(&mut self, now: Moment, value: f64, resolution: &Resolution) {
         if let Some((before, last)) = self.recent(now) {
             for skipped in before.bucket + 1..now.bucket {
@@ -33,8 +33,8 @@ impl Track {
         self.last = Some((now, value));
     }
 
-    /// Notes a counter, as its rate since the sample before. A counter that is smaller than before was reset, and so was each
-    /// counter when Kamailio was restarted: then the increase is the value itself.
+    /// Records a counter, as its rate since the previous sample. A counter that is smaller than before was reset, and so was
+    /// each counter when Kamailio was restarted: then the increase is the value itself.
     pub(super) fn counter(&mut self, now: Moment, value: f64, restarted: bool, resolution: &Resolution) {
         if let Some((before, last)) = self.recent(now) {
             let increase = if restarted || value < last { value } else { value - last };
@@ -63,7 +63,7 @@ impl Track {
         self.last.map(|(last, value)| (last.time, value))
     }
 
-    /// Returns the mean rate of a counter in the last `window` seconds before its last sample, and the time of that.
+    /// Returns the time of a counter's last sample, and the mean rate in the `window` seconds before.
     pub(super) fn rate(&self, window: f64, resolution: &Resolution) -> Option<(f64, f64)> {
         let (Moment { time, bucket: newest }, _) = self.last?;
         let (mut sum, mut seconds) = (0.0, 0.0);
@@ -103,7 +103,7 @@ impl Track {
         self.last.filter(|(before, _)| now.time > before.time && now.time - before.time <= MAX_GAP)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a picture has fewer digits")]
+    #[expect(clippy::cast_possible_truncation, reason = "a chart has fewer digits")]
     fn set(&mut self, bucket: Bucket, value: f64, resolution: &Resolution) {
         if let Some(slot) = self.ring.slot(bucket, resolution.buckets) {
             *slot = value as f32;
@@ -111,7 +111,7 @@ impl Track {
     }
 }
 
-/// Bytes that are shown of a name from Kamailio. As it is written, it has up to twice as many.
+/// Maximum number of bytes shown of a name from Kamailio. Escaped, a name has up to twice as many.
 const MAX_NAME: usize = 128;
 const MAX_WRITTEN_NAME: usize = 2 * (MAX_NAME + 1);
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_is_no_negative_rate() {
+    fn a_reset_does_not_give_a_negative_rate() {
         let mut track = Track::new();
         for (time, value, restarted) in
             [(0.0, 1000.0, false), (15.0, 1015.0, false), (30.0, 30.0, false), (45.0, 75.0, true)]

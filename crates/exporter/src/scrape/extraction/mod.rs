@@ -205,7 +205,7 @@ impl<'r> Extractor<'_, 'r> {
             match (field.read)(value) {
                 Ok(Some(value)) => {
                     // A script can decrement whatever it calls a total, and a negative number is not a counter.
-                    let kind = if value.counts() { kind } else { "gauge" };
+                    let kind = if value.is_counter_value() { kind } else { "gauge" };
                     let name = String::from_utf8_lossy(name);
                     let help = match self.call.capabilities.help(&name) {
                         "" => format!("The statistic {name}."),
@@ -264,7 +264,7 @@ impl<'r> Extractor<'_, 'r> {
 
     fn push(&mut self, field: &Field, family: FamilyId, labels: Labels, number: Number) {
         // OpenMetrics forbids negative and NaN counters, and a strict parser fails the whole scrape for one of them.
-        if field.family.kind == Kind::Counter && !number.counts() {
+        if field.family.kind == Kind::Counter && !number.is_counter_value() {
             return self.unreadable(field);
         }
         self.omissions.count(self.samples.push(family, labels, number));

@@ -1,4 +1,4 @@
-//! The files of the page, each with a path of its own.
+//! The files of the status page, each with a path of its own.
 
 use exporter_toolkit::{Response, with_body};
 use hyper::StatusCode;

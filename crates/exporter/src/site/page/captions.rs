@@ -1,4 +1,4 @@
-//! The lines under the titles of pictures.
+//! The lines under the titles of charts.
 
 use super::series::Rows;
 use super::svg::Values;

@@ -1,7 +1,7 @@
-//! The problems of a Kamailio: since when, and what to do.
+//! The problems of a Kamailio, since when they exist, and what to do about them.
 
+use super::charts::{Chart, FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING};
 use super::model::{Level, NodeRow, NodeTable, Page};
-use super::pictures::{FAILED, FAILED_BAD, FULL_BAD, FULL_WARNING, Picture};
 use super::svg::Values;
 use super::text::{Moment, Shown, count, duration, number, percent};
 use crate::instance::history::NodeState;
@@ -9,7 +9,7 @@ use crate::instance::history::series::index;
 use crate::scrape::diagnosis::State;
 use std::collections::BTreeMap;
 
-/// One thing that is wrong.
+/// A problem.
 pub(crate) struct Finding {
     pub(crate) level: Level,
     /// A part of the headline, as in the middle of a sentence: `2 of 4 destinations are down`.
@@ -23,18 +23,18 @@ pub(crate) struct Finding {
 /// A line about a finding.
 #[derive(Default)]
 pub(crate) struct Detail {
-    /// The name of what is wrong.
+    /// The object with the problem, such as a destination or a collector.
     pub(crate) subject: Shown,
     /// A predicate: `is down`.
     pub(crate) text: Shown,
     pub(crate) since: Option<Moment>,
-    /// The reason or the remedy, in whole sentences.
+    /// The reason or the remedy, in complete sentences.
     pub(crate) reason: Shown,
     /// A command that shows more.
     pub(crate) command: &'static str,
 }
 
-/// Returns what is wrong, the worst first. `error` is why the last scrape ended early.
+/// Returns the problems, the worst first. `error` is the reason why the last scrape ended early.
 pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     let waiting = waiting(page);
     let Some(scrape) = page.scrape else { return Vec::from_iter(waiting) };
@@ -42,13 +42,13 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
         let reason = Shown::message(capitalized(error.unwrap_or("no valid reply.")));
         let detail = Detail {
             subject: Shown::new("Kamailio"),
-            text: Shown::new("has answered no scrape"),
+            text: Shown::new("has not responded to any scrape"),
             since: Some(scrape.since.unwrap_or(scrape.first)),
             reason,
             ..Detail::default()
         };
-        let title = "Kamailio does not answer";
-        // Other problems of the last answered scrape may be over by now.
+        let title = "Kamailio does not respond";
+        // Other problems, known from an earlier scrape, may be over by now.
         return vec![Finding {
             level: Level::Bad,
             title: Shown::new(title),
@@ -60,8 +60,8 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(nodes(&page.destinations, "destination", "kamcmd dispatcher.list"));
     findings.extend(nodes(&page.rtpengine, "RTPEngine node", "kamcmd rtpengine.show all"));
-    findings.extend(failed_replies(page));
-    findings.extend(page.pictures.iter().filter_map(|picture| full(page, picture)));
+    findings.extend(failed_transactions(page));
+    findings.extend(page.charts.iter().filter_map(|chart| full(page, chart)));
     findings.extend(dropped_packets(page));
     findings.extend(collectors(page, error));
     findings.extend(restarts(page));
@@ -70,11 +70,11 @@ pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     waiting.into_iter().chain(findings).collect()
 }
 
-/// A scrape that takes long, which is known before it fails.
+/// Returns a finding for a scrape that is taking long, before it fails.
 fn waiting(page: &Page) -> Option<Finding> {
     let seconds = page.waiting.filter(|seconds| *seconds >= WAITING)?;
-    let text = format!("has not replied for {}", duration(seconds));
-    let values = page.scrape.map(|_| "The values below are those of the scrape before.");
+    let text = format!("has not responded for {}", duration(seconds));
+    let values = page.scrape.map(|_| "The values below are those of the previous scrape.");
     let detail = Detail {
         subject: Shown::new("Kamailio"),
         text: Shown::new(&text),
@@ -162,11 +162,10 @@ fn nodes(table: &NodeTable, noun: &str, command: &'static str) -> Option<Finding
     Some(Finding { level, title: Shown::new(title), since, more: down.len() - details.len(), details })
 }
 
-fn failed_replies(page: &Page) -> Option<Finding> {
-    let picture =
-        page.pictures.iter().find(|picture| picture.key == "replies" && picture.level == Level::Bad)?;
+fn failed_transactions(page: &Page) -> Option<Finding> {
+    let chart = page.charts.iter().find(|chart| chart.key == "replies" && chart.level == Level::Bad)?;
     let layers: Vec<_> =
-        picture.layers.iter().filter_map(|(index, _)| page.series.get(*index)?.as_ref()).collect();
+        chart.layers.iter().filter_map(|(index, _)| page.series.get(*index)?.as_ref()).collect();
     let failed = layers.iter().find(|row| row.key == FAILED)?;
     let share = |bucket: usize| {
         let sum: f64 = layers.iter().filter_map(|row| row.values.get(bucket).copied().flatten()).sum();
@@ -174,10 +173,10 @@ fn failed_replies(page: &Page) -> Option<Finding> {
     };
     let shares: Values = (0..failed.values.len()).map(share).collect();
     let since = since(page, &shares, FAILED_BAD);
-    let share = percent(picture.value.unwrap_or_default());
+    let share = percent(chart.value.unwrap_or_default());
     let detail = Detail {
-        subject: Shown::new("Final replies"),
-        text: Shown::new(so_far(since, "fail", "have failed")),
+        subject: Shown::new("Transactions"),
+        text: Shown::new(so_far(since, "fail", "have been failing")),
         since,
         reason: Shown::new(format!(
             "{share}% of the transactions of the last two minutes ended with 5xx or 6xx."
@@ -186,42 +185,42 @@ fn failed_replies(page: &Page) -> Option<Finding> {
     };
     Some(Finding {
         level: Level::Bad,
-        title: Shown::new("calls are failing"),
+        title: Shown::new(format!("{share}% of transactions fail")),
         since,
         details: vec![detail],
         more: 0,
     })
 }
 
-/// Returns a finding for a picture whose limit is nearly reached.
-fn full(page: &Page, picture: &Picture) -> Option<Finding> {
-    if picture.key == "replies" || !matches!(picture.level, Level::Warning | Level::Bad) {
+/// Returns a finding for a chart whose limit is nearly reached.
+fn full(page: &Page, chart: &Chart) -> Option<Finding> {
+    if chart.key == "replies" || !matches!(chart.level, Level::Warning | Level::Bad) {
         return None;
     }
-    let row = page.series.get(picture.layers.first()?.0)?.as_ref()?;
-    let limit = picture.limit.unwrap_or(1.0);
-    let threshold = if picture.level == Level::Bad { FULL_BAD } else { FULL_WARNING };
+    let row = page.series.get(chart.layers.first()?.0)?.as_ref()?;
+    let limit = chart.limit.unwrap_or(1.0);
+    let threshold = if chart.level == Level::Bad { FULL_BAD } else { FULL_WARNING };
     let since = since(page, &row.values, threshold * limit);
-    let (title, advice) = match picture.key {
-        "tcp" => ("TCP connections are at", "Raise tcp_max_connections if the connections are wanted."),
-        "tls" => ("TLS connections are at", "Raise tls_max_connections if the connections are wanted."),
+    let (title, advice) = match chart.key {
+        "tcp" => ("TCP connections are at", "Raise tcp_max_connections if the connections are legitimate."),
+        "tls" => ("TLS connections are at", "Raise tls_max_connections if the connections are legitimate."),
         "udp" => ("a UDP queue is at", "Kamailio reads more slowly than packets arrive."),
         "private_memory" => ("private memory is at", "Start Kamailio with more private memory (-M)."),
         _ => ("shared memory is at", "Start Kamailio with more shared memory (-m)."),
     };
-    let title = format!("{title} {}%", picture.figure);
+    let title = format!("{title} {}%", chart.figure);
     let text = match since {
         Some(_) => format!("has been at {}% or more", percent(threshold)),
-        None => format!("is at {}%", picture.figure),
+        None => format!("is at {}%", chart.figure),
     };
     let detail = Detail {
-        subject: Shown::new(picture.title),
+        subject: Shown::new(chart.title),
         text: Shown::new(text),
         since,
-        reason: Shown::new(format!("{}. {advice}", capitalized(picture.caption.as_str()))),
+        reason: Shown::new(format!("{}. {advice}", capitalized(chart.caption.as_str()))),
         ..Detail::default()
     };
-    Some(Finding { level: picture.level, title: Shown::new(title), since, details: vec![detail], more: 0 })
+    Some(Finding { level: chart.level, title: Shown::new(title), since, details: vec![detail], more: 0 })
 }
 
 fn dropped_packets(page: &Page) -> Option<Finding> {
@@ -230,10 +229,10 @@ fn dropped_packets(page: &Page) -> Option<Finding> {
     let since = since(page, &row.values, f64::MIN_POSITIVE);
     let detail = Detail {
         subject: Shown::new("The kernel"),
-        text: Shown::new(so_far(since, "drops packets", "has dropped packets")),
+        text: Shown::new(so_far(since, "drops packets", "has been dropping packets")),
         since,
         reason: Shown::new(format!(
-            "{} packets/s of the last two minutes: Kamailio reads more slowly than they arrive.",
+            "{} packets/s in the last two minutes, because Kamailio reads more slowly than packets arrive.",
             number(rate)
         )),
         ..Detail::default()
@@ -261,7 +260,7 @@ fn collectors(page: &Page, error: Option<&str>) -> Option<Finding> {
     } else {
         details.extend(failed.iter().take(MAX_DETAILS).map(|row| Detail {
             subject: Shown::new(row.name),
-            text: Shown::new(so_far(row.since, "fails", "has failed")),
+            text: Shown::new(so_far(row.since, "fails", "has been failing")),
             since: row.since,
             reason: Shown::message(format!(
                 "{}. {}",
@@ -301,19 +300,19 @@ fn restarts(page: &Page) -> Option<Finding> {
     })
 }
 
-/// Returns since when the newest values are at or above a threshold; `None` if they are since the first one.
+/// Returns since when the values have been at or above a threshold; `None` if all of them are, or only the newest is.
 fn since(page: &Page, values: &Values, threshold: f64) -> Option<Moment> {
     let known = || values.iter().enumerate().rev().filter_map(|(bucket, value)| Some((bucket, (*value)?)));
     let first = known().skip(1).take_while(|(_, value)| *value >= threshold).last()?.0;
     known().any(|(bucket, _)| bucket < first).then(|| page.window.moment(first))
 }
 
-/// Returns the present tense, or the one that goes before a time.
+/// Returns the present tense, or the perfect tense if a time follows.
 fn so_far(since: Option<Moment>, present: &str, perfect: &str) -> String {
     if since.is_some() { perfect } else { present }.to_owned()
 }
 
-/// Makes the first letter large, for the beginning of a headline.
+/// Capitalises the first letter, for the beginning of a headline.
 fn capitalized(title: &str) -> String {
     title.chars().take(1).flat_map(char::to_uppercase).chain(title.chars().skip(1)).collect()
 }

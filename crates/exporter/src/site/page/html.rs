@@ -1,9 +1,9 @@
-//! The page as HTML.
+//! The status page as HTML.
 
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::charts::Chart;
 use super::findings::{Detail, Finding};
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, TargetRow};
-use super::pictures::Picture;
 use super::svg::{self, Layer};
 use super::text::{Moment, bytes, count, duration, number, percent};
 use crate::instance::history::NodeState;
@@ -55,7 +55,7 @@ pub(crate) fn page(page: &Page, site: &Site) -> String {
                 p #offline role="status" hidden {}
                 main #main {
                     (verdict(page))
-                    (pictures(page))
+                    (charts(page))
                     (nodes(page, &page.destinations, "destinations", "Destinations", "destination"))
                     (nodes(page, &page.rtpengine, "rtpengine", "RTPEngine nodes", "node"))
                     @if page.scrape.is_some() { (collectors(&page.collectors)) }
@@ -126,31 +126,31 @@ fn detail_line(page: &Page, detail: &Detail, level: Level) -> Markup {
     }
 }
 
-/// Writes since when something is so: ` since 10:39 (21 min)`.
+/// Writes the start of a state and its age: ` since 10:39 (21 min)`.
 fn since(page: &Page, moment: Moment) -> Markup {
     let age = (page.window.end.0 - moment.0).max(0);
     html! { " since " (moment) " (" (duration(age as f64)) ")" }
 }
 
-fn pictures(page: &Page) -> Markup {
-    let (wide, small): (Vec<_>, Vec<_>) = page.pictures.iter().partition(|picture| picture.wide);
+fn charts(page: &Page) -> Markup {
+    let (wide, small): (Vec<_>, Vec<_>) = page.charts.iter().partition(|chart| chart.wide);
     let class = |size: &str| format!("row {size}{}", if page.answered() { "" } else { " stale" });
     html! {
         @if !wide.is_empty() {
-            div #wide-pictures class=(class("wide")) { @for picture in wide { (figure(page, picture)) } }
+            div #wide-charts class=(class("wide")) { @for chart in wide { (figure(page, chart)) } }
         }
         @if !small.is_empty() {
-            div #small-pictures class=(class("small")) { @for picture in small { (figure(page, picture)) } }
+            div #small-charts class=(class("small")) { @for chart in small { (figure(page, chart)) } }
         }
     }
 }
 
-fn figure(page: &Page, picture: &Picture) -> Markup {
+fn figure(page: &Page, chart: &Chart) -> Markup {
     let row = |index: usize| page.series.get(index).and_then(Option::as_ref);
     let layers: Vec<_> =
-        picture.layers.iter().filter_map(|(index, class)| Some((row(*index)?, *class))).collect();
-    let line = picture.line.and_then(row);
-    let single = match picture.level {
+        chart.layers.iter().filter_map(|(index, class)| Some((row(*index)?, *class))).collect();
+    let line = chart.line.and_then(row);
+    let single = match chart.level {
         Level::Warning => "warn",
         Level::Bad => "bad",
         _ => "c1",
@@ -164,40 +164,40 @@ fn figure(page: &Page, picture: &Picture) -> Markup {
     let lines = line.iter().map(|row| Layer { class: "muted", values: &row.values, line: true });
     let drawn: Vec<_> = areas.chain(lines).collect();
     html! {
-        figure.card id={ "picture-" (picture.key) } {
+        figure.card id={ "chart-" (chart.key) } {
             figcaption {
-                span.name { (picture.title) }
-                span class=(format!("value {}", class(picture.level))) { (picture.figure) @if !picture.unit.is_empty() { small { (picture.unit) } } }
-                span.caption { (picture.caption) }
-                @if picture.wide && !picture.top_text.is_empty() { span.top { (picture.top_text) } }
+                span.name { (chart.title) }
+                span class=(format!("value {}", class(chart.level))) { (chart.figure) @if !chart.unit.is_empty() { small { (chart.unit) } } }
+                span.caption { (chart.caption) }
+                @if chart.wide && !chart.top_text.is_empty() { span.top { (chart.top_text) } }
             }
-            (svg::areas(&page.frame, &drawn, picture.top, picture.limit, picture.description.as_str()))
+            (svg::areas(&page.frame, &drawn, chart.top, chart.limit, chart.description.as_str()))
             div.axis {
-                @if picture.wide {
+                @if chart.wide {
                     @for moment in page.window.marks() { span { (moment) } }
                 } @else {
                     span { (page.window.start) }
-                    @if !picture.highest.is_empty() { span.highest { "highest " (picture.highest) } }
+                    @if !chart.highest.is_empty() { span.highest { "highest " (chart.highest) } }
                     span { (page.window.end) }
                 }
             }
-            @if is_stack && picture.wide {
+            @if is_stack && chart.wide {
                 ul.legend {
                     @for (row, class) in &layers {
                         li { span class=(format!("swatch {class}")) {} (row.title) " " b { (value(row.now, row.unit)) } }
                     }
                 }
             }
-            (queries(picture, &layers.iter().map(|(row, _)| (row.title, row.promql.as_str())).collect::<Vec<_>>()))
+            (queries(chart, &layers.iter().map(|(row, _)| (row.title, row.promql.as_str())).collect::<Vec<_>>()))
         }
     }
 }
 
-fn queries(picture: &Picture, layers: &[(&str, &str)]) -> Markup {
+fn queries(chart: &Chart, layers: &[(&str, &str)]) -> Markup {
     html! {
-        details id={ "promql-" (picture.key) } {
-            summary { "PromQL" span.hidden { " of " (picture.title) } }
-            code { (picture.promql) }
+        details id={ "promql-" (chart.key) } {
+            summary { "PromQL" span.hidden { " of " (chart.title) } }
+            code { (chart.promql) }
             @if layers.len() > 1 { @for (title, promql) in layers { p.query { (title) ": " code { (promql) } } } }
         }
     }
@@ -243,7 +243,7 @@ fn nodes(page: &Page, table: &NodeTable, id: &str, title: &str, noun: &str) -> M
                 h2.name { (title) }
                 span.value {
                     (number(up as f64)) " up"
-                    @if !page.answered() { small { " when Kamailio last answered" } }
+                    @if !page.answered() { small { " when Kamailio last responded" } }
                     small { @for state in [Down, Trying, Disabled, Unknown] {
                         @let number = with_state(state).count();
                         @if number > 0 { ", " span class=(format!("count {}", node_state(state).0)) { (number) " " (node_state(state).0) } }
@@ -311,14 +311,14 @@ fn history(row: &NodeRow) -> String {
 
 fn collectors(rows: &[CollectorRow]) -> Markup {
     let with_state = |state: State| rows.iter().filter(move |row| row.state == state);
-    let (well, failed) = (with_state(State::Ok).count(), with_state(State::Failed).count());
+    let (ok, failed) = (with_state(State::Ok).count(), with_state(State::Failed).count());
     let unknown = with_state(State::Unknown).count();
     let (absent, not_selected) = (with_state(State::Absent).count(), with_state(State::NotSelected).count());
     html! {
         section.card #collectors aria-label="Collectors" {
             div.heading {
                 h2.name { "Collectors" }
-                span.value { (number(well as f64)) " well" @if failed > 0 { small { ", " span.count.down { (failed) " failed" } } } }
+                span.value { (number(ok as f64)) " ok" @if failed > 0 { small { ", " span.count.down { (failed) " failed" } } } }
             }
             @for row in with_state(State::Failed) {
                 p {
@@ -326,15 +326,15 @@ fn collectors(rows: &[CollectorRow]) -> Markup {
                     @if !row.advice.is_empty() { " " (row.advice) }
                 }
             }
-            @if well > 0 {
-                details #collectors-well {
-                    summary { (count(well, "collector")) @if well == 1 { " is" } @else { " are" } " well" }
+            @if ok > 0 {
+                details #collectors-ok {
+                    summary { (count(ok, "collector")) @if ok == 1 { " is" } @else { " are" } " ok" }
                     ul.names { @for row in with_state(State::Ok) { li { code { (row.name) } } } }
                 }
             }
             @if unknown > 0 {
                 details #collectors-unknown {
-                    summary { (count(unknown, "collector")) " unknown: Kamailio did not answer" }
+                    summary { (count(unknown, "collector")) " unknown: Kamailio did not respond" }
                     ul.names { @for row in with_state(State::Unknown) { li { code { (row.name) } } } }
                 }
             }
@@ -369,7 +369,7 @@ fn target_table(targets: &[TargetRow], prefix: &str) -> Markup {
                 h2.name { "Targets probed in the last hour" }
                 span.value { (number((targets.len() - silent) as f64)) " up" @if silent > 0 { small { ", " span.count.down { (silent) " down" } } } }
             }
-            p.muted { "Probe another Kamailio with " code { (prefix) "/probe?target=URI" } ", for the targets that --probe.allow names." }
+            p.muted { "Probe another Kamailio with " code { (prefix) "/probe?target=URI" } ", if --probe.allow permits it." }
             @if !targets.is_empty() {
                 table.targets {
                     caption.hidden { "Targets probed in the last hour" }
@@ -397,5 +397,5 @@ fn target_row(row: &TargetRow, prefix: &str) -> Markup {
     }
 }
 
-/// Rows of nodes that are shown at once. Of more, those that are up are folded, so that those that are not are seen.
+/// Maximum number of nodes that are all shown. Beyond it, the nodes that are up are folded, so that the others are seen.
 const MAX_OPEN_ROWS: usize = 12;

@@ -1,4 +1,4 @@
-//! The content of the page as JSON. Its members are documented in `docs/page.md`, and stay: members may be added.
+//! The status as JSON. Its members are documented in `docs/page.md`: they may be added, but neither removed nor changed.
 
 use super::html::node_state;
 use super::model::{Level, NodeTable, Page, TargetRow};
@@ -27,16 +27,16 @@ pub(crate) fn status(page: &Page, targets: Option<&[TargetRow]>) -> String {
             "details": details.collect::<Vec<_>>(),
         })
     });
-    let pictures = page.pictures.iter().map(|picture| {
-        let series = picture.layers.iter().map(|(index, _)| *index).chain(picture.line);
+    let charts = page.charts.iter().map(|chart| {
+        let series = chart.layers.iter().map(|(index, _)| *index).chain(chart.line);
         let keys = series.filter_map(|index| Some(page.series.get(index)?.as_ref()?.key));
         json!({
-            "key": picture.key,
-            "title": picture.title,
-            "value": finite(picture.value),
-            "limit": finite(picture.limit),
-            "level": level(picture.level),
-            "promql": picture.promql,
+            "key": chart.key,
+            "title": chart.title,
+            "value": finite(chart.value),
+            "limit": finite(chart.limit),
+            "level": level(chart.level),
+            "promql": chart.promql,
             "series": keys.collect::<Vec<_>>(),
         })
     });
@@ -98,7 +98,7 @@ pub(crate) fn status(page: &Page, targets: Option<&[TargetRow]>) -> String {
             "step_seconds": page.window.step,
         },
         "restarts": page.restarts.iter().map(|moment| moment.0).collect::<Vec<_>>(),
-        "pictures": pictures.collect::<Vec<_>>(),
+        "charts": charts.collect::<Vec<_>>(),
         "series": series.collect::<Vec<_>>(),
         "destinations": nodes(&page.destinations),
         "rtpengine": nodes(&page.rtpengine),
@@ -129,7 +129,7 @@ fn seconds(moment: Option<Moment>) -> Option<i64> {
     moment.map(|moment| moment.0)
 }
 
-/// JSON has no NaN and no infinity. Six digits are enough, and half as long.
+/// Rounds a value to six decimals, which halves its length, and drops NaN and infinity, which JSON does not have.
 fn finite(value: Option<f64>) -> Option<f64> {
     let value = value.filter(|value| value.is_finite())?;
     Some(if value.abs() < 1e9 { (value * 1e6).round() / 1e6 } else { value })

@@ -1,21 +1,21 @@
-//! The page for people, and the same as JSON.
+//! The status page, as HTML and as JSON.
 
 mod assets;
 mod captions;
+mod charts;
 mod findings;
 mod html;
 mod json;
 mod model;
-mod pictures;
+mod page_cache;
 mod series;
-mod shared;
 mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub(super) use assets::Asset;
-pub(super) use shared::SharedPages;
+pub(super) use page_cache::PageCache;
 
 use super::{Site, probe};
 use crate::instance::Instance;
@@ -27,10 +27,10 @@ use model::{Page, ScrapeFacts, TargetRow};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The path of the page as JSON.
+/// The path of the status as JSON.
 pub(super) const STATUS_PATH: &str = "/-/status";
 
-/// The subject of a page: an instance, the limit on its scrapes, and the query that names it.
+/// The subject of a status page: an instance, the limit on its scrapes, and the query that names it.
 struct Subject<'s> {
     instance: Arc<Instance>,
     limit: &'s RunLimit,
@@ -39,8 +39,8 @@ struct Subject<'s> {
 }
 
 impl Site {
-    /// Responds at once with the page about the Kamailio of the program, or about a target of the query.
-    pub(super) fn landing(&self, request: &Request) -> Response {
+    /// Responds at once with the status page of the program's Kamailio, or of the target in the query.
+    pub(super) fn status_page(&self, request: &Request) -> Response {
         self.about(request, "text/html; charset=UTF-8", |site, subject| {
             let links = html::Site {
                 prefix: site.options.paths.external_prefix.clone(),
@@ -56,7 +56,7 @@ impl Site {
         })
     }
 
-    /// Responds at once with the same as JSON.
+    /// Responds at once with the content of the status page as JSON.
     pub(super) fn status(&self, request: &Request) -> Response {
         self.about(request, "application/json", |site, subject| {
             json::status(&Page::new(&subject.instance), site.targets().as_deref())
@@ -78,12 +78,12 @@ impl Site {
         }
         subject.instance.refresh(self.options.timeout, subject.limit);
         let scraped = subject.instance.view(|last| last.map(|last| last.end));
-        let key = shared::Key { media_type, query: subject.query.clone(), scraped };
-        let content = self.pages.get(key, Instant::now, || write(self, &subject));
+        let key = page_cache::Key { media_type, query: subject.query.clone(), scraped };
+        let content = self.page_cache.get(key, Instant::now, || write(self, &subject));
         private(with_body(StatusCode::OK, media_type, content))
     }
 
-    /// Returns the subject of a page. A target has to be allowed, as for a probe.
+    /// Returns the subject of a status page. A target has to be allowed, as for a probe.
     fn subject(&self, query: &str) -> Result<Subject<'_>, probe::Refusal> {
         let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
         if !names.any(|name| name == "target") {
@@ -94,7 +94,7 @@ impl Site {
             });
         }
         let Some(probes) = &self.probes else {
-            let message = "Targets are not probed: start with --probe.allow.".to_owned();
+            let message = "Probes are disabled: start with --probe.allow.".to_owned();
             return Err((StatusCode::NOT_FOUND, message));
         };
         let instance = probes.instance(query)?;
@@ -102,7 +102,7 @@ impl Site {
         Ok(Subject { instance, limit: &probes.run_limit, query })
     }
 
-    /// Returns the targets that were probed in the last hour, those that do not answer first.
+    /// Returns the targets that were probed in the last hour, those that do not respond first.
     fn targets(&self) -> Option<Vec<TargetRow>> {
         let instances = self.probes.as_ref()?.targets.all();
         let mut rows: Vec<_> = instances

@@ -1,7 +1,7 @@
-//! The content of the page, from which the page and the status as JSON are written.
+//! The content of the status page, which is written as HTML and as JSON.
 
+use super::charts::{self, Chart};
 use super::findings::{self, Finding};
-use super::pictures::{self, Picture};
 use super::series::SeriesRow;
 use super::svg::{Frame, Values, runs};
 use super::text::{Moment, Shown, count, duration, number};
@@ -14,7 +14,7 @@ use crate::scrape::selection::Selection;
 use std::ops::Range;
 use std::time::{Instant, SystemTime};
 
-/// How bad something is.
+/// The severity of a problem, of a value, or of all problems together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     /// Not known yet.
@@ -25,7 +25,7 @@ pub(crate) enum Level {
     Bad,
 }
 
-/// The content of the page about one Kamailio.
+/// The content of the status page of one Kamailio.
 #[derive(Default)]
 pub(crate) struct Page {
     pub(crate) target: Shown,
@@ -42,7 +42,7 @@ pub(crate) struct Page {
     pub(crate) frame: Frame,
     /// By index in [`SERIES`]: those that the server has.
     pub(crate) series: Vec<Option<SeriesRow>>,
-    pub(crate) pictures: Vec<Picture>,
+    pub(crate) charts: Vec<Chart>,
     pub(crate) destinations: NodeTable,
     pub(crate) rtpengine: NodeTable,
     pub(crate) restarts: Vec<Moment>,
@@ -61,7 +61,7 @@ pub(crate) struct Server {
 #[derive(Clone, Copy)]
 pub(crate) struct ScrapeFacts {
     pub(crate) answered: bool,
-    /// Since when Kamailio answers, or does not; `None` if since before the exporter was started.
+    /// When Kamailio began to respond or not to respond; `None` if that has not changed since the first scrape.
     pub(crate) since: Option<Moment>,
     /// The first scrape since the exporter was started.
     pub(crate) first: Moment,
@@ -70,7 +70,7 @@ pub(crate) struct ScrapeFacts {
     pub(crate) duration: f64,
 }
 
-/// The time that the pictures show.
+/// The time that the charts show.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Window {
     /// The first bucket, and the one after the last.
@@ -86,7 +86,7 @@ pub(crate) struct Window {
 #[derive(Default)]
 pub(crate) struct NodeTable {
     pub(crate) rows: Vec<NodeRow>,
-    /// Number of nodes for which the history has no room.
+    /// Number of nodes of which the history is not kept.
     pub(crate) left_out: usize,
 }
 
@@ -109,9 +109,9 @@ pub(crate) struct CollectorRow {
     pub(crate) name: &'static str,
     pub(crate) state: State,
     pub(crate) since: Option<Moment>,
-    /// Why the collector has failed or is not in use.
+    /// The reason why the collector has failed or is not in use.
     pub(crate) reason: Shown,
-    /// How to repair a failure.
+    /// The remedy for a failure.
     pub(crate) advice: &'static str,
 }
 
@@ -129,10 +129,10 @@ impl TargetRow {
     }
 }
 
-/// The clock that turns times of the history into those of the calendar.
+/// Converts times of the history into times since 1970.
 #[derive(Clone, Copy)]
 pub(super) struct Clock {
-    /// Now, in seconds since the start of the history, and since 1970.
+    /// The current time in the history's seconds (see [`History::time`]), and in seconds since 1970.
     pub(super) now: f64,
     pub(super) unix: f64,
 }
@@ -150,7 +150,7 @@ impl Clock {
 }
 
 impl Page {
-    /// Makes the content from what is known of an instance, without waiting.
+    /// Creates the content from the last scrape of an instance and its history, without waiting for a scrape.
     pub(crate) fn new(instance: &Instance) -> Self {
         let target = Shown::new(instance.target());
         let waiting = instance.waiting().map(|time| time.as_secs_f64());
@@ -160,7 +160,7 @@ impl Page {
 
     fn not_scraped(waiting: Option<f64>) -> Self {
         let mut page = Self {
-            headline: Shown::new("Kamailio was not scraped yet"),
+            headline: Shown::new("Kamailio has not been scraped yet"),
             facts: Shown::new("A scrape is under way: reload this page."),
             waiting,
             ..Self::default()
@@ -189,7 +189,7 @@ impl Page {
             waiting,
             window,
             frame: frame(history, buckets.clone()),
-            pictures: pictures::draw(&series, window.step),
+            charts: charts::draw(&series, window.step),
             series,
             destinations: table(&history.destinations, instance.set_names()),
             rtpengine: table(&history.rtpengine, &[]),
@@ -230,11 +230,11 @@ impl Page {
             facts += &format!("Scraped {age} in {}", duration(scrape.duration));
         }
         let with_state = |state| self.collectors.iter().filter(|collector| collector.state == state).count();
-        let (well, failed) = (with_state(State::Ok), with_state(State::Failed));
-        match (well, failed) {
+        let (ok, failed) = (with_state(State::Ok), with_state(State::Failed));
+        match (ok, failed) {
             (0, 0) => facts += ".",
-            (well, 0) => facts += &format!("; {} well.", count(well, "collector")),
-            (well, failed) => facts += &format!("; {} well, {failed} failed.", count(well, "collector")),
+            (ok, 0) => facts += &format!("; {} ok.", count(ok, "collector")),
+            (ok, failed) => facts += &format!("; {} ok, {failed} failed.", count(ok, "collector")),
         }
         facts
     }
@@ -245,7 +245,7 @@ impl Page {
 }
 
 impl Window {
-    /// Shows the last hour, or a part of it if nothing is known of the rest.
+    /// Selects the last hour, or the part of it that the history covers.
     fn new(history: &History, clock: Clock) -> Self {
         let step = history.resolution.step;
         let minutes =
@@ -384,5 +384,5 @@ fn collectors(last: &LastScrape, selection: &Selection, clock: Clock) -> Vec<Col
     ALL.iter().enumerate().map(row).collect()
 }
 
-/// Minutes that pictures can show. The shortest that contains all values is taken.
+/// Lengths of the window in minutes. The shortest that contains all values is used.
 const WINDOWS: [u32; 5] = [5, 10, 20, 30, 60];

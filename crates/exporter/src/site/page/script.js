@@ -60,8 +60,8 @@ async function refresh() {
     offline.hidden = true;
   } catch (error) {
     failedSince = failedSince || new Date();
-    offline.textContent = "The exporter has not answered since " +
-      failedSince.toLocaleTimeString("en-GB") + ": this page shows what it last said.";
+    offline.textContent = "The exporter has not responded since " +
+      failedSince.toLocaleTimeString("en-GB") + ": this page shows its last response.";
     offline.hidden = false;
   }
 }

@@ -1,4 +1,4 @@
-//! Pictures as SVG: areas, lines and strips. A picture is stretched to the width of the page, so it contains no text.
+//! Charts as SVG: areas, lines and strips. A chart is stretched to the width of the page, so it contains no text.
 
 use maud::{Markup, html};
 use std::fmt::Write as _;
@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 /// The values of a layer, by bucket from left to right.
 pub(crate) type Values = Vec<Option<f64>>;
 
-/// The common frame of the pictures of a page.
+/// The common frame of the charts of a page.
 #[derive(Default)]
 pub(crate) struct Frame {
     /// Number of buckets from left to right.
     pub(crate) buckets: usize,
-    /// Buckets in which Kamailio did not answer, as starts and lengths.
+    /// Buckets in which Kamailio did not respond, as starts and lengths.
     pub(crate) outages: Vec<(usize, usize)>,
     /// The restarts, as positions in buckets.
     pub(crate) restarts: Vec<f64>,
@@ -155,14 +155,14 @@ fn parts(values: &Values) -> Vec<(usize, usize)> {
     parts
 }
 
-/// Returns the height of a value below the top of the picture.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the picture")]
+/// Returns the height of a value below the top of the chart.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the chart")]
 fn y(value: f64, top: f64) -> u32 {
     let share = if top > 0.0 { (value / top).clamp(0.0, 1.0) } else { 0.0 };
     HEIGHT - (share * f64::from(HEIGHT)).round() as u32
 }
 
-/// Height of a picture in its own units, which are stretched.
+/// Height of a chart in its own units, which are stretched.
 const HEIGHT: u32 = 400;
 
 #[cfg(test)]
@@ -192,13 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_has_a_description_and_marks() {
+    fn a_chart_has_a_description_and_marks() {
         let frame = Frame { outages: vec![(1, 2)], restarts: vec![2.5], ..FRAME };
         let values = vec![Some(1.0); 4];
         let layer = Layer { class: "c1", values: &values, line: false };
-        let svg = areas(&frame, &[layer], 2.0, Some(1.5), "a \"picture\"").into_string();
+        let svg = areas(&frame, &[layer], 2.0, Some(1.5), "a \"chart\"").into_string();
         for part in [
-            "aria-label=\"a &quot;picture&quot;\"",
+            "aria-label=\"a &quot;chart&quot;\"",
             "<rect class=\"outage\" x=\"2\" y=\"0\" width=\"4\" height=\"400\"></rect>",
             "<line class=\"limit\" x1=\"0\" x2=\"8\" y1=\"100\" y2=\"100\"></line>",
             "<line class=\"restart\" x1=\"5.0\"",

@@ -1,10 +1,10 @@
-//! Properties of the page and of the status, whatever the texts are that Kamailio and the network give.
+//! Properties of the status page and of the status as JSON, for any texts from Kamailio and the network.
 
+use super::charts;
 use super::findings::{self, Detail, Finding};
 use super::html::{self, Site};
 use super::json;
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, Server, TargetRow, Window};
-use super::pictures;
 use super::series::SeriesRow;
 use super::svg::Frame;
 use super::text::{Moment, Shown};
@@ -91,7 +91,7 @@ fn everything(text: &str) -> (Page, Site) {
             ..Window::default()
         },
         frame: Frame { buckets: 4, outages: vec![(1, 1)], restarts: vec![2.5] },
-        pictures: pictures::draw(&series, 15.0),
+        charts: charts::draw(&series, 15.0),
         series,
         destinations: table(20),
         rtpengine: table(5),
@@ -235,8 +235,16 @@ fn a_scrape_that_hangs_comes_before_what_may_be_over_and_the_level_is_the_worst(
     let findings = findings::find(&page, None);
     assert_eq!((findings[0].level, findings[1].level), (Level::Warning, Level::Bad));
     let (level, headline, _) = findings::headline(&findings);
-    assert!(headline.as_str().starts_with("Kamailio has not replied for 3 s; "), "{headline:?}");
+    assert!(headline.as_str().starts_with("Kamailio has not responded for 3 s; "), "{headline:?}");
     assert_eq!(level, Level::Bad);
+}
+
+#[test]
+fn failed_transactions_are_a_problem_with_their_share() {
+    let (page, _) = everything("x");
+    let findings = findings::find(&page, None);
+    let titles: Vec<_> = findings.iter().map(|finding| finding.title.as_str()).collect();
+    assert!(titles.contains(&"25% of transactions fail"), "{titles:?}");
 }
 
 /// The members of the status, by their paths. Members may be added to the list, and none may be removed.

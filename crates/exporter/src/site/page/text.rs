@@ -1,4 +1,4 @@
-//! Values as text for people.
+//! Human-readable values.
 
 use crate::support::printable::is_printable;
 use maud::{Markup, Render, html};
@@ -144,11 +144,11 @@ impl Render for Moment {
     }
 }
 
-/// Characters of a name, such as an address of SIP.
+/// Maximum number of characters of a name, such as a SIP URI.
 const MAX_CHARS: usize = 120;
-/// Characters of an error with its advice.
+/// Maximum number of characters of an error with its advice.
 const MAX_MESSAGE_CHARS: usize = 1000;
-/// The end of the year 9999, the last that RFC 3339 has.
+/// The end of the year 9999, the last that RFC 3339 can represent.
 const MAX_TIME: i64 = 253_402_300_799;
 
 #[cfg(test)]

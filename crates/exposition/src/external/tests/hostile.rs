@@ -1,4 +1,4 @@
-//! Pages that are made to take memory or time.
+//! Pages that are crafted to use much memory or time.
 
 use crate::external::page::MAX_LINE;
 use crate::{ExternalFamilies, Families, Format, PageParser, Samples};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// A sixteenth of the most that the exporter fetches, so that the tests are fast: the limit is made smaller, too.
 const PAGE: usize = (4 << 20) / 16;
-const ROOM: usize = ExternalFamilies::MAX_SIZE / 16;
+const MAX_SIZE: usize = ExternalFamilies::MAX_SIZE / 16;
 
 /// Repeats a line with a number in it until the page is full.
 fn page(line: impl Fn(usize) -> String) -> Vec<u8> {
@@ -77,15 +77,15 @@ fn every_shape_of_a_page_has_a_limit() {
     let families = Families::default();
     for (shape, page) in shapes() {
         let mut parser = PageParser::new(usize::MAX, &families);
-        parser.families().leave(ROOM);
+        parser.families().set_remaining(MAX_SIZE);
         let mut most = 0;
         for piece in page.chunks(4 << 10) {
             parser.parse(piece);
             most = most.max(parser.memory());
         }
         let page = parser.finish();
-        assert!(most <= ROOM * 9 / 8 + MAX_LINE, "{shape}: {most} bytes of memory");
-        assert!(page.families.written_len() <= ROOM, "{shape}");
+        assert!(most <= MAX_SIZE * 9 / 8 + MAX_LINE, "{shape}: {most} bytes of memory");
+        assert!(page.families.written_len() <= MAX_SIZE, "{shape}");
         let announced = page.families.written_len();
         let mut samples = Samples::new(9);
         samples.join_page(Arc::new(page));
@@ -104,7 +104,7 @@ fn a_full_page_of_usual_lines_fits() {
     let lines = page.iter().filter(|byte| **byte == b'\n').count();
     assert!(page.len() / lines > 32);
     let mut parser = PageParser::new(usize::MAX, &families);
-    parser.families().leave(ROOM);
+    parser.families().set_remaining(MAX_SIZE);
     parser.parse(&page);
     let page = parser.finish();
     assert_eq!((page.over_limit, page.families.len()), (0, lines));

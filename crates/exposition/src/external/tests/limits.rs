@@ -50,17 +50,17 @@ fn the_first_invalid_line_is_quoted_without_blanks_around_it() {
 }
 
 #[test]
-fn what_does_not_fit_is_left_out() {
+fn samples_beyond_the_limit_are_left_out() {
     let mut families = ExternalFamilies::new(usize::MAX);
-    let room = families.room();
+    let before = families.remaining();
     assert_eq!(families.push("x", ExternalKind::Gauge, "four", 7u64.into()), Pushed::Added);
     // The name is in three lines and in memory, the help is counted twice for its quotes.
-    let taken = room - families.room();
+    let taken = before - families.remaining();
     assert_eq!((taken, families.written_len()), (80 + 2 + 8 + 24 + 4, 30 + 2 + 8 + 4));
-    families.leave(24 + 2 + 32);
+    families.set_remaining(24 + 2 + 32);
     assert_eq!(families.push("x", ExternalKind::Gauge, "", 8u64.into()), Pushed::Duplicate);
     assert_eq!(families.push("yy", ExternalKind::Gauge, "", 8u64.into()), Pushed::OverLimit);
-    families.leave(1 << 10);
+    families.set_remaining(1 << 10);
     assert_eq!(
         families.push("z", ExternalKind::Gauge, "", 8u64.into()),
         Pushed::OverLimit,
@@ -69,12 +69,13 @@ fn what_does_not_fit_is_left_out() {
 }
 
 #[test]
-fn the_last_byte_of_the_room_can_be_used() {
-    for (room, expected) in [(82, Pushed::OverLimit), (82 + 56, Pushed::OverLimit), (82 + 57, Pushed::Added)]
+fn the_last_remaining_byte_can_be_used() {
+    for (remaining, expected) in
+        [(82, Pushed::OverLimit), (82 + 56, Pushed::OverLimit), (82 + 57, Pushed::Added)]
     {
         let mut families = ExternalFamilies::new(usize::MAX);
-        families.leave(room);
-        assert_eq!(families.push("x", ExternalKind::Gauge, "", 7u64.into()), expected, "{room}");
+        families.set_remaining(remaining);
+        assert_eq!(families.push("x", ExternalKind::Gauge, "", 7u64.into()), expected, "{remaining}");
     }
 }
 
@@ -95,7 +96,7 @@ fn memory_is_counted() {
     assert!(memory > len - 10_000 * "some_metric_12".len() + 10_000 * 21, "{memory} for {len}");
     assert!(memory < len + 10_000 * 40, "{memory} for {len}");
     parser.parse(&[b'x'; 10_000]);
-    assert!(parser.memory() >= memory + 10_000, "the begin of a line counts");
+    assert!(parser.memory() >= memory + 10_000, "the beginning of a line counts");
     assert_eq!(parser.finish().families.len(), 10_000);
 }
 

@@ -80,7 +80,7 @@ fn families_are_written_in_both_formats() {
          # TYPE t_total counter\nt_total 1\n# TYPE t gauge\nt 1\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 2\n\
          # TYPE d_total gauge\nd_total 1\n"
     );
-    // A counter keeps its name if it is no counter to OpenMetrics, or if its family's name would be that of another.
+    // A counter keeps its name if it is not a counter to OpenMetrics, or if its family's name would be that of another.
     assert_eq!(
         write(Format::OPENMETRICS),
         "# HELP x A \\\"b\\\".\n# TYPE x counter\nx_total 1\n# TYPE y_total unknown\ny_total -1\n\
@@ -138,7 +138,7 @@ fn families_that_are_pushed_have_one_type_and_escaped_help() {
     assert_eq!(has, [true, true, true, true, false, false, false, false]);
 }
 
-/// Lines of valid pages, about few names, so that series are there twice.
+/// Lines of valid pages, with few names, so that there are duplicate series.
 fn any_line() -> impl Strategy<Value = String> {
     let labels = prop::collection::vec((0..4usize, "[a\"\\\\\n\u{e9}},= ]{0,3}"), 0..4).prop_map(|labels| {
         let mut written = Vec::new();

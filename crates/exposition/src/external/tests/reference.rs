@@ -67,7 +67,7 @@ impl Reader {
         }
     }
 
-    /// Returns whether the sample is no duplicate.
+    /// Returns whether the sample is new, and not a duplicate.
     fn sample(&mut self, line: &str) -> bool {
         let (name, rest) = line.split_at(line.find(['{', ' ']).expect("a value"));
         let (labels, rest) = match rest.strip_prefix('{') {

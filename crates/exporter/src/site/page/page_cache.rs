@@ -1,16 +1,16 @@
-//! Pages that requests share, so that clients which request pages without a pause cannot keep scrapes waiting.
+//! A cache of written pages, so that clients that request pages without a pause cannot keep scrapes waiting.
 
 use bytes::Bytes;
 use exporter_toolkit::sync::LockUnpoisoned as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// The latest pages. A page is written again when its Kamailio has been scraped since, or when it is older than ten times as
-/// long as it takes to write: writing the same page takes at most a tenth of the serving thread's time.
+/// The latest pages, as HTML or JSON. A page is written again after a scrape of its Kamailio, or when its age exceeds ten
+/// times the duration of writing it: writing the same page takes at most a tenth of the serving thread's time.
 #[derive(Default)]
-pub(in crate::site) struct SharedPages(Mutex<Vec<Written>>);
+pub(in crate::site) struct PageCache(Mutex<Vec<Written>>);
 
-/// The properties that a request must have in common with an earlier one to get the same page.
+/// The properties that requests must have in common to share a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) media_type: &'static str,
@@ -27,8 +27,8 @@ struct Written {
     duration: Duration,
 }
 
-impl SharedPages {
-    /// Returns the page of a key, which `write` writes unless it was just written. `now` is the clock.
+impl PageCache {
+    /// Returns the page of a key: a cached one, or else the one that `write` returns. `now` is the clock.
     pub(super) fn get(&self, key: Key, now: impl Fn() -> Instant, write: impl FnOnce() -> String) -> Bytes {
         let mut pages = self.0.lock_unpoisoned();
         let start = now();
@@ -46,9 +46,9 @@ impl SharedPages {
     }
 }
 
-/// How many times as long as it takes to write a page it is shared.
+/// A page is shared for this many times the time that writing it took.
 const SHARED_FOR: u32 = 10;
-/// The most pages: two of each of a few Kamailios, at some 200 KiB each with a full history.
+/// Maximum number of pages: two for each of a few Kamailios, at some 200 KiB each with a full history.
 const MAX_PAGES: usize = 8;
 
 #[cfg(test)]
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_page_is_shared_until_it_is_old_or_kamailio_is_scraped() {
-        let (pages, clock, writes) = (SharedPages::default(), Cell::new(Instant::now()), Cell::new(0));
+        let (cache, clock, writes) = (PageCache::default(), Cell::new(Instant::now()), Cell::new(0));
         let wait = |millis| clock.set(clock.get() + Duration::from_millis(millis));
         let get = |query: &str, scraped| {
             let key = Key { media_type: "text/html", query: query.to_owned(), scraped };
@@ -67,7 +67,7 @@ mod tests {
                 writes.set(writes.get() + 1);
                 format!("{query} {}", writes.get())
             };
-            String::from_utf8(pages.get(key, || clock.get(), write).to_vec()).unwrap()
+            String::from_utf8(cache.get(key, || clock.get(), write).to_vec()).unwrap()
         };
         let scraped = Some(clock.get());
         assert_eq!(get("", None), " 1");
@@ -79,8 +79,8 @@ mod tests {
         for number in 0..MAX_PAGES {
             get(&number.to_string(), None);
         }
-        assert_eq!(pages.0.lock_unpoisoned().len(), MAX_PAGES);
+        assert_eq!(cache.0.lock_unpoisoned().len(), MAX_PAGES);
         assert_eq!(get("7", None), "7 12");
-        assert_eq!(get("", scraped), " 13", "others took its place");
+        assert_eq!(get("", scraped), " 13", "evicted by newer pages");
     }
 }

@@ -9,16 +9,16 @@ fn status(exporter: &Exporter) -> Json {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-/// Returns the values that the page shows, each with its query: those of the pictures and of their series.
+/// Returns the values that the page shows, each with its query: those of the charts and of their series.
 fn shown(status: &Json) -> Vec<(String, String, f64)> {
-    let rows = ["pictures", "series"].into_iter().flat_map(|list| status[list].as_array().unwrap());
+    let rows = ["charts", "series"].into_iter().flat_map(|list| status[list].as_array().unwrap());
     let text = |row: &Json, name: &str| row[name].as_str().unwrap().to_owned();
     rows.map(|row| (text(row, "key"), text(row, "promql"), row["value"].as_f64().unwrap_or(f64::NAN)))
         .collect()
 }
 
 #[test]
-fn every_picture_has_the_value_that_prometheus_gives() {
+fn every_chart_has_the_value_that_prometheus_gives() {
     let kamailio = Kamailio::start();
     let _traffic = kamailio.background_traffic();
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,dlg.stats_active"]);
@@ -84,7 +84,7 @@ fn a_stopped_kamailio_does_not_delay_the_page_which_says_so() {
     durations.sort();
     assert!(durations[15] < Duration::from_millis(50), "{durations:?}");
     eventually(|| match exporter.get("/").text() {
-        page if page.contains("Kamailio does not answer</bdi>, since <time") => Ok(()),
+        page if page.contains("Kamailio does not respond</bdi>, since <time") => Ok(()),
         page => Err(page),
     });
     let stopped = status(&exporter);

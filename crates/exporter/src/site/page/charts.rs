@@ -1,4 +1,4 @@
-//! The pictures: one row each.
+//! The charts: one row of a table each.
 
 use super::captions::{connections, join, shared_memory};
 use super::model::Level;
@@ -7,8 +7,8 @@ use super::svg::{Values, stacked};
 use super::text::{Shown, number, percent};
 use crate::instance::history::series::index;
 
-/// A row of the table.
-struct Drawing {
+/// The definition of a chart: a row of the table.
+struct Definition {
     key: &'static str,
     title: &'static str,
     /// The series from bottom to top, with the class that gives the colour.
@@ -24,7 +24,7 @@ struct Drawing {
     size: Size,
 }
 
-/// The number that a picture shows.
+/// The number that a chart shows.
 #[derive(Clone, Copy)]
 enum Figure {
     /// The sum of the layers, as a number and its unit.
@@ -35,7 +35,7 @@ enum Figure {
     Failed,
 }
 
-/// How much room a picture has, and when it is left out.
+/// The size of a chart, and the condition on which it is left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Size {
     Wide,
@@ -44,14 +44,14 @@ enum Size {
     IfAny,
 }
 
-/// A picture with its numbers.
-pub(crate) struct Picture {
+/// A chart with its numbers, ready to be written.
+pub(crate) struct Chart {
     pub(crate) key: &'static str,
     pub(crate) title: &'static str,
     pub(crate) wide: bool,
     pub(crate) figure: String,
     pub(crate) unit: &'static str,
-    /// The same as a number: for the status as JSON.
+    /// The figure as a number, for the status as JSON.
     pub(crate) value: Option<f64>,
     pub(crate) level: Level,
     pub(crate) caption: Shown,
@@ -59,7 +59,7 @@ pub(crate) struct Picture {
     /// The indices of the series, with the class that gives the colour.
     pub(crate) layers: Vec<(usize, &'static str)>,
     pub(crate) line: Option<usize>,
-    /// The value at the top of the picture, and as text.
+    /// The value at the top of the chart, and as text.
     pub(crate) top: f64,
     pub(crate) top_text: String,
     /// The highest value in the time shown.
@@ -68,8 +68,8 @@ pub(crate) struct Picture {
     pub(crate) description: Shown,
 }
 
-static DRAWINGS: &[Drawing] = &[
-    Drawing {
+static CHARTS: &[Definition] = &[
+    Definition {
         key: "requests",
         title: "Requests",
         layers: &[
@@ -85,7 +85,7 @@ static DRAWINGS: &[Drawing] = &[
         size: Size::Wide,
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "replies",
         title: "Final replies",
         layers: &[
@@ -105,7 +105,7 @@ static DRAWINGS: &[Drawing] = &[
         size: Size::Wide,
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "dialogs",
         title: "Dialogs",
         layers: &[("dialogs_confirmed", "c1"), ("dialogs_early", "c2")],
@@ -119,7 +119,7 @@ static DRAWINGS: &[Drawing] = &[
         },
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "transactions",
         title: "Transactions",
         layers: &[("transactions", "c1")],
@@ -130,7 +130,7 @@ static DRAWINGS: &[Drawing] = &[
         },
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "registrations",
         title: "Registrations",
         layers: &[("registered_users", "c1")],
@@ -142,7 +142,7 @@ static DRAWINGS: &[Drawing] = &[
         },
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "shared_memory",
         title: "Shared memory",
         layers: &[("shared_memory_used", "c1")],
@@ -153,7 +153,7 @@ static DRAWINGS: &[Drawing] = &[
         caption: shared_memory,
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "private_memory",
         title: "Private memory",
         layers: &[("private_memory", "c1")],
@@ -165,7 +165,7 @@ static DRAWINGS: &[Drawing] = &[
         },
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "tcp",
         title: "TCP",
         layers: &[("tcp_connections", "c1")],
@@ -175,7 +175,7 @@ static DRAWINGS: &[Drawing] = &[
         caption: |rows| connections(rows, "tcp_connections", "tcp_connections_max", "tcp_write_queue"),
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "tls",
         title: "TLS",
         layers: &[("tls_connections", "c1")],
@@ -186,7 +186,7 @@ static DRAWINGS: &[Drawing] = &[
         caption: |rows| connections(rows, "tls_connections", "tls_connections_max", "tls_write_queue"),
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "udp",
         title: "UDP queue",
         layers: &[("udp_queue", "c1")],
@@ -198,7 +198,7 @@ static DRAWINGS: &[Drawing] = &[
         },
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "dropped",
         title: "Lost messages",
         layers: &[("requests_rejected", "warn"), ("requests_dropped", "bad"), ("replies_dropped", "c4")],
@@ -217,7 +217,7 @@ static DRAWINGS: &[Drawing] = &[
         size: Size::IfAny,
         ..NEW
     },
-    Drawing {
+    Definition {
         key: "dns",
         title: "DNS failures",
         layers: &[("dns_failed", "bad")],
@@ -229,7 +229,7 @@ static DRAWINGS: &[Drawing] = &[
     },
 ];
 
-const NEW: Drawing = Drawing {
+const NEW: Definition = Definition {
     key: "",
     title: "",
     layers: &[],
@@ -241,13 +241,13 @@ const NEW: Drawing = Drawing {
     size: Size::Small,
 };
 
-/// Draws the pictures for which the server has the first series.
-pub(super) fn draw(series: &[Option<SeriesRow>], step: f64) -> Vec<Picture> {
-    DRAWINGS.iter().filter_map(|drawing| drawing.draw(&Rows { series, step })).collect()
+/// Draws the charts for which the server has the first series.
+pub(super) fn draw(series: &[Option<SeriesRow>], step: f64) -> Vec<Chart> {
+    CHARTS.iter().filter_map(|definition| definition.draw(&Rows { series, step })).collect()
 }
 
-impl Drawing {
-    fn draw(&self, rows: &Rows<'_>) -> Option<Picture> {
+impl Definition {
+    fn draw(&self, rows: &Rows<'_>) -> Option<Chart> {
         let layers: Vec<_> = self
             .layers
             .iter()
@@ -276,7 +276,7 @@ impl Drawing {
         let highest = most.max(line.and_then(|row| row.now).unwrap_or_default());
         let top = limit.unwrap_or(if is_ratio { 1.0 } else { round_up(highest) });
         let shown: Vec<_> = layers.iter().filter(|(.., row)| layers.len() == 1 || has_any(row)).collect();
-        Some(Picture {
+        Some(Chart {
             key: self.key,
             title: self.title,
             wide: self.size == Size::Wide,
@@ -306,7 +306,7 @@ impl Drawing {
             _ if known.is_empty() => None,
             Figure::Sum(_) => Some(sum),
             Figure::Share => Some(sum / if self.limit.is_some() { limit? } else { 1.0 }),
-            // Without any reply, none has failed.
+            // Without transactions, none has failed.
             Figure::Failed if sum == 0.0 => Some(0.0),
             Figure::Failed => {
                 let failed =
@@ -329,7 +329,7 @@ impl Drawing {
         }
     }
 
-    /// Formats the value at the top of the picture, in the unit of the layers.
+    /// Formats the value at the top of the chart, in the unit of the layers.
     fn top_text(&self, top: f64) -> String {
         match self.figure {
             Figure::Share => String::new(),
@@ -339,20 +339,20 @@ impl Drawing {
     }
 }
 
-/// Describes a picture for those who do not see it.
+/// Describes a chart in words, for screen readers.
 fn describe(
     title: &str,
     figure: &str,
     unit: &str,
     sums: &Values,
-    drawing: &Drawing,
+    definition: &Definition,
     limit: Option<f64>,
 ) -> String {
     let mut text = format!("{title}: now {figure}{unit}");
     if let (Some((_, most)), Some((_, least))) = (highest(sums), lowest(sums)) {
-        let value = |value: f64| match drawing.figure {
+        let value = |value: f64| match definition.figure {
             Figure::Share => format!("{}%", percent(value / limit.unwrap_or(1.0))),
-            _ => drawing.top_text(value),
+            _ => definition.top_text(value),
         };
         text += &format!("; between {} and {} in the time shown", value(least), value(most));
     }
@@ -379,12 +379,12 @@ fn round_up(value: f64) -> f64 {
     power * steps.into_iter().find(|step| step * power >= value * (1.0 - 1e-9)).unwrap_or(10.0)
 }
 
-/// The series of replies that mean that Kamailio or a server behind it has failed.
+/// The series of the failed transactions.
 pub(super) const FAILED: &str = "replies_5xx_6xx";
-/// Shares of a limit from which it is nearly, and almost, reached.
+/// Shares of a limit from which the level is a warning, or bad.
 pub(super) const FULL_WARNING: f64 = 0.8;
 pub(super) const FULL_BAD: f64 = 0.9;
-/// Shares of failed replies that are not usual, and that callers notice.
+/// Shares of failed transactions from which the level is a warning, because they are unusual, or bad, because callers notice.
 pub(super) const FAILED_WARNING: f64 = 0.01;
 pub(super) const FAILED_BAD: f64 = 0.05;
 
@@ -395,15 +395,15 @@ mod tests {
     use crate::instance::history::series::SERIES;
 
     #[test]
-    fn every_series_of_a_picture_exists_and_every_query_names_real_metrics() {
-        for drawing in DRAWINGS {
-            let layers = drawing.layers.iter().map(|(key, _)| *key);
-            for key in layers.chain(drawing.line).chain(drawing.limit) {
+    fn every_series_of_a_chart_exists_and_every_query_names_real_metrics() {
+        for definition in CHARTS {
+            let layers = definition.layers.iter().map(|(key, _)| *key);
+            for key in layers.chain(definition.line).chain(definition.limit) {
                 assert!(SERIES.iter().any(|series| series.key == key), "{key}");
             }
-            let names = drawing.promql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let names = definition.promql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
             let names: Vec<_> = names.filter(|name| name.starts_with("kamailio_")).collect();
-            assert!(!names.is_empty(), "{}", drawing.key);
+            assert!(!names.is_empty(), "{}", definition.key);
             for name in names {
                 assert!(catalogue().has(name), "{name}");
             }
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn the_top_of_a_picture_is_a_round_number() {
+    fn the_top_of_a_chart_is_a_round_number() {
         for (value, top) in
             [(0.0, 1.0), (0.07, 0.08), (1.0, 1.0), (1.2, 1.5), (99.0, 100.0), (232.0, 300.0), (f64::NAN, 1.0)]
         {
