@@ -227,7 +227,7 @@ fn write_sample(name: &[&str], labels: &[u8], value: Number, out: &mut Vec<u8>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Family, Kind, PageParser};
+    use crate::{Family, Kind, Labels, PageParser};
     use std::sync::Arc;
 
     #[test]
@@ -272,6 +272,50 @@ mod tests {
             assert_eq!(samples, 30_002);
             let ends = text.ends_with("\n# EOF\n");
             assert_eq!(ends, !format.is_text());
+        }
+    }
+
+    #[test]
+    fn openmetrics_has_the_time_since_which_counters_count() {
+        const CALLS: Family = Family { name: "calls", kind: Kind::Counter, help: "Calls." };
+        const OTHER: Family = Family { name: "other", kind: Kind::Counter, help: "Others." };
+        let mut families = Families::default();
+        let [calls, other] = [&CALLS, &OTHER].map(|family| families.add(family));
+        let mut samples = Samples::new(10);
+        for family in [calls, other] {
+            samples.push(family, Labels::NONE, 3_u64.into());
+        }
+        let parts = [&samples];
+        let created = Created { seconds: 1_700_000_000, families: &[calls] };
+        let write = |format, created| {
+            let mut writer = Writer::new(format, &families, &parts).with_created(created);
+            let mut out = Vec::new();
+            while writer.write_next(&mut out) {}
+            String::from_utf8(out).unwrap()
+        };
+        let with = write(Format::OPENMETRICS, Some(created));
+        assert!(with.contains("calls_total 3\ncalls_created 1700000000\n"), "{with}");
+        assert_eq!(with.matches("_created").count(), 1, "{with}");
+        assert!(!write(Format::OPENMETRICS, None).contains("_created"));
+        assert_eq!(write(Format::TEXT, Some(created)), write(Format::TEXT, None));
+    }
+
+    /// An exposition that grows is in memory twice while it moves.
+    #[test]
+    fn a_typical_exposition_is_not_longer_than_announced() {
+        const HELP: &str = "The number of something, in a sentence as long as that of a typical family.";
+        let mut families = Families::default();
+        let mut samples = Samples::new(1000);
+        for number in 0..150 {
+            let name = format!("kamailio_module_something_{number}_total").leak();
+            let family = families.add(Box::leak(Box::new(Family { name, kind: Kind::Counter, help: HELP })));
+            samples.push(family, Labels::NONE, 3_u64.into());
+        }
+        let parts = [&samples];
+        for format in [Format::TEXT, Format::OPENMETRICS] {
+            let (written, announced) =
+                (format.write(&families, &parts).len(), Writer::new(format, &families, &parts).written_len());
+            assert!(written <= announced, "{written} bytes, {announced} announced");
         }
     }
 }

@@ -388,6 +388,15 @@ const MAX_NUMBER: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn hashes_differ_in_the_bits_that_the_table_uses() {
+        let used = |hash: u32| (spread(hash) >> 57, spread(hash) & 0x7f);
+        let (highest, lowest): (HashSet<_>, HashSet<_>) = (0..128).map(used).unzip();
+        assert!(highest.len() > 100 && lowest.len() == 128, "{} {}", highest.len(), lowest.len());
+        assert_ne!(spread(1 << 31), spread(1 << 30));
+    }
 
     #[test]
     fn a_buffer_grows_by_an_eighth() {

@@ -13,6 +13,23 @@ fn families_and_their_samples_have_a_limit() {
     assert_eq!((page.duplicates, page.over_limit, page.invalid), (0, 4, 0));
 }
 
+/// Long labels are counted once, so that the limit on bytes is used up.
+#[test]
+fn long_labels_fit_until_the_limit_is_reached() {
+    let own = Families::default();
+    let mut parser = PageParser::new(1000, &own);
+    for number in 0..200 {
+        parser.parse(format!("x{{a=\"{number}{}\"}} 1\n", "v".repeat(100_000)).as_bytes());
+    }
+    let page = parser.finish();
+    let remaining = page.families.remaining();
+    assert!(
+        page.over_limit > 0 && remaining < 100_100,
+        "{remaining} bytes of {} samples",
+        page.families.len()
+    );
+}
+
 #[test]
 fn a_line_has_a_limit() {
     let value = |len: usize| format!("x{{a=\"{}\"}} 1", "v".repeat(len - 9));
