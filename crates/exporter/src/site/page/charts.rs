@@ -99,8 +99,9 @@ static CHARTS: &[Definition] = &[
                  sum(rate(kamailio_tm_stats_codes_total{code=~\"[2-6]xx\"}[2m]))",
         caption: |rows| {
             let classes = ["replies_2xx", "replies_3xx", "replies_4xx", "replies_5xx_6xx"];
-            let sum: f64 = classes.iter().filter_map(|key| rows.now(key)).sum();
-            format!("{}/s completed transactions, by class", number(sum))
+            let sum = classes.iter().filter_map(|key| rows.now(key)).reduce(|sum, rate| sum + rate);
+            let rate = sum.map_or_else(String::new, |sum| format!("{}/s ", number(sum)));
+            format!("{rate}completed transactions, by class")
         },
         size: Size::Wide,
         ..NEW

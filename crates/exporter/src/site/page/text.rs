@@ -48,7 +48,8 @@ impl Render for Shown {
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if size >= 9.95 || value == 0.0 {
-        return grouped(&format!("{value:.0}"));
+        // The sum makes 0 of -0, which an empty sum is.
+        return grouped(&format!("{:.0}", value + 0.0));
     }
     let decimals = if size >= 0.995 { 1 } else { 2 };
     let text = format!("{value:.decimals$}");
@@ -159,6 +160,7 @@ mod tests {
     fn numbers_are_short() {
         for (value, text) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (0.001, "<0.01"),
             (0.3125, "0.31"),
             (0.5, "0.5"),
