@@ -94,6 +94,9 @@ impl Client {
         resolve: impl FnOnce() -> io::Result<Resolved> + Send + 'static,
     ) -> Result<Self, Error> {
         let limit = timeout.begin();
+        if limit.left().is_zero() {
+            return Err(transport::connected_too_late(target, limit, None).into());
+        }
         let (sender, receiver) = mpsc::sync_channel(1);
         let thread = ConnectThread::begin()?;
         thread::Builder::new().name("connect".to_owned()).spawn(move || {
@@ -103,9 +106,9 @@ impl Client {
             let _ = sender.send(socket);
         })?;
         let socket = match receiver.recv_timeout(limit.left()) {
+            Ok(Ok(socket)) => socket,
             Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
-            Ok(Ok(socket)) if !limit.left().is_zero() => socket,
-            _ => return Err(transport::connected_too_late(target, limit, None).into()),
+            Err(_) => return Err(transport::connected_too_late(target, limit, None).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
         Ok(Self { socket, session, timeout, deaf: false, finishing: false, condition: Condition::Usable })

@@ -93,10 +93,13 @@ impl Client {
         limit: Limit,
         open: impl Future<Output = io::Result<Socket>>,
     ) -> Result<Self, Error> {
+        if limit.left().is_zero() {
+            return Err(transport::connected_too_late(target, limit, None).into());
+        }
         let socket = match timeout_at(limit.end.into(), open).await {
+            Ok(Ok(socket)) => socket,
             Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
-            Ok(Ok(socket)) if !limit.left().is_zero() => socket,
-            _ => return Err(transport::connected_too_late(target, limit, None).into()),
+            Err(_) => return Err(transport::connected_too_late(target, limit, None).into()),
         };
         let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
         Ok(Self { socket, session, timeout, deaf: false, finishing: false, condition: Condition::Usable })
