@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub struct Scrape {
     /// The samples of Kamailio and of the external page.
     pub samples: Samples,
-    /// One result for each collector of the plan, in the order of [`ALL`](crate::collectors::ALL).
+    /// One result for each collector of the plan, in the order of [`ALL`].
     pub results: Vec<CollectorResult>,
     /// Whether Kamailio sent at least one valid reply; a fault is one.
     pub answered: bool,
@@ -64,7 +64,7 @@ pub struct Preparation {
 
 /// The result of one collector in one scrape.
 pub struct CollectorResult {
-    /// The collector, by its index in [`ALL`](crate::collectors::ALL).
+    /// The collector, by its index in [`ALL`].
     pub collector: usize,
     /// Why the collector failed: a human-readable message.
     pub failure: Option<String>,
@@ -125,7 +125,8 @@ impl Scrape {
         }
     }
 
-    /// Reads what this machine shows of Kamailio: what Kamailio has listed, and the files that the operator named.
+    /// Reads the values of the processes and sockets that Kamailio has listed from the local kernel, and the files that the
+    /// operator named.
     pub(super) fn observe(&mut self, request: &ScrapeRequest<'_>) {
         let mut observer = request.observer.lock_unpoisoned();
         for result in &mut self.results {

@@ -197,10 +197,12 @@ impl Selection {
 
     /// Returns the selected external page: the index of its collector in [`ALL`], and its address.
     pub(crate) fn page(&self) -> Option<(usize, &Url)> {
-        let collector = ALL.iter().zip(&self.requirements).position(|(collector, requirement)| {
+        let url = self.page.as_ref()?;
+        let mut collectors = ALL.iter().zip(&self.requirements);
+        let collector = collectors.position(|(collector, requirement)| {
             collector.call == Call::Page && *requirement != Requirement::Excluded
         });
-        collector.zip(self.page.as_ref())
+        Some((collector?, url))
     }
 
     /// Returns the selection of a request: only the collectors in `collect`, or without the collectors in `exclude`.
