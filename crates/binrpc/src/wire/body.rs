@@ -118,6 +118,27 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_cleared_keeps_its_memory() {
+        let mut body = Body::new();
+        assert!(body.is_empty() && body.memory() == 0);
+        body.text(&[b'x'; 1000]);
+        assert!(!body.is_empty() && (body.len()..3000).contains(&body.memory()), "{}", body.memory());
+        let memory = body.memory();
+        body.clear();
+        assert!(body.is_empty() && body.memory() == memory);
+    }
+
+    #[test]
+    fn values_can_become_a_struct() {
+        let mut body = Body::new();
+        body.name(b"a");
+        body.int(1);
+        body.wrap(0);
+        assert_eq!(body.as_bytes(), b"\x03\x25a\0\x10\x01\x83");
+        assert_eq!(read(&body, |value| value.get("a").and_then(Value::as_u64)), Some(1));
+    }
+
+    #[test]
     fn a_whole_number_is_exact_whichever_way_it_is_read() {
         for number in [
             0,

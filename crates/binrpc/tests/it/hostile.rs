@@ -233,3 +233,64 @@ fn other_errors_have_human_readable_messages() {
     let decode: DecodeError = Nodes::new().decode(b"\x83").unwrap_err();
     assert_eq!(Error::from(decode.clone()).to_string(), decode.to_string());
 }
+
+/// A body and a reply of exactly the limit, and of one byte more.
+#[test]
+fn the_limit_on_bodies_is_exact() {
+    let mut body = vec![0x81 | 0x40, 0, 0, 0, 0];
+    for (len, fits) in [(MAX_BODY, true), (MAX_BODY + 1, false)] {
+        body.resize(len, b'x');
+        // A string in long form, with a length of four bytes.
+        body[1..5].copy_from_slice(&u32::try_from(len - 5).unwrap().to_be_bytes());
+        body[len - 1] = 0;
+        let mut nodes = Nodes::new();
+        let decoded = nodes.decode(&body);
+        assert_eq!(decoded.is_ok(), fits, "{len}: {decoded:?}");
+        if fits {
+            let text = nodes.members(&body).first().and_then(Value::as_bytes).unwrap();
+            assert_eq!(text.len(), len - 6);
+        }
+        let mut packet = Vec::new();
+        // The encoder writes a length of three bytes, and a NUL.
+        let text = Arg::Str(&body[5..]);
+        assert_eq!(wire::encode(Kind::Reply, Cookie(1), &[text], &mut packet).is_ok(), fits, "{len}");
+    }
+}
+
+#[test]
+fn the_limit_on_requests_is_exact() {
+    let text = [b'x'; wire::MAX_REQUEST];
+    let encode = |len: usize| {
+        let mut out = Vec::new();
+        let args = [Arg::Str(&text[..len])];
+        wire::encode_request(Cookie(0x1bad_cafe), "core.echo", &args, &mut out).map(|()| out.len())
+    };
+    let overhead = encode(60_000).unwrap() - 60_000;
+    assert_eq!(encode(wire::MAX_REQUEST - overhead), Ok(wire::MAX_REQUEST));
+    assert!(encode(wire::MAX_REQUEST - overhead + 1).is_err());
+}
+
+#[test]
+fn a_string_may_have_no_bytes_at_all() {
+    let mut nodes = Nodes::new();
+    // Without a length, with a length of one byte, and as a name of nothing.
+    let body = b"\x01\x91\x00\x03\x05\x10\x07\x83";
+    nodes.decode(body).unwrap();
+    let records: Vec<_> = nodes.members(body).iter().map(|record| record.value).collect();
+    assert_eq!(records[..2], [Value::Str(b""), Value::Str(b"")]);
+    assert_eq!(records[2].get("").and_then(Value::as_u64), Some(7));
+}
+
+#[test]
+fn what_is_cut_is_named() {
+    for (body, what) in [
+        (&b"\x10"[..], "int"),
+        (b"\x21a", "string"),
+        (b"\x12", "double"),
+        (b"\x03\x35a", "name"),
+        (b"\x16", "bytes"),
+    ] {
+        let error = Nodes::new().decode(body).unwrap_err().to_string();
+        assert!(error.contains(&format!("{what} at offset")), "{error}");
+    }
+}

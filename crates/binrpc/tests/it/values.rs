@@ -128,3 +128,23 @@ fn owned_values_outlive_the_reply_and_equal_the_original() {
     assert_eq!(first.path(&["RECORDS", "SET"]), Some(value.as_value()));
     assert_eq!(value.as_value().get("ID").and_then(Value::as_i64), Some(0));
 }
+
+#[test]
+fn arguments_are_printed_as_text() {
+    let owned = "c".to_owned();
+    let args = [
+        Arg::from("a\"b"),
+        Arg::from(&owned),
+        Arg::from(&b"\xff"[..]),
+        Arg::Bytes(b"d"),
+        Arg::from(-5),
+        Arg::from(0.5),
+        Arg::Struct(&[(Some("x"), Arg::Int(1)), (None, Arg::Str(b"y"))]),
+        Arg::Array(&[Arg::Int(2)]),
+    ];
+    assert_eq!(
+        format!("{args:?}"),
+        r#"[Str("a\"b"), Str("c"), Str("\xff"), Bytes("d"), Int(-5), Double(0.5), "#.to_owned()
+            + r#"Struct([(Some("x"), Int(1)), (None, Str("y"))]), Array([Int(2)])]"#
+    );
+}

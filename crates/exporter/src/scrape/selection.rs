@@ -294,6 +294,19 @@ mod tests {
     }
 
     #[test]
+    fn profiles_select_the_collector_that_counts_them() {
+        for (profile, counted, listed) in [("a", true, false), ("a:b", true, false), ("a:*", false, true)] {
+            let selection = Selection::parse("tm.stats").unwrap().with_profiles([profile].into_iter());
+            let has = |name| selection.collectors().any(|collector| collector.name == name);
+            assert_eq!(
+                (has("dlg.profile_get_size"), has("dlg.profile_list")),
+                (counted, listed),
+                "{profile}"
+            );
+        }
+    }
+
+    #[test]
     fn a_request_filters_the_selection() {
         let selection = Arc::new(Selection::parse("tm.stats,sl.stats").unwrap());
         let filter = |collect: &[&str], exclude: &[&str]| {
