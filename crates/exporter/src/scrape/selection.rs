@@ -294,6 +294,18 @@ mod tests {
     }
 
     #[test]
+    fn attributes_select_the_collector_that_has_them() {
+        let index = ALL.iter().position(|collector| collector.has_parameters()).unwrap();
+        let requirement = |methods, attributes: &[&str]| {
+            let selection = Selection::parse(methods).unwrap();
+            selection.with_attributes(attributes.iter().copied()).unwrap().requirements[index]
+        };
+        assert_eq!(requirement("tm.stats", &[]), Requirement::Excluded);
+        assert_eq!(requirement("tm.stats", &["carrier"]), Requirement::IfPresent);
+        assert_eq!(requirement(ALL[index].name, &["carrier"]), Requirement::Required);
+    }
+
+    #[test]
     fn profiles_select_the_collector_that_counts_them() {
         for (profile, counted, listed) in [("a", true, false), ("a:b", true, false), ("a:*", false, true)] {
             let selection = Selection::parse("tm.stats").unwrap().with_profiles([profile].into_iter());
