@@ -152,8 +152,8 @@ fn recovers_from_a_timeout<D: Driver>() {
         fake.behave();
         let mut client = connect::<D>(&uri.parse().unwrap());
         let timed_out = |error: &Error| kinds(error).0 == ErrorKind::TimedOut;
-        fake.delay_method("core.uptime", Duration::from_millis(300));
-        client.set_timeout(Duration::from_millis(100));
+        fake.delay_method("core.uptime", Duration::from_secs(1));
+        client.set_timeout(Duration::from_millis(50));
         assert!(timed_out(&client.call("core.uptime", &[]).unwrap_err()), "{uri}");
         client.set_timeout(Duration::from_secs(20));
         assert!(client.receive().unwrap().unwrap().records().is_ok(), "{uri}");

@@ -132,13 +132,14 @@ fn reads_large_replies_while_writing<D: Driver>(fake: &Fake, target: &Target) {
 
 fn reports_how_many_replies_the_deadline_cut_off<D: Driver>(fake: &Fake, target: &Target) {
     fake.delay_method("core.version", Duration::from_secs(20));
-    let begin = Instant::now();
-    let mut client = D::connect(target, begin + Duration::from_millis(150)).unwrap();
+    let mut client = connect::<D>(target);
     for method in ["core.uptime", "core.uptime", "core.version", "core.uptime"] {
         client.queue(method, &[]).unwrap();
     }
     assert!(client.receive().unwrap().unwrap().records().is_ok());
     assert!(client.receive().unwrap().unwrap().records().is_ok());
+    let begin = Instant::now();
+    client.set_timeout(begin + Duration::from_millis(150));
     let error = client.receive().map(|reply| reply.is_some()).unwrap_err();
     assert_eq!(error.to_string(), "the deadline passed with 2 of 4 replies outstanding");
     assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::TimedOut));

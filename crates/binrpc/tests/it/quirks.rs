@@ -400,7 +400,8 @@ fn a_silent_server_is_left_at_the_deadline() {
     fake.silent(true);
     for uri in [fake.unix(), fake.unixd(), fake.tcp(), fake.udp()] {
         let begin = Instant::now();
-        let mut client = Client::connect(&uri.parse().unwrap(), begin + Duration::from_millis(100)).unwrap();
+        let mut client = connect(&uri);
+        client.set_timeout(begin + Duration::from_millis(100));
         client.queue("core.uptime", &[]).unwrap();
         client.queue("core.version", &[]).unwrap();
         let error = client.receive().unwrap_err();
