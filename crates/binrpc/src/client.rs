@@ -196,7 +196,7 @@ impl Client {
     ) -> Result<Option<Outcome>, Error> {
         loop {
             if let Some(outcome) = self.session.advance()? {
-                self.condition = self.condition.after_reply();
+                self.condition = Condition::Usable;
                 return Ok(Some(outcome));
             }
             if self.session.awaiting() == 0 {

@@ -107,14 +107,6 @@ impl Condition {
         }
     }
 
-    /// Returns the condition after a reply.
-    pub(crate) fn after_reply(self) -> Self {
-        match self {
-            Self::Usable | Self::Overdue => Self::Usable,
-            Self::Lost => Self::Lost,
-        }
-    }
-
     /// Returns the condition after an error of the socket.
     pub(crate) fn after(self, error: &io::Error, is_stream: bool) -> Self {
         match error.kind() {
