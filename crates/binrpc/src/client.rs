@@ -98,7 +98,8 @@ impl Client {
             return Err(transport::connected_too_late(target, limit, None).into());
         }
         let (sender, receiver) = mpsc::sync_channel(1);
-        let thread = ConnectThread::begin()?;
+        let thread =
+            ConnectThread::begin().map_err(|error| transport::cannot_connect(target, limit, error))?;
         thread::Builder::new().name("connect".to_owned()).spawn(move || {
             let _thread = thread;
             let socket = resolve().and_then(|resolved| Socket::open(&resolved, limit.end));
@@ -241,7 +242,7 @@ impl Client {
     }
 }
 
-/// Counts a thread that connects.
+/// A thread that connects, which is counted until it ends.
 struct ConnectThread;
 
 impl ConnectThread {
@@ -250,7 +251,9 @@ impl ConnectThread {
         if THREADS.fetch_add(1, Ordering::Relaxed) < MAX_THREADS {
             return Ok(counted);
         }
-        let message = format!("{MAX_THREADS} threads of earlier attempts to connect have not ended");
+        let message = format!(
+            "{MAX_THREADS} earlier attempts still wait for a Kamailio that accepts no connection, or for a name server"
+        );
         Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
     }
 }
@@ -262,8 +265,8 @@ impl Drop for ConnectThread {
 }
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
-/// Twice as many connections as Kamailio accepts: more threads are not work under way, but wait for a Kamailio or a resolver
-/// that hangs.
+/// Maximum number of threads that connect: twice the number of connections that Kamailio accepts. More of them can only wait
+/// for a Kamailio or a name server that does not respond.
 const MAX_THREADS: usize = 256;
 
 impl AsFd for Client {
@@ -293,7 +296,11 @@ mod tests {
         assert_eq!(threads.len(), MAX_THREADS);
         let target = "unix:/nonexistent/ctl".parse().unwrap();
         let error = Client::connect(&target, std::time::Duration::from_secs(2)).unwrap_err();
-        assert_eq!(error.to_string(), "256 threads of earlier attempts to connect have not ended");
+        assert_eq!(
+            error.to_string(),
+            "cannot connect to unix:/nonexistent/ctl: 256 earlier attempts still wait for a Kamailio that accepts no \
+             connection, or for a name server"
+        );
         drop(threads);
         assert!(ConnectThread::begin().is_ok());
     }

@@ -35,8 +35,8 @@ use std::{fmt, io};
 #[non_exhaustive]
 pub enum Error {
     /// The socket failed: connecting failed, the connection was lost, or Kamailio did not reply in time
-    /// ([`io::ErrorKind::TimedOut`]). Only after the latter, and only a stream, can make other calls:
-    /// see [`Client::receive`](crate::Client::receive).
+    /// ([`io::ErrorKind::TimedOut`]). The connection is unusable, except for a stream on which a reply is late: see
+    /// [`Client::receive`](crate::Client::receive).
     Io(io::Error),
     /// The bytes of a reply are malformed.
     Decode(DecodeError),

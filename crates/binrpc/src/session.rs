@@ -141,8 +141,9 @@ impl Session {
         }
     }
 
-    /// Returns memory that a driver may read into, never empty. The memory for a stream grows with the bytes received, that
-    /// for datagrams has room for any of UDP, and for those of unix sockets that Linux' default limit lets Kamailio send.
+    /// Returns memory that a driver may read into, never empty. The memory for a stream grows with the bytes received. A
+    /// session over datagrams has space for the largest datagram of UDP, and for the largest that a unix socket sends with
+    /// Linux' default limit.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.input_start == self.input_end {
             (self.input_start, self.input_end) = (0, 0);

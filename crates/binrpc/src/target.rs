@@ -21,7 +21,8 @@ use std::path::PathBuf;
 /// | `udp:host:port`, `udp://host:port` | UDP; `udp4` and `udp6` select the IP version |
 ///
 /// Paths are taken literally, host names are converted to lower case, IPv6 addresses are in brackets, and the port is
-/// mandatory. `Display` prints the first form of the row; that of a target that was parsed parses to the same target.
+/// mandatory. `Display` prints the first form of the row. The text of a target that was parsed parses to the same
+/// target.
 ///
 /// ```
 /// use kamailio_binrpc::Target;

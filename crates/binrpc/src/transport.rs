@@ -70,7 +70,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// What a connection can still be used for.
+/// The operations that a connection still allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Condition {
     /// Calls and replies.
