@@ -182,3 +182,50 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net;
+
+    fn runtime() -> ::tokio::runtime::Runtime {
+        ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn both_ways_to_write_write() {
+        let (socket, mut peer) = net::UnixStream::pair().unwrap();
+        runtime().block_on(async {
+            socket.set_nonblocking(true).unwrap();
+            let socket = Socket::Unix(UnixStream::from_std(socket).unwrap());
+            assert_eq!(socket.write_now(b"ab").unwrap(), 2);
+            assert!(socket.ready(Interest::WRITABLE).await.unwrap().is_writable());
+            assert_eq!(socket.try_write(b"cd").unwrap(), 2);
+        });
+        let mut received = String::new();
+        peer.read_to_string(&mut received).unwrap();
+        assert_eq!(received, "abcd");
+    }
+
+    /// The next read would find nothing, and is not made before more has arrived.
+    #[test]
+    fn a_stream_that_was_read_to_the_end_is_not_readable() {
+        let (socket, mut peer) = net::UnixStream::pair().unwrap();
+        peer.write_all(b"abc").unwrap();
+        runtime().block_on(async {
+            socket.set_nonblocking(true).unwrap();
+            let socket = Socket::Unix(UnixStream::from_std(socket).unwrap());
+            let is_readable = async || {
+                let either = socket.ready(Interest::READABLE | Interest::WRITABLE);
+                either.await.unwrap().is_readable()
+            };
+            let mut buffer = [0; 2];
+            assert!(is_readable().await);
+            assert_eq!(socket.try_read(&mut buffer).unwrap(), 2);
+            assert!(is_readable().await, "the buffer was full");
+            assert_eq!(socket.try_read(&mut buffer).unwrap(), 1);
+            assert!(!is_readable().await);
+        });
+    }
+}

@@ -340,3 +340,32 @@ pub(crate) fn name_of(table: &str, id: u32) -> String {
 }
 
 const DEFAULT_SOCKET: &str = "unix:/var/run/kamailio/kamailio_ctl";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collectors::kernel;
+
+    fn summary(capabilities: Capabilities) -> Summary {
+        let capabilities = Some(Arc::new(capabilities));
+        Summary { answered: true, error: None, failures: Vec::new(), capabilities }
+    }
+
+    #[test]
+    fn a_compact_summary_drops_capabilities_above_the_limit() {
+        let capabilities = Capabilities::of(&["stats.fetch"], &["tm"]);
+        let size = capabilities.size();
+        assert!(size > 0);
+        assert!(summary(capabilities.clone()).compact(size).capabilities.is_some());
+        assert!(summary(capabilities).compact(size - 1).capabilities.is_none());
+    }
+
+    #[test]
+    fn what_needs_the_machine_of_kamailio_is_not_scraped_from_another() {
+        let index = ALL.iter().position(|collector| std::ptr::eq(*collector, &kernel::PROCESSES)).unwrap();
+        let selection = Selection::parse(kernel::PROCESSES.name).unwrap();
+        let state = |local| summary(Capabilities::none().with_local(local)).state(index, &selection);
+        assert_eq!(state(false), (State::NotSelected, NEEDS_UNIX_SOCKET.to_owned()));
+        assert_eq!(state(true).0, State::Absent);
+    }
+}

@@ -319,6 +319,58 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_a_profile_that_is_listed_is_not_counted_again() {
+        let given = ["a:*", "a:b", "a", "c:d", "e"];
+        let selection = Selection::parse("tm.stats").unwrap().with_profiles(given.into_iter());
+        let kept: Vec<_> = selection.profiles.iter().map(|profile| profile.join(":")).collect();
+        assert_eq!(kept, ["a:*", "a", "c:d", "e"]);
+    }
+
+    #[test]
+    fn an_attribute_is_a_name_of_a_label_and_named_once() {
+        let attributes = |names: &[&str]| {
+            let selection = Selection::parse("tm.stats").unwrap();
+            selection.with_attributes(names.iter().copied()).map(|selection| selection.parameters)
+        };
+        assert_eq!(attributes(&["carrier", "_x9", " carrier ", ""]).unwrap(), ["carrier", "_x9"]);
+        for name in ["9x", "a-b", "-a", "__name", "é", "uri"] {
+            assert!(attributes(&[name]).unwrap_err().contains(&format!("\"{name}\"")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_page_and_files_are_of_one_kamailio() {
+        let url = Url::parse("http://127.0.0.1/metrics").unwrap();
+        let page = ALL.iter().position(|collector| collector.call == Call::Page).unwrap();
+        let files = ALL.iter().position(|collector| collector.call == Call::Files).unwrap();
+        let methods = format!("tm.stats,{}", ALL[page].name);
+        let selection = Selection::parse(&methods).unwrap().with_page(Some(url.clone()));
+        assert_eq!(selection.page(), Some((page, &url)));
+        assert_eq!(selection.requirements[files], Requirement::Excluded);
+
+        let selection = selection.with_certificates(Vec::new());
+        assert_eq!(selection.requirements[files], Requirement::Excluded);
+        let selection = selection.with_certificates(vec!["/a.pem".into()]);
+        assert_eq!(selection.requirements[files], Requirement::IfPresent);
+        assert_eq!(selection.certificates, [PathBuf::from("/a.pem")]);
+        assert_eq!(selection.page(), Some((page, &url)));
+
+        let selection = selection.without_page();
+        assert_eq!(selection.page(), None);
+        assert_eq!((&selection.page, selection.certificates.len()), (&None, 0));
+        assert_eq!(selection.requirements[page], Requirement::Excluded);
+        assert_eq!(selection.requirements[files], Requirement::Excluded);
+        assert!(selection.collectors().any(|collector| collector.name == "tm.stats"));
+    }
+
+    #[test]
+    fn a_page_is_fetched_only_if_its_collector_is_selected() {
+        let url = Url::parse("http://127.0.0.1/metrics").unwrap();
+        let selection = Selection::parse("tm.stats").unwrap().with_page(Some(url));
+        assert_eq!(selection.page(), None);
+    }
+
+    #[test]
     fn a_request_filters_the_selection() {
         let selection = Arc::new(Selection::parse("tm.stats,sl.stats").unwrap());
         let filter = |collect: &[&str], exclude: &[&str]| {

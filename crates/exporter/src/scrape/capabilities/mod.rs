@@ -125,3 +125,29 @@ impl Default for Capabilities {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_lists_no_method_has_none() {
+        assert!(!Capabilities::none().has("tm.stats"));
+        assert!(Capabilities::default().has("tm.stats"), "it did not list its methods");
+    }
+
+    #[test]
+    fn a_server_is_remote_unless_it_is_said_to_be_local() {
+        assert!(!Capabilities::none().is_local());
+        assert!(Capabilities::none().with_local(true).is_local());
+    }
+
+    #[test]
+    fn the_size_counts_texts_and_what_holds_them() {
+        let none = Capabilities::none();
+        let help = [("a.bc".to_owned(), "de".to_owned())].into();
+        let split_groups = [("a".to_owned(), vec![vec!["a.b".to_owned()]])].into();
+        let some = Capabilities { help, split_groups, ..none.clone() };
+        assert_eq!(some.size() - none.size(), 4 + 2 + 3 + 3 * size_of::<String>());
+    }
+}
