@@ -179,6 +179,11 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     match (error.kind(), path) {
         (ErrorKind::NotFound, Some(path)) => Some(not_found(path)),
         (ErrorKind::PermissionDenied, Some(path)) => Some(permission_denied(path)),
+        (ErrorKind::ConnectionRefused, Some(path)) if !is_socket(path) => Some(format!(
+            "Set --kamailio.scrape-uri (or the target of the probe) to the path of a socket: {} is {}.",
+            path.display(),
+            owner(path)
+        )),
         (ErrorKind::ConnectionRefused, Some(path)) => Some(format!(
             "Start Kamailio, which is not running or was killed: the socket exists ({}), but no process listens on it.",
             owner(path)
@@ -312,6 +317,10 @@ fn permission_denied(path: &Path) -> String {
     }
 }
 
+fn is_socket(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
 /// Describes a file: `a socket of kamailio:kamailio with mode 0660`.
 pub(crate) fn owner(path: &Path) -> String {
     let Ok(metadata) = fs::metadata(path) else { return "of an unknown owner".to_owned() };
@@ -345,6 +354,7 @@ const DEFAULT_SOCKET: &str = "unix:/var/run/kamailio/kamailio_ctl";
 mod tests {
     use super::*;
     use crate::collectors::kernel;
+    use std::os::unix::net::UnixListener;
 
     fn summary(capabilities: Capabilities) -> Summary {
         let capabilities = Some(Arc::new(capabilities));
@@ -367,5 +377,90 @@ mod tests {
         let state = |local| summary(Capabilities::none().with_local(local)).state(index, &selection);
         assert_eq!(state(false), (State::NotSelected, NEEDS_UNIX_SOCKET.to_owned()));
         assert_eq!(state(true).0, State::Absent);
+    }
+
+    #[test]
+    fn a_collector_that_is_not_selected_has_the_option_that_selects_it() {
+        let selection = Selection::parse("tm.stats").unwrap();
+        let reason = |is_it: fn(&Collector) -> bool| {
+            let index = ALL.iter().position(|collector| is_it(collector)).unwrap();
+            let (state, reason) = summary(Capabilities::default()).state(index, &selection);
+            assert_eq!(state, State::NotSelected);
+            reason
+        };
+        let profiles = "Name profiles with --collector.dialog.profiles.";
+        assert_eq!(reason(|collector| collector.call == Call::NamedProfiles), profiles);
+        assert_eq!(reason(|collector| collector.call == Call::ProfileValues), profiles);
+        assert!(reason(|collector| collector.call == Call::Files).contains("--kamailio.tls-certificates"));
+        assert!(reason(|collector| collector.call == Call::Page).contains("--kamailio.custom-metrics-url"));
+        let another = "Not selected: add sl.stats to --kamailio.methods.";
+        assert_eq!(reason(|collector| collector.name == "sl.stats"), another);
+    }
+
+    #[test]
+    fn the_advice_is_for_the_protocol_the_socket_and_the_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let socket = format!("unix:{}", path.display());
+        let advice = |target: &str, kind: ErrorKind| {
+            let error = Error::Io(io::Error::new(kind, "refused"));
+            advice(&target.parse().unwrap(), &error).unwrap_or_default()
+        };
+        for (target, kind, expected) in [
+            ("unix:/nowhere/a", ErrorKind::NotFound, "There is no directory /nowhere"),
+            (&socket, ErrorKind::PermissionDenied, "The socket is a socket of "),
+            (&socket, ErrorKind::ConnectionRefused, "no process listens on it"),
+            ("unix:/dev/null", ErrorKind::ConnectionRefused, "/dev/null is a file that is not a socket"),
+            ("unix:/dev/null", ErrorKind::TimedOut, "its ctl process is not busy"),
+            (
+                "tcp:127.0.0.1:2049",
+                ErrorKind::ConnectionRefused,
+                "modparam(\"ctl\", \"binrpc\", \"tcp:127.0.0.1:2049\")",
+            ),
+            ("tcp:127.0.0.1:2049", ErrorKind::TimedOut, "that this is a port of its module ctl"),
+            ("tcp:127.0.0.1:2049", ErrorKind::UnexpectedEof, "leaked connections"),
+            ("tcp:127.0.0.1:2049", ErrorKind::BrokenPipe, "leaked connections"),
+            ("unix:/dev/null", ErrorKind::ConnectionReset, "leaked connections"),
+            ("http://127.0.0.1:5060/", ErrorKind::ConnectionRefused, "loadmodule \"xhttp.so\""),
+            ("http://127.0.0.1:5060/", ErrorKind::PermissionDenied, "--kamailio.basic-auth.username"),
+            ("http://127.0.0.1:5060/", ErrorKind::InvalidData, "Check that the URL"),
+            ("http://127.0.0.1:5060/", ErrorKind::TimedOut, "still starting or busy. Or raise the timeout"),
+            ("http://127.0.0.1:5060/", ErrorKind::BrokenPipe, "Check that jsonrpc_dispatch() succeeds"),
+            ("jsonrpc+unix:/nowhere/a", ErrorKind::NotFound, "kamailio_rpc.sock"),
+            ("jsonrpc+unix:/nowhere/a", ErrorKind::TimedOut, "larger than 64 KiB"),
+            (&format!("jsonrpc+{socket}"), ErrorKind::ConnectionRefused, "no process listens on it"),
+            (&format!("jsonrpc+{socket}"), ErrorKind::PermissionDenied, "The socket is a socket of "),
+            ("jsonrpc+tcp:127.0.0.1:2050", ErrorKind::ConnectionRefused, "\"tcp_socket\", …) the TCP port"),
+            ("jsonrpc+udp:127.0.0.1:2050", ErrorKind::ConnectionRefused, "sets the UDP port"),
+        ] {
+            let advice = advice(target, kind);
+            assert!(advice.contains(expected), "{target}, {kind:?}: {advice}");
+        }
+        assert_eq!(advice("tcp:127.0.0.1:2049", ErrorKind::Other), "");
+        assert_eq!(advice("http://127.0.0.1:5060/", ErrorKind::Other), "");
+    }
+
+    #[test]
+    fn a_socket_of_the_other_kind_is_named() {
+        let error = || Error::Io(io::Error::other(format!("/a: {}", io::Error::from(Errno::PROTOTYPE))));
+        let advice = |target: &str| advice(&target.parse().unwrap(), &error()).unwrap();
+        assert!(advice("unix:/a").contains("use the address unixd:/a"));
+        assert!(advice("unixd:/a").contains("use the address unix:/a"));
+    }
+
+    #[test]
+    fn faults_about_the_size_of_a_reply_name_the_parameter() {
+        let parameter = |failure| too_large(failure).map(|advice| advice.contains("struct_max_body_size"));
+        assert_eq!(parameter("fault 500: Internal error creating dest struct"), Some(true));
+        assert_eq!(parameter("fault 500: internal error: buffer too small"), Some(false));
+        assert_eq!(parameter("fault 500: No such thing"), None);
+        assert_eq!(parameter("fault 404: Internal error"), None);
+    }
+
+    #[test]
+    fn a_message_is_cut_between_characters() {
+        assert_eq!((beginning("aäb", 4), beginning("aäb", 3), beginning("aäb", 2)), ("aäb", "aä", "aä"));
+        assert_eq!((beginning("aäb", 1), beginning("", 0)), ("a", ""));
     }
 }
