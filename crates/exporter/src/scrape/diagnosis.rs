@@ -371,6 +371,28 @@ mod tests {
     }
 
     #[test]
+    fn a_collector_that_was_scraped_has_its_own_failure() {
+        let mut summary = summary(Capabilities::none());
+        summary.failures = vec![(1, None), (2, Some("too slow".to_owned()))];
+        let selection = Selection::parse("tm.stats").unwrap();
+        assert_eq!(summary.state(1, &selection), (State::Ok, String::new()));
+        assert_eq!(summary.state(2, &selection), (State::Failed, "too slow".to_owned()));
+        assert_ne!(summary.state(3, &selection).0, State::Failed);
+    }
+
+    #[test]
+    fn a_collector_that_is_not_selected_is_available_if_the_server_has_its_method() {
+        let index = ALL.iter().position(|collector| collector.name == "sl.stats").unwrap();
+        let selection = Selection::parse("tm.stats").unwrap();
+        let reason = |capabilities| summary(capabilities).state(index, &selection).1;
+        let available = "Not selected: add sl.stats to --kamailio.methods.";
+        assert_eq!(reason(Capabilities::of(&["sl.stats"], &[])), available);
+        assert_eq!(reason(Capabilities::default()), available, "it did not list its methods");
+        let missing = "Not selected. Kamailio has no method sl.stats: it needs loadmodule \"sl.so\".";
+        assert_eq!(reason(Capabilities::none()), missing);
+    }
+
+    #[test]
     fn what_needs_the_machine_of_kamailio_is_not_scraped_from_another() {
         let index = ALL.iter().position(|collector| std::ptr::eq(*collector, &kernel::PROCESSES)).unwrap();
         let selection = Selection::parse(kernel::PROCESSES.name).unwrap();

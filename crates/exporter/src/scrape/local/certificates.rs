@@ -137,4 +137,17 @@ mod tests {
         fs::write(file("missing.pem"), certificate("other", 2034)).unwrap();
         assert_eq!(read(&mut certificates, &files).0, Ok(()));
     }
+
+    #[test]
+    fn a_file_is_read_again_only_if_it_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.pem");
+        fs::write(&file, certificate("sip.example.org", 2031)).unwrap();
+        let mut certificates = Certificates::default();
+        assert_eq!(certificates.file(&file).as_ref().unwrap().len(), 1);
+        certificates.known.get_mut(&file).unwrap().content = Ok(Vec::new());
+        assert_eq!(certificates.file(&file).as_ref().unwrap().len(), 0, "it was read again");
+        fs::write(&file, certificate("sip.example.org", 2031) + &certificate("An Authority", 2040)).unwrap();
+        assert_eq!(certificates.file(&file).as_ref().unwrap().len(), 2);
+    }
 }

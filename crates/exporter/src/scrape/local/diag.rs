@@ -140,9 +140,18 @@ const MAX_REPLY: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{OFlags, fcntl_getfl};
+    use rustix::io::{FdFlags, fcntl_getfd};
     use rustix::net::listen;
     use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::time::Duration;
+
+    #[test]
+    fn the_socket_neither_blocks_nor_is_inherited() {
+        let diag = Diag::open().unwrap();
+        assert!(fcntl_getfl(&diag.socket).unwrap().contains(OFlags::NONBLOCK));
+        assert!(fcntl_getfd(&diag.socket).unwrap().contains(FdFlags::CLOEXEC));
+    }
 
     #[test]
     fn a_full_receive_buffer_drops_packets() {

@@ -53,3 +53,20 @@ impl Observer {
         self.certificates.read(files, samples)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The two readers of the kernel refuse a Kamailio whose process is not known, and the third a file.
+    #[test]
+    fn each_reader_reports_what_it_cannot_read() {
+        let (mut observer, mut samples) = (Observer::default(), Samples::new(usize::MAX));
+        let listed = Listed { peer: None, processes: Vec::new(), sockets: Vec::new() };
+        let namespace = Err("Kamailio runs in another PID namespace".to_owned());
+        assert_eq!(observer.processes(&listed, &mut samples), namespace);
+        assert_eq!(observer.sockets(&listed, &mut samples), namespace);
+        let error = observer.certificates(&["/nowhere/a.pem".into()], &mut samples).unwrap_err();
+        assert!(error.contains("/nowhere/a.pem"), "{error}");
+    }
+}
