@@ -381,6 +381,19 @@ mod tests {
     }
 
     #[test]
+    fn a_selected_collector_is_unknown_unless_kamailio_responded() {
+        let index = ALL.iter().position(|collector| collector.name == "tm.stats").unwrap();
+        let selection = Selection::parse("tm.stats").unwrap();
+        let mut summary = summary(Capabilities::none());
+        assert_eq!(summary.state(index, &selection).0, State::Absent);
+        summary.answered = false;
+        assert_eq!(
+            summary.state(index, &selection),
+            (State::Unknown, "Kamailio did not respond.".to_owned())
+        );
+    }
+
+    #[test]
     fn a_collector_that_is_not_selected_is_available_if_the_server_has_its_method() {
         let index = ALL.iter().position(|collector| collector.name == "sl.stats").unwrap();
         let selection = Selection::parse("tm.stats").unwrap();
