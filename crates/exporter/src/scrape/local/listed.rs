@@ -114,6 +114,90 @@ const MAX_TEXT: usize = 255;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kamailio_binrpc::wire::{Arg, Nodes};
+
+    fn read(method: &str, records: &[Arg<'_>]) -> Listed {
+        let body = fake_kamailio::body(records);
+        let mut nodes = Nodes::new();
+        nodes.decode(&body).unwrap();
+        let mut listed = Listed::default();
+        listed.read(method, nodes.members(&body));
+        listed
+    }
+
+    #[test]
+    fn processes_have_an_id_and_a_type() {
+        let process =
+            |pid, description| [(Some("pid"), Arg::Int(pid)), (Some("description"), Arg::from(description))];
+        let processes = [process(17, "timer"), process(0, "none"), process(18, "JSONRPC")];
+        let records: Vec<_> = processes.iter().map(|process| Arg::Struct(process)).collect();
+        let listed = |pid, kind: &str| ListedProcess { pid, kind: kind.to_owned() };
+        let found = read(kernel::PROCESSES.method, &records);
+        assert_eq!(found.processes, [listed(17, "timer"), listed(18, "JSONRPC")]);
+        for method in ["core.ps", kernel::SOCKETS.method] {
+            assert_eq!(read(method, &records).processes, [], "{method}");
+        }
+    }
+
+    #[test]
+    fn sockets_have_a_transport_and_an_address() {
+        let socket = |proto, name, port| {
+            [
+                (Some("PROTO"), Arg::from(proto)),
+                (Some("NAME"), Arg::from(name)),
+                (Some("PORT"), Arg::from(port)),
+            ]
+        };
+        for (proto, udp) in [
+            ("udp", true),
+            ("UDP", true),
+            ("tcp", false),
+            ("TCP", false),
+            ("tls", false),
+            ("TLS", false),
+            ("ws", false),
+            ("WS", false),
+            ("wss", false),
+            ("WSS", false),
+        ] {
+            let sockets =
+                read(kernel::SOCKETS.method, &[Arg::Struct(&socket(proto, "192.0.2.1", "5060"))]).sockets;
+            let names = [proto, "192.0.2.1", "5060"].map(str::to_owned);
+            assert_eq!(sockets, [ListedSocket { names, udp, address: "192.0.2.1:5060".parse().unwrap() }]);
+        }
+        let record = socket("udp", "[2001:db8::1]", "5060");
+        let sockets = read(kernel::SOCKETS.method, &[Arg::Struct(&record)]).sockets;
+        assert_eq!(sockets[0].address, "[2001:db8::1]:5060".parse().unwrap());
+        for (proto, name, port) in
+            [("sctp", "192.0.2.1", "5060"), ("udp", "sip.example.org", "5060"), ("udp", "192.0.2.1", "65536")]
+        {
+            let record = socket(proto, name, port);
+            assert_eq!(
+                read(kernel::SOCKETS.method, &[Arg::Struct(&record)]).sockets,
+                [],
+                "{proto} {name} {port}"
+            );
+        }
+        assert_eq!(read(kernel::PROCESSES.method, &[Arg::Struct(&record)]).sockets, []);
+    }
+
+    #[test]
+    fn a_socket_with_the_name_of_a_host_has_its_first_address() {
+        for length in [MAX_TEXT, MAX_TEXT + 1] {
+            let name = "a".repeat(length);
+            let addresses = [(Some("addr"), Arg::from("192.0.2.7"))];
+            let record = [
+                (Some("proto"), Arg::from("udp")),
+                (Some("name"), Arg::from(&*name)),
+                (Some("port"), Arg::from("5060")),
+                (Some("addrlist"), Arg::Struct(&addresses)),
+            ];
+            let sockets = read(kernel::SOCKETS.method, &[Arg::Struct(&record)]).sockets;
+            let addresses: Vec<_> = sockets.iter().map(|socket| socket.address.to_string()).collect();
+            let expected: &[&str] = if length == MAX_TEXT { &["192.0.2.7:5060"] } else { &[] };
+            assert_eq!(addresses, expected, "{length}");
+        }
+    }
 
     #[test]
     fn the_type_of_a_process_has_neither_number_nor_address() {
