@@ -477,6 +477,14 @@ mod tests {
     }
 
     #[test]
+    fn the_kind_of_a_file_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(owner(directory.path()).starts_with("a directory of "));
+        assert!(owner(Path::new("/dev/null")).starts_with("a file that is not a socket of "));
+        assert_eq!(owner(&directory.path().join("none")), "of an unknown owner");
+    }
+
+    #[test]
     fn a_socket_of_the_other_kind_is_named() {
         let error = || Error::Io(io::Error::other(format!("/a: {}", io::Error::from(Errno::PROTOTYPE))));
         let advice = |target: &str| advice(&target.parse().unwrap(), &error()).unwrap();

@@ -392,6 +392,24 @@ mod tests {
         packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
     }
 
+    #[test]
+    fn an_argument_is_a_number_only_where_the_method_takes_one() {
+        assert_eq!(argument("5", true), Arg::Int(5));
+        assert_eq!(argument("5", false), Arg::from("5"));
+        assert_eq!(argument("all", true), Arg::from("all"));
+    }
+
+    #[test]
+    fn a_fault_is_an_answer_and_a_lost_reply_is_none() {
+        let fault = |code, reason: &str| Error::Fault { code, reason: reason.to_owned() };
+        assert!(is_answer(&Err(fault(500, "x"))));
+        assert!(!is_answer(&Err(Error::NoReply)));
+        assert!(is_struct_overflow(&fault(500, "Internal error - cannot add")));
+        assert!(!is_struct_overflow(&fault(500, "No such statistic")));
+        assert!(!is_struct_overflow(&fault(400, "Internal error - cannot add")));
+        assert!(!is_struct_overflow(&Error::NoReply));
+    }
+
     #[tokio::test]
     async fn arguments_are_listed_again_every_few_minutes_in_the_same_write() {
         let directory = tempfile::tempdir().unwrap();

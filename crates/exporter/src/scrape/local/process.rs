@@ -185,6 +185,30 @@ mod tests {
     }
 
     #[test]
+    fn the_cpu_time_of_one_thread_is_that_of_the_scheduler() {
+        let mut idle = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("schedstat");
+        fs::write(&path, "123456789012 34 5\n").unwrap();
+        let mut buffer = [0; MAX_FILE];
+        let mut cpu = |is_due, threads| {
+            let mut process = Process::open(idle.id(), &mut buffer).unwrap();
+            process.schedstat = File::open(&path).ok();
+            process.values.threads = threads;
+            process.read(is_due, &mut buffer).unwrap().values.cpu
+        };
+        assert_eq!(cpu(false, 1), 123_456_789_012);
+        for (is_due, threads) in [(true, 1), (false, 2)] {
+            assert!(
+                cpu(is_due, threads) < 1_000_000_000,
+                "{is_due}, {threads}: the time is that of /proc/PID/stat"
+            );
+        }
+        idle.kill().unwrap();
+        idle.wait().unwrap();
+    }
+
+    #[test]
     fn a_cpu_time_never_decreases() {
         let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         let mut buffer = [0; MAX_FILE];
