@@ -160,6 +160,23 @@ const MAX_COUNTED: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::{Child, Command};
+
+    /// A process that ends with the test, even if the test fails.
+    struct Running(Child);
+
+    impl Running {
+        fn start(script: &str) -> Self {
+            Self(Command::new("sh").args(["-c", script]).spawn().unwrap())
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
 
     #[test]
     fn fields_are_found_behind_any_name() {
@@ -186,13 +203,13 @@ mod tests {
 
     #[test]
     fn the_cpu_time_of_one_thread_is_that_of_the_scheduler() {
-        let mut idle = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let idle = Running::start("exec sleep 60");
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("schedstat");
         fs::write(&path, "123456789012 34 5\n").unwrap();
         let mut buffer = [0; MAX_FILE];
         let mut cpu = |is_due, threads| {
-            let mut process = Process::open(idle.id(), &mut buffer).unwrap();
+            let mut process = Process::open(idle.0.id(), &mut buffer).unwrap();
             process.schedstat = File::open(&path).ok();
             process.values.threads = threads;
             process.read(is_due, &mut buffer).unwrap().values.cpu
@@ -204,15 +221,13 @@ mod tests {
                 "{is_due}, {threads}: the time is that of /proc/PID/stat"
             );
         }
-        idle.kill().unwrap();
-        idle.wait().unwrap();
     }
 
     #[test]
     fn a_cpu_time_never_decreases() {
-        let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let busy = Running::start("while :; do :; done");
         let mut buffer = [0; MAX_FILE];
-        let mut process = Process::open(busy.id(), &mut buffer).unwrap();
+        let mut process = Process::open(busy.0.id(), &mut buffer).unwrap();
         let mut times = Vec::new();
         for turn in 0..400 {
             // From a file with nanoseconds, and from one with clock ticks.
@@ -220,8 +235,7 @@ mod tests {
             times.push(process.values.cpu);
             std::thread::sleep(std::time::Duration::from_micros(300));
         }
-        busy.kill().unwrap();
-        busy.wait().unwrap();
+        drop(busy);
         assert!(times.is_sorted() && times.first() < times.last(), "{times:?}");
         assert!(process.read(false, &mut buffer).is_none(), "it has ended");
     }
