@@ -251,7 +251,10 @@ fn a_page_that_only_its_client_cuts_short_is_not_a_failure() {
         );
     }
     assert_eq!(exporter.get("/rtpengine").status, 200);
-    assert_eq!(success(&exporter.page()), 1.0);
+    let page = exporter.page();
+    assert_eq!(success(&page), 1.0);
+    let took = samples(&page)["kamailio_scrape_collector_duration_seconds{collector=\"custom\"}"];
+    assert!((0.7..10.0).contains(&took), "{took} s");
     let log = exporter.log();
     assert!(!log.contains("level=WARN") && !log.contains("recovered"), "{log}");
     // Without Kamailio, the scrape is a failure.

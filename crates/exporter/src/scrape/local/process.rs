@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 
 /// A process, by its open files. Such a file belongs to one process permanently: when the process has ended, reading fails, even
 /// if another process has the same ID by then.
@@ -142,14 +143,16 @@ fn number(text: &str) -> Option<u64> {
 /// Returns the number of open file descriptors: the size of the directory since Linux 6.2, which every user may see. Before,
 /// the size is 0, and the entries are counted if this user may list them.
 fn open_fds(pid: u32) -> Option<u64> {
-    let path = format!("/proc/{pid}/fd");
+    let path = PathBuf::from(format!("/proc/{pid}/fd"));
     match fs::metadata(&path).ok()?.len() {
-        0 => {
-            let count = fs::read_dir(path).ok()?.take(MAX_COUNTED + 1).count();
-            (count <= MAX_COUNTED).then_some(count as u64)
-        }
+        0 => count_entries(&path),
         count => Some(count),
     }
+}
+
+fn count_entries(directory: &Path) -> Option<u64> {
+    let count = fs::read_dir(directory).ok()?.take(MAX_COUNTED + 1).count();
+    (count <= MAX_COUNTED).then_some(count as u64)
 }
 
 /// Bytes of a file: `status` has 1.5 KiB, and more only with hundreds of groups or CPUs.
@@ -238,6 +241,19 @@ mod tests {
         drop(busy);
         assert!(times.is_sorted() && times.first() < times.last(), "{times:?}");
         assert!(process.read(false, &mut buffer).is_none(), "it has ended");
+    }
+
+    #[test]
+    fn the_entries_of_a_directory_are_counted_up_to_a_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(count_entries(directory.path()), Some(0));
+        for index in 0..MAX_COUNTED {
+            File::create(directory.path().join(index.to_string())).unwrap();
+        }
+        assert_eq!(count_entries(directory.path()), Some(MAX_COUNTED as u64));
+        File::create(directory.path().join("another")).unwrap();
+        assert_eq!(count_entries(directory.path()), None);
+        assert_eq!(count_entries(&directory.path().join("none")), None);
     }
 
     #[test]

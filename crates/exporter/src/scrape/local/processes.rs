@@ -168,7 +168,8 @@ const MAX_KEPT: usize = 256;
 mod tests {
     use super::super::listed::ListedProcess;
     use super::*;
-    use std::process::{Child, Command};
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Child, Command, Stdio};
     use std::time::{Duration, Instant};
 
     struct Workers(Vec<Child>);
@@ -319,6 +320,24 @@ mod tests {
         ended.wait().unwrap();
         let text = read(&mut processes, &with_stranger).unwrap();
         assert_eq!(value(&text, "kamailio_processes{type=\"worker\"}"), 1.0);
+    }
+
+    #[test]
+    fn a_process_that_another_program_started_is_not_reported() {
+        let script = ["-c", "sleep 10 & echo $!; wait"];
+        let mut child = Command::new("sh").args(script).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut workers = Workers::start(&["sleep 60"]);
+        workers.0.push(child);
+        let [worker, parent] = workers.pids()[..] else { unreachable!() };
+        let started = line.trim().parse().unwrap();
+        let text =
+            read(&mut Processes::default(), &listed(&[(worker, "worker"), (started, "stranger")])).unwrap();
+        assert!(text.contains("worker") && !text.contains("stranger"), "{text}");
+        let known = listed(&[(worker, "worker"), (parent, "parent"), (started, "child")]);
+        let text = read(&mut Processes::default(), &known).unwrap();
+        assert_eq!(value(&text, "kamailio_processes{type=\"child\"}"), 1.0);
     }
 
     #[test]
