@@ -305,6 +305,21 @@ mod tests {
     }
 
     #[test]
+    fn a_type_has_sums_and_the_values_nearest_to_the_limit_of_files() {
+        let details = |value| Details {
+            private: Some(value),
+            switches: Some([value, 2 * value]),
+            open_fds: Some(value),
+        };
+        let mut sums = Sums::default();
+        sums.add(details(30), Some(1024));
+        sums.add(details(12), Some(321));
+        sums.add(Details::default(), None);
+        assert_eq!((sums.private, sums.switches), (Some(42), Some([42, 84])));
+        assert_eq!((sums.open_fds, sums.max_fds), (Some(30), Some(321)));
+    }
+
+    #[test]
     fn a_process_that_kamailio_did_not_start_is_not_reported() {
         let mut workers = Workers::start(&["sleep 60", "sleep 60"]);
         let [first, second] = workers.pids()[..] else { unreachable!() };

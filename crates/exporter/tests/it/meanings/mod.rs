@@ -2,6 +2,8 @@
 mod dialogs;
 /// `dispatcher`: destinations, sets, overload control.
 mod dispatcher;
+/// What the kernel knows of processes and sockets that replies name.
+mod kernel;
 /// States that replies print as flags, words or numbers.
 mod states;
 /// Numbers and texts whose form or method differs between versions, or that mean "no value".
