@@ -260,4 +260,34 @@ mod tests {
             plan.calls.iter().map(|call| (call.args.join(" "), call.readers.len())).collect();
         assert_eq!(readers, [("script:".to_owned(), 2), ("core:".to_owned(), 1)]);
     }
+
+    #[test]
+    fn profiles_are_counted_by_name_or_listed_and_each_is_asked_for_once() {
+        let capabilities =
+            Capabilities::of(&["core.uptime", "dlg.profile_get_size", "dlg.profile_list"], &[]);
+        let profiles = ["a", "b:*", "c:d", "a"];
+        let selection = Selection::parse("core.uptime").unwrap().with_profiles(profiles.into_iter());
+        let plan = Plan::new(&selection, &capabilities);
+        let calls: Vec<_> = plan.calls.iter().map(|call| (call.method, call.args.join(" "))).collect();
+        let expected =
+            [("dlg.profile_get_size", "a"), ("dlg.profile_get_size", "c d"), ("dlg.profile_list", "b")];
+        assert_eq!(calls[1..], expected.map(|(method, args)| (method, args.to_owned())));
+        assert!(
+            plan.calls.iter().all(|call| call.readers.len() == 1),
+            "a reply that is read twice has duplicates"
+        );
+    }
+
+    #[test]
+    fn a_call_without_arguments_is_that_of_its_listing() {
+        let listing = ALL.iter().find_map(|collector| match collector.call {
+            Call::EachOf(listing) | Call::EachNumberOf(listing) => Some(listing),
+            _ => None,
+        });
+        let listing = listing.unwrap();
+        let call = |method, args| PlannedCall { method, args, numbers: false, readers: Vec::new() };
+        assert!(call(listing.method, Vec::new()).lists(&listing));
+        assert!(!call(listing.method, vec!["a".to_owned()]).lists(&listing));
+        assert!(!call("core.uptime", Vec::new()).lists(&listing));
+    }
 }

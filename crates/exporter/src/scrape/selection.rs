@@ -107,7 +107,7 @@ impl Selection {
                 *requirement = Requirement::Excluded;
             }
         }
-        Self { groups: Vec::new(), ..self }
+        self
     }
 
     /// Sets the dialog profiles to count: `profile`, or `profile:value`. Naming a profile selects its collector.
@@ -291,6 +291,21 @@ mod tests {
         let groups = |groups| Selection::parse("stats.fetch").unwrap().with_groups(groups).unwrap_err();
         assert!(groups("").contains("at least one group"));
         assert!(groups("a,,b").contains("no group may be empty"));
+    }
+
+    #[test]
+    fn groups_are_those_that_were_named_and_without_any_nothing_is_fetched() {
+        let groups = |methods, groups| Selection::parse(methods).unwrap().with_groups(groups).unwrap();
+        let named = groups("stats.fetch", "core, script");
+        assert_eq!(
+            (&*named.groups, named.groups_named),
+            (&["core".to_owned(), "script".to_owned()][..], true)
+        );
+        assert!(!Selection::parse("stats.fetch").unwrap().groups_named);
+        let is_selected =
+            |selection: &Selection| selection.collectors().any(|collector| collector.name == "stats.fetch");
+        assert!(is_selected(&named) && !is_selected(&groups("all,-stats.fetch", "core")));
+        assert!(is_selected(&groups("all", "core")) && !is_selected(&groups("all", "")));
     }
 
     #[test]

@@ -31,3 +31,17 @@ fn the_kernels_values_are_those_of_the_listed_processes_and_sockets() {
         assert_eq!(page[&*format!("kamailio_scrape_collector_success{{collector=\"{collector}\"}}")], 1.0);
     }
 }
+
+#[test]
+fn processes_that_cannot_be_seen_are_a_failure_only_if_they_were_asked_for() {
+    let fake = Fake::start();
+    for (methods, success) in [("kernel.processes", 0.0), ("auto", 1.0)] {
+        let exporter = Exporter::start(&["-u", &fake.unix(), "-m", methods]);
+        let page = samples(&exporter.page());
+        assert_eq!(page["kamailio_processes_visible"], 0.0, "{methods}");
+        assert_eq!(
+            page["kamailio_scrape_collector_success{collector=\"kernel.processes\"}"], success,
+            "{methods}"
+        );
+    }
+}

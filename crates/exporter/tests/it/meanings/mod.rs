@@ -1,3 +1,5 @@
+/// Certificates in files.
+mod certificates;
 /// `dialog`: profiles and states.
 mod dialogs;
 /// `dispatcher`: destinations, sets, overload control.
