@@ -76,3 +76,18 @@ pub(super) fn known_methods<'m>(methods: impl Iterator<Item = &'m [u8]>) -> Box<
     let known = methods.filter_map(|method| ALL_KNOWN.get(std::str::from_utf8(method).ok()?).copied());
     known.collect::<BTreeSet<_>>().into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_names_what_it_asks_about() {
+        let call = |query: CapabilityQuery| [&[query.method()], &query.arguments()[..]].concat().join(" ");
+        assert_eq!(call(CapabilityQuery::Methods), "system.listMethods");
+        assert_eq!(call(CapabilityQuery::Groups), "cnt.list_groups");
+        assert_eq!(call(CapabilityQuery::Statistics("tmx".to_owned())), "cnt.list_vars tmx");
+        let help = CapabilityQuery::Help("tmx".to_owned(), "active".to_owned());
+        assert_eq!(call(help), "cnt.help tmx active");
+    }
+}
