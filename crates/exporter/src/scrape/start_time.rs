@@ -10,11 +10,11 @@ use std::time::SystemTime;
 /// Today's offsets are multiples of 15 minutes, so the start modulo 15 minutes is exact, and the uptime is only needed to
 /// find the right quarter of an hour.
 pub(super) fn start_time(record: Value<'_>, now: SystemTime) -> Option<i64> {
-    let phase = seconds_of_hour(record.get("up_since")?.as_bytes()?)? % OFFSET_UNIT;
+    let printed = seconds_of_hour(record.get("up_since")?.as_bytes()?)?;
     let uptime = i64::try_from(record.get("uptime")?.as_u64()?).ok()?;
     let now = i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs()).ok()?;
     let estimate = now - uptime;
-    let difference = (phase - estimate).rem_euclid(OFFSET_UNIT);
+    let difference = (printed - estimate).rem_euclid(OFFSET_UNIT);
     let nearest = if difference < OFFSET_UNIT / 2 { difference } else { difference - OFFSET_UNIT };
     Some(estimate + nearest)
 }

@@ -178,7 +178,9 @@ mod tests {
                 "{proto} {name} {port}"
             );
         }
-        assert_eq!(read(kernel::PROCESSES.method, &[Arg::Struct(&record)]).sockets, []);
+        for method in ["core.sockets_list", kernel::PROCESSES.method] {
+            assert_eq!(read(method, &[Arg::Struct(&record)]).sockets, [], "{method}");
+        }
     }
 
     #[test]
