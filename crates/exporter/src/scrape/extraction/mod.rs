@@ -365,14 +365,15 @@ mod tests {
         let attributes = |duid| [(Some("DUID"), Arg::from(duid))];
         let (one, other) = (attributes("one"), attributes("other"));
         let destination =
-            |attributes| [(Some("URI"), "sip:a".into()), (Some("ATTRS"), Arg::Struct(attributes))];
-        let (first, second) = (destination(&one), destination(&other));
-        let targets = [&first, &second, &second].map(|row| (Some("DEST"), Arg::Struct(row)));
+            |uri, attributes| [(Some("URI"), Arg::from(uri)), (Some("ATTRS"), Arg::Struct(attributes))];
+        let (first, second) = (destination("sip:a", &one), destination("sip:a", &other));
+        let alone = destination("sip:b", &one);
+        let targets = [&first, &second, &second, &alone].map(|row| (Some("DEST"), Arg::Struct(row)));
         let set = [(Some("ID"), Arg::Int(4)), (Some("TARGETS"), Arg::Struct(&targets))];
         let page = served(&[(Some("RECORDS"), Arg::Struct(&[(Some("SET"), Arg::Struct(&set))]))]);
         let rows = page.lines().filter(|line| line.starts_with("kamailio_dispatcher_list_target{"));
         let labels: Vec<_> = rows.map(|row| (row.contains("duid="), row.contains("index="))).collect();
-        assert_eq!(labels, [(true, false), (true, true), (true, true)], "{page}");
+        assert_eq!(labels, [(true, false), (true, true), (true, true), (false, false)], "{page}");
     }
 
     /// Returns the page with the samples of this list of destinations.
