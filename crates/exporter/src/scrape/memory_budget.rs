@@ -163,4 +163,13 @@ mod tests {
         drop((reservations, modest));
         assert_eq!(*budget.free(), TOTAL);
     }
+
+    #[test]
+    fn the_largest_reply_and_the_largest_page_have_room_when_alone() {
+        // A reply of 8 MiB with 262,144 values of 24 bytes.
+        MemoryBudget::new().reservation().resize((8 << 20) + (6 << 20)).unwrap();
+        // The samples of a page of 4 MiB, and their exposition.
+        MemoryBudget::of_pages().reservation().resize((7 << 20) + (4 << 20)).unwrap();
+        MemoryBudget::of_passed_on_pages().reservation().resize(4 << 20).unwrap();
+    }
 }
