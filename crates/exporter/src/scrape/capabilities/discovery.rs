@@ -282,6 +282,31 @@ mod tests {
     }
 
     #[test]
+    fn names_belong_to_the_group_that_was_asked_for_and_revealing_ones_are_described() {
+        let mut discovery = Discovery::of(&["cnt.list_vars", "cnt.help"], &["script", "other"]);
+        let names = ["calls_total", "calls"].map(str::to_owned);
+        record(
+            &mut discovery,
+            &CapabilityQuery::Statistics("other".to_owned()),
+            &reply(names.clone().into_iter()),
+        );
+        let statistics: Vec<_> = discovery.groups.iter().map(|group| group.statistics.clone()).collect();
+        assert_eq!(statistics, [None, Some(names.to_vec())]);
+        let queries = discovery.queries(&Selection::parse("tm.stats").unwrap());
+        assert_eq!(queries, [CapabilityQuery::Help("other".to_owned(), "calls_total".to_owned())]);
+    }
+
+    #[test]
+    fn the_smallest_structs_take_more_calls() {
+        let calls = |mut discovery: Discovery| {
+            let statistics = (0..300).map(|number| format!("statistic_{number:03}")).collect();
+            discovery.groups.push(Group { name: "script".to_owned(), statistics: Some(statistics) });
+            discovery.finish().statistics_calls().len()
+        };
+        assert!(calls(Discovery::with_smallest_structs()) > calls(Discovery::default()));
+    }
+
+    #[test]
     fn groups_and_names_beyond_the_limits_are_left_out() {
         let mut discovery = Discovery::of(&["cnt.list_vars"], &[]);
         let groups = |count: usize| reply((0..count).map(|number| format!("group{number}")));
