@@ -474,6 +474,7 @@ mod tests {
         }
         assert_eq!(advice("tcp:127.0.0.1:2049", ErrorKind::Other), "");
         assert_eq!(advice("http://127.0.0.1:5060/", ErrorKind::Other), "");
+        assert_eq!(advice("jsonrpc+unix:/nowhere/a", ErrorKind::InvalidData), "");
     }
 
     #[test]

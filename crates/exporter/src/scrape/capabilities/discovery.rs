@@ -297,6 +297,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_the_greatest_length_is_kept() {
+        let mut discovery = Discovery::of(&["cnt.list_vars"], &[]);
+        let names = [MAX_NAME, MAX_NAME + 1].map(|length| "x".repeat(length));
+        record(&mut discovery, &CapabilityQuery::Groups, &reply(names.into_iter()));
+        assert_eq!(group_names(&discovery), ["x".repeat(MAX_NAME)]);
+    }
+
+    #[test]
     fn the_smallest_structs_take_more_calls() {
         let calls = |mut discovery: Discovery| {
             let statistics = (0..300).map(|number| format!("statistic_{number:03}")).collect();
