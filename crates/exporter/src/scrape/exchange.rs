@@ -382,15 +382,9 @@ mod tests {
     use super::*;
     use crate::outbound::Target;
     use crate::scrape::memory_budget::MemoryBudget;
-    use fake_kamailio::{Captures, Fake};
-    use kamailio_binrpc::wire::{self, Kind};
+    use fake_kamailio::{Captures, Fake, body};
+    use kamailio_binrpc::wire::Kind;
     use std::sync::Mutex;
-
-    fn body(records: &[Arg<'_>]) -> Vec<u8> {
-        let mut packet = Vec::new();
-        wire::encode(Kind::Reply, Cookie(1), records, &mut packet).unwrap();
-        packet.split_off(wire::header(&packet).unwrap().unwrap().header_len)
-    }
 
     #[test]
     fn an_argument_is_a_number_only_where_the_method_takes_one() {

@@ -58,7 +58,6 @@ impl Observer {
 mod tests {
     use super::*;
 
-    /// The two readers of the kernel refuse a Kamailio whose process is not known, and the third a file.
     #[test]
     fn each_reader_reports_what_it_cannot_read() {
         let (mut observer, mut samples) = (Observer::default(), Samples::new(usize::MAX));

@@ -162,24 +162,8 @@ const MAX_COUNTED: usize = 4096;
 
 #[cfg(test)]
 mod tests {
+    use super::super::processes::tests::Workers;
     use super::*;
-    use std::process::{Child, Command};
-
-    /// A process that ends with the test, even if the test fails.
-    struct Running(Child);
-
-    impl Running {
-        fn start(script: &str) -> Self {
-            Self(Command::new("sh").args(["-c", script]).spawn().unwrap())
-        }
-    }
-
-    impl Drop for Running {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
 
     #[test]
     fn fields_are_found_behind_any_name() {
@@ -206,13 +190,13 @@ mod tests {
 
     #[test]
     fn the_cpu_time_of_one_thread_is_that_of_the_scheduler() {
-        let idle = Running::start("exec sleep 60");
+        let idle = Workers::start(&["exec sleep 60"]);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("schedstat");
         fs::write(&path, "123456789012 34 5\n").unwrap();
         let mut buffer = [0; MAX_FILE];
         let mut cpu = |is_due, threads| {
-            let mut process = Process::open(idle.0.id(), &mut buffer).unwrap();
+            let mut process = Process::open(idle.pids()[0], &mut buffer).unwrap();
             process.schedstat = File::open(&path).ok();
             process.values.threads = threads;
             process.read(is_due, &mut buffer).unwrap().values.cpu
@@ -228,9 +212,9 @@ mod tests {
 
     #[test]
     fn a_cpu_time_never_decreases() {
-        let busy = Running::start("while :; do :; done");
+        let busy = Workers::start(&["while :; do :; done"]);
         let mut buffer = [0; MAX_FILE];
-        let mut process = Process::open(busy.0.id(), &mut buffer).unwrap();
+        let mut process = Process::open(busy.pids()[0], &mut buffer).unwrap();
         let mut times = Vec::new();
         for turn in 0..400 {
             // From a file with nanoseconds, and from one with clock ticks.

@@ -165,22 +165,23 @@ const MAX_DETAIL_INTERVAL: usize = 16;
 const MAX_KEPT: usize = 256;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::listed::ListedProcess;
     use super::*;
     use std::io::{BufRead as _, BufReader};
     use std::process::{Child, Command, Stdio};
     use std::time::{Duration, Instant};
 
-    struct Workers(Vec<Child>);
+    /// Processes that end with the test, even if the test fails.
+    pub(in super::super) struct Workers(Vec<Child>);
 
     impl Workers {
-        fn start(scripts: &[&str]) -> Self {
+        pub(in super::super) fn start(scripts: &[&str]) -> Self {
             let start = |script: &&str| Command::new("sh").args(["-c", script]).spawn().unwrap();
             Self(scripts.iter().map(start).collect())
         }
 
-        fn pids(&self) -> Vec<u32> {
+        pub(in super::super) fn pids(&self) -> Vec<u32> {
             self.0.iter().map(Child::id).collect()
         }
     }
