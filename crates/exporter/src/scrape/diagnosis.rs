@@ -327,7 +327,7 @@ pub(crate) fn owner(path: &Path) -> String {
     let kind = match metadata.file_type() {
         kind if kind.is_socket() => "a socket",
         kind if kind.is_dir() => "a directory",
-        _ => "a file that is not a socket",
+        _ => "a file (not a socket)",
     };
     format!(
         "{kind} of {}:{} with mode {:04o}",
@@ -446,7 +446,7 @@ mod tests {
             ("unix:/nowhere/a", ErrorKind::NotFound, "There is no directory /nowhere"),
             (&socket, ErrorKind::PermissionDenied, "The socket is a socket of "),
             (&socket, ErrorKind::ConnectionRefused, "no process listens on it"),
-            ("unix:/dev/null", ErrorKind::ConnectionRefused, "/dev/null is a file that is not a socket"),
+            ("unix:/dev/null", ErrorKind::ConnectionRefused, "/dev/null is a file (not a socket)"),
             ("unix:/dev/null", ErrorKind::TimedOut, "its ctl process is not busy"),
             (
                 "tcp:127.0.0.1:2049",
@@ -481,7 +481,7 @@ mod tests {
     fn the_kind_of_a_file_is_named() {
         let directory = tempfile::tempdir().unwrap();
         assert!(owner(directory.path()).starts_with("a directory of "));
-        assert!(owner(Path::new("/dev/null")).starts_with("a file that is not a socket of "));
+        assert!(owner(Path::new("/dev/null")).starts_with("a file (not a socket) of "));
         assert_eq!(owner(&directory.path().join("none")), "of an unknown owner");
     }
 
