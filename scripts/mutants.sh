@@ -43,7 +43,7 @@ install() {
 }
 
 # Many tests wait rather than compute, so that more of them than there are processors run at a time. Only the test programs
-# that run are built: the others of the exporter would take four times as long.
+# that run are built: building the others too would take several times as long.
 mutate() {
 	out=.run/mutants/$(echo "$1" | tr / _)
 	mkdir -p "$out"

@@ -4,7 +4,7 @@ mod certificates;
 mod dialogs;
 /// `dispatcher`: destinations, sets, overload control.
 mod dispatcher;
-/// What the kernel knows of processes and sockets that replies name.
+/// Values from the kernel, of the processes and sockets that replies list.
 mod kernel;
 /// States that replies print as flags, words or numbers.
 mod states;
