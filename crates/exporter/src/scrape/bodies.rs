@@ -46,10 +46,16 @@ impl AsRef<[u8]> for Reserved {
 }
 
 impl Bodies {
-    /// Returns the body in a format, compressed or not. The first request for it runs `write`.
-    pub(crate) async fn get(&self, format: Format, gzip: bool, write: impl Future<Output = Body>) -> Body {
+    /// Returns the body in a format, compressed or not. The first request for it runs `write`, which is a function because its
+    /// future is large, and would be moved several times.
+    pub(crate) async fn get<F: Future<Output = Body>>(
+        &self,
+        format: Format,
+        gzip: bool,
+        write: impl FnOnce() -> F,
+    ) -> Body {
         let [text, openmetrics] = &self.written;
         let [plain, compressed] = if format.is_text() { text } else { openmetrics };
-        if gzip { compressed } else { plain }.get_or_init(|| write).await.clone()
+        if gzip { compressed } else { plain }.get_or_init(write).await.clone()
     }
 }

@@ -3,8 +3,9 @@
 use super::{Site, header};
 use crate::collectors::catalogue::catalogue;
 use crate::instance::run_limit::RunLimit;
-use crate::instance::self_metrics::{self, Program};
+use crate::instance::self_metrics::{self, Counters, Program};
 use crate::instance::{Deadline, Instance, constant_labels};
+use crate::scrape::Scrape;
 use crate::scrape::bodies::Body;
 use bytes::Bytes;
 use exporter_toolkit::{Request, Response, text, with_body};
@@ -12,7 +13,7 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, Header
 use hyper::{Method, StatusCode};
 use prometheus_exposition::{ConstantLabels, Created, Format, GzipEncoder, Samples, Writer, accepts_gzip};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 impl Site {
@@ -61,40 +62,49 @@ impl Site {
         };
         // The first request of a run collects the program's samples once the calls are sent, while Kamailio works on them.
         let is_first = run.strong_count() == Some(1);
-        let collected = async {
-            if !is_first {
-                return None;
+        let program = LazyLock::new(|| program_samples(program));
+        let collect = async {
+            if is_first {
+                LazyLock::force(&program);
             }
-            Some(program_samples(program))
         };
-        let (scrape, collected) = tokio::join!(run, collected);
+        let (scrape, ()) = tokio::join!(run, collect);
         let counters = instance.counters();
         counters.count_request(&scrape);
         let gzip = header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
-        let write = async {
-            let program = collected.unwrap_or_else(|| program_samples(program));
-            let own = counters.samples(&scrape);
-            let parts = [&scrape.samples, &own, &program];
-            let labels = &self.options.labels;
-            let catalogue = catalogue();
-            let start = scrape.start.filter(|_| self.options.created_timestamps);
-            let created = start.map(|seconds| Created { seconds, families: catalogue.counted_from_start() });
-            let writer = || Writer::new(format, catalogue.families(), &parts).with_created(created);
-            if gzip {
-                match compressed(writer(), labels).await {
-                    Ok(content) => return Body { content: content.into(), gzip },
-                    Err(error) => tracing::error!(%error, "failed to compress, sending uncompressed"),
-                }
-            }
-            let reservation = scrape.page.as_ref().map(|(_, reservation)| reservation);
-            Body::plain(written(writer(), labels).await, reservation)
-        };
+        let write = || self.body(format, gzip, counters, &scrape, &program);
         let written = scrape.bodies.get(format, gzip, write).await;
         let mut response = with_body(StatusCode::OK, &format.content_type(), written.content);
         if written.gzip {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         response
+    }
+
+    /// Writes the exposition of a scrape, with the samples of the program.
+    async fn body(
+        &self,
+        format: Format,
+        gzip: bool,
+        counters: &Counters,
+        scrape: &Scrape,
+        program: &Samples,
+    ) -> Body {
+        let own = counters.samples(scrape);
+        let parts = [&scrape.samples, &own, program];
+        let labels = &self.options.labels;
+        let catalogue = catalogue();
+        let start = scrape.start.filter(|_| self.options.created_timestamps);
+        let created = start.map(|seconds| Created { seconds, families: catalogue.counted_from_start() });
+        let writer = || Writer::new(format, catalogue.families(), &parts).with_created(created);
+        if gzip {
+            match compressed(writer(), labels).await {
+                Ok(content) => return Body { content: content.into(), gzip },
+                Err(error) => tracing::error!(%error, "failed to compress, sending uncompressed"),
+            }
+        }
+        let reservation = scrape.page.as_ref().map(|(_, reservation)| reservation);
+        Body::plain(written(writer(), labels).await, reservation)
     }
 
     /// Returns the time by which the scrape of a request has to end.
