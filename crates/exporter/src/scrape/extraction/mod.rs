@@ -78,8 +78,8 @@ pub fn extract(call: CallContext<'_>, records: Members<'_>, samples: &mut Sample
 struct Extractor<'w, 'r> {
     call: CallContext<'w>,
     samples: &'w mut Samples,
-    /// By label of the table: its value in the nearest of the structs around the row. Looked up once for all rows of a
-    /// struct, of which there may be thousands.
+    /// For each struct around the row, by label of the table: its value in the nearest struct. Looked up once for all rows
+    /// of a struct, of which there may be thousands. The innermost struct is the last.
     enclosing: Vec<Option<Value<'r>>>,
     /// The name that `*` in the path to the rows matched.
     wildcard: &'r [u8],
@@ -104,8 +104,9 @@ impl<'r> Extractor<'_, 'r> {
     ) {
         let Some((name, rest)) = path.split_first() else { return visit(self, value) };
         let Some(members) = value.members() else { return };
-        let outer = self.enclosing.clone();
-        for (enclosing, label) in self.enclosing.iter_mut().zip(table.labels) {
+        let outer = self.enclosing.len();
+        self.enclosing.extend_from_within(outer - table.labels.len()..);
+        for (enclosing, label) in self.enclosing[outer..].iter_mut().zip(table.labels) {
             if let LabelValue::At(path) = label.value {
                 *enclosing = value.path(path).or(*enclosing);
             }
@@ -119,7 +120,7 @@ impl<'r> Extractor<'_, 'r> {
                 self.descend(table, rest, member.value, visit);
             }
         }
-        self.enclosing = outer;
+        self.enclosing.truncate(outer);
     }
 
     fn count_with_extra_labels(&mut self, table: &Table, row: Value<'r>) {
@@ -277,8 +278,9 @@ impl<'r> Extractor<'_, 'r> {
 
     /// Returns the labels that all samples of a row share.
     fn table_labels(&mut self, table: &Table, row: Value<'r>) -> Labels {
-        let (enclosing, wildcard, arguments) = (&self.enclosing, self.wildcard, self.call.arguments);
-        let labels = table.labels.iter().zip(enclosing);
+        let (wildcard, arguments) = (self.wildcard, self.call.arguments);
+        let innermost = &self.enclosing[self.enclosing.len() - table.labels.len()..];
+        let labels = table.labels.iter().zip(innermost);
         self.samples.labels(labels.map(|(label, enclosing)| {
             (label.name, LabelText::find(label, row, *enclosing, wildcard, arguments))
         }))
