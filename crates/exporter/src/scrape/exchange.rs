@@ -246,7 +246,6 @@ impl<'a> Exchange<'a> {
         if let Ok(records) = &records {
             self.scrape.listed.read(call.method, *records);
         }
-        let mut read = Vec::with_capacity(call.readers.len());
         for reader in &call.readers {
             let (omissions, failure) = match records {
                 Ok(records) if reply.last_record_only && ALL[reader.collector].lacks_records(*records) => {
@@ -260,10 +259,7 @@ impl<'a> Exchange<'a> {
                 }
                 Err(error) => (Omissions::default(), Some(error.to_string())),
             };
-            read.push((reader.collector, omissions, failure));
-        }
-        for (collector, omissions, failure) in read {
-            self.change(collector, |result| {
+            self.change(reader.collector, |result| {
                 result.duration += wait;
                 result.omissions.add(omissions);
                 if let Some(failure) = failure {
