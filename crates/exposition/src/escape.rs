@@ -26,7 +26,8 @@ pub fn escape_label(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Returns whether all bytes are printable ASCII except `\` and `"`. It checks eight bytes at a time, some of them twice.
+/// Returns whether a value is written as it is: all bytes are ASCII, and none is escaped. It checks eight bytes at a time, some
+/// of them twice.
 fn is_plain(value: &[u8]) -> bool {
     if let Some(last) = value.last_chunk::<8>() {
         return value.as_chunks::<8>().0.iter().chain([last]).all(|eight| are_plain(*eight));
@@ -34,16 +35,16 @@ fn is_plain(value: &[u8]) -> bool {
     if let (Some([a, b, c, d]), Some([e, f, g, h])) = (value.first_chunk(), value.last_chunk()) {
         return are_plain([*a, *b, *c, *d, *e, *f, *g, *h]);
     }
-    value.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"'))
+    value.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'\\' | b'"' | b'\n'))
 }
 
-/// The highest bit of each byte says whether the byte is one that is looked for: the subtraction borrows there.
+/// The highest bit of each byte says whether the byte is not ASCII, or equal to one that is escaped: the subtraction borrows
+/// there.
 fn are_plain(eight: [u8; 8]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_ne_bytes(eight);
-    let below = |word: u64, byte: u8| word.wrapping_sub(EACH * u64::from(byte)) & !word;
-    let equal = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
-    let bad = word | below(word, b' ') | equal(b'"') | equal(b'\\') | equal(0x7f);
+    let equal = |byte: u8| (word ^ (EACH * u64::from(byte))).wrapping_sub(EACH);
+    let bad = word | equal(b'"') | equal(b'\\') | equal(b'\n');
     bad & (EACH << 7) == 0
 }
 
@@ -58,7 +59,7 @@ mod tests {
                 for byte in 0..=255 {
                     let mut value = vec![b'~'; len];
                     value[at] = byte;
-                    let expected = (b' '..=b'~').contains(&byte) && !b"\\\"".contains(&byte);
+                    let expected = byte.is_ascii() && !b"\\\"\n".contains(&byte);
                     assert_eq!(is_plain(&value), expected, "{byte} at {at} of {len}");
                 }
             }

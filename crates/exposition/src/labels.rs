@@ -1,6 +1,7 @@
 //! The labels of samples, as they are written.
 
 use crate::escape::escape_label;
+use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
@@ -64,8 +65,8 @@ impl LabelBuffer {
         if base.is_over_limit() || base.len() > *remaining {
             return Labels::OVER_LIMIT;
         }
-        self.text.extend_from_within(base.range());
         if !base.is_empty() {
+            self.text.extend_from_within(base.range());
             self.text.pop();
         }
         for (name, value) in labels.into_iter().filter(|(_, value)| !value.as_ref().is_empty()) {
@@ -129,17 +130,20 @@ impl LabelBuffer {
         }
         let hash = hasher.hash_one(last.slice(text));
         let same = |(h, earlier): &(u64, Labels)| *h == hash && earlier.slice(text) == last.slice(text);
-        if let Some((_, earlier)) = written.find(hash, same) {
-            text.truncate(last.start as usize);
-            return *earlier;
-        }
+        let entry = match written.entry(hash, same, |(hash, _)| *hash) {
+            Entry::Occupied(earlier) => {
+                text.truncate(last.start as usize);
+                return earlier.get().1;
+            }
+            Entry::Vacant(entry) => entry,
+        };
         let size = last.len();
         if last.is_over_limit() || size > *remaining {
             text.truncate(last.start as usize);
             return Labels::OVER_LIMIT;
         }
         *remaining -= size;
-        written.insert_unique(hash, (hash, last), |(hash, _)| *hash);
+        entry.insert((hash, last));
         fresh.push((hash, last));
         last
     }
