@@ -4,7 +4,7 @@ use crate::client_address::Network;
 use crate::fairness::{Eviction, KnownNetworks, Served};
 use crate::sync::LockUnpoisoned as _;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -52,7 +52,7 @@ pub(crate) struct Slot {
 struct State {
     last_id: u64,
     /// The connections that are not evicted.
-    entries: HashMap<u64, Entry>,
+    entries: BTreeMap<u64, Entry>,
     /// All slots, including those of evicted connections whose sockets are not closed yet.
     slots: usize,
     eviction: Eviction,
@@ -86,7 +86,7 @@ impl ConnectionPool {
         let eviction = Eviction::new(size);
         let state = State {
             last_id: 0,
-            entries: HashMap::new(),
+            entries: BTreeMap::new(),
             slots: 0,
             known: KnownNetworks::new(eviction.max_known_networks()),
             eviction,

@@ -2,7 +2,7 @@
 
 use crate::client_address::Network;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The order in which connections are evicted.
 ///
@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 pub(crate) struct Eviction {
     /// The number of connections that can be protected.
     max_protected: usize,
-    connections: HashMap<u64, Connection>,
+    connections: BTreeMap<u64, Connection>,
     networks: HashMap<Network, Members>,
     /// Each network with unprotected connections: their number, and the first of them to evict.
     order: BTreeSet<(Reverse<usize>, Rank, Network)>,
