@@ -13,10 +13,10 @@ use crate::support::build_info;
 use prometheus_exposition::Labels;
 use prometheus_exposition::Samples;
 use prometheus_exposition::{Family, Number};
+use rustix::buffer::spare_capacity;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt as _;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -174,8 +174,7 @@ fn open_files() -> Option<u64> {
 /// Returns the bytes of virtual and of resident memory, which `/proc/self/statm` has in pages.
 fn memory() -> Option<(u64, u64)> {
     static STATM: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/statm").ok());
-    let mut buffer = [0; 128];
-    let statm = read(STATM.as_ref()?, &mut buffer)?;
+    let statm = read(STATM.as_ref()?, 128)?;
     let page = rustix::param::page_size() as u64;
     let mut pages = statm.split(' ').map(|pages| pages.parse::<u64>().ok()?.checked_mul(page));
     Some((pages.next()??, pages.next()??))
@@ -199,19 +198,20 @@ fn start_time() -> Option<f64> {
 /// Returns the bytes that this network namespace has received and sent over IP. No other file has them.
 fn network() -> Option<(u64, u64)> {
     static NETSTAT: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/net/netstat").ok());
-    let mut buffer = [0; 16 * 1024];
-    let netstat = read(NETSTAT.as_ref()?, &mut buffer)?;
-    let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("IpExt: "));
-    let (names, values) = (lines.next()?.split(' '), lines.next()?.split(' '));
+    let netstat = read(NETSTAT.as_ref()?, 16 * 1024)?;
+    // Most of the file is before these lines.
+    let mut lines = netstat.lines().rev().filter_map(|line| line.strip_prefix("IpExt: "));
+    let (values, names) = (lines.next()?.split(' '), lines.next()?.split(' '));
     let value = |wanted| names.clone().zip(values.clone()).find(|(name, _)| *name == wanted)?.1.parse().ok();
     Some((value("InOctets")?, value("OutOctets")?))
 }
 
-/// Reads a file of /proc with one system call. The files stay open: for a file that was just opened, the kernel starts with
-/// one page of memory, and prints a larger file such as netstat a second time.
-fn read<'b>(file: &File, buffer: &'b mut [u8]) -> Option<&'b str> {
-    let length = file.read_at(buffer, 0).ok()?;
-    std::str::from_utf8(buffer.get(..length)?).ok()
+/// Reads at most `limit` bytes of a file of /proc with one system call. The files stay open: for a file that was just opened,
+/// the kernel starts with one page of memory, and prints a larger file such as netstat a second time.
+fn read(file: &File, limit: usize) -> Option<String> {
+    let mut bytes = Vec::with_capacity(limit);
+    rustix::io::pread(file, spare_capacity(&mut bytes), 0).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 /// Number of samples about a scrape, beside those about its collectors.
