@@ -90,8 +90,8 @@ impl Session {
             out: Vec::new(),
             written: 0,
             released: 0,
-            queued: VecDeque::new(),
-            in_flight: VecDeque::new(),
+            queued: VecDeque::with_capacity(TYPICAL_CALLS),
+            in_flight: VecDeque::with_capacity(TYPICAL_CALLS),
             in_flight_bytes: 0,
             calls: 0,
             input: Vec::new(),
@@ -109,6 +109,9 @@ impl Session {
         self.out.drain(..self.written);
         self.released -= self.written;
         self.written = 0;
+        if self.out.is_empty() {
+            self.out.reserve(FIRST_WRITE);
+        }
         let cookie = Cookie(self.next.max(1));
         let before = self.out.len();
         wire::encode_request(cookie, method, args, &mut self.out)?;
@@ -317,6 +320,9 @@ enum Content {
 /// Bytes of the largest datagram: a unix socket's send buffer has 212,992 by default (`net.core.wmem_default`), a datagram
 /// of UDP at most 65,507.
 const MAX_DATAGRAM: usize = 208 << 10;
+/// Calls that most connections make, and the bytes of their requests: their memory is allocated at once.
+const TYPICAL_CALLS: usize = 16;
+const FIRST_WRITE: usize = TYPICAL_CALLS * 32;
 /// Bytes to read at once: 64 KiB of a stream are worth a system call.
 const READ_SIZE: usize = 64 << 10;
 /// Bytes to read first from a stream. The replies of most connections fit, and memory that is not used is not zeroed.
@@ -420,7 +426,7 @@ mod tests {
         assert_eq!(session.memory(), 0);
         let cookie = session.queue("core.uptime", &[]).unwrap();
         let requests = session.memory();
-        assert!((session.outgoing().len()..100).contains(&requests), "{requests}");
+        assert!((session.outgoing().len()..=FIRST_WRITE).contains(&requests), "{requests}");
         let mut packet = Vec::new();
         wire::encode(Kind::Reply, cookie, &[Arg::Int(7); 100], &mut packet).unwrap();
         session.feed(&packet);

@@ -58,6 +58,7 @@ impl Nodes {
         if body.len() > MAX_BODY {
             return Err(Flaw::BodyOverLimit { len: body.len() as u64 });
         }
+        self.nodes.reserve(body.len() / TYPICAL_LEN);
         let mut reader = Reader { body, at: 0 };
         let mut open = Open { around: [(0, T_STRUCT); MAX_DEPTH], depth: 0 };
         let mut name = None;
@@ -250,5 +251,8 @@ impl Open {
     }
 }
 
+/// Bytes of a typical value with its name: that of a statistic. The table of a body of such values is allocated at once, and
+/// is never larger than the body for it.
+const TYPICAL_LEN: usize = 32;
 /// Maximum number of bytes of an int or a double: the widest C integer.
 const MAX_NUMBER: u64 = 8;
