@@ -148,6 +148,35 @@ impl Session {
     /// session over datagrams has space for the largest datagram of UDP, and for the largest that a unix socket sends with
     /// Linux' default limit.
     pub fn spare(&mut self) -> &mut [u8] {
+        let (least, step) = self.compact(Vec::len);
+        // The memory grows by the bytes that were received, never by a length that the peer declares.
+        if self.input.len() - self.input_end < least {
+            self.input.resize(self.input_end + step, 0);
+        }
+        self.input.get_mut(self.input_end..).unwrap_or_default()
+    }
+
+    /// Does the same for a driver that appends to a vector, up to its capacity: unlike [`spare`](Self::spare), it writes nothing
+    /// to memory that is not read into.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn spare_capacity(&mut self) -> &mut Vec<u8> {
+        let (least, step) = self.compact(Vec::capacity);
+        self.input.truncate(self.input_end);
+        if self.input.capacity() - self.input_end < least {
+            self.input.reserve(step);
+        }
+        &mut self.input
+    }
+
+    /// Records that the driver has appended to [`spare_capacity`](Self::spare_capacity).
+    #[cfg(feature = "tokio")]
+    pub(crate) fn appended(&mut self) {
+        self.input_end = self.input.len();
+    }
+
+    /// Moves the unread bytes to the beginning if too little of the input's `size` is spare. Returns how much has to be spare,
+    /// and by how much the input grows otherwise.
+    fn compact(&mut self, size: fn(&Vec<u8>) -> usize) -> (usize, usize) {
         if self.input_start == self.input_end {
             (self.input_start, self.input_end) = (0, 0);
         }
@@ -155,15 +184,11 @@ impl Session {
             1 => (MAX_DATAGRAM, MAX_DATAGRAM),
             _ => (FIRST_READ / 4, self.input.len().clamp(FIRST_READ, READ_SIZE)),
         };
-        if self.input.len() - self.input_end < least && self.input_start > 0 {
+        if size(&self.input) - self.input_end < least && self.input_start > 0 {
             self.input.copy_within(self.input_start..self.input_end, 0);
             (self.input_start, self.input_end) = (0, self.input_end - self.input_start);
         }
-        // The memory grows by the bytes that were received, never by a length that the peer declares.
-        if self.input.len() - self.input_end < least {
-            self.input.resize(self.input_end + step, 0);
-        }
-        self.input.get_mut(self.input_end..).unwrap_or_default()
+        (least, step)
     }
 
     /// Records that the driver has read `n` bytes into the beginning of [`spare`](Self::spare).
@@ -402,6 +427,33 @@ mod tests {
         session.filled(1);
         assert_eq!(session.spare().len(), FIRST_READ);
         assert_eq!(Session::datagram().spare().len(), MAX_DATAGRAM, "any datagram fits");
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn spare_capacity_is_that_of_the_spare_memory() {
+        let mut session = Session::stream();
+        let spare = |session: &mut Session| {
+            let buffer = session.spare_capacity();
+            buffer.capacity() - buffer.len()
+        };
+        let append = |session: &mut Session, len| {
+            session.spare_capacity().extend(std::iter::repeat_n(0xa1, len));
+            session.appended();
+        };
+        assert_eq!(spare(&mut session), FIRST_READ);
+        append(&mut session, FIRST_READ - FIRST_READ / 4);
+        assert_eq!(spare(&mut session), FIRST_READ / 4, "a quarter is enough");
+        append(&mut session, 1);
+        assert!((FIRST_READ..2 * FIRST_READ).contains(&spare(&mut session)));
+        assert_eq!(session.unread().len(), FIRST_READ - FIRST_READ / 4 + 1);
+        let (room, memory) = (spare(&mut session), session.memory());
+        append(&mut session, room - 1);
+        session.input_start = session.input_end - 10;
+        assert_eq!(spare(&mut session), memory - 10, "moved to the beginning, and not grown");
+        assert_eq!((session.unread(), session.memory()), (&[0xa1; 10][..], memory));
+        let datagram = spare(&mut Session::datagram());
+        assert!(datagram >= MAX_DATAGRAM, "{datagram}");
     }
 
     #[test]

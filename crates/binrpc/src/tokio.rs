@@ -244,9 +244,9 @@ impl Client {
             self.write(Socket::try_write)?;
         }
         if ready.is_readable() {
-            match self.socket.try_read(self.session.spare()) {
+            match self.socket.try_read(self.session.spare_capacity()) {
                 Ok(0) if self.socket.is_stream() => return Err(transport::closed(&self.session)),
-                Ok(read) => self.session.filled(read),
+                Ok(_) => self.session.appended(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(transport::lost(&self.session, error)),
             }

@@ -5,6 +5,7 @@ use crate::transport::{self, Attempts};
 use ::tokio::io::{Interest, Ready};
 use ::tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream};
 use ::tokio::time::timeout;
+use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, Shutdown};
 use std::io;
 use std::net::SocketAddr;
@@ -87,12 +88,12 @@ impl Socket {
         }
     }
 
-    /// Reads once. A stream that does not fill the buffer has nothing left: the socket counts as not readable until the
-    /// runtime reports more, which saves a second read.
-    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (room, mut read) = (buffer.len(), 0);
+    /// Reads once, into the spare capacity of a buffer. A stream that does not fill it has nothing left: the socket counts as
+    /// not readable until the runtime reports more, which saves a second read.
+    pub(super) fn try_read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let (room, mut read) = (buffer.capacity() - buffer.len(), 0);
         let receive = || {
-            (_, read) = rustix::net::recv(self, &mut *buffer, RecvFlags::empty())?;
+            (_, read) = rustix::net::recv(self, spare_capacity(buffer), RecvFlags::empty())?;
             let drained = self.is_stream() && 0 < read && read < room;
             if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         };
@@ -220,12 +221,15 @@ mod tests {
                 let either = socket.ready(Interest::READABLE | Interest::WRITABLE);
                 either.await.unwrap().is_readable()
             };
-            let mut buffer = [0; 2];
+            let mut buffer = Vec::new();
+            buffer.reserve_exact(2);
             assert!(is_readable().await);
             assert_eq!(socket.try_read(&mut buffer).unwrap(), 2);
             assert!(is_readable().await, "the buffer was full");
+            buffer.reserve(2);
             assert_eq!(socket.try_read(&mut buffer).unwrap(), 1);
             assert!(!is_readable().await);
+            assert_eq!(buffer, b"abc");
         });
     }
 }
