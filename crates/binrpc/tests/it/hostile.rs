@@ -115,6 +115,16 @@ fn a_declared_length_allocates_no_memory() {
 }
 
 #[test]
+fn a_large_string_does_not_make_the_table_of_values_large() {
+    let mut packet = Vec::new();
+    wire::encode(Kind::Reply, Cookie(1), &[Arg::Bytes(&[7; 1 << 20])], &mut packet).unwrap();
+    let header = wire::header(&packet).unwrap().unwrap();
+    let mut nodes = Nodes::new();
+    nodes.decode(&packet[header.header_len..]).unwrap();
+    assert!(nodes.memory() <= 64 << 10, "{} bytes", nodes.memory());
+}
+
+#[test]
 fn three_million_nested_structs_are_an_error() {
     let body = [vec![0x03; 3_000_000], vec![0x83; 3_000_000]].concat();
     assert_eq!(refused(&body), format!("struct at offset 32 is nested deeper than the limit of {MAX_DEPTH}"));
