@@ -93,7 +93,7 @@ fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant
                 floor.scrape();
             });
             push(&mut floors, measured);
-            // The place in the order matters by a few per cent, so that each contestant has each place.
+            // Each contestant has each place in the order, because the place may matter.
             for place in 0..contestants.len() {
                 let index = (round + place) % contestants.len();
                 let (contestant, result) = (&contestants[index], &mut results[index]);
