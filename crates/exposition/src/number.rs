@@ -1,27 +1,52 @@
 //! Sample values as text.
 
 use crate::metric::Number;
+use std::fmt::{self, Write};
+
+/// The text of a float, which takes no allocation.
+struct FloatText {
+    bytes: [u8; MAX_LEN],
+    len: usize,
+}
 
 /// Gives the text of a number, which both formats write in the same way, to a function.
 pub(crate) fn with_text<R>(number: Number, write: impl FnOnce(&str) -> R) -> R {
     match number {
         Number::Unsigned(number) => write(itoa::Buffer::new().format(number)),
         Number::Signed(number) => write(itoa::Buffer::new().format(number)),
-        Number::Float(number) => write(&float(number)),
+        Number::Float(number) => write(FloatText::new(number).as_str()),
     }
 }
 
-/// Returns the fewest digits that parse to the same number.
-fn float(number: f64) -> String {
-    let size = number.abs();
-    if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number.is_sign_positive() { "+Inf".to_owned() } else { "-Inf".to_owned() }
-    } else if size > MAX_PLAIN || (size < MIN_PLAIN && size > 0.0) {
-        format!("{number:e}")
-    } else {
-        number.to_string()
+impl FloatText {
+    /// Writes the fewest digits that parse to the same number.
+    fn new(number: f64) -> Self {
+        let mut text = Self { bytes: [0; MAX_LEN], len: 0 };
+        let size = number.abs();
+        // A test writes the longest numbers; a longer one would be cut.
+        let _ = if number.is_nan() {
+            text.write_str("NaN")
+        } else if number.is_infinite() {
+            text.write_str(if number.is_sign_positive() { "+Inf" } else { "-Inf" })
+        } else if size > MAX_PLAIN || (size < MIN_PLAIN && size > 0.0) {
+            write!(text, "{number:e}")
+        } else {
+            write!(text, "{number}")
+        };
+        text
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+impl Write for FloatText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
     }
 }
 
@@ -29,6 +54,8 @@ fn float(number: f64) -> String {
 const MAX_PLAIN: f64 = 1e21;
 /// Smaller numbers have an exponent: without one, there are up to 324 digits.
 const MIN_PLAIN: f64 = 1e-7;
+/// Maximum number of bytes of a float: a sign, `0.`, six zeros and 17 digits.
+const MAX_LEN: usize = 26;
 
 #[cfg(test)]
 mod tests {
@@ -58,12 +85,16 @@ mod tests {
     }
 
     #[test]
-    fn no_number_takes_more_than_28_bytes() {
+    fn the_longest_numbers_are_written_as_a_whole() {
         for number in
             [-1.234_567_890_123_456_7e-7, -123_456_789_012_345_680_000.0, f64::MIN, -f64::MIN_POSITIVE]
         {
-            let text = float(number);
-            assert!(text.len() <= 28 && text.parse() == Ok(number), "{text}");
+            assert_eq!(with_text(Number::Float(number), str::parse), Ok(number));
+        }
+        let patterns =
+            (1..10_000_u64).map(|number| f64::from_bits(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        for number in patterns.filter(|number| number.is_finite()) {
+            assert_eq!(with_text(Number::Float(number), str::parse), Ok(number));
         }
     }
 }
