@@ -29,10 +29,10 @@ pub(crate) struct Chain {
     first: usize,
     last: usize,
     len: usize,
-    /// The labels that were written last. Rows typically come with labels that no earlier row had. Then nothing else has
-    /// to be kept: labels that were written later have no sample yet.
+    /// The labels that were written last. Rows typically come with labels that no earlier row had: labels that were written
+    /// later have no sample yet.
     newest: Labels,
-    /// All labels, once a sample came whose labels were not the newest.
+    /// All labels of a long chain, once they were looked for labels that are not the newest.
     all: Option<Box<HashSet<Labels>>>,
 }
 
@@ -91,25 +91,29 @@ impl Chain {
 
     /// Returns whether one of the samples has these labels.
     pub(crate) fn has(&mut self, labels: Labels, samples: &[Sample]) -> bool {
-        if self.all.is_none() {
-            if labels.is_later_than(self.newest) {
-                return false;
-            }
-            if labels == self.newest {
-                return true;
-            }
+        if labels.is_later_than(self.newest) {
+            return false;
         }
         let at = |index: usize| samples.get(index);
-        let chain = || std::iter::successors(at(self.first), |sample| at(sample.next()?));
-        self.all.get_or_insert_with(|| Box::new(chain().map(Sample::labels).collect())).contains(&labels)
+        let mut chain =
+            std::iter::successors(at(self.first), |sample| at(sample.next()?)).map(Sample::labels);
+        if self.len <= SHORT {
+            return chain.any(|earlier| earlier == labels);
+        }
+        self.all.get_or_insert_with(|| Box::new(chain.collect())).contains(&labels)
     }
 
     pub(crate) fn add(&mut self, labels: Labels, index: usize) {
         self.last = index;
         self.len += 1;
-        self.newest = labels;
+        if labels.is_later_than(self.newest) {
+            self.newest = labels;
+        }
         if let Some(all) = &mut self.all {
             all.insert(labels);
         }
     }
 }
+
+/// Samples of a chain that is searched one by one, which takes no longer than hashing.
+const SHORT: usize = 16;

@@ -58,14 +58,14 @@ fn a_sample_can_use_all_remaining_bytes() {
 proptest! {
     /// In any order and any number, samples are what a set of families and texts would keep.
     #[test]
-    fn duplicate_series_are_left_out(pushes in prop::collection::vec((0..3usize, 0..9u8), 0..60), limit in 1..9usize) {
+    fn duplicate_series_are_left_out(pushes in prop::collection::vec((0..3usize, 0..40u8), 0..250), limit in 1..40usize) {
         let mut samples = Samples::new(limit);
         let mut known: Vec<(FamilyId, String)> = Vec::new();
         for (family, label) in pushes {
-            // 0 stands for no label, and the last three for two labels that are written one after the other.
+            // 0 stands for no label, and the last ten for two labels that are written one after the other.
             let value = if label == 0 { String::new() } else { label.to_string() };
             let labels = match label {
-                0..6 => samples.labels([("a", value)]),
+                0..30 => samples.labels([("a", value)]),
                 _ => {
                     let base = samples.labels([("a", "1")]);
                     samples.extend_labels(base, [("b", value)])
@@ -73,7 +73,7 @@ proptest! {
             };
             let text = match label {
                 0 => String::new(),
-                1..6 => format!("{{a=\"{label}\"}}"),
+                1..30 => format!("{{a=\"{label}\"}}"),
                 _ => format!("{{a=\"1\",b=\"{label}\"}}"),
             };
             let len = known.iter().filter(|(of, _)| *of == family).count();
