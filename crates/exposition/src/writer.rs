@@ -131,8 +131,9 @@ impl<'w> Writer<'w> {
                 out.extend_from_slice(lines.as_bytes());
             }
             let created = self.created.filter(|created| created.families.binary_search(&id).is_ok());
+            let name = announced.sample_name();
             for (labels, value) in samples.family(id) {
-                write_sample(&[announced.sample_name()], labels, value, out);
+                write_sample(&[name], labels, value, out);
                 if let Some(created) = created {
                     let name = [announced.family().name, "_created"];
                     write_sample(&name, labels, Number::Signed(created.seconds), out);
