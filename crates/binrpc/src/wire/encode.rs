@@ -91,10 +91,36 @@ impl From<f64> for Arg<'_> {
 /// The request is larger than [`MAX_REQUEST`], the body is larger than [`MAX_BODY`], values are nested deeper than
 /// [`MAX_DEPTH`], or a double is out of range.
 pub fn encode(kind: Kind, cookie: Cookie, records: &[Arg<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    encode_all(kind, cookie, records.iter().copied(), out)
+}
+
+/// Appends a call to `out`. After an error `out` is unchanged.
+///
+/// # Errors
+/// Those of [`encode`], and a method name that contains a NUL.
+pub fn encode_request(
+    cookie: Cookie,
+    method: &str,
+    args: &[Arg<'_>],
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    if method.contains('\0') {
+        return Err(EncodeError(Misfit::MethodWithNul));
+    }
+    let records = std::iter::once(Arg::from(method)).chain(args.iter().copied());
+    encode_all(Kind::Request, cookie, records, out)
+}
+
+fn encode_all<'a>(
+    kind: Kind,
+    cookie: Cookie,
+    mut records: impl Iterator<Item = Arg<'a>>,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
     let begin = out.len();
     // Space for the longest header comes first, so that the body moves by a few bytes at most.
     out.extend_from_slice(&[0; MAX_HEADER]);
-    let packed = records.iter().try_for_each(|record| put(record, 0, out)).and_then(|()| {
+    let packed = records.try_for_each(|record| put(&record, 0, out)).and_then(|()| {
         let len = out.len() - begin - MAX_HEADER;
         let (head, head_len) = pack_header(kind, cookie, len);
         match kind {
@@ -115,25 +141,6 @@ pub fn encode(kind: Kind, cookie: Cookie, records: &[Arg<'_>], out: &mut Vec<u8>
             Err(error)
         }
     }
-}
-
-/// Appends a call to `out`. After an error `out` is unchanged.
-///
-/// # Errors
-/// Those of [`encode`], and a method name that contains a NUL.
-pub fn encode_request(
-    cookie: Cookie,
-    method: &str,
-    args: &[Arg<'_>],
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    if method.contains('\0') {
-        return Err(EncodeError(Misfit::MethodWithNul));
-    }
-    let mut records = Vec::with_capacity(1 + args.len());
-    records.push(Arg::from(method));
-    records.extend_from_slice(args);
-    encode(Kind::Request, cookie, &records, out)
 }
 
 fn pack_header(kind: Kind, cookie: Cookie, body_len: usize) -> ([u8; MAX_HEADER], usize) {
