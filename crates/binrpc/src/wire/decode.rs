@@ -58,7 +58,7 @@ impl Nodes {
         if body.len() > MAX_BODY {
             return Err(Flaw::BodyOverLimit { len: body.len() as u64 });
         }
-        self.nodes.reserve((body.len() / TYPICAL_LEN).min(TYPICAL_VALUES));
+        self.nodes.reserve((body.len() / TYPICAL_LEN).clamp(FEW_VALUES, TYPICAL_VALUES));
         let mut reader = Reader { body, at: 0 };
         let mut open = Open { around: [(0, T_STRUCT); MAX_DEPTH], depth: 0 };
         let mut name = None;
@@ -253,6 +253,8 @@ impl Open {
 
 /// Bytes of a typical value with its name: that of a statistic.
 const TYPICAL_LEN: usize = 32;
+/// Values of a short reply, which may be shorter than those of statistics. The table is allocated at once for so many.
+const FEW_VALUES: usize = 64;
 /// Values of a long reply. The table is allocated at once for so many, and grows for more: a body can be a single string.
 const TYPICAL_VALUES: usize = 1024;
 /// Maximum number of bytes of an int or a double: the widest C integer.
