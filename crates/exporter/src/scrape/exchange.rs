@@ -64,7 +64,6 @@ impl<'a> Exchange<'a> {
     pub(super) async fn run(&mut self) -> Result<(), Error> {
         let ScrapeRequest { target, allow, selection, deadline, .. } = self.request;
         let mut client = Client::connect(target, allow, deadline).await?;
-        self.scrape.listed.peer = client.peer_pid();
         let capabilities = match self.scrape.preparation.capabilities.clone() {
             Some(capabilities) => capabilities,
             None => {
@@ -79,6 +78,9 @@ impl<'a> Exchange<'a> {
         preparation.capabilities = Some(capabilities.clone());
         preparation.plan = Some(plan.clone());
         self.begin(&plan, capabilities.is_local());
+        if plan.observes {
+            self.scrape.listed.peer = client.peer_pid();
+        }
         self.call(&mut client, &plan, &capabilities).await
     }
 
@@ -147,12 +149,15 @@ impl<'a> Exchange<'a> {
             let listing = plan.listings.iter().find(|listing| call.lists(listing)).copied();
             // Kamailio 5.4 returns a record for each group (`kex/core_stats.c`).
             let alone = call.method == STATISTICS && client.is_jsonrpc();
-            for args in if alone { args.chunks(1).collect() } else { vec![&args[..]] } {
-                calls.push(SentCall {
-                    cookie: client.queue(call.method, args)?,
-                    planned: Some(call),
-                    listing,
-                });
+            let mut queue = |args: &[Arg<'_>]| {
+                let cookie = client.queue(call.method, args)?;
+                calls.push(SentCall { cookie, planned: Some(call), listing });
+                Ok::<_, Error>(())
+            };
+            if alone {
+                args.chunks(1).try_for_each(queue)?;
+            } else {
+                queue(&args)?;
             }
         }
         for listing in self.due_listings(plan) {
@@ -164,16 +169,16 @@ impl<'a> Exchange<'a> {
         loop {
             let Scrape { samples, reservation, .. } = &mut self.scrape;
             let samples = samples.memory();
-            let (start, mut waited) = (Instant::now(), false);
+            let mut start = None;
             let received = client.receive_within(|session| {
-                waited = true;
+                start.get_or_insert_with(Instant::now);
                 reservation.resize(session + samples)
             });
             match received.await {
                 Ok(None) => return Ok(()),
                 Ok(Some(reply)) => {
                     // Kamailio replies in order, so it worked on the first reply of those that arrive together.
-                    let wait = if waited { start.elapsed() } else { Duration::ZERO };
+                    let wait = start.map(|start| start.elapsed()).unwrap_or_default();
                     let Some(call) = pending.answered_by(&reply) else { continue };
                     if let Some(planned) = call.planned {
                         self.read_reply(planned, plan, &reply, wait, capabilities);

@@ -16,6 +16,8 @@ pub struct Plan {
     pub missing: Vec<usize>,
     /// The listings that arguments of the calls are taken from.
     pub listings: Vec<Listing>,
+    /// Whether a collector reads values of Kamailio's processes or sockets from the local kernel.
+    pub observes: bool,
     /// Whether to read the fields that the Go exporter does not have.
     pub extra_fields: bool,
     /// The parameters that become labels.
@@ -54,6 +56,7 @@ impl Plan {
             collectors: Vec::new(),
             missing: Vec::new(),
             listings: Vec::new(),
+            observes: false,
             extra_fields,
             parameters: selection.parameters.clone(),
         };
@@ -86,7 +89,10 @@ impl Plan {
             }
             plan.collectors.push(index);
             match present {
-                Some(source) => plan.add(index, source, selection, capabilities),
+                Some(source) => {
+                    plan.observes |= collector.call == Call::Observed;
+                    plan.add(index, source, selection, capabilities);
+                }
                 None => plan.missing.push(index),
             }
         }

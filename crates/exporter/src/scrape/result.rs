@@ -130,21 +130,20 @@ impl Scrape {
     pub(super) fn observe(&mut self, request: &ScrapeRequest<'_>) {
         let mut observer = request.observer.lock_unpoisoned();
         for result in &mut self.results {
-            let start = Instant::now();
             let (collector, samples) = (ALL[result.collector], &mut self.samples);
-            if collector.call == Call::Files {
+            match collector.call {
                 // Files do not depend on Kamailio's replies.
-                result.failure = None;
-            } else if result.failure.is_some() {
-                continue;
+                Call::Files => result.failure = None,
+                Call::Observed if result.failure.is_none() => {}
+                _ => continue,
             }
+            let start = Instant::now();
             let read = match collector.call {
                 Call::Files => observer.certificates(&request.selection.certificates, samples),
                 Call::Observed if std::ptr::eq(collector, &kernel::PROCESSES) => {
                     observer.processes(&self.listed, samples)
                 }
-                Call::Observed => observer.sockets(&self.listed, samples),
-                _ => continue,
+                _ => observer.sockets(&self.listed, samples),
             };
             result.duration += start.elapsed();
             let is_required = collector.call == Call::Files

@@ -89,7 +89,9 @@ struct Extractor<'w, 'r> {
 
 impl<'r> Extractor<'_, 'r> {
     fn each_row(&mut self, table: &Table, records: Members<'r>, mut visit: impl FnMut(&mut Self, Value<'r>)) {
-        self.enclosing = vec![None; table.labels.len()];
+        self.enclosing.clear();
+        self.enclosing.reserve_exact(table.labels.len() * (1 + table.rows.len()));
+        self.enclosing.resize(table.labels.len(), None);
         for record in records {
             self.descend(table, table.rows, record.value, &mut visit);
         }
