@@ -27,6 +27,8 @@ pub(crate) struct History {
     pub(crate) resolution: &'static Resolution,
     /// By index in [`SERIES`].
     tracks: Vec<Track>,
+    /// The memory that the tracks have allocated.
+    tracks_memory: usize,
     pub(crate) destinations: Nodes,
     pub(crate) rtpengine: Nodes,
     /// Whether Kamailio responded, by interval.
@@ -112,6 +114,7 @@ impl History {
             start,
             resolution,
             tracks: Vec::new(),
+            tracks_memory: 0,
             destinations: Nodes::new(Kind::Destinations),
             rtpengine: Nodes::new(Kind::Rtpengine),
             answers: Ring::new(Answer::Unknown),
@@ -158,18 +161,23 @@ impl History {
         let resolution = self.resolution;
         let now = resolution.moment(time);
         self.tracks.resize_with(SERIES.len(), Track::new);
-        let mut reader = Reader::new(scrape.samples);
-        for ((track, series), readings) in self.tracks.iter_mut().zip(SERIES).zip(located()) {
-            let mut values = readings.iter().map(|reading| reader.read(reading)).enumerate();
-            let Some((reading, value)) = values.find_map(|(index, value)| Some((index, value?))) else {
+        let (mut reader, mut read) = (Reader::new(scrape.samples), None);
+        // Of the readings of a series, the first that has samples is used.
+        for located in located() {
+            if read == Some(located.series) {
                 continue;
-            };
-            track.reading = reading;
+            }
+            let Some(value) = reader.read(located) else { continue };
+            read = Some(located.series);
+            let track = &mut self.tracks[located.series];
+            let memory = track.memory();
+            track.reading = located.reading;
             track.set_name(value.name.unwrap_or_default());
-            match series.unit {
+            match SERIES[located.series].unit {
                 Unit::PerSecond => track.counter(now, value.number, restarted, resolution),
                 Unit::Count | Unit::Bytes | Unit::Ratio => track.gauge(now, value.number, resolution),
             }
+            self.tracks_memory = self.tracks_memory + track.memory() - memory;
         }
         let remaining = resolution.max_bytes.saturating_sub(self.memory_without_nodes());
         let for_destinations = remaining.saturating_sub(self.rtpengine.memory());
@@ -256,16 +264,17 @@ impl History {
     /// Returns how many bytes the history takes.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
+        assert_eq!(self.tracks_memory, self.tracks.iter().map(Track::memory).sum::<usize>());
         self.memory_without_nodes() + self.destinations.memory() + self.rtpengine.memory()
     }
 
     fn memory_without_nodes(&self) -> usize {
-        let tracks = self.tracks.iter().map(Track::memory).sum::<usize>();
-        let rest = self.answers.memory()
+        size_of::<Self>()
+            + self.tracks_memory
             + self.tracks.capacity() * size_of::<Track>()
+            + self.answers.memory()
             + self.restarts.capacity() * size_of::<f64>()
-            + self.failing.len() * 4 * size_of::<(usize, f64)>();
-        size_of::<Self>() + tracks + rest
+            + self.failing.len() * 4 * size_of::<(usize, f64)>()
     }
 }
 

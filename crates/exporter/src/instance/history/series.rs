@@ -45,10 +45,15 @@ pub(super) enum Select {
     Except(&'static str, &'static [&'static str]),
 }
 
-/// A reading with the indices of its families, looked up once.
-pub(super) enum Located {
-    Sum { family: FamilyId, label: &'static str, values: &'static [&'static str], except: bool },
-    Fullest { part: FamilyId, of: FamilyId, label: &'static str },
+/// A reading of a series, with the ids of its families, which are looked up once.
+pub(super) struct Located {
+    /// The index of the series in [`SERIES`].
+    pub(super) series: usize,
+    /// The index of the reading in the series.
+    pub(super) reading: usize,
+    family: FamilyId,
+    /// The family that divides the first one's samples, if the reading is a quotient.
+    of: Option<FamilyId>,
 }
 
 /// Reads the values of series from the samples of one scrape.
@@ -290,29 +295,21 @@ fn sample_name(name: &'static str) -> &'static str {
     catalogue().families()[family(name)].sample_name()
 }
 
-/// Returns the readings of each series.
-pub(super) fn located() -> &'static [Vec<Located>] {
-    static LOCATED: LazyLock<Vec<Vec<Located>>> = LazyLock::new(|| {
-        let readings = |series: &Series| series.readings.iter().map(Located::new).collect();
-        SERIES.iter().map(readings).collect()
+/// Returns the readings of all series, in order. In one list they take a few cache lines; most have no samples.
+pub(super) fn located() -> &'static [Located] {
+    static LOCATED: LazyLock<Vec<Located>> = LazyLock::new(|| {
+        let readings = SERIES.iter().enumerate().flat_map(|(series, row)| {
+            row.readings.iter().enumerate().map(move |(reading, source)| (series, reading, source))
+        });
+        let located = readings.map(|(series, reading, source)| match source {
+            Sum(name, _) => Located { series, reading, family: family(name), of: None },
+            Fullest { part, of, .. } => {
+                Located { series, reading, family: family(part), of: Some(family(of)) }
+            }
+        });
+        located.collect()
     });
     &LOCATED
-}
-
-impl Located {
-    fn new(reading: &Reading) -> Self {
-        match reading {
-            Sum(name, select) => {
-                let (label, values, except) = match select {
-                    All => ("", &[][..], true),
-                    Only(label, values) => (*label, *values, false),
-                    Except(label, values) => (*label, *values, true),
-                };
-                Self::Sum { family: family(name), label, values, except }
-            }
-            Fullest { part, of, label } => Self::Fullest { part: family(part), of: family(of), label },
-        }
-    }
 }
 
 impl<'s> Reader<'s> {
@@ -321,32 +318,35 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads a value; `None` if there are no such samples.
-    pub(super) fn read(&mut self, reading: &Located) -> Option<Value<'s>> {
-        match reading {
-            Located::Sum { family, label, values, except } => {
-                if label.is_empty() {
-                    let numbers = self.samples.family(*family).map(|(_, number)| number.as_f64());
-                    return Some(Value { number: numbers.reduce(|sum, number| sum + number)?, name: None });
-                }
-                self.split(*family, label);
-                let counts = |value: &[u8]| values.iter().any(|one| one.as_bytes() == value) != *except;
-                let numbers = self.parts.iter().filter(|(value, _)| counts(value)).map(|(_, number)| *number);
-                Some(Value { number: numbers.reduce(|sum, number| sum + number)?, name: None })
+    pub(super) fn read(&mut self, located: &Located) -> Option<Value<'s>> {
+        let Located { series, reading, family, of } = *located;
+        if self.samples.family_len(family) == 0 {
+            return None;
+        }
+        match &SERIES[series].readings[reading] {
+            Sum(_, All) => sum(self.samples.family(family).map(|(_, number)| number.as_f64())),
+            Sum(_, Only(label, values)) => {
+                let parts = self.split(family, label).iter();
+                sum(parts.filter(|(value, _)| contains(values, value)).map(|(_, number)| *number))
             }
-            Located::Fullest { part, of, label } => self.fullest(*part, *of, label),
+            Sum(_, Except(label, values)) => {
+                let parts = self.split(family, label).iter();
+                sum(parts.filter(|(value, _)| !contains(values, value)).map(|(_, number)| *number))
+            }
+            Fullest { label, .. } => self.fullest(family, of?, label),
         }
     }
 
-    /// Reads the samples of a family by a label, unless they are those that were read last.
-    fn split(&mut self, family: FamilyId, label: &'static str) {
-        if self.split == Some((family, label)) {
-            return;
+    /// Returns the samples of a family by a label. Those that were read last are not read again.
+    fn split(&mut self, family: FamilyId, label: &'static str) -> &[(&'s [u8], f64)] {
+        if self.split != Some((family, label)) {
+            self.parts.clear();
+            let samples = self.samples.family(family);
+            let value = |labels| label::text(labels, label).unwrap_or_default();
+            self.parts.extend(samples.map(|(labels, number)| (value(labels), number.as_f64())));
+            self.split = Some((family, label));
         }
-        self.parts.clear();
-        let samples = self.samples.family(family);
-        let value = |labels| label::text(labels, label).unwrap_or_default();
-        self.parts.extend(samples.map(|(labels, number)| (value(labels), number.as_f64())));
-        self.split = Some((family, label));
+        &self.parts
     }
 
     fn fullest(&self, part: FamilyId, of: FamilyId, label: &str) -> Option<Value<'s>> {
@@ -362,6 +362,14 @@ impl<'s> Reader<'s> {
     }
 }
 
+fn sum<'s>(numbers: impl Iterator<Item = f64>) -> Option<Value<'s>> {
+    Some(Value { number: numbers.reduce(|sum, number| sum + number)?, name: None })
+}
+
+fn contains(values: &[&str], value: &[u8]) -> bool {
+    values.iter().any(|one| one.as_bytes() == value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,18 +379,17 @@ mod tests {
     #[test]
     fn every_series_has_families_a_key_and_a_query() {
         assert_eq!(SERIES.iter().map(|series| series.key).collect::<BTreeSet<_>>().len(), SERIES.len());
-        for (series, readings) in SERIES.iter().zip(located()) {
-            assert_eq!(series.readings.len(), readings.len(), "{}", series.key);
-            for (reading, _) in readings.iter().enumerate() {
-                let query = series.promql(reading);
-                assert_eq!(
-                    query.contains("_total{") || query.contains("_total["),
-                    series.unit == PerSecond,
-                    "{}: {query}",
-                    series.key
-                );
-            }
+        for located in located() {
+            let series = &SERIES[located.series];
+            let query = series.promql(located.reading);
+            assert_eq!(
+                query.contains("_total{") || query.contains("_total["),
+                series.unit == PerSecond,
+                "{}: {query}",
+                series.key
+            );
         }
+        assert_eq!(located().len(), SERIES.iter().map(|series| series.readings.len()).sum::<usize>());
         assert_eq!(
             SERIES[index("requests_presence")].promql(0),
             "sum(rate(kamailio_core_requests_received_by_method_total{method=~\"SUBSCRIBE|NOTIFY|PUBLISH\"}[2m]))"
@@ -394,8 +401,9 @@ mod tests {
     }
 
     fn read(key: &str, samples: &Samples) -> Option<f64> {
-        let mut reader = Reader::new(samples);
-        located()[index(key)].iter().find_map(|reading| reader.read(reading)).map(|value| value.number)
+        let (series, mut reader) = (index(key), Reader::new(samples));
+        let mut readings = located().iter().filter(|located| located.series == series);
+        readings.find_map(|located| reader.read(located)).map(|value| value.number)
     }
 
     #[test]
@@ -427,7 +435,9 @@ mod tests {
             }
             samples.push(size, labels, of.into());
         }
-        let value = Reader::new(&samples).read(&located()[index("private_memory")][0]).unwrap();
+        let series = index("private_memory");
+        let located = located().iter().find(|located| located.series == series).unwrap();
+        let value = Reader::new(&samples).read(located).unwrap();
         assert_eq!((value.number, value.name), (0.75, Some(&b"b"[..])));
     }
 }
