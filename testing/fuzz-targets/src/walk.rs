@@ -122,7 +122,8 @@ impl Served {
         let counters = Counters::default();
         counters.count_run(&self.scrape);
         counters.count_request(&self.scrape);
-        let own = counters.samples(&self.scrape);
+        let mut own = Samples::new(usize::MAX);
+        counters.add_samples(&self.scrape, &mut own);
         let parts = [&self.scrape.samples, &own];
         let expected = self.scrape.samples.len() + own.len() + self.scrape.samples.external_len();
         for (accept, syntax) in [

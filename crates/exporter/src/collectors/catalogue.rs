@@ -1,6 +1,7 @@
 //! The catalogue: every family that the exporter can serve, collected once from the collectors' tables.
 
 use crate::collectors;
+use crate::collectors::exporter::OwnFamily;
 use crate::collectors::schema::{Collector, Key, NameLabels, NameMatcher, Table};
 use hashbrown::DefaultHashBuilder;
 use prometheus_exposition::{Families, Family, FamilyId, Kind};
@@ -35,7 +36,7 @@ pub fn catalogue() -> &'static Catalogue {
 }
 
 impl Catalogue {
-    fn new(collectors: &[&'static Collector], own: &'static [Family]) -> Self {
+    fn new(collectors: &[&'static Collector], own: &'static [&'static OwnFamily]) -> Self {
         let mut this =
             Self { families: Families::default(), collectors: Vec::new(), counted_from_start: Vec::new() };
         for collector in collectors {
@@ -79,6 +80,11 @@ impl Catalogue {
     /// Returns whether a family or its samples have this name.
     pub fn has(&self, name: &str) -> bool {
         self.families.has(name)
+    }
+
+    /// Returns the identifier of one of the exporter's own families.
+    pub(crate) fn own(&self, own: &OwnFamily) -> FamilyId {
+        *own.id.get_or_init(|| self.id(own))
     }
 
     /// Returns the identifier of a family that is in one of the tables.

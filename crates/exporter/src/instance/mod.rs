@@ -285,7 +285,7 @@ impl Instance {
             }
         }
         if scrape.answered {
-            let family = catalogue().id(&SET_INFO);
+            let family = catalogue().own(&SET_INFO);
             for (set, name) in &self.settings.set_names {
                 let labels = scrape.samples.labels([("setid", set), ("name", name)]);
                 scrape.samples.push(family, labels, Number::Unsigned(1));

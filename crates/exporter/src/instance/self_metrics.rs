@@ -4,15 +4,15 @@ use crate::collectors;
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::exporter::{
     BUILD_INFO, COLLECTOR_DURATION, COLLECTOR_SUCCESS, CPU_SECONDS, DROPPED_SAMPLES, DUPLICATE_ROWS,
-    FAILED_SCRAPES, KEPT_LABELS, MAX_FDS, NETWORK_RECEIVE, NETWORK_TRANSMIT, OPEN_FDS, RESIDENT_MEMORY,
-    START_TIME, TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX, WEB_CONFIG_SUCCESS,
-    WEB_CONFIG_TIME,
+    FAILED_SCRAPES, KEPT_LABELS, MAX_FDS, NETWORK_RECEIVE, NETWORK_TRANSMIT, OPEN_FDS, OwnFamily,
+    RESIDENT_MEMORY, START_TIME, TOTAL_SCRAPES, UNREADABLE_VALUES, UP, VIRTUAL_MEMORY, VIRTUAL_MEMORY_MAX,
+    WEB_CONFIG_SUCCESS, WEB_CONFIG_TIME,
 };
 use crate::scrape::Scrape;
 use crate::support::build_info;
 use prometheus_exposition::Labels;
+use prometheus_exposition::Number;
 use prometheus_exposition::Samples;
-use prometheus_exposition::{Family, Number};
 use rustix::buffer::spare_capacity;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -58,6 +58,9 @@ impl Counters {
     /// Counts the values that a run left out: once for each run, however many requests share the run.
     pub fn count_run(&self, scrape: &Scrape) {
         for result in &scrape.results {
+            if result.omissions.is_empty() {
+                continue;
+            }
             let omissions = &self.omissions[result.collector];
             omissions.unreadable.fetch_add(result.omissions.unreadable, Ordering::Relaxed);
             omissions.duplicates.fetch_add(result.omissions.duplicates, Ordering::Relaxed);
@@ -73,16 +76,15 @@ impl Counters {
         }
     }
 
-    /// Returns the samples about this scrape and the scrapes before it.
-    pub fn samples(&self, scrape: &Scrape) -> Samples {
+    /// Adds the samples about this scrape and the scrapes before it.
+    pub fn add_samples(&self, scrape: &Scrape, samples: &mut Samples) {
         let own =
             [&COLLECTOR_SUCCESS, &COLLECTOR_DURATION, &UNREADABLE_VALUES, &DUPLICATE_ROWS, &DROPPED_SAMPLES];
-        let own = own.map(|family| catalogue().id(family));
-        let mut samples = Samples::with_capacity(usize::MAX, SCRAPE + own.len() * scrape.results.len());
+        let own = own.map(|family| catalogue().own(family));
         let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
-        one(&mut samples, &UP, Number::Unsigned(scrape.answered.into()));
-        one(&mut samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
-        one(&mut samples, &FAILED_SCRAPES, load(&self.failed_scrapes));
+        one(samples, &UP, Number::Unsigned(scrape.answered.into()));
+        one(samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
+        one(samples, &FAILED_SCRAPES, load(&self.failed_scrapes));
         for result in &scrape.results {
             let collector = samples.labels([("collector", collectors::ALL[result.collector].name)]);
             let omissions = &self.omissions[result.collector];
@@ -97,13 +99,12 @@ impl Counters {
                 samples.push(family, collector, value);
             }
         }
-        samples
     }
 }
 
-/// Returns the samples about the rest of the program.
+/// Returns the samples about the program, with capacity for those about a scrape.
 pub(crate) fn samples_of(program: Program) -> Samples {
-    let mut samples = Samples::with_capacity(usize::MAX, PROGRAM);
+    let mut samples = Samples::with_capacity(usize::MAX, TYPICAL);
     let build = samples.labels([
         ("branch", build_info::BRANCH),
         ("goarch", build_info::ARCHITECTURE),
@@ -112,7 +113,7 @@ pub(crate) fn samples_of(program: Program) -> Samples {
         ("revision", build_info::REVISION),
         ("version", build_info::VERSION),
     ]);
-    samples.push(catalogue().id(&BUILD_INFO), build, Number::Unsigned(1));
+    samples.push(catalogue().own(&BUILD_INFO), build, Number::Unsigned(1));
     if let Some((successful, time)) = program.web_config {
         let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         one(&mut samples, &WEB_CONFIG_SUCCESS, Number::Unsigned(successful.into()));
@@ -127,8 +128,8 @@ pub(crate) fn samples_of(program: Program) -> Samples {
     samples
 }
 
-fn one(samples: &mut Samples, family: &Family, value: Number) {
-    samples.push(catalogue().id(family), Labels::NONE, value);
+fn one(samples: &mut Samples, family: &OwnFamily, value: Number) {
+    samples.push(catalogue().own(family), Labels::NONE, value);
 }
 
 /// Adds the nine `process_` metrics that Prometheus' client libraries have. A metric that the system does not provide is
@@ -214,10 +215,8 @@ fn read(file: &File, limit: usize) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Number of samples about a scrape, beside those about its collectors.
-const SCRAPE: usize = 3;
-/// Number of samples about the program.
-const PROGRAM: usize = 13;
+/// Samples about the program, and about a scrape with a dozen collectors.
+const TYPICAL: usize = 80;
 
 #[cfg(test)]
 mod tests {

@@ -291,7 +291,7 @@ impl<'a> Exchange<'a> {
         let up_since = record.get("up_since").and_then(|text| text.as_bytes());
         self.scrape.up_since = up_since.map(|text| text.get(..MAX_TIME).unwrap_or(text).to_vec());
         if let Some(start) = start_time(record, SystemTime::now()) {
-            let family = catalogue().id(&KAMAILIO_START_TIME);
+            let family = catalogue().own(&KAMAILIO_START_TIME);
             self.scrape.samples.push(family, Labels::NONE, Number::Signed(start));
             self.scrape.start = Some(start);
         }

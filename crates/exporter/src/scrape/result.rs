@@ -180,6 +180,11 @@ impl CollectorResult {
 }
 
 impl Omissions {
+    /// Returns whether nothing was left out.
+    pub(crate) fn is_empty(self) -> bool {
+        self.unreadable == 0 && self.duplicates == 0 && self.over_limit == 0
+    }
+
     /// Counts a sample that was not added.
     pub fn count(&mut self, pushed: Pushed) {
         match pushed {

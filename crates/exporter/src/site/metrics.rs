@@ -3,7 +3,7 @@
 use super::{Site, header};
 use crate::collectors::catalogue::catalogue;
 use crate::instance::run_limit::RunLimit;
-use crate::instance::self_metrics::{self, Counters, Program};
+use crate::instance::self_metrics::{self, Program};
 use crate::instance::{Deadline, Instance, constant_labels};
 use crate::scrape::Scrape;
 use crate::scrape::bodies::Body;
@@ -13,7 +13,7 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, Header
 use hyper::{Method, StatusCode};
 use prometheus_exposition::{ConstantLabels, Created, Format, GzipEncoder, Samples, Writer, accepts_gzip};
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Site {
@@ -62,17 +62,21 @@ impl Site {
         };
         // The first request of a run collects the program's samples once the calls are sent, while Kamailio works on them.
         let is_first = run.strong_count() == Some(1);
-        let program = LazyLock::new(|| program_samples(program));
+        let mut own = None;
         let collect = async {
             if is_first {
-                LazyLock::force(&program);
+                own = Some(own_samples(program));
             }
         };
         let (scrape, ()) = tokio::join!(run, collect);
         let counters = instance.counters();
         counters.count_request(&scrape);
         let gzip = header(headers, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
-        let write = || self.body(format, gzip, counters, &scrape, &program);
+        let write = || {
+            let mut own = own.unwrap_or_else(|| own_samples(program));
+            counters.add_samples(&scrape, &mut own);
+            self.body(format, gzip, &scrape, own)
+        };
         let written = scrape.bodies.get(format, gzip, write).await;
         let mut response = with_body(StatusCode::OK, &format.content_type(), written.content);
         if written.gzip {
@@ -81,17 +85,9 @@ impl Site {
         response
     }
 
-    /// Writes the exposition of a scrape, with the samples of the program.
-    async fn body(
-        &self,
-        format: Format,
-        gzip: bool,
-        counters: &Counters,
-        scrape: &Scrape,
-        program: &Samples,
-    ) -> Body {
-        let own = counters.samples(scrape);
-        let parts = [&scrape.samples, &own, program];
+    /// Writes the exposition of a scrape, with the exporter's own samples.
+    async fn body(&self, format: Format, gzip: bool, scrape: &Scrape, own: Samples) -> Body {
+        let parts = [&scrape.samples, &own];
         let labels = &self.options.labels;
         let catalogue = catalogue();
         let start = scrape.start.filter(|_| self.options.created_timestamps);
@@ -155,8 +151,8 @@ fn write_piece(writer: &mut Writer<'_>, labels: &ConstantLabels, out: &mut Vec<u
     has_more
 }
 
-fn program_samples(program: Option<Program>) -> Samples {
-    program.map_or_else(|| Samples::new(0), self_metrics::samples_of)
+fn own_samples(program: Option<Program>) -> Samples {
+    program.map_or_else(|| Samples::new(usize::MAX), self_metrics::samples_of)
 }
 
 /// Returns how long Prometheus waits, less the time that the response needs on its way.

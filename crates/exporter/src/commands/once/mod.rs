@@ -61,11 +61,11 @@ pub(crate) async fn expose(
 ) -> Exposition {
     let scrape = instance.scrape(instance.selection().clone(), Deadline::after(timeout)).await;
     instance.counters().count_request(&scrape);
-    let own = instance.counters().samples(&scrape);
     let write = || {
         let kept_labels = (!labels.is_empty()).then(constant_labels::kept);
-        let program = samples_of(Program { process: false, kept_labels, web_config: None });
-        constant_labels::add(labels, format.write(catalogue().families(), &[&scrape.samples, &own, &program]))
+        let mut own = samples_of(Program { process: false, kept_labels, web_config: None });
+        instance.counters().add_samples(&scrape, &mut own);
+        constant_labels::add(labels, format.write(catalogue().families(), &[&scrape.samples, &own]))
     };
     let kept = constant_labels::kept();
     let mut content = write();
