@@ -111,7 +111,7 @@ impl Client {
             Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
             Err(_) => return Err(transport::connected_too_late(target, limit, None).into()),
         };
-        let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
+        let session = Session::of(target);
         Ok(Self { socket, session, timeout, deaf: false, finishing: false, condition: Condition::Usable })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{DecodeError, Error, Flaw};
 use crate::reply::{self, Reply};
+use crate::target::Target;
 use crate::wire::{self, Arg, Cookie, Kind, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, Nodes};
 use std::collections::VecDeque;
 use std::fmt;
@@ -71,6 +72,14 @@ struct Call {
 }
 
 impl Session {
+    /// Creates a session over the kind of socket that the target has.
+    pub fn of(target: &Target) -> Self {
+        match target {
+            Target::Unix(_) | Target::Tcp(_) => Self::stream(),
+            Target::UnixDatagram(_) | Target::Udp(_) => Self::datagram(),
+        }
+    }
+
     /// Creates a session over a stream socket. Up to [`MAX_IN_FLIGHT`] calls and [`MAX_IN_FLIGHT_BYTES`] bytes of requests
     /// await their replies at the same time; a larger request is sent alone.
     pub fn stream() -> Self {
@@ -234,6 +243,12 @@ impl Session {
     /// the bytes received and the values decoded. A session keeps what its largest reply needed.
     pub fn memory(&self) -> usize {
         self.out.capacity() + self.input.capacity() + self.nodes.memory()
+    }
+
+    /// Whether calls are sent one at a time.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_datagram(&self) -> bool {
+        self.max_in_flight == 1
     }
 
     /// The number of calls queued so far.

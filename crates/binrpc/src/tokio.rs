@@ -17,7 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// A connection to Kamailio whose methods are those of the blocking [`Client`](crate::Client), and
+/// A connection to Kamailio whose methods are those of the blocking [`Client`](crate::Client), and [`adopt`](Self::adopt) and
 /// [`peer_pid`](Self::peer_pid).
 ///
 /// ```
@@ -101,7 +101,7 @@ impl Client {
             Ok(Err(error)) => return Err(transport::cannot_connect(target, limit, error).into()),
             Err(_) => return Err(transport::connected_too_late(target, limit, None).into()),
         };
-        let session = if socket.is_stream() { Session::stream() } else { Session::datagram() };
+        let session = Session::of(target);
         Ok(Self { socket, session, timeout, deaf: false, finishing: false, condition: Condition::Usable })
     }
 
@@ -114,6 +114,45 @@ impl Client {
     /// Changes the timeout.
     pub fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
         self.timeout = timeout.into();
+    }
+
+    /// Makes the calls that were queued in a session before the connection was open, and writes them at once: Kamailio, which
+    /// the connection wakes, need not wait for them. [`receive`](Self::receive) returns their replies.
+    ///
+    /// ```
+    /// use kamailio_binrpc::{Session, Target, tokio::Client};
+    /// use std::time::Duration;
+    ///
+    /// async fn replies(target: &Target) -> Result<usize, kamailio_binrpc::Error> {
+    ///     let mut session = Session::of(target);
+    ///     session.queue("core.version", &[])?;
+    ///     session.queue("core.version", &[])?;
+    ///     let mut client = Client::connect(target, Duration::from_secs(2)).await?;
+    ///     client.adopt(session)?;
+    ///     let mut replies = 0;
+    ///     while client.receive().await?.is_some() {
+    ///         replies += 1;
+    ///     }
+    ///     Ok(replies)
+    /// }
+    /// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/stand_in.rs")); }
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # assert_eq!(runtime.block_on(replies(&support::stand_in())).unwrap(), 2);
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] of the kind [`io::ErrorKind::InvalidInput`] if the client has made calls before, or if the session is not
+    /// [of such a target](Session::of). Nothing is written then.
+    pub fn adopt(&mut self, session: Session) -> Result<(), Error> {
+        if self.session.calls() > 0 || session.is_datagram() != self.session.is_datagram() {
+            let message =
+                "a client adopts a session only before its first call, and only one of such a target";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
+        }
+        self.session = session;
+        // `receive` meets the same error, and returns it.
+        let _ = self.write(Socket::write_now);
+        Ok(())
     }
 
     /// Makes a call and waits for its reply. Replies to calls [queued](Self::queue) before are discarded.

@@ -438,3 +438,30 @@ fn processor_time() -> Duration {
     let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
 }
+
+#[cfg(feature = "tokio")]
+#[test]
+fn calls_of_a_session_are_sent_before_their_replies_are_awaited() {
+    let fake = Fake::start();
+    for (uri, sent_at_once) in [(fake.unix(), 2), (fake.tcp(), 2), (fake.unixd(), 1), (fake.udp(), 1)] {
+        let target: Target = uri.parse().unwrap();
+        let mut session = kamailio_binrpc::Session::of(&target);
+        let cookies = [(); 2].map(|()| session.queue("core.version", &[]).unwrap());
+        let before = fake.calls().len();
+        let mut client = connect::<Async>(&target);
+        client.client.adopt(session).unwrap();
+        let start = Instant::now();
+        while fake.calls().len() < before + sent_at_once {
+            assert!(start.elapsed() < Duration::from_secs(20), "{uri}: {:?}", fake.calls());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(fake.calls().len(), before + sent_at_once, "{uri}");
+        assert_eq!(cookies.map(|_| client.receive().unwrap().unwrap().cookie()), cookies, "{uri}");
+        assert!(client.receive().unwrap().is_none());
+        let error = client.client.adopt(kamailio_binrpc::Session::of(&target)).unwrap_err();
+        assert!(error.to_string().contains("only before its first call"), "{error}");
+    }
+    let mut client = connect::<Async>(&fake.unix().parse().unwrap());
+    client.client.adopt(kamailio_binrpc::Session::datagram()).unwrap_err();
+    assert!(client.call("core.version", &[]).is_ok(), "the client keeps its own session");
+}
