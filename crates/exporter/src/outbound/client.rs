@@ -5,7 +5,7 @@ use super::jsonrpc;
 use super::target::{Protocol, Target};
 use kamailio_binrpc::tokio::Client as BinrpcClient;
 use kamailio_binrpc::wire::{self, Kind};
-use kamailio_binrpc::{Arg, Cookie, Error, Members, Resolved};
+use kamailio_binrpc::{Arg, Cookie, Error, Members, Resolved, Session};
 use std::fmt;
 use std::io;
 use std::time::Instant;
@@ -81,6 +81,17 @@ impl Client {
         match self {
             Self::Binrpc(client) => client.set_timeout(deadline),
             Self::JsonRpc(client) => client.set_deadline(deadline),
+        }
+    }
+
+    /// Makes the calls that were queued in a session before the connection was open, and sends them at once.
+    ///
+    /// # Errors
+    /// The client has made calls before, or its protocol has no sessions.
+    pub fn adopt(&mut self, session: Session) -> Result<(), Error> {
+        match self {
+            Self::Binrpc(client) => client.adopt(session),
+            Self::JsonRpc(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
         }
     }
 

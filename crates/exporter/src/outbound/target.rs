@@ -43,6 +43,11 @@ impl Target {
         &self.address
     }
 
+    /// Returns whether the protocol is BINRPC.
+    pub(crate) fn is_binrpc(&self) -> bool {
+        matches!(self.protocol, Protocol::Binrpc)
+    }
+
     pub(crate) fn protocol(&self) -> &Protocol {
         &self.protocol
     }

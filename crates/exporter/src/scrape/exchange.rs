@@ -14,7 +14,7 @@ use crate::scrape::plan::{Plan, PlannedCall, Reader};
 use crate::scrape::selection::{Requirement, Selection};
 use crate::scrape::start_time::start_time;
 use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, ScrapeRequest};
-use kamailio_binrpc::{Arg, Cookie, Error, Members, Target as Address};
+use kamailio_binrpc::{Arg, Cookie, Error, Members, Session, Target as Address};
 use prometheus_exposition::{Labels, Number, Samples};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -25,16 +25,19 @@ pub(super) struct Exchange<'a> {
     scrape: Scrape,
 }
 
-/// The calls without a reply yet, in the order in which they were sent, which is the order of the replies.
-struct PendingCalls<'p> {
-    calls: std::vec::IntoIter<SentCall<'p>>,
+/// The calls of a scrape, with the plan that they are from and the capabilities that the plan is for.
+struct QueuedCalls {
+    capabilities: Arc<Capabilities>,
+    plan: Arc<Plan>,
+    /// The calls without a reply yet, in the order in which they were queued, which is the order of the replies.
+    calls: std::vec::IntoIter<QueuedCall>,
 }
 
 /// A call, and what its reply is for.
-struct SentCall<'p> {
+struct QueuedCall {
     cookie: Cookie,
-    /// The call of the plan; `None` for one that only lists arguments of other calls.
-    planned: Option<&'p PlannedCall>,
+    /// The index of the call in the plan; `None` for one that only lists arguments of other calls.
+    planned: Option<usize>,
     /// The listing that the reply renews.
     listing: Option<Listing>,
 }
@@ -62,26 +65,39 @@ impl<'a> Exchange<'a> {
 
     /// Connects, discovers the capabilities if they are unknown, makes the calls and reads their replies.
     pub(super) async fn run(&mut self) -> Result<(), Error> {
-        let ScrapeRequest { target, allow, selection, deadline, .. } = self.request;
+        let ScrapeRequest { target, allow, deadline, .. } = self.request;
+        let mut known = self.scrape.preparation.capabilities.clone();
+        // Kamailio, which the connection wakes, finds the calls at once if they are queued before.
+        let early = match known.take_if(|_| target.is_binrpc()) {
+            Some(capabilities) => {
+                let mut session = Session::of(target.address());
+                let queued = self.queue(capabilities, |method, args| session.queue(method, args))?;
+                Some((queued, session))
+            }
+            None => None,
+        };
         let mut client = Client::connect(target, allow, deadline).await?;
-        let capabilities = match self.scrape.preparation.capabilities.clone() {
-            Some(capabilities) => capabilities,
+        let queued = match early {
+            Some((queued, session)) => {
+                client.adopt(session)?;
+                queued
+            }
             None => {
-                let capabilities = self.discover(&mut client).await?;
-                self.scrape.preparation.listed_at = Some(Instant::now());
-                Arc::new(capabilities.with_local(matches!(target.address(), Address::Unix(_))))
+                let capabilities = match known {
+                    Some(capabilities) => capabilities,
+                    None => self.discover(&mut client).await?,
+                };
+                self.queue(capabilities, |method, args| client.queue(method, args))?
             }
         };
-        let preparation = &mut self.scrape.preparation;
-        let plan = preparation.plan.take();
-        let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(selection, &capabilities)));
-        preparation.capabilities = Some(capabilities.clone());
-        preparation.plan = Some(plan.clone());
-        self.begin(&plan, capabilities.is_local());
-        if plan.observes {
+        client.finish();
+        self.scrape.preparation.capabilities = Some(queued.capabilities.clone());
+        self.scrape.preparation.plan = Some(queued.plan.clone());
+        self.begin(&queued.plan, queued.capabilities.is_local());
+        if queued.plan.observes {
             self.scrape.listed.peer = client.peer_pid();
         }
-        self.call(&mut client, &plan, &capabilities).await
+        self.read(&mut client, queued).await
     }
 
     /// Ends the scrape. An error that ended the exchange is the failure of all collectors that had none before.
@@ -95,7 +111,7 @@ impl<'a> Exchange<'a> {
         self.scrape
     }
 
-    async fn discover(&mut self, client: &mut Client) -> Result<Capabilities, Error> {
+    async fn discover(&mut self, client: &mut Client) -> Result<Arc<Capabilities>, Error> {
         let mut discovery = match self.scrape.preparation.smallest_structs {
             true => Discovery::with_smallest_structs(),
             false => Discovery::default(),
@@ -103,10 +119,13 @@ impl<'a> Exchange<'a> {
         loop {
             let queries = discovery.queries(self.request.configured);
             if queries.is_empty() {
-                return Ok(discovery.finish());
+                break;
             }
             self.query(client, &mut discovery, &queries).await?;
         }
+        self.scrape.preparation.listed_at = Some(Instant::now());
+        let is_local = matches!(self.request.target.address(), Address::Unix(_));
+        Ok(Arc::new(discovery.finish().with_local(is_local)))
     }
 
     /// Makes the calls that discover capabilities. A query without a usable reply leaves its capability unknown.
@@ -135,37 +154,41 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Makes the planned calls. The loss of the connection fails the calls without a reply; the others are kept.
-    async fn call(
+    /// Queues the calls of the last scrape's plan, or of a new one.
+    fn queue(
         &mut self,
-        client: &mut Client,
-        plan: &Plan,
-        capabilities: &Capabilities,
-    ) -> Result<(), Error> {
+        capabilities: Arc<Capabilities>,
+        mut queue: impl FnMut(&str, &[Arg<'_>]) -> Result<Cookie, Error>,
+    ) -> Result<QueuedCalls, Error> {
+        let plan = self.scrape.preparation.plan.take();
+        let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(self.request.selection, &capabilities)));
         let mut calls = Vec::with_capacity(plan.calls.len());
-        for call in &plan.calls {
+        for (index, call) in plan.calls.iter().enumerate() {
             let args = call.args.iter().map(|arg| argument(arg, call.numbers));
             let args: Vec<Arg<'_>> = args.collect();
             let listing = plan.listings.iter().find(|listing| call.lists(listing)).copied();
-            // Kamailio 5.4 returns a record for each group (`kex/core_stats.c`).
-            let alone = call.method == STATISTICS && client.is_jsonrpc();
             let mut queue = |args: &[Arg<'_>]| {
-                let cookie = client.queue(call.method, args)?;
-                calls.push(SentCall { cookie, planned: Some(call), listing });
+                let cookie = queue(call.method, args)?;
+                calls.push(QueuedCall { cookie, planned: Some(index), listing });
                 Ok::<_, Error>(())
             };
-            if alone {
+            // Kamailio 5.4 returns a record for each group (`kex/core_stats.c`), of which JSON-RPC loses all but the last.
+            if call.method == STATISTICS && !self.request.target.is_binrpc() {
                 args.chunks(1).try_for_each(queue)?;
             } else {
                 queue(&args)?;
             }
         }
-        for listing in self.due_listings(plan) {
-            let cookie = client.queue(listing.method, &[])?;
-            calls.push(SentCall { cookie, planned: None, listing: Some(listing) });
+        for listing in self.due_listings(&plan) {
+            let cookie = queue(listing.method, &[])?;
+            calls.push(QueuedCall { cookie, planned: None, listing: Some(listing) });
         }
-        client.finish();
-        let mut pending = PendingCalls { calls: calls.into_iter() };
+        Ok(QueuedCalls { capabilities, plan, calls: calls.into_iter() })
+    }
+
+    /// Reads the replies to the calls. The loss of the connection fails the calls without a reply; the others are kept.
+    async fn read(&mut self, client: &mut Client, queued: QueuedCalls) -> Result<(), Error> {
+        let QueuedCalls { capabilities, plan, mut calls } = queued;
         loop {
             let Scrape { samples, reservation, .. } = &mut self.scrape;
             let samples = samples.memory();
@@ -179,9 +202,10 @@ impl<'a> Exchange<'a> {
                 Ok(Some(reply)) => {
                     // Kamailio replies in order, so it worked on the first reply of those that arrive together.
                     let wait = start.map(|start| start.elapsed()).unwrap_or_default();
-                    let Some(call) = pending.answered_by(&reply) else { continue };
-                    if let Some(planned) = call.planned {
-                        self.read_reply(planned, plan, &reply, wait, capabilities);
+                    // Every call gets a reply in order, if only `Error::NoReply`.
+                    let Some(call) = calls.find(|call| call.cookie == reply.cookie) else { continue };
+                    if let Some(planned) = call.planned.and_then(|planned| plan.calls.get(planned)) {
+                        self.read_reply(planned, &plan, &reply, wait, &capabilities);
                     }
                     if let (Some(listing), Ok(records)) = (call.listing, reply.records) {
                         self.renew(listing, records);
@@ -189,7 +213,7 @@ impl<'a> Exchange<'a> {
                 }
                 Err(error) => {
                     let message = error.to_string();
-                    let planned = pending.calls.filter_map(|call| call.planned);
+                    let planned = calls.filter_map(|call| plan.calls.get(call.planned?));
                     for reader in planned.flat_map(|call| &call.readers) {
                         self.change(reader.collector, |result| result.fail(message.clone()));
                     }
@@ -343,13 +367,6 @@ impl<'a> Exchange<'a> {
         for result in &mut self.scrape.results {
             result.fail(error.to_string());
         }
-    }
-}
-
-impl<'p> PendingCalls<'p> {
-    /// Returns the call that a reply belongs to. Every call gets a reply in order, if only [`Error::NoReply`].
-    fn answered_by(&mut self, reply: &Reply<'_>) -> Option<SentCall<'p>> {
-        self.calls.find(|call| call.cookie == reply.cookie)
     }
 }
 
