@@ -17,7 +17,7 @@ use bench::process::{Exporter, cpu, ctl_process, peak_memory};
 use bench::{median, percentile, settings};
 use crowd::Crowd;
 use floor::Floor;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use testbed::Kamailio;
 
 /// The nine methods of the comparison.
@@ -66,7 +66,7 @@ fn main() {
         .collect();
     let calls: Vec<&[&str]> = calls.iter().map(Vec::as_slice).collect();
     let mut floor = Floor::new(kamailio.socket_path(), &calls);
-    println!("nine methods on a Kamailio with SIP traffic, medians of {rounds} rounds in turns\n");
+    println!("nine methods on a Kamailio with SIP traffic, medians of {} turns\n", rounds * TURNS);
     row("", contestants.iter().map(|contestant| contestant.name.clone()), "goal");
     latency(&kamailio, &mut floor, &mut contestants, rounds);
     if mode == "scrapes" {
@@ -88,20 +88,29 @@ fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant
         [("text", "", "<= 1.3", "<= 120"), ("OpenMetrics, gzip", AS_PROMETHEUS, "<= 1.7", "<= 250")]
     {
         let mut results: Vec<[Vec<f64>; 3]> = contestants.iter().map(|_| Default::default()).collect();
-        for round in 0..rounds {
-            let measured = measure(std::process::id(), ctl, || {
-                floor.scrape();
-            });
-            push(&mut floors, measured);
-            // Each contestant has each place in the order, because the place may matter.
-            for place in 0..contestants.len() {
-                let index = (round + place) % contestants.len();
-                let (contestant, result) = (&contestants[index], &mut results[index]);
-                let mut http = Http::connect(&contestant.exporter.address, headers).expect("it listens");
-                let measured = measure(contestant.exporter.pid(), ctl, || {
-                    http.get();
+        for _ in 0..rounds {
+            // Two processes of one program differ by several percent as long as they live.
+            let start = |contestant: &Contestant| {
+                Exporter::start(&contestant.binary, &kamailio.unix(), METHODS, "all")
+            };
+            let exporters: Vec<_> = contestants.iter().map(start).collect();
+            let connect =
+                |exporter: &Exporter| Http::connect(&exporter.address, headers).expect("it listens");
+            let mut clients: Vec<_> = exporters.iter().map(connect).collect();
+            (0..WARM_UP).for_each(|_| clients.iter_mut().for_each(|http| assert!(http.get() > 0)));
+            for turn in 0..TURNS {
+                let measured = measure(std::process::id(), ctl, || {
+                    floor.scrape();
                 });
-                push(result, measured);
+                push(&mut floors, measured);
+                // Each contestant has each place in the order, because the place may matter.
+                for place in 0..contestants.len() {
+                    let index = (turn + place) % contestants.len();
+                    let measured = measure(exporters[index].pid(), ctl, || {
+                        clients[index].get();
+                    });
+                    push(&mut results[index], measured);
+                }
             }
         }
         let [base, base_cpu, base_ctl] = floors.each_mut().map(|all| median(all));
@@ -177,24 +186,24 @@ fn large_list(contestants: &[Contestant]) {
     let costs = contestants.iter().map(|contestant| {
         let exporter = Exporter::start(&contestant.binary, &fake.unix(), "dispatcher.list", "all");
         let mut http = Http::connect(&exporter.address, "").expect("it listens");
-        let [_, seconds, _] = measure(exporter.pid(), exporter.pid(), || {
-            http.get();
-        });
-        format!("{:.0}", seconds * 1e6)
+        let turn = |_| {
+            let [_, seconds, _] = measure(exporter.pid(), exporter.pid(), || {
+                http.get();
+            });
+            seconds
+        };
+        format!("{:.0}", median(&mut (0..TURNS).map(turn).collect::<Vec<_>>()) * 1e6)
     });
     row("CPU, 1,000 destinations, us a scrape", costs, "<= 1000");
 }
 
-/// Scrapes repeatedly. Returns the median duration, and the processor time of both processes for each scrape.
+/// Scrapes for one turn. Returns the median duration, and the processor time of both processes for each scrape.
 fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> [f64; 3] {
-    (0..20).for_each(|_| scrape());
+    // The first ones find the caches of the processor as the contestant before has left them.
+    (0..5).for_each(|_| scrape());
     let before = (cpu(process), cpu(ctl));
-    let mut times = Vec::new();
-    let start = Instant::now();
-    while start.elapsed() < ROUND {
-        times.push(seconds(&mut scrape));
-    }
-    let count = times.len() as f64;
+    let mut times: Vec<_> = (0..SCRAPES).map(|_| seconds(&mut scrape)).collect();
+    let count = SCRAPES as f64;
     [median(&mut times), (cpu(process) - before.0) / count, (cpu(ctl) - before.1) / count]
 }
 
@@ -216,4 +225,9 @@ fn row(what: &str, values: impl Iterator<Item = String>, goal: &str) {
 /// Rounds of fifty concurrent requests.
 const CROWDS: usize = 25;
 const STARTS: usize = 21;
-const ROUND: Duration = Duration::from_secs(2);
+/// Scrapes of a new process before its first turn.
+const WARM_UP: usize = 100;
+/// Turns of each contestant in a round. They are short, so that a machine that becomes slower does so for all contestants.
+const TURNS: usize = 20;
+/// Scrapes of a turn.
+const SCRAPES: usize = 50;
