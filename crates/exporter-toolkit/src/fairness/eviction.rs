@@ -2,7 +2,7 @@
 
 use crate::client_address::Network;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The order in which connections are evicted.
 ///
@@ -14,7 +14,7 @@ pub(crate) struct Eviction {
     /// The number of connections that can be protected.
     max_protected: usize,
     connections: BTreeMap<u64, Connection>,
-    networks: HashMap<Network, Members>,
+    networks: BTreeMap<Network, Members>,
     /// Each network with unprotected connections: their number, and the first of them to evict.
     order: BTreeSet<(Reverse<usize>, Rank, Network)>,
     /// The protected connections.
@@ -83,7 +83,7 @@ impl Eviction {
         self.networks.entry(network).or_default().connections += 1;
         let rank = Rank { busy: false, served: false, since, id };
         self.connections.insert(id, Connection { network, authenticated: false, reserved: false, rank });
-        self.link(id);
+        self.reorder(network, |this| this.link(id));
         if known {
             self.reserve(id, network);
         }
@@ -91,8 +91,8 @@ impl Eviction {
 
     /// Removes a connection.
     pub(crate) fn remove(&mut self, id: u64) {
-        self.change(id, |connection| connection.reserved = false);
-        self.unlink(id);
+        let Some(network) = self.connections.get(&id).map(|connection| connection.network) else { return };
+        self.reorder(network, |this| this.unlink(id));
         let Some(connection) = self.connections.remove(&id) else { return };
         if let Some(members) = self.networks.get_mut(&connection.network) {
             members.connections -= 1;
@@ -180,14 +180,27 @@ impl Eviction {
     }
 
     fn change(&mut self, id: u64, change: impl FnOnce(&mut Connection)) {
-        self.unlink(id);
-        if let Some(connection) = self.connections.get_mut(&id) {
-            change(connection);
-        }
-        self.link(id);
+        let Some(network) = self.connections.get(&id).map(|connection| connection.network) else { return };
+        self.reorder(network, |this| {
+            this.unlink(id);
+            if let Some(connection) = this.connections.get_mut(&id) {
+                change(connection);
+            }
+            this.link(id);
+        });
     }
 
-    /// Takes a connection out of the orders.
+    /// Changes connections of one network, and then its place among the networks.
+    fn reorder(&mut self, network: Network, change: impl FnOnce(&mut Self)) {
+        let key = |this: &Self| this.networks.get(&network)?.key(network);
+        if let Some(before) = key(self) {
+            self.order.remove(&before);
+        }
+        change(self);
+        self.order.extend(key(self));
+    }
+
+    /// Takes a connection out of the order of its network.
     fn unlink(&mut self, id: u64) {
         let Some(connection) = self.connections.get(&id) else { return };
         let Some(members) = self.networks.get_mut(&connection.network) else { return };
@@ -199,14 +212,10 @@ impl Eviction {
             self.protected.remove(&connection.rank);
             return;
         }
-        if let Some(key) = members.key(connection.network) {
-            self.order.remove(&key);
-        }
         members.unprotected.remove(&connection.rank);
-        self.order.extend(members.key(connection.network));
     }
 
-    /// Puts a connection into the orders.
+    /// Puts a connection into the order of its network.
     fn link(&mut self, id: u64) {
         let Some(connection) = self.connections.get(&id) else { return };
         let Some(members) = self.networks.get_mut(&connection.network) else { return };
@@ -218,11 +227,7 @@ impl Eviction {
             self.protected.insert(connection.rank);
             return;
         }
-        if let Some(key) = members.key(connection.network) {
-            self.order.remove(&key);
-        }
         members.unprotected.insert(connection.rank);
-        self.order.extend(members.key(connection.network));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Networks that were served recently.
 
 use crate::client_address::Network;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The networks that were served recently. Where users are configured, only authenticated requests count.
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 /// Networks in use are never displaced: without users, an attacker could otherwise displace them.
 pub(crate) struct KnownNetworks {
     capacity: usize,
-    last_served: HashMap<Network, Instant>,
+    last_served: BTreeMap<Network, Instant>,
 }
 
 impl KnownNetworks {
     /// Creates an empty list of at most `capacity` networks.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, last_served: HashMap::new() }
+        Self { capacity, last_served: BTreeMap::new() }
     }
 
     /// Records that a request was served.
