@@ -4,7 +4,7 @@ use prometheus_exposition::{Family, FamilyId, Kind};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-/// A family that is in every scrape, with its id in the catalogue once it was looked up.
+/// A family of the exporter's own, with its id in the catalogue once it was looked up: nearly all are in every scrape.
 pub struct OwnFamily {
     family: Family,
     pub(super) id: OnceLock<FamilyId>,

@@ -398,4 +398,19 @@ mod tests {
         observe(&mut history, 90.0, "b", &Samples::new(0));
         assert_eq!(history.now(current), None);
     }
+
+    #[test]
+    fn a_series_has_the_value_of_its_first_reading_with_samples() {
+        let mut history = History::new(Instant::now(), &Resolution::FINE);
+        let mut samples = Samples::new(10);
+        for (name, count) in
+            [("kamailio_tmx_transactions_in_memory", 8_u64), ("kamailio_tm_stats_current", 7)]
+        {
+            samples.push(series::family(name), Labels::NONE, count.into());
+        }
+        observe(&mut history, 0.0, "a", &samples);
+        let current = series::index("transactions");
+        assert_eq!(history.now(current), Some(7.0));
+        assert_eq!(history.promql(current), "sum(kamailio_tm_stats_current)");
+    }
 }
