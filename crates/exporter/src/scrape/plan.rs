@@ -47,8 +47,8 @@ pub struct Reader {
 }
 
 impl Plan {
-    /// Plans the calls that can succeed. The uptime is always fetched, to detect restarts. The statistics follow, because they
-    /// take longest to read: Kamailio works on the other calls meanwhile. Last are the replies that grow with the installation.
+    /// Plans the calls that can succeed: small replies first, and last the replies that grow with the installation. The
+    /// uptime is always fetched, to detect restarts.
     pub fn new(selection: &Selection, capabilities: &Capabilities) -> Self {
         let extra_fields = !selection.drop_in;
         let mut plan = Self {
@@ -96,9 +96,7 @@ impl Plan {
                 None => plan.missing.push(index),
             }
         }
-        let is_large = |call: &PlannedCall| call.readers.iter().any(|reader| ALL[reader.collector].large);
-        let is_early = |call: &PlannedCall| call.method == UPTIME.method || call.method == STATISTICS;
-        plan.calls.sort_by_key(|call| (is_large(call), !is_early(call)));
+        plan.calls.sort_by_key(|call| call.readers.iter().any(|reader| ALL[reader.collector].large));
         plan
     }
 
@@ -181,9 +179,6 @@ fn source(collector: &'static Collector, capabilities: &Capabilities) -> Option<
 
 const ALL_GROUPS: &str = "all";
 
-/// The method that fetches statistics.
-pub(super) const STATISTICS: &str = "stats.fetch";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,23 +200,13 @@ mod tests {
         );
         assert_eq!(
             calls("auto,-stats,-core.shmmem", "script", &capabilities),
-            "core.uptime; stats.fetch script:; tm.stats; tls.info | missing: "
+            "core.uptime; tm.stats; tls.info; stats.fetch script: | missing: "
         );
         assert!(calls("all", "script", &capabilities).contains("dlg.stats_active"));
         assert!(
             calls("auto,dlg.stats_active,-tm.stats", "script", &capabilities).contains("dlg.stats_active")
         );
         assert!(!calls("auto,dlg.stats_active,-tm.stats", "script", &capabilities).contains("tm.stats"));
-    }
-
-    #[test]
-    fn statistics_are_fetched_early_and_lists_that_grow_last() {
-        let methods = ["core.uptime", "dispatcher.list", "stats.fetch", "tm.stats", "sl.stats"];
-        let capabilities = Capabilities::of(&methods, &[]);
-        assert_eq!(
-            calls(&methods.join(","), "script", &capabilities),
-            "core.uptime; stats.fetch script:; tm.stats; sl.stats; dispatcher.list | missing: "
-        );
     }
 
     #[test]
