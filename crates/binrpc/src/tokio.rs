@@ -145,8 +145,7 @@ impl Client {
     /// [of such a target](Session::of). Nothing is written then.
     pub fn adopt(&mut self, session: Session) -> Result<(), Error> {
         if self.session.calls() > 0 || session.is_datagram() != self.session.is_datagram() {
-            let message =
-                "a client adopts a session only before its first call, and only one of such a target";
+            let message = "a client adopts a session only before its first call, and only one for its kind of socket (Session::of)";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         }
         self.session = session;

@@ -135,11 +135,6 @@ impl Client {
         }
     }
 
-    /// Returns whether the protocol is JSON-RPC, in which a method that returns no list loses all records but the last.
-    pub fn is_jsonrpc(&self) -> bool {
-        matches!(self, Self::JsonRpc(_))
-    }
-
     /// Returns the process that listens on a unix stream socket.
     pub fn peer_pid(&self) -> Option<u32> {
         match self {

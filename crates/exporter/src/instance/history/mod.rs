@@ -162,7 +162,7 @@ impl History {
         let now = resolution.moment(time);
         self.tracks.resize_with(SERIES.len(), Track::new);
         let (mut reader, mut read) = (Reader::new(scrape.samples), None);
-        // Of the readings of a series, the first that has samples is used.
+        // A series has the value of its first reading with samples.
         for located in located() {
             if read == Some(located.series) {
                 continue;
