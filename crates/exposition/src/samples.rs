@@ -211,12 +211,23 @@ impl Samples {
 
     /// Returns the samples of a family, each with its labels as they are written.
     pub fn family(&self, family: FamilyId) -> impl Iterator<Item = (&[u8], Number)> {
-        let mut next = self.chain(family).and_then(|chain| self.chains.get(chain)).map(Chain::first);
+        let mut next = self.first(family);
         std::iter::from_fn(move || {
-            let sample = self.samples.get(next?)?;
-            next = sample.next();
-            Some((self.labels.text(sample.labels()), sample.value()))
+            let (labels, value, following) = self.sample(next?)?;
+            next = following;
+            Some((labels, value))
         })
+    }
+
+    /// Returns the index of a family's first sample.
+    pub(crate) fn first(&self, family: FamilyId) -> Option<usize> {
+        self.chain(family).and_then(|chain| self.chains.get(chain)).map(Chain::first)
+    }
+
+    /// Returns a sample's labels as they are written, its value, and the index of its family's next sample.
+    pub(crate) fn sample(&self, index: usize) -> Option<(&[u8], Number, Option<usize>)> {
+        let sample = self.samples.get(index)?;
+        Some((self.labels.text(sample.labels()), sample.value(), sample.next()))
     }
 
     /// Returns the number of samples of a family.

@@ -123,20 +123,16 @@ async fn written(mut writer: Writer<'_>, labels: &ConstantLabels) -> Vec<u8> {
     content
 }
 
-/// Does the same, and compresses the pieces.
+/// Does the same, and compresses each piece: 2 ms in a release build.
 async fn compressed(mut writer: Writer<'_>, labels: &ConstantLabels) -> io::Result<Vec<u8>> {
-    let (mut encoder, mut content, mut has_more) = (GzipEncoder::new(), Vec::new(), true);
-    while has_more {
+    let mut encoder = GzipEncoder::new();
+    let mut content = Vec::with_capacity(writer.written_len().min(Writer::PIECE));
+    while write_piece(&mut writer, labels, &mut content) {
+        encoder.write(&content)?;
         content.clear();
-        has_more = write_piece(&mut writer, labels, &mut content);
-        let mut pieces = content.chunks(COMPRESSED_AT_ONCE).peekable();
-        while let Some(piece) = pieces.next() {
-            encoder.write(piece)?;
-            if has_more || pieces.peek().is_some() {
-                tokio::task::yield_now().await;
-            }
-        }
+        tokio::task::yield_now().await;
     }
+    encoder.write(&content)?;
     encoder.finish()
 }
 
@@ -167,8 +163,6 @@ fn prometheus_timeout(headers: &HeaderMap) -> Result<Option<Duration>, String> {
     }
 }
 
-/// Bytes that are compressed at once: 2 ms in a release build.
-const COMPRESSED_AT_ONCE: usize = 256 << 10;
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 /// The offset of blackbox_exporter. Of a timeout under a second, half is kept for the response.
 const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
