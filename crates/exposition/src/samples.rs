@@ -245,6 +245,11 @@ impl Samples {
         self.samples.len() * size_of::<Sample>() + self.labels.memory() + self.external.memory()
     }
 
+    /// Returns the maximum number of samples of a family.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Returns the number of samples, without external ones.
     pub fn len(&self) -> usize {
         self.samples.len()

@@ -3,10 +3,10 @@
 use hashbrown::HashMap;
 use prometheus_exposition::Labels;
 
-/// The labels of all rows of a table, to find the rows that need more labels to be told apart.
+/// The labels of the rows of a table, to find the rows that need more labels to be told apart.
 #[derive(Default)]
 pub(super) struct RepeatedRows {
-    /// The labels of each row, in order.
+    /// The labels of each row, in order, without the rows after as many as a family may have samples.
     rows: Vec<Labels>,
     /// The index of the next row to be served.
     pub(super) next: usize,
@@ -24,16 +24,21 @@ impl RepeatedRows {
         self.rows.push(labels);
     }
 
+    /// Returns the number of rows that were added.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(super) fn count(&mut self) {
         for labels in &self.rows {
             *self.counts.entry(*labels).or_default() += 1;
         }
     }
 
-    /// Returns the labels of the next row, and whether other rows have the same.
-    pub(super) fn next(&mut self) -> (Labels, bool) {
-        let labels = self.rows.get(self.next).copied().unwrap_or(Labels::NONE);
+    /// Returns the labels of the next row, and whether other rows have the same. `None` if the row was not added.
+    pub(super) fn next(&mut self) -> Option<(Labels, bool)> {
+        let labels = *self.rows.get(self.next)?;
         self.next += 1;
-        (labels, self.counts.get(&labels).is_some_and(|count| *count > 1))
+        Some((labels, self.counts.get(&labels).is_some_and(|count| *count > 1)))
     }
 }

@@ -55,8 +55,11 @@ pub fn extract(call: CallContext<'_>, records: Members<'_>, samples: &mut Sample
         if !matches!(table.equal_rows, EqualRows::Unexpected) {
             extractor.equal_rows = RepeatedRows::default();
             extractor.each_row(table, records, |extractor, row| {
-                let labels = extractor.table_labels(table, row);
-                extractor.equal_rows.add(labels);
+                // More rows have no samples, and their labels would take memory.
+                if extractor.equal_rows.len() < extractor.samples.limit() {
+                    let labels = extractor.table_labels(table, row);
+                    extractor.equal_rows.add(labels);
+                }
             });
             if extractor.equal_rows.repeat {
                 extractor.equal_rows.count();
@@ -126,7 +129,7 @@ impl<'r> Extractor<'_, 'r> {
     }
 
     fn count_with_extra_labels(&mut self, table: &Table, row: Value<'r>) {
-        if let (labels, true) = self.equal_rows.next() {
+        if let Some((labels, true)) = self.equal_rows.next() {
             let labels = self.labels(labels, table.equal_rows.labels(), row);
             self.equal_rows.with_extra_labels.entry(labels).or_default().0 += 1;
         }
@@ -319,7 +322,8 @@ impl<'r> Extractor<'_, 'r> {
             return (labels, labels);
         }
         let more = table.equal_rows.labels();
-        let (labels, is_one_of_many) = self.equal_rows.next();
+        let (labels, is_one_of_many) =
+            self.equal_rows.next().unwrap_or_else(|| (self.table_labels(table, row), false));
         let is_extended = is_one_of_many || self.call.extra_fields;
         let extended = if is_extended { self.labels(labels, more, row) } else { labels };
         if !is_one_of_many {
@@ -380,8 +384,32 @@ mod tests {
         assert_eq!(labels, [(true, false), (true, true), (true, true), (false, false)], "{page}");
     }
 
+    #[test]
+    fn rows_over_the_limit_of_a_family_take_no_memory() {
+        let memory = |count: usize| {
+            let uris: Vec<_> = (0..count).map(|number| format!("sip:{number}")).collect();
+            let rows: Vec<_> = uris.iter().map(|uri| [(Some("URI"), Arg::from(uri.as_str()))]).collect();
+            let rows: Vec<_> = rows.iter().map(|row| (Some("DEST"), Arg::Struct(row))).collect();
+            let set = [(Some("ID"), Arg::Int(4)), (Some("TARGETS"), Arg::Struct(&rows))];
+            let (samples, omissions) =
+                read(&[(Some("RECORDS"), Arg::Struct(&[(Some("SET"), Arg::Struct(&set))]))]);
+            assert_eq!((samples.is_empty(), omissions.over_limit > 0), (false, count > LIMIT));
+            samples.memory()
+        };
+        assert!(memory(LIMIT - 1) < memory(LIMIT));
+        assert_eq!(memory(LIMIT), memory(1_000));
+    }
+
     /// Returns the page with the samples of this list of destinations.
     fn served(list: &[(Option<&str>, Arg<'_>)]) -> String {
+        let (samples, omissions) = read(list);
+        assert_eq!(omissions, Omissions::default());
+        let page = prometheus_exposition::Format::TEXT.write(catalogue().families(), &[&samples]);
+        String::from_utf8(page).unwrap()
+    }
+
+    /// Reads this list of destinations.
+    fn read(list: &[(Option<&str>, Arg<'_>)]) -> (Samples, Omissions) {
         let body = fake_kamailio::body(&[Arg::Struct(list)]);
         let mut nodes = Nodes::new();
         nodes.decode(&body).unwrap();
@@ -394,9 +422,11 @@ mod tests {
             extra_fields: false,
             parameters: &[],
         };
-        let mut samples = Samples::new(10);
-        assert_eq!(extract(call, nodes.members(&body), &mut samples), Omissions::default());
-        let page = prometheus_exposition::Format::TEXT.write(catalogue().families(), &[&samples]);
-        String::from_utf8(page).unwrap()
+        let mut samples = Samples::new(LIMIT);
+        let omissions = extract(call, nodes.members(&body), &mut samples);
+        (samples, omissions)
     }
+
+    /// Maximum number of samples of a family.
+    const LIMIT: usize = 10;
 }
