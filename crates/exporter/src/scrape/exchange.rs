@@ -10,7 +10,7 @@ use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
 use crate::scrape::diagnosis::missing;
 use crate::scrape::extraction::{CallContext, extract};
 use crate::scrape::local::Listed;
-use crate::scrape::plan::{Plan, PlannedCall, Reader};
+use crate::scrape::plan::{Plan, PlannedCall, Reader, STATISTICS};
 use crate::scrape::selection::{Requirement, Selection};
 use crate::scrape::start_time::start_time;
 use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, ScrapeRequest};
@@ -388,8 +388,6 @@ fn is_struct_overflow(error: &Error) -> bool {
     matches!(error, Error::Fault { code: 500, reason } if reason.starts_with("Internal error"))
 }
 
-/// The method that fetches statistics.
-const STATISTICS: &str = "stats.fetch";
 /// The time after which arguments of calls are listed again, if no call of the plan lists them anyway.
 const LISTING_INTERVAL: Duration = Duration::from_secs(120);
 /// Bytes of `up_since` that are kept from scrape to scrape; `ctime` writes 24.

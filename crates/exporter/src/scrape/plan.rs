@@ -47,8 +47,8 @@ pub struct Reader {
 }
 
 impl Plan {
-    /// Plans the calls that can succeed: small replies first, and last the replies that grow with the installation. The
-    /// uptime is always fetched, to detect restarts.
+    /// Plans the calls that can succeed: those of [`FIRST`] first, and last the ones whose replies grow with the
+    /// installation. The uptime is always fetched, to detect restarts.
     pub fn new(selection: &Selection, capabilities: &Capabilities) -> Self {
         let extra_fields = !selection.drop_in;
         let mut plan = Self {
@@ -96,7 +96,11 @@ impl Plan {
                 None => plan.missing.push(index),
             }
         }
-        plan.calls.sort_by_key(|call| call.readers.iter().any(|reader| ALL[reader.collector].large));
+        plan.calls.sort_by_key(|call| {
+            let is_large = call.readers.iter().any(|reader| ALL[reader.collector].large);
+            let first = FIRST.iter().position(|method| *method == call.method);
+            first.unwrap_or(FIRST.len() + usize::from(is_large))
+        });
         plan
     }
 
@@ -179,6 +183,14 @@ fn source(collector: &'static Collector, capabilities: &Capabilities) -> Option<
 
 const ALL_GROUPS: &str = "all";
 
+/// The method that fetches statistics.
+pub(super) const STATISTICS: &str = "stats.fetch";
+
+/// The methods that are called first, in this order: the counters of SIP, and then the statistics. Their reply takes longest
+/// to read, so it is read while Kamailio works on the calls after it. If the connection breaks there, the counters of SIP are
+/// kept; and no long list takes the statistics' share of the samples.
+const FIRST: &[&str] = &[UPTIME.method, "tm.stats", "sl.stats", STATISTICS];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,13 +212,23 @@ mod tests {
         );
         assert_eq!(
             calls("auto,-stats,-core.shmmem", "script", &capabilities),
-            "core.uptime; tm.stats; tls.info; stats.fetch script: | missing: "
+            "core.uptime; tm.stats; stats.fetch script:; tls.info | missing: "
         );
         assert!(calls("all", "script", &capabilities).contains("dlg.stats_active"));
         assert!(
             calls("auto,dlg.stats_active,-tm.stats", "script", &capabilities).contains("dlg.stats_active")
         );
         assert!(!calls("auto,dlg.stats_active,-tm.stats", "script", &capabilities).contains("tm.stats"));
+    }
+
+    #[test]
+    fn statistics_come_after_the_counters_of_sip_and_lists_that_grow_last() {
+        let methods = ["core.uptime", "dispatcher.list", "stats.fetch", "tls.info", "sl.stats", "tm.stats"];
+        let capabilities = Capabilities::of(&methods, &[]);
+        assert_eq!(
+            calls(&methods.join(","), "script", &capabilities),
+            "core.uptime; tm.stats; sl.stats; stats.fetch script:; tls.info; dispatcher.list | missing: "
+        );
     }
 
     #[test]

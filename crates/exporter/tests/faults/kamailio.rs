@@ -434,6 +434,10 @@ pub(crate) const FAULTS: &[Fault] = &[
         timeout: 10,
         methods: "auto,-stats",
         cases: &[case(STREAMS, EVERYTHING, "samples over the limit dropped")],
+        contains: &[
+            "kamailio_dispatcher_list_target{setid=\"1\",uri=\"sip:user6000@very-long-0000000000000000000000000000000000006000.example\",flags=\"AP\"} 1",
+            "kamailio_stats_fetch_value{group=\"script\",name=\"statistic0000000000000000000000000000000000000000000000000000000000000000009999\"} 7",
+        ],
         ..Fault::NEW
     },
     Fault {

@@ -177,8 +177,7 @@ fn locked_walks_are_opt_in_and_large_replies_come_last() {
         let is_short = is_cheap || collector.name == "dlg.stats_active";
         assert!(collector.large != is_short, "{}: large replies come last", collector.name);
     }
-    for name in ["dispatcher.list", "pl.list", "stats", "stats.fetch", "core.tcp_list", "tls.list", "ws.dump"]
-    {
+    for name in ["dispatcher.list", "pl.list", "core.tcp_list", "tls.list", "ws.dump"] {
         let collector = ALL.iter().find(|collector| collector.name == name).unwrap();
         assert!(collector.large && collector.cost != Cost::Constant, "{name}");
     }

@@ -39,7 +39,6 @@ pub(super) static FETCH: Collector = Collector {
         )],
         ..Table::NEW
     }],
-    large: true,
     cost: Cost::Linear,
     ..Collector::new("stats.fetch", "kex", "Statistics of the groups named by --kamailio.stats-groups.")
 };
@@ -49,7 +48,6 @@ pub(super) static TYPED: Collector = Collector {
     method: "stats.fetch",
     call: Call::AllGroups,
     tables: &[Table { fields: &FIELDS, by_name: true, ..Table::NEW }],
-    large: true,
     cost: Cost::Linear,
     ..Collector::new("stats", "kex", "All statistics, each as a metric of its own.")
 };
