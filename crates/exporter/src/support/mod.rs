@@ -3,5 +3,6 @@
 pub mod build_info;
 pub(crate) mod decimal;
 pub(crate) mod log;
+pub(crate) mod memory;
 pub(crate) mod printable;
 pub(crate) mod terminal;

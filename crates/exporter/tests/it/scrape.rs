@@ -360,3 +360,16 @@ fn a_family_has_no_more_series_than_its_limit() {
     exporter.page();
     assert_eq!(exporter.log().matches("samples over the limit dropped").count(), 1, "{}", exporter.log());
 }
+
+#[test]
+fn scrapes_of_a_long_list_reuse_the_memory_of_those_before() {
+    const SCRAPES: u64 = 50;
+    let fake = Fake::start();
+    fake.answer_with("dispatcher.list.1000dest");
+    let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "dispatcher.list"]);
+    (0..10).for_each(|_| drop(exporter.page()));
+    let before = exporter.page_faults();
+    (0..SCRAPES).for_each(|_| drop(exporter.page()));
+    let faults = exporter.page_faults() - before;
+    assert!(faults < 10 * SCRAPES, "{faults} page faults in {SCRAPES} scrapes");
+}

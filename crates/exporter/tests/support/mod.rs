@@ -104,6 +104,14 @@ impl Exporter {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// Returns the number of page faults so far that needed no disk.
+    pub(crate) fn page_faults(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // The name in parentheses can contain blanks. After it: state, 6 numbers, the faults.
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        fields.split(' ').nth(7).unwrap().parse().unwrap()
+    }
+
     /// Returns the path of the scheduler's statistics of the thread that serves, for [`processor_delay`].
     pub(crate) fn serving_thread(&self) -> String {
         format!("/proc/{0}/task/{0}/schedstat", self.pid())
