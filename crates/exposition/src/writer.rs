@@ -311,6 +311,18 @@ mod tests {
         assert_eq!(write(Format::TEXT, Some(created)), write(Format::TEXT, None));
     }
 
+    #[test]
+    fn samples_of_a_family_that_is_not_in_the_list_are_left_out() {
+        const KNOWN: Family = Family { name: "known", kind: Kind::Gauge, help: "Known." };
+        let (mut families, mut samples) = (Families::default(), Samples::new(10));
+        let known = families.add(&KNOWN);
+        for family in [known + 2, known, known + 1] {
+            samples.push(family, Labels::NONE, 3_u64.into());
+        }
+        let text = Format::TEXT.write(&families, &[&samples]);
+        assert_eq!(text, b"# HELP known Known.\n# TYPE known gauge\nknown 3\n");
+    }
+
     /// An exposition that grows is in memory twice while it moves.
     #[test]
     fn a_typical_exposition_is_not_longer_than_announced() {
