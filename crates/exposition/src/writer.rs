@@ -57,7 +57,7 @@ pub struct Created<'w> {
     pub families: &'w [FamilyId],
 }
 
-/// What is written next.
+/// The family or sample that the next piece begins with.
 #[derive(Clone, Copy, Debug)]
 enum Next {
     /// The index in the list of families, and the family's sample unless the family is still to be announced.
