@@ -339,7 +339,7 @@ impl<'a> Exchange<'a> {
         let failure = match omissions.first_unreadable {
             Some(name) => {
                 let count = omissions.unreadable;
-                Some(format!("{count} values could not be read, the first of them for {name}"))
+                Some(format!("unreadable values: {count}, the first of them for {name}"))
             }
             None if reader.expects_rows && empty => Some(format!(
                 "Kamailio has no statistics in the group {}; `kamcmd cnt.list_groups` lists its groups",

@@ -76,7 +76,7 @@ pub(super) fn merge(page: &Arc<ExternalPage>, samples: &mut Samples) -> (Omissio
     };
     let failure = page.first_invalid.as_ref().map(|first| {
         let (count, line, reason) = (page.invalid, &first.line, first.reason);
-        format!("{count} lines of the page were left out, the first of them ({reason}): {line}")
+        format!("unreadable lines: {count}, the first of them ({reason}): {line}")
     });
     (omissions, failure)
 }
@@ -105,6 +105,6 @@ mod tests {
         // Two lines repeat a sample of the page, and two have a name of ours.
         let expected = Omissions { unreadable: 1, duplicates: 4, over_limit: 1, ..Omissions::default() };
         assert_eq!(omissions, expected);
-        assert!(failure.is_some_and(|failure| failure.starts_with("1 lines of the page were left out")));
+        assert!(failure.is_some_and(|failure| failure.starts_with("unreadable lines: 1, the first of them")));
     }
 }

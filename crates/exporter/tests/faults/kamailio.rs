@@ -453,7 +453,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             Served::Without(&["stats.fetch"]),
-            "5 values could not be read, the first of them for kamailio_stats_fetch_value",
+            "unreadable values: 5, the first of them for kamailio_stats_fetch_value",
         )],
         contains: &[
             "kamailio_stats_fetch_value{group=\"script\",name=\"f\"} -5",
@@ -471,7 +471,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         cases: &[case(
             ALL,
             WITHOUT_TM,
-            "2 values could not be read, the first of them for kamailio_tm_stats_current",
+            "unreadable values: 2, the first of them for kamailio_tm_stats_current",
         )],
         contains: &[
             "kamailio_tm_stats_total_total 7",
@@ -482,7 +482,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         description: "sends an int in place of a struct",
         inject: |fake| fake.answer("tm.stats", Kind::Reply, &body(&[Arg::Int(7)])),
-        cases: &[case(ALL, WITHOUT_TM, "1 values could not be read")],
+        cases: &[case(ALL, WITHOUT_TM, "unreadable values: 1, the first of them for")],
         contains: &["kamailio_exporter_unreadable_values_total{collector=\"tm.stats\"} 1"],
         lacks: &["kamailio_tm_stats_"],
         ..Fault::NEW

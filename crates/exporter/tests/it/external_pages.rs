@@ -77,7 +77,7 @@ fn an_unavailable_custom_page_fails_only_its_collector() {
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the response is 404 Not Found"),
         (b"garbage\r\n\r\n", "cannot fetch"),
-        (&ok("good 1\n<html>\n"), "1 lines of the page were left out, the first of them (no value): <html>"),
+        (&ok("good 1\n<html>\n"), "unreadable lines: 1, the first of them (no value): <html>"),
         (&ok(&large), "the response has more than 4194304 bytes"),
     ] {
         let fake = Fake::start();
