@@ -89,7 +89,7 @@ fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant
     {
         let mut results: Vec<[Vec<f64>; 3]> = contestants.iter().map(|_| Default::default()).collect();
         for _ in 0..rounds {
-            // Two processes of one program differ by several percent as long as they live.
+            // Started anew, because two processes of the same program differ by several percent for as long as they run.
             let start = |contestant: &Contestant| {
                 Exporter::start(&contestant.binary, &kamailio.unix(), METHODS, "all")
             };
@@ -199,7 +199,7 @@ fn large_list(contestants: &[Contestant]) {
 
 /// Scrapes for one turn. Returns the median duration, and the processor time of both processes for each scrape.
 fn measure(process: u32, ctl: u32, mut scrape: impl FnMut()) -> [f64; 3] {
-    // The first ones find the caches of the processor as the contestant before has left them.
+    // Not measured: the previous contestant has filled the processor's caches.
     (0..5).for_each(|_| scrape());
     let before = (cpu(process), cpu(ctl));
     let mut times: Vec<_> = (0..SCRAPES).map(|_| seconds(&mut scrape)).collect();

@@ -165,8 +165,8 @@ impl Session {
         self.input.get_mut(self.input_end..).unwrap_or_default()
     }
 
-    /// Does the same for a driver that appends to a vector, up to its capacity: unlike [`spare`](Self::spare), it writes nothing
-    /// to memory that is not read into.
+    /// Returns a vector that a driver may append to, up to its capacity, which is never used up. Unlike [`spare`](Self::spare),
+    /// this method writes nothing to memory that the driver does not read into.
     #[cfg(feature = "tokio")]
     pub(crate) fn spare_capacity(&mut self) -> &mut Vec<u8> {
         let (least, step) = self.compact(Vec::capacity);

@@ -32,7 +32,7 @@ pub(crate) struct Chain {
     /// The labels that were written last. Rows typically come with labels that no earlier row had: labels that were written
     /// later have no sample yet.
     newest: Labels,
-    /// All labels of a long chain, once they were looked for labels that are not the newest.
+    /// All labels of a long chain, from the first lookup of labels that are not the newest.
     all: Option<Box<HashSet<Labels>>>,
 }
 

@@ -38,8 +38,8 @@ fn is_plain(value: &[u8]) -> bool {
     value.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'\\' | b'"' | b'\n'))
 }
 
-/// The highest bit of each byte says whether the byte is not ASCII, or equal to one that is escaped: the subtraction borrows
-/// there.
+/// Returns whether eight bytes are ASCII and need no escape. The highest bit of any other byte is set in `bad`: that of a byte to
+/// escape by the borrow of the subtraction.
 fn are_plain(eight: [u8; 8]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_ne_bytes(eight);

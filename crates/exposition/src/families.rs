@@ -155,7 +155,7 @@ pub(crate) fn escape_help(help: &str) -> String {
     help.replace('\\', "\\\\").replace('\n', "\\n")
 }
 
-/// The beginning of the line of a help, before the name.
+/// The start of a `HELP` line, before the name.
 const HELP: &str = "# HELP ";
 /// The suffixes of sample names in both formats.
 const SUFFIXES: [&str; 6] = ["_total", "_created", "_bucket", "_sum", "_count", "_info"];

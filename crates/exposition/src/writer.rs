@@ -141,7 +141,7 @@ impl<'w> Writer<'w> {
         Next::Own(index + 1, None)
     }
 
-    /// Does the same for a family of an external list.
+    /// Writes the samples of a family of an external list up to `end`, and returns what follows.
     fn write_external(
         &self,
         list: usize,

@@ -190,7 +190,7 @@ impl Eviction {
         });
     }
 
-    /// Changes connections of one network, and then its place among the networks.
+    /// Changes connections of one network, and updates its position among the networks.
     fn reorder(&mut self, network: Network, change: impl FnOnce(&mut Self)) {
         let key = |this: &Self| this.networks.get(&network)?.key(network);
         if let Some(before) = key(self) {

@@ -172,7 +172,7 @@ impl Instance {
         run.unwrap_or_else(|never| match never {})
     }
 
-    /// Does the same within a limit on scrapes at the same time. Joining a running scrape needs no permit.
+    /// Scrapes within a limit on concurrent scrapes. Joining a running scrape, as [`scrape`](Self::scrape) does, needs no permit.
     ///
     /// # Errors
     /// A human-readable message.

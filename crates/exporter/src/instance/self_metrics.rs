@@ -200,7 +200,7 @@ fn start_time() -> Option<f64> {
 fn network() -> Option<(u64, u64)> {
     static NETSTAT: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/net/netstat").ok());
     let netstat = read(NETSTAT.as_ref()?, 16 * 1024)?;
-    // Most of the file is before these lines.
+    // From the end, because these lines are the last of a long file.
     let mut lines = netstat.lines().rev().filter_map(|line| line.strip_prefix("IpExt: "));
     let (values, names) = (lines.next()?.split(' '), lines.next()?.split(' '));
     let value = |wanted| names.clone().zip(values.clone()).find(|(name, _)| *name == wanted)?.1.parse().ok();

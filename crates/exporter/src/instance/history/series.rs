@@ -52,7 +52,7 @@ pub(super) struct Located {
     /// The index of the reading in the series.
     pub(super) reading: usize,
     family: FamilyId,
-    /// The family that divides the first one's samples, if the reading is a quotient.
+    /// The divisor's family, if the reading is a quotient.
     of: Option<FamilyId>,
 }
 

@@ -6,7 +6,7 @@ use prometheus_exposition::Labels;
 /// The labels of the rows of a table, to find the rows that need more labels to be told apart.
 #[derive(Default)]
 pub(super) struct RepeatedRows {
-    /// The labels of each row, in order, without the rows after as many as a family may have samples.
+    /// The labels of the rows, in order, up to the maximum number of samples of a family.
     rows: Vec<Labels>,
     /// The index of the next row to be served.
     pub(super) next: usize,
