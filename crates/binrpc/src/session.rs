@@ -245,10 +245,10 @@ impl Session {
         self.out.capacity() + self.input.capacity() + self.nodes.memory()
     }
 
-    /// Whether calls are sent one at a time.
+    /// Returns whether both sessions are for streams, or both for datagrams.
     #[cfg(feature = "tokio")]
-    pub(crate) fn is_datagram(&self) -> bool {
-        self.max_in_flight == 1
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.max_in_flight == other.max_in_flight
     }
 
     /// The number of calls queued so far.

@@ -144,7 +144,7 @@ impl Client {
     /// [`Error::Io`] of the kind [`io::ErrorKind::InvalidInput`] if the client has made calls before, or if the session is not
     /// [of such a target](Session::of). Nothing is written then.
     pub fn adopt(&mut self, session: Session) -> Result<(), Error> {
-        if self.session.calls() > 0 || session.is_datagram() != self.session.is_datagram() {
+        if self.session.calls() > 0 || !session.is_like(&self.session) {
             let message = "a client adopts a session only before its first call, and only one for its kind of socket (Session::of)";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         }
