@@ -2,7 +2,7 @@
 
 LISTEN ?= :9494
 
-.PHONY: help run demo mixin test deps bench bench-fleet bench-queries soak kindness fuzz bench-instructions mutants release release-test
+.PHONY: help run demo mixin test deps bench bench-fleet bench-queries soak bench-load fuzz bench-instructions mutants release release-test
 
 help:
 	@echo "make run    run the exporter on a real Kamailio with SIP traffic, on LISTEN ($(LISTEN)), until Ctrl-C"
@@ -15,7 +15,7 @@ help:
 	@echo "make fuzz   run all fuzz targets in parallel for FUZZ_SECONDS (60)"
 	@echo "make mutants  list the changes to the code that no test notices: SUBJECTS=\"CRATE PATH\""
 	@echo "make soak   look for growth over SCRAPES (200,000) with random faults (SEED)"
-	@echo "make kindness  measure how many calls a scrape per second costs a busy Kamailio"
+	@echo "make bench-load  measure how many calls a scrape per second costs a busy Kamailio"
 	@echo "make bench-fleet  measure probes of a thousand Kamailios for two minutes (SECONDS=120)"
 	@echo "make bench-queries  time the queries of a dashboard in Prometheus, with 200 instances of 500 destinations"
 	@echo "make bench-instructions  count instructions and compare with bench/instructions.txt; REFRESH=1 rewrites it"
@@ -50,10 +50,10 @@ soak:
 	@cargo build --quiet --release --package kamailio_exporter --package bench
 	@exec target/release/soak
 
-kindness:
+bench-load:
 	@scripts/deps.sh
 	@cargo build --quiet --release --package kamailio_exporter --package bench
-	@exec target/release/kindness
+	@exec target/release/load
 
 bench-fleet:
 	@cargo build --quiet --release --package kamailio_exporter --package bench

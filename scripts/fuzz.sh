@@ -16,7 +16,7 @@ main() {
 		echo "fuzz: libFuzzer needs a C++ compiler (c++): install g++" >&2
 		exit 2
 	fi
-	[ $# -gt 0 ] || set -- decode session walk page http web_config fairness jsonrpc
+	[ $# -gt 0 ] || set -- decode session scrape page http web_config fairness jsonrpc
 	build
 	(cd .. && cargo run --quiet --package fuzz-targets --bin seeds -- fuzz/corpus)
 	running=

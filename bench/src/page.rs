@@ -39,8 +39,11 @@ pub(crate) fn measure(binary: &str, rounds: usize) {
 fn history(what: &str, uri: &str, rounds: usize) {
     let target: Target = uri.parse().expect("the address of a Kamailio");
     let selection = Arc::new(Selection::parse("auto").expect("a selection"));
-    let settings =
-        Arc::new(Settings { selection: selection.clone(), max_series: 10_000, set_names: Vec::new() });
+    let settings = Arc::new(Settings {
+        selection: selection.clone(),
+        max_series: 10_000,
+        dispatcher_set_names: Vec::new(),
+    });
     let with = Instance::new(target.clone(), settings.clone());
     let without = Instance::without_history(target, settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

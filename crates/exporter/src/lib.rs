@@ -35,8 +35,8 @@ pub mod internals {
     pub use crate::outbound::allow_list::AllowList;
     pub use crate::outbound::http::Url;
     pub use crate::outbound::{Target, jsonrpc_reply};
-    pub use crate::scrape::bodies::Bodies;
     pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
+    pub use crate::scrape::expositions::Expositions;
     pub use crate::scrape::extraction::{CallContext, extract};
     pub use crate::scrape::local::{Listed, ListedProcess, Observer};
     pub use crate::scrape::memory_budget::Reservation;

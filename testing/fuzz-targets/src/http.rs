@@ -137,7 +137,7 @@ fn fixture() -> Fixture {
     let settings = Settings {
         selection: Arc::new(Selection::parse("auto").expect("a selection")),
         max_series: 10_000,
-        set_names: Vec::new(),
+        dispatcher_set_names: Vec::new(),
     };
     let instance = Instance::new(target, Arc::new(settings));
     let paths = Paths {

@@ -11,9 +11,9 @@ mod input;
 mod jsonrpc;
 mod page;
 mod replies;
+mod scrape;
 mod seeds;
 mod session;
-mod walk;
 mod web_config;
 
 pub use decode::decode;
@@ -21,9 +21,9 @@ pub use fairness::fairness;
 pub use http::http;
 pub use jsonrpc::jsonrpc;
 pub use page::page;
+pub use scrape::scrape;
 pub use seeds::{Seed, seeds};
 pub use session::session;
-pub use walk::walk;
 pub use web_config::web_config;
 
 /// A fuzz target.
@@ -33,7 +33,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: [(&str, Target); 8] = [
     ("decode", decode),
     ("session", session),
-    ("walk", walk),
+    ("scrape", scrape),
     ("page", page),
     ("http", http),
     ("web_config", web_config),

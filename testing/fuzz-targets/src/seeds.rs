@@ -33,7 +33,7 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
             }
         }
     }
-    let texts = [("walk", 3, &PAGES[..]), ("http", 1, &REQUESTS), ("http", 0, &TEXTS)];
+    let texts = [("scrape", 3, &PAGES[..]), ("http", 1, &REQUESTS), ("http", 0, &TEXTS)];
     for (target, mode, texts) in texts {
         seeds.extend(texts.iter().enumerate().map(|(number, text)| Seed {
             target,
@@ -83,7 +83,7 @@ fn of_capture(capture: &str, name: &str, reply: &[u8]) -> Vec<Seed> {
     if let Ok(Some(header)) = kamailio_binrpc::wire::header(reply) {
         let body = reply.get(header.header_len..).unwrap_or_default();
         let method = method(capture).as_bytes();
-        inputs.push(("walk", [&[0x80, method.len() as u8], method, body].concat()));
+        inputs.push(("scrape", [&[0x80, method.len() as u8], method, body].concat()));
         // A few calls, and the reply to the second call up to the size of a packet in that target.
         let body = body.get(..255).unwrap_or(body);
         let script = [4, 200, 13, 8, 255, 33, 16, 28, 0x10, 0x20, 97, 0, body.len() as u8];

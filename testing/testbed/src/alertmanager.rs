@@ -2,7 +2,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{program::find, service::Service};
+use crate::{paths::find, service::Service};
 
 /// A running Alertmanager without a cluster, killed and removed on drop. It notifies no one.
 #[derive(Debug)]

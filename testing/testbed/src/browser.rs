@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value as Json, json};
 
 use crate::directory::Directory;
-use crate::program::{find, repository};
+use crate::paths::{find, repository};
 
 /// A headless Chromium with one tab, which the test controls by the DevTools protocol.
 #[derive(Debug)]

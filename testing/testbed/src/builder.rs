@@ -5,7 +5,7 @@ use crate::{
     address::Address,
     directory::Directory,
     kamailio::Launch,
-    program::{find, repository},
+    paths::{find, repository},
 };
 
 /// The differences of a test's [`Kamailio`] from the demo configuration.

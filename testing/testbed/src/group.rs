@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::program::find;
+use crate::paths::find;
 
 /// A program and its children, in a process group that is killed on drop, and also if this process is killed: a shell waits
 /// for the end of its standard input.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    Builder, Phones, Traffic, address::Address, directory::Directory, group::Group, program::find, sipp,
+    Builder, Phones, Traffic, address::Address, directory::Directory, group::Group, paths::find, sipp,
 };
 
 /// A running Kamailio with the project's demo configuration, killed and removed on drop.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{group::Group, program::find};
+use crate::{group::Group, paths::find};
 
 /// Phones that are registered over TCP, TLS and websocket, and keep their connections until dropped.
 #[derive(Debug)]

@@ -2,7 +2,7 @@ use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use serde_json::Value;
 
-use crate::{Release, program::find, service::Service};
+use crate::{Release, paths::find, service::Service};
 
 /// A running Prometheus server, killed and removed on drop.
 #[derive(Debug)]

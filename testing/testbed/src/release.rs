@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::program::{find, repository};
+use crate::paths::{find, repository};
 
 /// A release of Debian, each with another version of Kamailio.
 ///

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{address::Address, directory::Directory, group::Group, program::find};
+use crate::{address::Address, directory::Directory, group::Group, paths::find};
 
 /// A program with an HTTP server, with a directory and an address of its own; killed and removed on drop.
 #[derive(Debug)]

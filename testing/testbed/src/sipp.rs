@@ -2,7 +2,7 @@ use std::{ffi::OsString, fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use crate::{
     group::Group,
-    program::{find, repository},
+    paths::{find, repository},
 };
 
 /// SIP traffic that continues until dropped.

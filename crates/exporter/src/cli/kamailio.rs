@@ -167,7 +167,7 @@ pub(super) fn settings(matches: &ArgMatches) -> Result<Settings, String> {
     Ok(Settings {
         selection: Arc::new(selection(matches)?),
         max_series: max_series(matches)?,
-        set_names: set_names(matches)?,
+        dispatcher_set_names: dispatcher_set_names(matches)?,
     })
 }
 
@@ -192,7 +192,7 @@ fn selection(matches: &ArgMatches) -> Result<Selection, String> {
     Ok(selection.with_page(page).with_certificates(certificates))
 }
 
-fn set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
+fn dispatcher_set_names(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
     let mut names: Vec<(String, String)> = Vec::new();
     for mapping in list(matches, "collector.dispatcher.mapping")? {
         let parts = mapping.split_once(':').filter(|(_, name)| !name.is_empty());

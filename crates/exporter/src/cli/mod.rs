@@ -2,16 +2,16 @@
 
 mod call;
 mod check;
+mod completions_and_man;
 mod credentials;
-mod documents;
 mod environment;
-mod explain;
 mod healthcheck;
 mod kamailio;
 mod manual;
 mod once;
 mod push;
 mod serve;
+mod usage_error;
 mod values;
 
 use crate::commands::call::Call;
@@ -25,12 +25,12 @@ use crate::support::build_info;
 use crate::support::log;
 use clap::{Arg, ArgMatches, Command};
 use environment::{unknown_variables, with_environment};
-use explain::explain;
 use exporter_toolkit::files::read_text;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 use tracing::Level;
+use usage_error::usage_error;
 use values::{option, switch, text};
 
 /// The parsed command line.
@@ -96,7 +96,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
 }
 
 fn parse_expanded(arguments: &[OsString]) -> Result<Options, Exit> {
-    let matches = command().try_get_matches_from(arguments).map_err(|error| explain(&error))?;
+    let matches = command().try_get_matches_from(arguments).map_err(|error| usage_error(&error))?;
     if matches.get_flag(VERSION) {
         return Err(Exit::Print(build_info::version_text().into()));
     }
@@ -113,8 +113,10 @@ fn parse_expanded(arguments: &[OsString]) -> Result<Options, Exit> {
             resolve(matches, |matches| Ok(Action::Check(Box::new(check::resolve(matches)?))))
         }
         Some((healthcheck::HEALTHCHECK, matches)) => Err(healthcheck::resolve(matches)),
-        Some((documents::COMPLETIONS, matches)) => Err(documents::completions(command(), matches)),
-        Some((documents::MAN, matches)) => Err(documents::man(command(), matches)),
+        Some((completions_and_man::COMPLETIONS, matches)) => {
+            Err(completions_and_man::completions(command(), matches))
+        }
+        Some((completions_and_man::MAN, matches)) => Err(completions_and_man::man(command(), matches)),
         Some((name, _)) => Err(Exit::Usage(format!("unknown command {name}"))),
     }
 }
@@ -157,7 +159,7 @@ pub fn command() -> Command {
         .subcommand(styled(call::command()))
         .subcommand(with_log(check::command()))
         .subcommand(styled(healthcheck::command()))
-        .subcommands(documents::commands())
+        .subcommands(completions_and_man::commands())
 }
 
 /// Adds the options for logging to a command.

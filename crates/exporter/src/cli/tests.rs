@@ -164,7 +164,7 @@ fn a_value_on_the_command_line_is_not_split() {
     ];
     let settings = serve(run(&arguments).unwrap()).settings;
     let pair = |id: &str, name: &str| (id.to_owned(), name.to_owned());
-    assert_eq!(settings.set_names, [pair("7", "Telco, Ltd"), pair("8", "x")]);
+    assert_eq!(settings.dispatcher_set_names, [pair("7", "Telco, Ltd"), pair("8", "x")]);
     assert_eq!(settings.selection.profiles, [["peer", "Doe, Jane"]]);
     let addresses = ["--web.listen-address=:9595", "--web.listen-address=[::1]:9596"];
     assert_eq!(serve(run(&addresses).unwrap()).listen.len(), 2);
@@ -200,7 +200,7 @@ fn files_of_arguments_have_options_with_their_values() {
     let file = format!("@{}", file.path().display());
     let options = run(&[&file]).unwrap();
     assert_eq!((options.timeout, &options.target), (Duration::from_secs(7), &"tcp:h:1".parse().unwrap()));
-    assert_eq!(serve(options).settings.set_names, [("1".to_owned(), "a b".to_owned())]);
+    assert_eq!(serve(options).settings.dispatcher_set_names, [("1".to_owned(), "a b".to_owned())]);
     for (other, reason) in [("@/dev/zero", "not a regular file"), ("@/", "not a regular file")] {
         let message = error(&[other]);
         assert!(message.ends_with(reason), "{message}");

@@ -46,7 +46,7 @@ mod tls;
 mod tm;
 mod tsilo;
 mod uac;
-mod udp;
+mod udp_proxy;
 mod ulscscf;
 mod websocket;
 
@@ -92,7 +92,7 @@ pub static ALL: &[&Collector] = &[
     &dlgs::STATS,
     &peerstate::STATS,
     &ptimer::LIST,
-    &udp::PROXY_STATS,
+    &udp_proxy::PROXY_STATS,
     &cnxcc::STATS,
     &cdp::LIST_PEERS,
     &ulscscf::STATUS,

@@ -5,7 +5,7 @@ use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;
 use crate::scrape::selection::names;
 use crate::site::{self, Probes, Site};
-use crate::support::{build_info, memory, terminal};
+use crate::support::{allocator, build_info, terminal};
 use exporter_toolkit::{Limits, ListenAddress, Server, WebConfig};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Serve {
         if self.checks_web_config {
             return check_web_config(self.web_config);
         }
-        memory::keep_freed();
+        allocator::keep_freed();
         tracing::info!(version = build_info::info(), "Starting kamailio_exporter");
         tracing::info!(build_context = build_info::context(), "Build context");
         let methods = names(self.settings.selection.collectors().collect::<Vec<_>>().iter());

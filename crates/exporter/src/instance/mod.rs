@@ -3,8 +3,8 @@
 pub(crate) mod constant_labels;
 mod deadline;
 pub(crate) mod history;
-mod log;
 pub(crate) mod run_limit;
+mod scrape_log;
 pub(crate) mod self_metrics;
 pub(crate) mod single_flight;
 pub(crate) mod targets;
@@ -24,9 +24,9 @@ use crate::scrape::{self, Preparation, Scrape, ScrapeRequest};
 use exporter_toolkit::rate_limit::TokenBucket;
 use exporter_toolkit::sync::LockUnpoisoned as _;
 use history::{History, Resolution};
-use log::{LogContext, ScrapeLog};
 use prometheus_exposition::Number;
 use run_limit::{Permit, RunLimit};
+use scrape_log::{LogContext, ScrapeLog};
 use self_metrics::Counters;
 use single_flight::{Flight, SingleFlight};
 use std::convert::Infallible;
@@ -42,7 +42,7 @@ pub struct Settings {
     /// Maximum number of samples per family.
     pub max_series: usize,
     /// The numbers and names of dispatcher sets.
-    pub set_names: Vec<(String, String)>,
+    pub dispatcher_set_names: Vec<(String, String)>,
 }
 
 /// One Kamailio: its address, its settings, and the state between its scrapes.
@@ -106,13 +106,20 @@ struct Server {
 impl Instance {
     /// Creates the instance of a Kamailio that the operator chose.
     pub fn new(target: Target, settings: Arc<Settings>) -> Arc<Self> {
-        let log_limit = Arc::new(log::line_limit());
+        let log_limit = Arc::new(scrape_log::line_limit());
         Self::with_limits(None, target, settings, Some(&Resolution::FINE), MemoryBudget::new(), log_limit)
     }
 
     /// Creates the same without a history, for a program without a status page.
     pub fn without_history(target: Target, settings: Arc<Settings>) -> Arc<Self> {
-        Self::with_limits(None, target, settings, None, MemoryBudget::new(), Arc::new(log::line_limit()))
+        Self::with_limits(
+            None,
+            target,
+            settings,
+            None,
+            MemoryBudget::new(),
+            Arc::new(scrape_log::line_limit()),
+        )
     }
 
     /// Creates the instance of a Kamailio that a client chose. It connects only to allowed addresses, and shares the memory
@@ -230,8 +237,8 @@ impl Instance {
     }
 
     /// Returns the operator's names of dispatcher sets.
-    pub(crate) fn set_names(&self) -> &[(String, String)] {
-        &self.settings.set_names
+    pub(crate) fn dispatcher_set_names(&self) -> &[(String, String)] {
+        &self.settings.dispatcher_set_names
     }
 
     /// Makes a scrape, and keeps the permit until its end.
@@ -286,7 +293,7 @@ impl Instance {
         }
         if scrape.answered {
             let family = catalogue().own(&SET_INFO);
-            for (set, name) in &self.settings.set_names {
+            for (set, name) in &self.settings.dispatcher_set_names {
                 let labels = scrape.samples.labels([("setid", set), ("name", name)]);
                 scrape.samples.push(family, labels, Number::Unsigned(1));
             }
@@ -380,7 +387,7 @@ mod tests {
         let settings = Settings {
             selection: Arc::new(Selection::parse("auto").unwrap()),
             max_series: 10,
-            set_names: Vec::new(),
+            dispatcher_set_names: Vec::new(),
         };
         let instance = Instance::new("unix:/ctl".parse().unwrap(), Arc::new(settings));
         let selection = instance.selection().clone();
@@ -394,7 +401,8 @@ mod tests {
         let target: Target = format!("unix:{}", directory.path().join("ctl").display()).parse().unwrap();
         // Kamailio's processes, which the fake does not have, would use up the line.
         let selection = Arc::new(Selection::parse("auto,-kernel.processes,-kernel.sockets").unwrap());
-        let settings = Settings { selection: selection.clone(), max_series: 10, set_names: Vec::new() };
+        let settings =
+            Settings { selection: selection.clone(), max_series: 10, dispatcher_set_names: Vec::new() };
         let one_line = || Arc::new(TokenBucket::new(Duration::from_secs(3600), 1));
         let mut instance = Instance::with_limits(
             None,

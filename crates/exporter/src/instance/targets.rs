@@ -38,7 +38,7 @@ impl Targets {
     /// Creates instances that all have the same settings, but without the external metrics page, which belongs to one
     /// Kamailio.
     pub(crate) fn new(allow: AllowList, settings: &Settings) -> Self {
-        let selection = Arc::new(Selection::clone(&settings.selection).without_page());
+        let selection = Arc::new(Selection::clone(&settings.selection).without_page_and_files());
         let settings = Settings { selection, ..settings.clone() };
         Self {
             allow: Arc::new(allow),
@@ -114,7 +114,7 @@ mod tests {
         let settings = Settings {
             selection: Arc::new(Selection::parse("auto").unwrap()),
             max_series: 10,
-            set_names: Vec::new(),
+            dispatcher_set_names: Vec::new(),
         };
         let targets = Targets::new(AllowList::parse(["unix:/nonexistent/*"]).unwrap(), &settings);
         let in_use = targets.instance(&target(0)).unwrap();

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// The state of a collector after a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum CollectorState {
     /// Scraped without a failure.
     Ok,
     /// Selected, and its scrape failed.
@@ -68,10 +68,10 @@ impl Summary {
     }
 
     /// Returns the state of a collector, by its index in [`ALL`], and the reason with advice.
-    pub(crate) fn state(&self, index: usize, selection: &Selection) -> (State, String) {
+    pub(crate) fn state(&self, index: usize, selection: &Selection) -> (CollectorState, String) {
         match self.failures.iter().find(|(collector, _)| *collector == index) {
-            Some((_, Some(failure))) => return (State::Failed, failure.clone()),
-            Some((_, None)) => return (State::Ok, String::new()),
+            Some((_, Some(failure))) => return (CollectorState::Failed, failure.clone()),
+            Some((_, None)) => return (CollectorState::Ok, String::new()),
             None => {}
         }
         let Collector { name, method, call, .. } = ALL[index];
@@ -81,24 +81,26 @@ impl Summary {
         let is_selected = selection.collectors().any(|selected| selected.name == *name);
         let is_remote = |found: &Arc<Capabilities>| !found.is_local();
         if *call == Call::Observed && is_selected && self.capabilities.as_ref().is_some_and(is_remote) {
-            return (State::NotSelected, NEEDS_UNIX_SOCKET.to_owned());
+            return (CollectorState::NotSelected, NEEDS_UNIX_SOCKET.to_owned());
         }
         let missing = without_method(ALL[index]) + ".";
         match call {
-            _ if is_selected && !self.answered => (State::Unknown, "Kamailio did not respond.".to_owned()),
-            _ if is_selected && is_called => (State::Absent, missing),
-            _ if lacks_method => (State::NotSelected, format!("Not selected. {missing}")),
+            _ if is_selected && !self.answered => {
+                (CollectorState::Unknown, "Kamailio did not respond.".to_owned())
+            }
+            _ if is_selected && is_called => (CollectorState::Absent, missing),
+            _ if lacks_method => (CollectorState::NotSelected, format!("Not selected. {missing}")),
             Call::NamedProfiles | Call::ProfileValues => {
-                (State::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
+                (CollectorState::NotSelected, "Name profiles with --collector.dialog.profiles.".to_owned())
             }
             Call::Files => {
-                (State::NotSelected, "Name the files with --kamailio.tls-certificates.".to_owned())
+                (CollectorState::NotSelected, "Name the files with --kamailio.tls-certificates.".to_owned())
             }
             Call::Page => (
-                State::NotSelected,
+                CollectorState::NotSelected,
                 "Give the address of the page with --kamailio.custom-metrics-url.".to_owned(),
             ),
-            _ => (State::NotSelected, format!("Not selected: add {name} to --kamailio.methods.")),
+            _ => (CollectorState::NotSelected, format!("Not selected: add {name} to --kamailio.methods.")),
         }
     }
 }
@@ -375,9 +377,9 @@ mod tests {
         let mut summary = summary(Capabilities::none());
         summary.failures = vec![(1, None), (2, Some("too slow".to_owned()))];
         let selection = Selection::parse("tm.stats").unwrap();
-        assert_eq!(summary.state(1, &selection), (State::Ok, String::new()));
-        assert_eq!(summary.state(2, &selection), (State::Failed, "too slow".to_owned()));
-        assert_ne!(summary.state(3, &selection).0, State::Failed);
+        assert_eq!(summary.state(1, &selection), (CollectorState::Ok, String::new()));
+        assert_eq!(summary.state(2, &selection), (CollectorState::Failed, "too slow".to_owned()));
+        assert_ne!(summary.state(3, &selection).0, CollectorState::Failed);
     }
 
     #[test]
@@ -385,11 +387,11 @@ mod tests {
         let index = ALL.iter().position(|collector| collector.name == "tm.stats").unwrap();
         let selection = Selection::parse("tm.stats").unwrap();
         let mut summary = summary(Capabilities::none());
-        assert_eq!(summary.state(index, &selection).0, State::Absent);
+        assert_eq!(summary.state(index, &selection).0, CollectorState::Absent);
         summary.answered = false;
         assert_eq!(
             summary.state(index, &selection),
-            (State::Unknown, "Kamailio did not respond.".to_owned())
+            (CollectorState::Unknown, "Kamailio did not respond.".to_owned())
         );
     }
 
@@ -410,8 +412,8 @@ mod tests {
         let index = ALL.iter().position(|collector| std::ptr::eq(*collector, &kernel::PROCESSES)).unwrap();
         let selection = Selection::parse(kernel::PROCESSES.name).unwrap();
         let state = |local| summary(Capabilities::none().with_local(local)).state(index, &selection);
-        assert_eq!(state(false), (State::NotSelected, NEEDS_UNIX_SOCKET.to_owned()));
-        assert_eq!(state(true).0, State::Absent);
+        assert_eq!(state(false), (CollectorState::NotSelected, NEEDS_UNIX_SOCKET.to_owned()));
+        assert_eq!(state(true).0, CollectorState::Absent);
     }
 
     #[test]
@@ -420,7 +422,7 @@ mod tests {
         let reason = |is_it: fn(&Collector) -> bool| {
             let index = ALL.iter().position(|collector| is_it(collector)).unwrap();
             let (state, reason) = summary(Capabilities::default()).state(index, &selection);
-            assert_eq!(state, State::NotSelected);
+            assert_eq!(state, CollectorState::NotSelected);
             reason
         };
         let profiles = "Name profiles with --collector.dialog.profiles.";

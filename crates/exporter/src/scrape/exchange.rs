@@ -5,9 +5,9 @@ use crate::collectors::exporter::KAMAILIO_START_TIME;
 use crate::collectors::schema::Listing;
 use crate::collectors::{ALL, UPTIME};
 use crate::outbound::{Client, Reply};
-use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
 use crate::scrape::diagnosis::missing;
+use crate::scrape::expositions::Expositions;
 use crate::scrape::extraction::{CallContext, extract};
 use crate::scrape::local::Listed;
 use crate::scrape::plan::{Plan, PlannedCall, Reader, STATISTICS};
@@ -55,7 +55,7 @@ impl<'a> Exchange<'a> {
             preparation,
             up_since: None,
             start: None,
-            bodies: Bodies::default(),
+            expositions: Expositions::default(),
             page: None,
             listed: Listed::default(),
             reservation: request.budget.reservation(),

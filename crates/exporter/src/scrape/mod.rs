@@ -1,9 +1,9 @@
 //! One scrape of one Kamailio: from the selection of collectors to the samples.
 
-pub(crate) mod bodies;
 pub(crate) mod capabilities;
 pub(crate) mod diagnosis;
 mod exchange;
+pub(crate) mod expositions;
 pub(crate) mod external_page;
 pub(crate) mod extraction;
 pub(crate) mod local;

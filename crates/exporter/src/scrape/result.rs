@@ -3,8 +3,8 @@
 use crate::collectors::schema::Call;
 use crate::collectors::{ALL, kernel};
 use crate::scrape::ScrapeRequest;
-use crate::scrape::bodies::Bodies;
 use crate::scrape::capabilities::Capabilities;
+use crate::scrape::expositions::Expositions;
 use crate::scrape::external_page::{self, FetchedPage};
 use crate::scrape::local::Listed;
 use crate::scrape::memory_budget::Reservation;
@@ -40,7 +40,7 @@ pub struct Scrape {
     /// The Unix time of the start of Kamailio.
     pub start: Option<i64>,
     /// The expositions written from the samples, for the requests that share the scrape.
-    pub bodies: Bodies,
+    pub expositions: Expositions,
     /// The part of the memory budget that the samples take.
     pub reservation: Reservation,
     /// The processes and sockets that Kamailio's replies name.

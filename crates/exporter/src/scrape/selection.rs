@@ -186,7 +186,7 @@ impl Selection {
     }
 
     /// Removes what belongs to one Kamailio, even where its collector was named: the external metrics page, and the files.
-    pub fn without_page(mut self) -> Self {
+    pub fn without_page_and_files(mut self) -> Self {
         for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
             if matches!(collector.call, Call::Page | Call::Files) {
                 *requirement = Requirement::Excluded;
@@ -370,7 +370,7 @@ mod tests {
         assert_eq!(selection.certificates, [PathBuf::from("/a.pem")]);
         assert_eq!(selection.page(), Some((page, &url)));
 
-        let selection = selection.without_page();
+        let selection = selection.without_page_and_files();
         assert_eq!(selection.page(), None);
         assert_eq!((&selection.page, selection.certificates.len()), (&None, 0));
         assert_eq!(selection.requirements[page], Requirement::Excluded);

@@ -18,7 +18,7 @@ mod jsonrpc;
 /// The table of faults of Kamailio.
 mod kamailio;
 /// The resources of Kamailio that a scrape uses.
-mod kindness;
+mod load;
 /// Runs the faults of the table over their transports, concurrently.
 mod matrix;
 /// Many concurrent scrapes, and large ones.

@@ -16,14 +16,14 @@ mod check;
 mod docs;
 /// External metrics pages, among them that of rtpengine.
 mod external_pages;
+/// The names, types and labels of the Go exporter's families.
+mod go_exporter;
 /// The exposition of every capture, against golden files.
 mod golden;
 /// Paths, methods, headers, limits.
 mod http;
 /// Kamailio over JSON-RPC.
 mod jsonrpc;
-/// The status page, and its path.
-mod landing;
 /// Which directory of the program may use which.
 mod layers;
 /// Start, signals, log, exit codes.
@@ -40,8 +40,6 @@ mod model;
 mod once;
 /// Options from variables and files.
 mod options;
-/// The names, types and labels of the Go exporter's families.
-mod peer;
 /// Probes of other Kamailios.
 mod probe;
 /// The allow-list of probes.
@@ -68,6 +66,8 @@ mod sharing;
 mod sockets;
 /// The statistics, against the list of all statistics of Kamailio and against the captures.
 mod statistics;
+/// The status page, and its path.
+mod status_page;
 /// Invariants of the collectors' tables.
 mod tables;
 /// The web configuration file, whose details the toolkit tests.

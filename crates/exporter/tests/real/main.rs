@@ -26,10 +26,10 @@ mod https;
 mod kamcmd;
 /// The values of the kernel.
 mod kernel;
-/// The effect of scraping on Kamailio, and long lists.
-mod kind;
 /// Restarts, stops and crashes of Kamailio.
 mod life;
+/// The effect of scraping on Kamailio, and long lists.
+mod load;
 /// Values that Kamailio reports in a misleading way.
 mod meanings;
 /// `once`, with node_exporter.

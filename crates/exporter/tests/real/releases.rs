@@ -28,7 +28,7 @@ fn life_and_transports(release: Release) {
     }
 }
 
-/// Checks that types and labels of the Go exporter's families equal those with 5.6, which `tests/it/peer.rs` checks.
+/// Checks that types and labels of the Go exporter's families equal those with 5.6, which `tests/it/go_exporter.rs` checks.
 fn drop_in_families(release: Release) {
     let families = |kamailio: &Kamailio| {
         kamailio.traffic();

@@ -8,7 +8,7 @@ use crate::collectors::schema::{Call, Collector};
 use crate::collectors::{ALL, UPTIME};
 use crate::instance::Settings;
 use crate::outbound::{Client, Protocol, Target};
-use crate::scrape::diagnosis::{self, State, Summary};
+use crate::scrape::diagnosis::{self, CollectorState, Summary};
 use crate::scrape::external_page;
 use crate::scrape::memory_budget::MemoryBudget;
 use crate::scrape::plan::{Plan, PlannedCall};
@@ -187,7 +187,7 @@ impl Report {
     }
 
     fn failures(&mut self) {
-        let failed = self.collectors.iter().filter(|collector| collector.state == State::Failed);
+        let failed = self.collectors.iter().filter(|collector| collector.state == CollectorState::Failed);
         let warnings =
             failed.map(|CollectorReport { name, reason, .. }| match diagnosis::too_large(reason) {
                 Some(advice) => format!("{name} failed: {reason}. {advice}"),

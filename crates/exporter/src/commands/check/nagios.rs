@@ -3,7 +3,7 @@
 
 use super::report::{Report, Verdict};
 use super::text::{clean, count, duration};
-use crate::scrape::diagnosis::State;
+use crate::scrape::diagnosis::CollectorState;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn scraped(report: &Report) -> String {
 
 /// `'label'=value[unit];[warning];[critical];[minimum];[maximum]`. The warning range `0` includes 0 only.
 fn performance_data(report: &Report, timeout: Duration, out: &mut String) {
-    let failed = report.in_state(State::Failed).count();
+    let failed = report.in_state(CollectorState::Failed).count();
     let timeout = timeout.as_secs_f64();
     let _ = write!(
         out,

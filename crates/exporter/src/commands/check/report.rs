@@ -1,7 +1,7 @@
 //! The findings of a check.
 
 use super::reply_size::ReplySize;
-use crate::scrape::diagnosis::State;
+use crate::scrape::diagnosis::CollectorState;
 use std::time::Duration;
 
 /// The findings of a check.
@@ -57,7 +57,7 @@ pub(super) struct CollectorReport {
     /// The Kamailio module that provides the method.
     pub(super) module: &'static str,
     /// The outcome of the scrape.
-    pub(super) state: State,
+    pub(super) state: CollectorState,
     /// The reason for the state, and how to change it.
     pub(super) reason: String,
     /// The collector's calls, made one at a time.
@@ -101,7 +101,7 @@ impl Report {
     }
 
     /// The collectors in a state.
-    pub(super) fn in_state(&self, state: State) -> impl Iterator<Item = &CollectorReport> {
+    pub(super) fn in_state(&self, state: CollectorState) -> impl Iterator<Item = &CollectorReport> {
         self.collectors.iter().filter(move |collector| collector.state == state)
     }
 }

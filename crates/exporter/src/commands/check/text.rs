@@ -1,7 +1,7 @@
 //! The report as text, for one screen.
 
 use super::report::{CollectorReport, Report, Verdict};
-use crate::scrape::diagnosis::State;
+use crate::scrape::diagnosis::CollectorState;
 use crate::support::terminal;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -60,7 +60,8 @@ fn collectors(report: &Report, paint: Paint, out: &mut String) {
         "\n{:<8}{:<28}{:>6}{:>12}{:>12}{:>16}",
         "STATE", "COLLECTOR", "CALLS", "TIME", "REPLY", "LARGEST STRUCT"
     );
-    for (state, word, colour) in [(State::Ok, "ok", GREEN), (State::Failed, "failed", RED)] {
+    for (state, word, colour) in [(CollectorState::Ok, "ok", GREEN), (CollectorState::Failed, "failed", RED)]
+    {
         for CollectorReport { name, calls, .. } in report.in_state(state) {
             let time: Duration = calls.iter().map(|call| call.duration).sum();
             let bytes: usize = calls.iter().map(|call| call.bytes).sum();
@@ -76,10 +77,11 @@ fn collectors(report: &Report, paint: Paint, out: &mut String) {
             );
         }
     }
-    let absent =
-        report.in_state(State::Absent).map(|collector| format!("{} ({})", collector.name, collector.module));
+    let absent = report
+        .in_state(CollectorState::Absent)
+        .map(|collector| format!("{} ({})", collector.name, collector.module));
     wrapped("absent", &absent.collect::<Vec<_>>(), out);
-    let not_selected = report.in_state(State::NotSelected).count();
+    let not_selected = report.in_state(CollectorState::NotSelected).count();
     if not_selected > 0 {
         let _ = writeln!(out, "{not_selected} more are not selected; --json lists them.");
     }

@@ -1,7 +1,7 @@
 //! Connects to allowed targets.
 
 use super::AllowList;
-use super::address::is_remote;
+use super::remote_address::is_remote;
 use super::rule::has_version;
 use crate::outbound::client::Client;
 use crate::outbound::target::{Target, accepted};

@@ -3,10 +3,10 @@
 //! The exporter connects to exactly what it checked: it looks a name up once and connects to the addresses it found, and
 //! it opens a socket's file before it checks where the path leads.
 
-mod address;
 mod connect;
 mod lookup;
 mod pattern;
+mod remote_address;
 mod rule;
 
 pub(crate) use lookup::Lookup;

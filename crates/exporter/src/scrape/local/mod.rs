@@ -6,10 +6,10 @@
 //! the unix socket is one that Kamailio lists.
 
 mod certificates;
-mod diag;
 mod listed;
 mod process;
 mod processes;
+mod sock_diag;
 mod sockets;
 
 pub use listed::{Listed, ListedProcess};

@@ -1,7 +1,7 @@
 //! The sockets that Kamailio listens on.
 
-use super::diag::{Diag, SocketState};
 use super::listed::{Listed, ListedSocket};
+use super::sock_diag::{SockDiag, SocketState};
 use crate::collectors::catalogue::catalogue;
 use crate::collectors::kernel::{
     ACCEPT_DROPS, ACCEPT_QUEUE, ACCEPT_QUEUE_MAX, RECEIVE_BUFFER, RECEIVE_DROPS, RECEIVE_QUEUE,
@@ -43,7 +43,7 @@ impl Sockets {
         if self.missed.is_some_and(|time| time.elapsed() < RETRY_INTERVAL) {
             return Err(NOT_FOUND.to_owned());
         }
-        let diag = Diag::open()
+        let diag = SockDiag::open()
             .map_err(|error| format!("cannot ask the kernel about sockets over netlink: {error}"))?;
         let found = listed.sockets.iter().filter_map(|socket| {
             let state = diag.state(socket.udp, socket.address)?;

@@ -6,7 +6,7 @@ use super::svg::Values;
 use super::text::{Moment, Shown, count, duration, number, percent};
 use crate::instance::history::NodeState;
 use crate::instance::history::series::index;
-use crate::scrape::diagnosis::State;
+use crate::scrape::diagnosis::CollectorState;
 use std::collections::BTreeMap;
 
 /// A problem.
@@ -242,7 +242,7 @@ fn dropped_packets(page: &Page) -> Option<Finding> {
 }
 
 fn collectors(page: &Page, error: Option<&str>) -> Option<Finding> {
-    let failed: Vec<_> = page.collectors.iter().filter(|row| row.state == State::Failed).collect();
+    let failed: Vec<_> = page.collectors.iter().filter(|row| row.state == CollectorState::Failed).collect();
     let since = failed.iter().filter_map(|row| row.since).min();
     let mut details = Vec::new();
     let mut more = 0;

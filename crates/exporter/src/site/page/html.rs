@@ -8,12 +8,12 @@ use super::svg::{self, Layer};
 use super::text::{Moment, bytes, count, duration, number, percent};
 use crate::instance::history::NodeState;
 use crate::instance::history::series::Unit;
-use crate::scrape::diagnosis::State;
+use crate::scrape::diagnosis::CollectorState;
 use crate::support::build_info;
 use maud::{DOCTYPE, Markup, html};
 
 /// The links and the surroundings of the page, which do not depend on the Kamailio.
-pub(crate) struct Site {
+pub(crate) struct Surroundings {
     /// The prefix of every path for a browser.
     pub(crate) prefix: String,
     /// The path of the metrics of this Kamailio.
@@ -27,8 +27,8 @@ pub(crate) struct Site {
 }
 
 /// Writes the page.
-pub(crate) fn page(page: &Page, site: &Site) -> String {
-    let prefix = &site.prefix;
+pub(crate) fn page(page: &Page, around: &Surroundings) -> String {
+    let prefix = &around.prefix;
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -46,10 +46,10 @@ pub(crate) fn page(page: &Page, site: &Site) -> String {
                     h1 { a href={ (prefix) "/" } { "Kamailio exporter" } }
                     span.target { (page.target) }
                     nav aria-label="Pages" {
-                        a href={ (prefix) (site.metrics) } { "Metrics" }
-                        @if let Some(path) = &site.rtpengine { a href={ (prefix) (path) } { "RTPEngine metrics" } }
-                        a href={ (prefix) "/-/status" (site.query) } { "Status as JSON" }
-                        a #refresh href={ (prefix) "/" (site.query) } { "Refresh" }
+                        a href={ (prefix) (around.metrics) } { "Metrics" }
+                        @if let Some(path) = &around.rtpengine { a href={ (prefix) (path) } { "RTPEngine metrics" } }
+                        a href={ (prefix) "/-/status" (around.query) } { "Status as JSON" }
+                        a #refresh href={ (prefix) "/" (around.query) } { "Refresh" }
                     }
                 }
                 p #offline role="status" hidden {}
@@ -59,7 +59,7 @@ pub(crate) fn page(page: &Page, site: &Site) -> String {
                     (nodes(page, &page.destinations, "destinations", "Destinations", "destination"))
                     (nodes(page, &page.rtpengine, "rtpengine", "RTPEngine nodes", "node"))
                     @if page.scrape.is_some() { (collectors(&page.collectors)) }
-                    @if let Some(targets) = &site.targets { (target_table(targets, prefix)) }
+                    @if let Some(targets) = &around.targets { (target_table(targets, prefix)) }
                 }
                 footer {
                     p {
@@ -310,17 +310,18 @@ fn history(row: &NodeRow) -> String {
 }
 
 fn collectors(rows: &[CollectorRow]) -> Markup {
-    let with_state = |state: State| rows.iter().filter(move |row| row.state == state);
-    let (ok, failed) = (with_state(State::Ok).count(), with_state(State::Failed).count());
-    let unknown = with_state(State::Unknown).count();
-    let (absent, not_selected) = (with_state(State::Absent).count(), with_state(State::NotSelected).count());
+    let with_state = |state: CollectorState| rows.iter().filter(move |row| row.state == state);
+    let (ok, failed) = (with_state(CollectorState::Ok).count(), with_state(CollectorState::Failed).count());
+    let unknown = with_state(CollectorState::Unknown).count();
+    let (absent, not_selected) =
+        (with_state(CollectorState::Absent).count(), with_state(CollectorState::NotSelected).count());
     html! {
         section.card #collectors aria-label="Collectors" {
             div.heading {
                 h2.name { "Collectors" }
                 span.value { (number(ok as f64)) " ok" @if failed > 0 { small { ", " span.count.down { (failed) " failed" } } } }
             }
-            @for row in with_state(State::Failed) {
+            @for row in with_state(CollectorState::Failed) {
                 p {
                     b.bad { (row.name) } " failed" @if let Some(since) = row.since { " since " (since) } ": " (row.reason)
                     @if !row.advice.is_empty() { " " (row.advice) }
@@ -329,13 +330,13 @@ fn collectors(rows: &[CollectorRow]) -> Markup {
             @if ok > 0 {
                 details #collectors-ok {
                     summary { (count(ok, "collector")) @if ok == 1 { " is" } @else { " are" } " ok" }
-                    ul.names { @for row in with_state(State::Ok) { li { code { (row.name) } } } }
+                    ul.names { @for row in with_state(CollectorState::Ok) { li { code { (row.name) } } } }
                 }
             }
             @if unknown > 0 {
                 details #collectors-unknown {
                     summary { (count(unknown, "collector")) " unknown: Kamailio did not respond" }
-                    ul.names { @for row in with_state(State::Unknown) { li { code { (row.name) } } } }
+                    ul.names { @for row in with_state(CollectorState::Unknown) { li { code { (row.name) } } } }
                 }
             }
             @if absent + not_selected > 0 {
@@ -347,8 +348,8 @@ fn collectors(rows: &[CollectorRow]) -> Markup {
                         caption.hidden { "Collectors that are not in use" }
                         thead { tr { th scope="col" { "Collector" } th scope="col" { "State" } th scope="col" { "Reason" } } }
                         tbody {
-                            @for row in with_state(State::Absent) { (collector_row(row, "absent")) }
-                            @for row in with_state(State::NotSelected) { (collector_row(row, "not selected")) }
+                            @for row in with_state(CollectorState::Absent) { (collector_row(row, "absent")) }
+                            @for row in with_state(CollectorState::NotSelected) { (collector_row(row, "not selected")) }
                         }
                     }
                 }

@@ -4,7 +4,7 @@ use super::html::node_state;
 use super::model::{Level, NodeTable, Page, TargetRow};
 use super::text::{Moment, Shown};
 use crate::instance::history::series::Unit;
-use crate::scrape::diagnosis::State;
+use crate::scrape::diagnosis::CollectorState;
 use crate::support::build_info;
 use serde_json::{Value, json};
 
@@ -144,13 +144,13 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-fn state(state: State) -> &'static str {
+fn state(state: CollectorState) -> &'static str {
     match state {
-        State::Ok => "ok",
-        State::Failed => "failed",
-        State::Absent => "absent",
-        State::NotSelected => "not_selected",
-        State::Unknown => "unknown",
+        CollectorState::Ok => "ok",
+        CollectorState::Failed => "failed",
+        CollectorState::Absent => "absent",
+        CollectorState::NotSelected => "not_selected",
+        CollectorState::Unknown => "unknown",
     }
 }
 

@@ -42,7 +42,7 @@ impl Site {
     /// Responds at once with the status page of the program's Kamailio, or of the target in the query.
     pub(super) fn status_page(&self, request: &Request) -> Response {
         self.about(request, "text/html; charset=UTF-8", |site, subject| {
-            let links = html::Site {
+            let links = html::Surroundings {
                 prefix: site.options.paths.external_prefix.clone(),
                 metrics: match subject.query.as_str() {
                     "" => site.options.paths.telemetry.clone(),

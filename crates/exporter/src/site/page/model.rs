@@ -9,7 +9,7 @@ use crate::collectors::ALL;
 use crate::instance::history::series::SERIES;
 use crate::instance::history::{Answer, Bucket, HOUR, History, Node, NodeState, Nodes};
 use crate::instance::{Instance, LastScrape};
-use crate::scrape::diagnosis::{self, State};
+use crate::scrape::diagnosis::{self, CollectorState};
 use crate::scrape::selection::Selection;
 use std::ops::Range;
 use std::time::{Instant, SystemTime};
@@ -107,7 +107,7 @@ pub(crate) struct NodeRow {
 /// The state of a collector.
 pub(crate) struct CollectorRow {
     pub(crate) name: &'static str,
-    pub(crate) state: State,
+    pub(crate) state: CollectorState,
     pub(crate) since: Option<Moment>,
     /// The reason why the collector has failed or is not in use.
     pub(crate) reason: Shown,
@@ -191,7 +191,7 @@ impl Page {
             frame: frame(history, buckets.clone()),
             charts: charts::draw(&series, window.step),
             series,
-            destinations: table(&history.destinations, instance.set_names()),
+            destinations: table(&history.destinations, instance.dispatcher_set_names()),
             rtpengine: table(&history.rtpengine, &[]),
             restarts: history.restarts.iter().map(|time| clock.moment(*time)).collect(),
             collectors: collectors(last, instance.selection(), clock),
@@ -230,7 +230,7 @@ impl Page {
             facts += &format!("Scraped {age} in {}", duration(scrape.duration));
         }
         let with_state = |state| self.collectors.iter().filter(|collector| collector.state == state).count();
-        let (ok, failed) = (with_state(State::Ok), with_state(State::Failed));
+        let (ok, failed) = (with_state(CollectorState::Ok), with_state(CollectorState::Failed));
         match (ok, failed) {
             (0, 0) => facts += ".",
             (ok, 0) => facts += &format!("; {} ok.", count(ok, "collector")),
@@ -330,10 +330,11 @@ impl NodeRow {
         node: &Node,
         buckets: Range<Bucket>,
         clock: Clock,
-        set_names: &[(String, String)],
+        dispatcher_set_names: &[(String, String)],
     ) -> Self {
         let [set, address, name] = nodes.names(node);
-        let set_name = set_names.iter().find(|(number, _)| *number == set).map(|(_, name)| name.as_str());
+        let set_name =
+            dispatcher_set_names.iter().find(|(number, _)| *number == set).map(|(_, name)| name.as_str());
         Self {
             set: Shown::new(&set),
             set_name: Shown::new(set_name.unwrap_or_default()),
@@ -372,7 +373,7 @@ fn frame(history: &History, buckets: Range<Bucket>) -> Frame {
 fn collectors(last: &LastScrape, selection: &Selection, clock: Clock) -> Vec<CollectorRow> {
     let row = |(index, collector): (usize, &&crate::collectors::schema::Collector)| {
         let (state, reason) = last.summary.state(index, selection);
-        let since = last.history.failing_since(index).filter(|_| state == State::Failed);
+        let since = last.history.failing_since(index).filter(|_| state == CollectorState::Failed);
         CollectorRow {
             name: collector.name,
             state,

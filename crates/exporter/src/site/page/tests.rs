@@ -2,7 +2,7 @@
 
 use super::charts;
 use super::findings::{self, Detail, Finding};
-use super::html::{self, Site};
+use super::html::{self, Surroundings};
 use super::json;
 use super::model::{CollectorRow, Level, NodeRow, NodeTable, Page, ScrapeFacts, Server, TargetRow, Window};
 use super::series::SeriesRow;
@@ -10,12 +10,12 @@ use super::svg::Frame;
 use super::text::{Moment, Shown};
 use crate::instance::history::NodeState;
 use crate::instance::history::series::SERIES;
-use crate::scrape::diagnosis::State;
+use crate::scrape::diagnosis::CollectorState;
 use crate::support::printable::is_printable;
 use proptest::prelude::*;
 
 /// A page with every part, in which each text that comes from elsewhere is this one.
-fn everything(text: &str) -> (Page, Site) {
+fn everything(text: &str) -> (Page, Surroundings) {
     let scrape = ScrapeFacts {
         answered: true,
         since: Some(Moment(1_000_000)),
@@ -96,21 +96,27 @@ fn everything(text: &str) -> (Page, Site) {
         destinations: table(20),
         rtpengine: table(5),
         restarts: vec![Moment(1_000_000)],
-        collectors: [State::Ok, State::Failed, State::Absent, State::NotSelected, State::Unknown]
-            .map(collector)
-            .into(),
+        collectors: [
+            CollectorState::Ok,
+            CollectorState::Failed,
+            CollectorState::Absent,
+            CollectorState::NotSelected,
+            CollectorState::Unknown,
+        ]
+        .map(collector)
+        .into(),
     };
     // A target is an address, of limited length.
     let target: String = text.chars().take(200).collect();
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("target", &target).finish();
-    let site = Site {
+    let around = Surroundings {
         prefix: format!("/{text}"),
         metrics: format!("/{text}"),
         rtpengine: Some(format!("/{text}")),
         query: format!("?{query}"),
         targets: Some(vec![TargetRow { target: Shown::new(text), query: format!("?{query}"), scrape }]),
     };
-    (page, site)
+    (page, around)
 }
 
 /// Returns the tags of a document with the names of their attributes, and its texts and values.
@@ -165,24 +171,24 @@ proptest! {
 
     #[test]
     fn no_text_becomes_markup_or_changes_what_is_around_it(text in texts()) {
-        let (page, site) = everything(&text);
+        let (page, around) = everything(&text);
         let (plain_page, plain_site) = everything("x");
-        let (tags, texts) = skeleton(&html::page(&page, &site));
+        let (tags, texts) = skeleton(&html::page(&page, &around));
         prop_assert_eq!(tags, skeleton(&html::page(&plain_page, &plain_site)).0);
         for text in &texts {
             prop_assert!(!text.contains(['<', '>']), "{:?}", text);
         }
         // The prefix and the paths are the operator's own, and checked when the program starts.
-        let site = Site { prefix: String::new(), metrics: String::new(), rtpengine: None, ..site };
-        let html = html::page(&page, &site);
+        let around = Surroundings { prefix: String::new(), metrics: String::new(), rtpengine: None, ..around };
+        let html = html::page(&page, &around);
         prop_assert!(html.chars().all(is_printable));
         prop_assert!(html.len() < 1 << 20, "{}", html.len());
     }
 
     #[test]
     fn the_status_is_json_whatever_the_texts(text in texts()) {
-        let (page, site) = everything(&text);
-        let status = json::status(&page, site.targets.as_deref());
+        let (page, around) = everything(&text);
+        let status = json::status(&page, around.targets.as_deref());
         let parsed: serde_json::Value = serde_json::from_str(&status).unwrap();
         prop_assert_eq!(parsed["target"].as_str(), Some(page.target.as_str()));
         prop_assert!(status.len() < 1 << 20);
@@ -191,8 +197,8 @@ proptest! {
 
 #[test]
 fn the_page_has_no_inline_style_or_script_and_loads_nothing_from_elsewhere() {
-    let (page, site) = everything("x");
-    let html = html::page(&page, &Site { prefix: String::new(), ..site });
+    let (page, around) = everything("x");
+    let html = html::page(&page, &Surroundings { prefix: String::new(), ..around });
     for forbidden in [
         " style=",
         "<style",
@@ -264,8 +270,8 @@ fn the_members_of_the_status_stay() {
             serde_json::Value::String(_) => drop(found.insert(format!("{path} string"))),
         }
     }
-    let (page, site) = everything("x");
-    let status = serde_json::from_str(&json::status(&page, site.targets.as_deref())).unwrap();
+    let (page, around) = everything("x");
+    let status = serde_json::from_str(&json::status(&page, around.targets.as_deref())).unwrap();
     let mut found = std::collections::BTreeSet::new();
     paths(&status, "", &mut found);
     let found: String = found.iter().map(|path| path.clone() + "\n").collect();

@@ -4,7 +4,7 @@ use super::Exit;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Translates an error of the parser into a one-line message.
-pub(super) fn explain(error: &clap::Error) -> Exit {
+pub(super) fn usage_error(error: &clap::Error) -> Exit {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(", "),

@@ -1,4 +1,4 @@
-//! Measures what one scrape per second costs a Kamailio at its capacity limit: `make kindness`.
+//! Measures what one scrape per second costs a Kamailio at its capacity limit: `make bench-load`.
 //!
 //! Kamailio has a core of its own, and gets as many calls as it can handle. sipp and the exporter have another core.
 //! Completed calls are counted for some seconds with scrapes and for some without, in turn; ROUNDS is the number of such

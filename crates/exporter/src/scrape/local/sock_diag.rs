@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 /// A netlink socket for queries about sockets of this network namespace.
-pub(super) struct Diag {
+pub(super) struct SockDiag {
     socket: OwnedFd,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct SocketState {
     pub(super) drops: u32,
 }
 
-impl Diag {
+impl SockDiag {
     /// Opens a netlink socket.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_socket_neither_blocks_nor_is_inherited() {
-        let diag = Diag::open().unwrap();
+        let diag = SockDiag::open().unwrap();
         assert!(fcntl_getfl(&diag.socket).unwrap().contains(OFlags::NONBLOCK));
         assert!(fcntl_getfd(&diag.socket).unwrap().contains(FdFlags::CLOEXEC));
     }
@@ -158,7 +158,7 @@ mod tests {
         for local in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
             let socket = UdpSocket::bind(local).unwrap();
             let address = socket.local_addr().unwrap();
-            let diag = Diag::open().unwrap();
+            let diag = SockDiag::open().unwrap();
             let before = diag.state(true, address).unwrap();
             assert_eq!((before.receive_queue, before.drops), (0, 0), "{local}");
             let to = if local.starts_with('0') {
@@ -187,7 +187,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let clients: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
-        let diag = Diag::open().unwrap();
+        let diag = SockDiag::open().unwrap();
         let state = diag.state(false, address).unwrap();
         assert_eq!(state.accept_queue, 3);
         assert!(state.backlog >= 3 && state.drops == 0, "{state:?}");
@@ -203,14 +203,14 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
         let clients: Vec<_> = (0..6).filter_map(connect).collect();
-        let state = Diag::open().unwrap().state(false, address).unwrap();
+        let state = SockDiag::open().unwrap().state(false, address).unwrap();
         assert!((3..6).contains(&clients.len()), "{state:?}");
         assert!(state.backlog == 2 && state.accept_queue == 3 && state.drops > 0, "{state:?}");
     }
 
     #[test]
     fn other_sockets_are_not_found() {
-        let diag = Diag::open().unwrap();
+        let diag = SockDiag::open().unwrap();
         let all = UdpSocket::bind("0.0.0.0:0").unwrap();
         let one = SocketAddr::new([127, 0, 0, 1].into(), all.local_addr().unwrap().port());
         assert_eq!(diag.state(true, one), None, "it listens on all addresses");
@@ -224,7 +224,7 @@ mod tests {
     fn incomplete_replies_have_no_state() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        let diag = Diag::open().unwrap();
+        let diag = SockDiag::open().unwrap();
         send(&diag.socket, &request(true, address), SendFlags::empty()).unwrap();
         let mut buffer = [0; MAX_REPLY];
         let (_, length) = recv(&diag.socket, &mut buffer, RecvFlags::empty()).unwrap();

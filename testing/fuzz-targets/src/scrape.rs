@@ -4,8 +4,8 @@ use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::internals::{
-    ALL, Bodies, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Listed, Omissions,
-    Plan, Preparation, Reservation, Scrape, Selection, catalogue, merge_page,
+    ALL, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Expositions, Listed,
+    Omissions, Plan, Preparation, Reservation, Scrape, Selection, catalogue, merge_page,
 };
 use prometheus_exposition::{Format, Samples};
 use std::collections::HashSet;
@@ -15,7 +15,7 @@ use testbed::{Syntax, check_exposition};
 
 /// Reads the input as a raw reply, as replies of several methods, or as an external metrics page, together with the
 /// capabilities of the server. Checks that the expositions are valid, and have the same samples in both formats.
-pub fn walk(input: &[u8]) {
+pub fn scrape(input: &[u8]) {
     let mut input = Input::new(input);
     let mode = input.byte();
     let limit = [3, 40, 10_000, 1_000_000][usize::from(mode >> 6)];
@@ -23,7 +23,7 @@ pub fn walk(input: &[u8]) {
         limit,
         scrape: Scrape {
             reservation: Reservation::default(),
-            bodies: Bodies::default(),
+            expositions: Expositions::default(),
             page: None,
             samples: Samples::for_scrape(limit),
             results: Vec::new(),

@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::directory::Directory;
-use crate::program::{find, repository};
+use crate::paths::{find, repository};
 
 /// Returns the findings of `promtool check metrics` about an exposition in the text format 0.0.4, one on each line.
 #[must_use]
