@@ -44,7 +44,7 @@ local lib = import 'lib.libsonnet';
           'critical',
           '5m',
           'Prometheus cannot scrape the Kamailio exporter.',
-          'Prometheus has been unable to scrape the exporter {{ $labels.instance }} for 5 minutes. Nothing is known of its Kamailio.',
+          'Prometheus has been unable to scrape the exporter {{ $labels.instance }} for 5 minutes. The state of its Kamailio is unknown.',
           'up{%(exporterSelector)s} == 0',
         ),
         alert(

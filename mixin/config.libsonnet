@@ -26,7 +26,7 @@
 
     // TCP and TLS.
     connectionRatio: 0.8,
-    // Bytes, of the 10 MiB (tcp_conn_wq_max, tcp_wq_max) at which Kamailio begins to refuse.
+    // Bytes. Kamailio drops messages at tcp_wq_max (10 MiB), and at tcp_conn_wq_max (32 KiB) for one connection.
     tcpQueueBytes: 1024 * 1024,
 
     // Dispatcher.

@@ -1,12 +1,12 @@
 #!/bin/sh
 # usage: kamailios.sh [SUITE ...]
 #
-# Unpacks the Kamailio of each other Debian suite for the tests, with the libraries it needs, in
-# .run/kamailio/SUITE (KAMAILIOS names another directory). The programs in SUITE/bin run from there with their own
-# libraries: nothing is installed, no maintainer script runs, and no rights are needed.
+# Unpacks the Kamailio of each other Debian suite for the tests, with the libraries it needs, in .run/kamailio/SUITE
+# (KAMAILIOS names another directory). The programs in SUITE/bin run from there with their own libraries: nothing is
+# installed, no maintainer script runs, and no privileges are needed.
 #
-# A suite that is there already is left alone. One that cannot be had is reported in one line, and the tests skip it
-# for the reason in SUITE.unavailable; with CI=true that is a failure. FORCE=1 fetches everything again.
+# A suite that is already unpacked is left unchanged. A suite that cannot be fetched is reported in one line, and the tests
+# skip it for the reason in SUITE.unavailable; with CI=true that is a failure. FORCE=1 fetches everything again.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -14,7 +14,7 @@ groups=
 dir=
 
 main() {
-	scripts/deps.sh "${monitoring:-demo}" || echo "run: failed to install everything, continuing without it" >&2
+	scripts/deps.sh "${monitoring:-demo}" || echo "run: failed to install some programs; continuing without them" >&2
 	cargo build --release --package kamailio_exporter
 
 	trap clean_up EXIT
@@ -124,7 +124,7 @@ show() {
 	echo "Open  $url          the exporter"
 	echo "      $url/metrics  the metrics"
 	if [ -n "$monitoring" ]; then
-		echo "      http://$address:9090         Prometheus: under Alerts, the first fire after two minutes"
+		echo "      http://$address:9090         Prometheus: the first alerts fire after two minutes"
 		echo "      http://$address:9093         Alertmanager"
 	fi
 	echo "ctl   unix:$dir/ctl  (for kamcmd -s)"

@@ -174,7 +174,7 @@ def board():
         panels.table(
             "Destinations now",
             COLUMNS,
-            "One row for each destination. Latencies are 0 as long as Kamailio does not measure them.",
+            "One row for each destination. Latencies are empty while Kamailio does not measure them.",
             keys=KEYS,
             names={"instance": "Instance", "setid": "Set", "uri": "Destination", "duid": "Unique id"},
             link=instance_link(),

@@ -96,7 +96,7 @@ def board():
         panels.table(
             "Kamailios",
             COLUMNS,
-            "One row for each Kamailio. An empty cell: its module is not loaded, or the recording rules are not. "
+            "One row for each Kamailio. A cell is empty if Kamailio has not loaded the module, or Prometheus has not loaded the recording rules. "
             "Worst set: the smallest share of active destinations among its dispatcher sets.",
             keys=("cluster", "job", "instance"),
             names={"instance": "Instance", "cluster": "Cluster", "version": "Version"},

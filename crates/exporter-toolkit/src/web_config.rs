@@ -135,7 +135,7 @@ impl State {
                 if self.failure.as_ref() != Some(&failure) {
                     tracing::error!(
                         error = failure,
-                        "failed to reload the web configuration, the previous one stays in force"
+                        "failed to reload the web configuration; the previous configuration stays in effect"
                     );
                 }
                 self.failure = Some(failure);

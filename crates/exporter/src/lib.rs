@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
         Action::Push(push) => {
             let run = async {
                 let stop = signals::stop(|| {
-                    tracing::info!(signal = "SIGHUP", "nothing to reload, files are read for each push");
+                    tracing::info!(signal = "SIGHUP", "nothing to reload: files are read before each push");
                 })?;
                 push.run(target, timeout, stop).await
             };

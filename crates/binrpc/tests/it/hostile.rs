@@ -47,7 +47,7 @@ fn malformed_bodies_have_human_readable_errors() {
         (b"\x84", "array ends at offset 0, but never started"),
         (b"\x03\x84", "array ends at offset 1, but the innermost open value is of another type"),
         (b"\x03\x04\x83", "struct ends at offset 2, but the innermost open value is of another type"),
-        (b"\x03\x00\x03", "body ends with 2 structs or arrays still open"),
+        (b"\x03\x00\x03", "body ends inside a struct or array; still open: 2"),
     ] {
         assert_eq!(refused(body), message, "{body:02x?}");
     }

@@ -63,7 +63,7 @@ pub(super) fn options() -> impl Iterator<Item = Arg> {
             .long("kamailio.tls-certificates")
             .value_name("FILE")
             .action(ArgAction::Append)
-            .help("File with TLS certificates of Kamailio in PEM form, whose expiry to export. Repeatable."),
+            .help("Path of a PEM file with TLS certificates of Kamailio whose expiry is exported. Repeatable."),
     ];
     options.into_iter().chain(access)
 }
@@ -103,20 +103,20 @@ pub(super) fn connection() -> [Arg; 7] {
             .help("User name for basic authentication at a Kamailio with an http:// or https:// address."),
         file(
             "kamailio.basic-auth.password-file",
-            "Path of a file with the password for basic authentication at Kamailio. Read before each scrape.",
+            "Path of a file with the password for basic authentication at Kamailio. Read before each scrape or call.",
         ),
         file(
             "kamailio.tls.ca-file",
             "Path of a PEM file with the certificate authorities to verify the certificate of an https:// Kamailio, or with \
-             that certificate itself. Defaults to the system's authorities. Read before each scrape.",
+             that certificate itself. Defaults to the system's authorities. Read before each scrape or call.",
         ),
         file(
             "kamailio.tls.cert-file",
-            "Path of a PEM file with the client certificate to present to an https:// Kamailio. Read before each scrape.",
+            "Path of a PEM file with the client certificate to present to an https:// Kamailio. Read before each scrape or call.",
         ),
         file(
             "kamailio.tls.key-file",
-            "Path of a PEM file with the key of the client certificate for Kamailio. Read before each scrape.",
+            "Path of a PEM file with the key of the client certificate for Kamailio. Read before each scrape or call.",
         ),
     ]
 }
@@ -137,7 +137,7 @@ pub(super) fn target(matches: &ArgMatches) -> Result<Target, String> {
 pub(super) fn plain_text_warning(target: &Target) -> Option<String> {
     let Protocol::Http { url, access } = target.protocol() else { return None };
     let sends = access.basic_auth.is_some() && !url.is_https() && !url.is_local();
-    sends.then(|| format!("the password for {url} is sent in plain text, use an https:// address"))
+    sends.then(|| format!("the password for {url} is sent in plain text: use an https:// address"))
 }
 
 fn address(text: &str) -> Result<Target, String> {

@@ -105,14 +105,14 @@ pub(crate) const CONTEXT_SWITCHES: Field = counter(
 pub(crate) const OPEN_FDS: Field = value(
     Kind::Gauge,
     "kamailio_process_open_fds",
-    "Open file descriptors of that process of this type that has the most. Left out if the exporter must not count them, or \
+    "Highest number of open file descriptors of any process of this type. Left out if the exporter is not permitted to count them, or \
      above 4,096 before Linux 6.2.",
 );
 /// `kamailio_process_max_fds`.
 pub(crate) const MAX_FDS: Field = value(
     Kind::Gauge,
     "kamailio_process_max_fds",
-    "Lowest limit of open file descriptors of a process of this type.",
+    "Lowest limit on open file descriptors among the processes of this type.",
 );
 /// `kamailio_sockets_visible`.
 pub(crate) const SOCKETS_VISIBLE: Field = value(

@@ -14,7 +14,7 @@ pub(super) static DUMP_GWS: Collector = Collector {
                 at(&["state"]),
                 Kind::Gauge,
                 "kamailio_lcr_gateway_up",
-                "1 unless the gateway is marked inactive.",
+                "1 if the gateway is not marked inactive, 0 otherwise.",
                 is_not_inactive,
             ),
             field(

@@ -25,7 +25,7 @@ pub(super) static STATS: Collector = Collector {
             gauge(
                 Key::Custom,
                 "kamailio_ratelimit_pipe_drop_rate",
-                "With algorithm RED, one of this many requests is accepted, and all requests if 0 or 1; with \
+                "Drop rate of the pipe: with algorithm RED, one request in this many is accepted (0 and 1: all); with \
              algorithm NETWORK, 1 if all requests are dropped and -1 if none is.",
             ),
         ],

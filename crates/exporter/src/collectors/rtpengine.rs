@@ -20,7 +20,7 @@ pub(super) static SHOW: Collector = Collector {
                 at(&[]),
                 Kind::Gauge,
                 "kamailio_rtpengine_node_up",
-                "1 if Kamailio uses the RTPEngine node: the node answers and is not disabled.",
+                "1 if the RTPEngine node answers and is not disabled, 0 otherwise.",
                 is_up,
             ),
             field(

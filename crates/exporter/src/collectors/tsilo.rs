@@ -11,7 +11,7 @@ pub(super) static DUMP: Collector = Collector {
             unsigned_gauge(
                 at(&["Stats", "RURIs"]),
                 "kamailio_tsilo_uris",
-                "URIs whose registration transactions are waiting for.",
+                "URIs that transactions are waiting for to be registered.",
             ),
             unsigned_gauge(
                 at(&["Stats", "Max-Slots"]),

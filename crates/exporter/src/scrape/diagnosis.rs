@@ -81,7 +81,7 @@ impl Summary {
         let is_selected = selection.collectors().any(|selected| selected.name == *name);
         let is_remote = |found: &Arc<Capabilities>| !found.is_local();
         if *call == Call::Observed && is_selected && self.capabilities.as_ref().is_some_and(is_remote) {
-            return (CollectorState::NotSelected, NEEDS_UNIX_SOCKET.to_owned());
+            return (CollectorState::NotSelected, format!("Not selected: {NEEDS_UNIX_SOCKET}."));
         }
         let missing = without_method(ALL[index]) + ".";
         match call {
@@ -119,13 +119,13 @@ fn without_method(collector: &Collector) -> String {
     let Collector { method, module, .. } = collector;
     match *module {
         "core" => format!("This Kamailio has no method {method}"),
-        module => format!("Kamailio has no method {method}: it needs loadmodule \"{module}.so\""),
+        module => format!("Kamailio has no method {method}: load its module with loadmodule \"{module}.so\""),
     }
 }
 
 /// Why the kernel is not asked about a Kamailio.
 const NEEDS_UNIX_SOCKET: &str =
-    "Needs a Kamailio on the same machine whose address is a unix socket (unix:/PATH).";
+    "the collector needs a Kamailio on the same machine whose address is a unix socket (unix:/PATH)";
 
 /// Returns the beginning of a message that may contain texts of Kamailio.
 fn shortened(message: &str) -> &str {
@@ -184,7 +184,7 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
         (ErrorKind::ConnectionRefused, Some(path)) if !is_socket(path) => Some(format!(
             "Set --kamailio.scrape-uri (or the target of the probe) to the path of a socket: {} is {}.",
             path.display(),
-            owner(path)
+            description(path)
         )),
         (ErrorKind::ConnectionRefused, Some(path)) => Some(format!(
             "Start Kamailio, which is not running or was killed: the socket exists ({}), but no process listens on it.",
@@ -307,12 +307,13 @@ fn permission_denied(path: &Path) -> String {
     let user = name_of("/etc/passwd", user);
     match closed.filter(|_| fs::metadata(path).is_err()) {
         Some(directory) => format!(
-            "The directory {} is {}, and this process runs as {user}: add the user to that group.",
+            "The directory {} belongs to {}, and this process runs as {user}: let a group of that user search the directory \
+             (chgrp, chmod g+x).",
             directory.display(),
             owner(directory)
         ),
         None => format!(
-            "The socket is {}, and this process runs as {user}: add the user to the socket's group (usermod -aG GROUP \
+            "The socket belongs to {}, and this process runs as {user}: add the user to the socket's group (usermod -aG GROUP \
              {user}, or SupplementaryGroups= in the unit), with modparam(\"ctl\", \"mode\", 0660) in Kamailio.",
             owner(path)
         ),
@@ -324,15 +325,21 @@ fn is_socket(path: &Path) -> bool {
 }
 
 /// Describes a file: `a socket of kamailio:kamailio with mode 0660`.
-pub(crate) fn owner(path: &Path) -> String {
-    let Ok(metadata) = fs::metadata(path) else { return "of an unknown owner".to_owned() };
-    let kind = match metadata.file_type() {
-        kind if kind.is_socket() => "a socket",
-        kind if kind.is_dir() => "a directory",
-        _ => "a file (not a socket)",
+pub(crate) fn description(path: &Path) -> String {
+    let kind = match fs::metadata(path).map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_socket() => "a socket",
+        Ok(kind) if kind.is_dir() => "a directory",
+        Ok(_) => "a file (not a socket)",
+        Err(_) => "a file",
     };
+    format!("{kind} of {}", owner(path))
+}
+
+/// Returns the owner, the group and the mode of a file: `kamailio:kamailio with mode 0660`.
+pub(crate) fn owner(path: &Path) -> String {
+    let Ok(metadata) = fs::metadata(path) else { return "an unknown owner".to_owned() };
     format!(
-        "{kind} of {}:{} with mode {:04o}",
+        "{}:{} with mode {:04o}",
         name_of("/etc/passwd", metadata.uid()),
         name_of("/etc/group", metadata.gid()),
         metadata.mode() & 0o7777
@@ -403,7 +410,7 @@ mod tests {
         let available = "Not selected: add sl.stats to --kamailio.methods.";
         assert_eq!(reason(Capabilities::of(&["sl.stats"], &[])), available);
         assert_eq!(reason(Capabilities::default()), available, "it did not list its methods");
-        let missing = "Not selected. Kamailio has no method sl.stats: it needs loadmodule \"sl.so\".";
+        let missing = "Not selected. Kamailio has no method sl.stats: load its module with loadmodule \"sl.so\".";
         assert_eq!(reason(Capabilities::none()), missing);
     }
 
@@ -412,7 +419,7 @@ mod tests {
         let index = ALL.iter().position(|collector| std::ptr::eq(*collector, &kernel::PROCESSES)).unwrap();
         let selection = Selection::parse(kernel::PROCESSES.name).unwrap();
         let state = |local| summary(Capabilities::none().with_local(local)).state(index, &selection);
-        assert_eq!(state(false), (CollectorState::NotSelected, NEEDS_UNIX_SOCKET.to_owned()));
+        assert_eq!(state(false), (CollectorState::NotSelected, format!("Not selected: {NEEDS_UNIX_SOCKET}.")));
         assert_eq!(state(true).0, CollectorState::Absent);
     }
 
@@ -446,7 +453,7 @@ mod tests {
         };
         for (target, kind, expected) in [
             ("unix:/nowhere/a", ErrorKind::NotFound, "There is no directory /nowhere"),
-            (&socket, ErrorKind::PermissionDenied, "The socket is a socket of "),
+            (&socket, ErrorKind::PermissionDenied, "The socket belongs to "),
             (&socket, ErrorKind::ConnectionRefused, "no process listens on it"),
             ("unix:/dev/null", ErrorKind::ConnectionRefused, "/dev/null is a file (not a socket)"),
             ("unix:/dev/null", ErrorKind::TimedOut, "its ctl process is not busy"),
@@ -467,7 +474,7 @@ mod tests {
             ("jsonrpc+unix:/nowhere/a", ErrorKind::NotFound, "kamailio_rpc.sock"),
             ("jsonrpc+unix:/nowhere/a", ErrorKind::TimedOut, "larger than 64 KiB"),
             (&format!("jsonrpc+{socket}"), ErrorKind::ConnectionRefused, "no process listens on it"),
-            (&format!("jsonrpc+{socket}"), ErrorKind::PermissionDenied, "The socket is a socket of "),
+            (&format!("jsonrpc+{socket}"), ErrorKind::PermissionDenied, "The socket belongs to "),
             ("jsonrpc+tcp:127.0.0.1:2050", ErrorKind::ConnectionRefused, "\"tcp_socket\", …) the TCP port"),
             ("jsonrpc+udp:127.0.0.1:2050", ErrorKind::ConnectionRefused, "sets the UDP port"),
         ] {
@@ -482,9 +489,9 @@ mod tests {
     #[test]
     fn the_kind_of_a_file_is_named() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(owner(directory.path()).starts_with("a directory of "));
-        assert!(owner(Path::new("/dev/null")).starts_with("a file (not a socket) of "));
-        assert_eq!(owner(&directory.path().join("none")), "of an unknown owner");
+        assert!(description(directory.path()).starts_with("a directory of "));
+        assert!(description(Path::new("/dev/null")).starts_with("a file (not a socket) of "));
+        assert_eq!(description(&directory.path().join("none")), "a file of an unknown owner");
     }
 
     #[test]

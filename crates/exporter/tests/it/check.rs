@@ -86,9 +86,9 @@ fn the_json_report_contains_the_same() {
         assert_eq!(call["fullest_struct_bytes"], 178);
         assert!(call["duration_seconds"].as_f64().unwrap() > 0.0);
         let absent = collector(&report, "dmq.list_nodes");
-        let reason = "Kamailio has no method dmq.list_nodes: it needs loadmodule \"dmq.so\".";
+        let reason = "Kamailio has no method dmq.list_nodes: load its module with loadmodule \"dmq.so\".";
         assert_eq!((absent["state"].as_str(), absent["reason"].as_str()), (Some("absent"), Some(reason)));
-        assert_eq!(collector(&report, "dlg.stats_active")["state"], "not selected");
+        assert_eq!(collector(&report, "dlg.stats_active")["state"], "not_selected");
     }
 }
 
@@ -101,7 +101,7 @@ fn a_failed_collector_is_a_warning_with_the_reason() {
     assert_eq!((report["verdict"].as_str(), code), (Some("warnings"), Some(1)));
     let warnings = messages(&report["warnings"]);
     let expected = "tls.info failed: Kamailio replied with fault 500: oops.\ndmq.list_nodes failed: Kamailio has no \
-                    method dmq.list_nodes: it needs loadmodule \"dmq.so\", or remove dmq.list_nodes from --kamailio.methods.\n";
+                    method dmq.list_nodes: load its module with loadmodule \"dmq.so\", or remove dmq.list_nodes from --kamailio.methods.\n";
     assert_eq!(warnings, expected);
     assert_eq!(collector(&report, "tls.info")["state"], "failed");
     let (text, _) = check(&kamailio.unix(), &["-m", "auto,dmq.list_nodes"]);
@@ -214,7 +214,7 @@ fn a_user_without_access_is_exit_code_2_even_if_the_current_user_can_scrape() {
     assert_eq!((&report["socket"]["user"], &report["socket"]["allowed"]), (&"nobody".into(), &false.into()));
     let problems = messages(&report["problems"]);
     assert!(
-        problems.starts_with("The user nobody cannot connect to the socket. The socket is a socket of "),
+        problems.starts_with("The user nobody cannot connect to the socket. The socket belongs to "),
         "{problems}"
     );
     assert!(problems.contains("with mode 0600: set modparam(\"ctl\", \"mode\", 0660), and "));

@@ -175,7 +175,9 @@ fn labels(table: &Table, field: &Field) -> Vec<String> {
     let labels = table.labels.iter().map(|label| label.name.to_owned()).chain(told_apart);
     let labels = labels.chain(field.labels.iter().map(|label| label.name.to_owned()));
     let matched = match field.key {
-        Key::Matching(matcher) => crate::tables::labels_of(matcher).map(str::to_owned).collect(),
+        Key::Matching(matcher) | Key::Remaining(_, matcher) => {
+            crate::tables::labels_of(matcher).map(str::to_owned).collect()
+        }
         _ => Vec::new(),
     };
     labels.chain(matched).chain(is_numbered.then(|| "index\\*".to_owned())).collect()

@@ -150,7 +150,7 @@ fn labels_are_added_to_every_series() {
     let common = [&["-u", &*uri, "--collector.dispatcher.mapping=1:a"], &labels[..]].concat();
     let once = run(&[&["once"], &common[..]].concat());
     let log = String::from_utf8(once.stderr).unwrap();
-    assert_eq!(log.matches("samples kept their own label instead of that of --label").count(), 1, "{log}");
+    assert_eq!(log.matches("label of --label not added to samples that have their own").count(), 1, "{log}");
     let exporter = Exporter::start(&common);
     let kept = |page: &str| {
         let line =

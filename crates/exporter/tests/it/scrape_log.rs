@@ -86,8 +86,8 @@ fn a_kamailio_that_cannot_be_seen_is_one_line_however_requests_select() {
 #[test]
 fn a_collector_that_cannot_be_scraped_fails_with_the_reason() {
     let fake = Fake::start();
-    let here = "Needs a Kamailio on the same machine";
-    let missing = |name| format!("Kamailio has no method {name}: it needs loadmodule");
+    let here = "the collector needs a Kamailio on the same machine";
+    let missing = |name| format!("Kamailio has no method {name}: load its module with loadmodule");
     fake.answer("system.listMethods", Kind::Reply, &body(&["core.uptime".into()]));
     for (uri, name, reason) in [
         (fake.tcp(), "kernel.processes", here.to_owned()),

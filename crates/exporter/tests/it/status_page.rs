@@ -118,9 +118,9 @@ fn each_collector_has_its_state_with_advice() {
         "<td><code>sl.stats</code></td><td class=\"state\">not selected</td><td class=\"reason\"><bdi>Not selected: \
          add sl.stats to --kamailio.methods.</bdi></td>",
         "<td><code>rl.stats</code></td><td class=\"state\">not selected</td><td class=\"reason\"><bdi>Not selected. \
-         Kamailio has no method rl.stats: it needs loadmodule &quot;ratelimit.so&quot;.</bdi></td>",
+         Kamailio has no method rl.stats: load its module with loadmodule &quot;ratelimit.so&quot;.</bdi></td>",
         "<td><code>dmq.list_nodes</code></td><td class=\"state\">absent</td><td class=\"reason\"><bdi>Kamailio has no \
-         method dmq.list_nodes: it needs loadmodule &quot;dmq.so&quot;.</bdi></td>",
+         method dmq.list_nodes: load its module with loadmodule &quot;dmq.so&quot;.</bdi></td>",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }

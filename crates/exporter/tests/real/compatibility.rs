@@ -93,7 +93,7 @@ fn document(tallies: &[&Tally], versions: &[&str]) -> String {
     row(&mut page, &["Metric families"], &cells(tallies, |tally| tally.families.len()));
 
     page += "\n## Collectors\n\n\
-             The number of values that were compared, where the version has the method. A value that several rows have, \
+             The table shows the number of compared values for each version that has the method. A value that several rows have, \
              such as the weight of each destination, counts once.\n\n";
     table(&mut page, &["Collector", "Module"], versions);
     for collector in
@@ -106,7 +106,7 @@ fn document(tallies: &[&Tally], versions: &[&str]) -> String {
         row(&mut page, &[&format!("`{}`", collector.name), collector.module], &values.collect::<Vec<_>>());
     }
     page += "\nThe tests load `sipcapture` on 5.6 alone, because at start-up the module writes past the end of an \
-             allocation, which ends the other versions. On 5.4, `keepalive` has no destinations, because this version \
+             allocation, which crashes the other versions. On 5.4, `keepalive` has no destinations, because this version \
              crashes while it reads one.\n\n\
              Not compared:\n\n";
     for (name, reason) in NOT_COMPARED {

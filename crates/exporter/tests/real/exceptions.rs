@@ -272,7 +272,7 @@ pub(crate) const COUNTED: &[(&str, &str)] = &[
 
 /// Collectors whose methods no test server has.
 pub(crate) const NOT_COMPARED: &[(&str, &str)] = &[
-    ("custom", "not a method; pages.rs tests it"),
+    ("custom", "not a method; external_pages.rs tests it"),
     ("tls.certificates", "not a method; its own tests read files"),
     ("udp.proxy.stats", "after Kamailio 6.1"),
     ("ulscscf.status", "its module needs ims_dialog, which conflicts with dialog"),

@@ -247,7 +247,7 @@ fn over_tcp_the_kernel_is_not_asked() {
     let exporter = Exporter::start(&["-u", &kamailio.tcp(), "-m", "auto,kernel.processes"]);
     let page = samples(&exporter.page());
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"kernel.processes\"}"], 0.0);
-    exporter.wait_for_log("Needs a Kamailio on the same machine");
+    exporter.wait_for_log("the collector needs a Kamailio on the same machine");
 }
 
 #[test]

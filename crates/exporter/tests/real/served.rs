@@ -82,5 +82,5 @@ fn a_missing_module_is_omitted_or_reported_as_failed_if_named() {
     assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (1.0, 1.0));
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"tm.stats\"}"], 1.0);
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"dmq.list_nodes\"}"], 0.0);
-    exporter.wait_for_log("Kamailio has no method dmq.list_nodes: it needs loadmodule");
+    exporter.wait_for_log("Kamailio has no method dmq.list_nodes: load its module with loadmodule");
 }

@@ -50,13 +50,13 @@ impl User {
         let closed =
             |path: &Path, bit| fs::metadata(path).is_ok_and(|metadata| !self.has_permission(&metadata, bit));
         if let Some(directory) = directories.into_iter().find(|directory| closed(directory, SEARCH)) {
-            let remedy = self.remedy(directory, SEARCH, "chmod g+x", "chgrp it");
-            return Some(format!("The directory {} is {}: {remedy}.", directory.display(), owner(directory)));
+            let remedy = self.remedy(directory, SEARCH, "run chmod g+x", "chgrp the directory");
+            return Some(format!("The directory {} belongs to {}: {remedy}.", directory.display(), owner(directory)));
         }
         closed(&path, WRITE).then(|| {
             let (open, give) =
                 ("set modparam(\"ctl\", \"mode\", 0660)", "set modparam(\"ctl\", \"group\", …)");
-            format!("The socket is {}: {}.", owner(&path), self.remedy(&path, WRITE, open, give))
+            format!("The socket belongs to {}: {}.", owner(&path), self.remedy(&path, WRITE, open, give))
         })
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let other = user(54_321, &[54_321]);
         for (directory_mode, mode, of_member, of_other) in [
             (0o755, 0o666, None, None),
-            (0o755, 0o660, None, Some("The socket is")),
+            (0o755, 0o660, None, Some("The socket belongs to")),
             (0o755, 0o600, Some("0660"), Some("0660)")),
             (0o755, 0o602, Some("0660"), None),
             (0o750, 0o666, None, Some("The directory")),

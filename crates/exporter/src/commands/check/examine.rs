@@ -105,7 +105,7 @@ fn socket(path: &Path, user: Option<&User>, scrape: &Scrape, problems: &mut Vec<
         // The scrape has shown whether the current user can connect.
         None => (User::current(), !scrape.error.as_ref().is_some_and(denied)),
     };
-    path.exists().then(|| Socket { description: diagnosis::owner(path), user, allowed })
+    path.exists().then(|| Socket { description: diagnosis::description(path), user, allowed })
 }
 
 fn unreachable(target: &Target, error: Option<&Error>) -> String {

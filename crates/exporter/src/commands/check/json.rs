@@ -40,7 +40,7 @@ fn collector(collector: &CollectorReport) -> Value {
         CollectorState::Ok => "ok",
         CollectorState::Failed => "failed",
         CollectorState::Absent => "absent",
-        CollectorState::NotSelected => "not selected",
+        CollectorState::NotSelected => "not_selected",
         CollectorState::Unknown => "unknown",
     };
     let calls: Value = calls.iter().map(call).collect();

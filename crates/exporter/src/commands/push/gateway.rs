@@ -30,7 +30,7 @@ impl Gateway {
         if let Some(basic_auth) = &self.basic_auth {
             basic_auth.header()?;
             if !self.url.is_https() && !self.url.is_local() {
-                tracing::warn!(advice = "use an https:// gateway", "the password is sent in plain text");
+                tracing::warn!(advice = "use an https:// gateway", "password sent in plain text");
             }
         }
         if self.url.is_https() {

@@ -136,7 +136,7 @@ pub(crate) static SERIES: &[Series] = &[
         Count,
         &[Sum("kamailio_tm_stats_current", All), Sum("kamailio_tmx_transactions_in_memory", All)],
     ),
-    row("transactions_waiting", "waiting for their removal", Count, &[Sum("kamailio_tm_stats_waiting", All)]),
+    row("transactions_waiting", "waiting to be removed", Count, &[Sum("kamailio_tm_stats_waiting", All)]),
     row(
         "dialogs_confirmed",
         "confirmed",

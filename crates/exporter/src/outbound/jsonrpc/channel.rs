@@ -181,7 +181,7 @@ impl Http {
             };
             return failed(
                 kind,
-                format!("the response is {}, with {media_type} and not JSON", response.status),
+                format!("the response is {}, with {media_type} instead of {JSON}", response.status),
             );
         }
         if let Err(error) = response.complete {
@@ -256,7 +256,7 @@ async fn tcp(
 }
 
 fn no_datagram() -> io::Error {
-    let message = "no reply came; as a datagram, Kamailio sends none of more than 64 KiB";
+    let message = "no reply came; Kamailio sends no datagram of more than 64 KiB";
     io::Error::new(ErrorKind::TimedOut, message)
 }
 
