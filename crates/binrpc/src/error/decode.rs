@@ -79,7 +79,9 @@ impl fmt::Display for DecodeError {
             Flaw::EndOfOther { what, at } => {
                 write!(f, "{what} ends at offset {at}, but the innermost open value is of another type")
             }
-            Flaw::Unterminated { open } => write!(f, "body ends inside a struct or array; still open: {open}"),
+            Flaw::Unterminated { open } => {
+                write!(f, "body ends inside a struct or array; still open: {open}")
+            }
         }
     }
 }

@@ -410,7 +410,8 @@ mod tests {
         let available = "Not selected: add sl.stats to --kamailio.methods.";
         assert_eq!(reason(Capabilities::of(&["sl.stats"], &[])), available);
         assert_eq!(reason(Capabilities::default()), available, "it did not list its methods");
-        let missing = "Not selected. Kamailio has no method sl.stats: load its module with loadmodule \"sl.so\".";
+        let missing =
+            "Not selected. Kamailio has no method sl.stats: load its module with loadmodule \"sl.so\".";
         assert_eq!(reason(Capabilities::none()), missing);
     }
 
@@ -419,7 +420,10 @@ mod tests {
         let index = ALL.iter().position(|collector| std::ptr::eq(*collector, &kernel::PROCESSES)).unwrap();
         let selection = Selection::parse(kernel::PROCESSES.name).unwrap();
         let state = |local| summary(Capabilities::none().with_local(local)).state(index, &selection);
-        assert_eq!(state(false), (CollectorState::NotSelected, format!("Not selected: {NEEDS_UNIX_SOCKET}.")));
+        assert_eq!(
+            state(false),
+            (CollectorState::NotSelected, format!("Not selected: {NEEDS_UNIX_SOCKET}."))
+        );
         assert_eq!(state(true).0, CollectorState::Absent);
     }
 

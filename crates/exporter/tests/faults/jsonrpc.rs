@@ -32,7 +32,11 @@ pub(crate) const FAULTS: &[Fault] = &[
                 "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n",
             );
         },
-        cases: &[case(HTTP, Served::Nothing, "the response is 404 Not Found, with text/html instead of application/json")],
+        cases: &[case(
+            HTTP,
+            Served::Nothing,
+            "the response is 404 Not Found, with text/html instead of application/json",
+        )],
         ..Fault::NEW
     },
     Fault {
@@ -61,7 +65,11 @@ pub(crate) const FAULTS: &[Fault] = &[
             let page = "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<html>no</html>";
             http(server, "tm.stats", page);
         },
-        cases: &[case(HTTP, WITHOUT_TM, "the response is 502 Bad Gateway, with text/html instead of application/json")],
+        cases: &[case(
+            HTTP,
+            WITHOUT_TM,
+            "the response is 502 Bad Gateway, with text/html instead of application/json",
+        )],
         ..Fault::NEW
     },
     Fault {
@@ -71,7 +79,11 @@ pub(crate) const FAULTS: &[Fault] = &[
                 "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}";
             http(server, "tm.stats", text);
         },
-        cases: &[case(HTTP, WITHOUT_TM, "the response is 200 OK, with text/plain instead of application/json")],
+        cases: &[case(
+            HTTP,
+            WITHOUT_TM,
+            "the response is 200 OK, with text/plain instead of application/json",
+        )],
         ..Fault::NEW
     },
     Fault {
@@ -80,7 +92,11 @@ pub(crate) const FAULTS: &[Fault] = &[
             let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
             http(server, "tm.stats", redirect);
         },
-        cases: &[case(HTTP, WITHOUT_TM, "the response is 302 Found, with no content type instead of application/json")],
+        cases: &[case(
+            HTTP,
+            WITHOUT_TM,
+            "the response is 302 Found, with no content type instead of application/json",
+        )],
         ..Fault::NEW
     },
     Fault {

@@ -51,7 +51,11 @@ impl User {
             |path: &Path, bit| fs::metadata(path).is_ok_and(|metadata| !self.has_permission(&metadata, bit));
         if let Some(directory) = directories.into_iter().find(|directory| closed(directory, SEARCH)) {
             let remedy = self.remedy(directory, SEARCH, "run chmod g+x", "chgrp the directory");
-            return Some(format!("The directory {} belongs to {}: {remedy}.", directory.display(), owner(directory)));
+            return Some(format!(
+                "The directory {} belongs to {}: {remedy}.",
+                directory.display(),
+                owner(directory)
+            ));
         }
         closed(&path, WRITE).then(|| {
             let (open, give) =

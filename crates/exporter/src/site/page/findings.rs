@@ -204,7 +204,10 @@ fn full(page: &Page, chart: &Chart) -> Option<Finding> {
     let (title, advice) = match chart.key {
         "tcp" => ("TCP connections are at", "Raise tcp_max_connections if the connections are legitimate."),
         "tls" => ("TLS connections are at", "Raise tls_max_connections if the connections are legitimate."),
-        "udp" => ("a UDP queue is at", "Raise the number of UDP workers (children), or find out what they wait for."),
+        "udp" => (
+            "a UDP queue is at",
+            "Raise the number of UDP workers (children), or find out what they wait for.",
+        ),
         "private_memory" => ("private memory is at", "Start Kamailio with more private memory (-M)."),
         _ => ("shared memory is at", "Start Kamailio with more shared memory (-m)."),
     };
