@@ -202,3 +202,57 @@ impl Omissions {
         self.first_unreadable = self.first_unreadable.or(other.first_unreadable);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scrape::memory_budget::MemoryBudget;
+    use crate::scrape::selection::Selection;
+    use std::sync::Mutex;
+
+    #[test]
+    fn the_kernel_is_not_asked_for_a_collector_that_failed_before() {
+        let target = "unix:/nonexistent".parse().unwrap();
+        let selection = Selection::parse("auto").unwrap();
+        let request = ScrapeRequest {
+            target: &target,
+            allow: None,
+            configured: &selection,
+            selection: &selection,
+            max_series: 10,
+            deadline: Instant::now(),
+            budget: &MemoryBudget::new(),
+            page: None,
+            observer: &Mutex::default(),
+        };
+        let collector =
+            ALL.iter().position(|collector| std::ptr::eq(*collector, &kernel::PROCESSES)).unwrap();
+        let unseen = |failure: Option<&str>| {
+            let mut scrape = Scrape {
+                samples: Samples::new(10),
+                results: vec![CollectorResult {
+                    failure: failure.map(str::to_owned),
+                    ..CollectorResult::new(collector)
+                }],
+                answered: true,
+                error: None,
+                page_timed_out: false,
+                cut_short: false,
+                preparation: Preparation::default(),
+                struct_overflow: false,
+                up_since: None,
+                start: None,
+                expositions: Expositions::default(),
+                reservation: Reservation::default(),
+                listed: Listed::default(),
+                page: None,
+            };
+            scrape.observe(&request);
+            let result = scrape.results.remove(0);
+            assert_eq!(result.failure.as_deref(), failure);
+            result.unseen.is_some()
+        };
+        assert!(unseen(None), "Kamailio listed no process");
+        assert!(!unseen(Some("Kamailio did not reply")));
+    }
+}

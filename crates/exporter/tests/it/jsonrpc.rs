@@ -2,6 +2,8 @@
 
 use crate::support::jsonrpc::{Response, Server};
 use crate::support::{Exporter, run, samples};
+use fake_kamailio::{Fake, body};
+use kamailio_binrpc::{Arg, wire::Kind};
 use std::os::unix::net::UnixDatagram;
 
 const METHODS: &str = "core.uptime,core.shmmem,tm.stats,sl.stats";
@@ -58,6 +60,35 @@ fn the_password_is_read_from_its_file() {
     exporter.wait_for_log("cannot read the password in");
     assert_eq!(server.requests().len(), before);
     assert!(!exporter.log().contains("secret"));
+}
+
+/// Over JSON-RPC, Kamailio 5.4 returns only the last of the statistics that one call names.
+#[test]
+fn statistics_of_a_large_group_are_one_call_each_over_jsonrpc_and_few_calls_over_binrpc() {
+    let names: Vec<_> = (0..400).map(|number| format!("core.statistic_with_a_long_name_{number}")).collect();
+    let server = Server::start();
+    let methods =
+        r#"["system.listMethods", "cnt.list_groups", "cnt.list_vars", "core.uptime", "stats.fetch"]"#;
+    server.respond("system.listMethods", Response::Result(methods));
+    server.respond("cnt.list_groups", Response::Result(r#"["core"]"#));
+    let listed = serde_json::json!(names);
+    let listed = format!("{{\"jsonrpc\": \"2.0\", \"result\": {listed}, \"id\": {{id}}}}");
+    server.respond("cnt.list_vars", Response::Json(listed));
+    server.respond("stats.fetch", Response::Result("{}"));
+    Exporter::start(&["-u", &server.http(), "-m", "stats"]).page();
+    let requests = server.requests().into_iter().map(|request| request.body);
+    let params: Vec<_> = requests
+        .filter(|body| body["method"] == "stats.fetch")
+        .map(|body| body["params"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(params, vec![1; names.len()]);
+
+    let fake = Fake::start();
+    let names: Vec<_> = names.iter().map(|name| Arg::from(name.as_str())).collect();
+    fake.answer("cnt.list_groups", Kind::Reply, &body(&["core".into()]));
+    fake.answer("cnt.list_vars", Kind::Reply, &body(&names));
+    Exporter::start(&["-u", &fake.unix(), "-m", "stats"]).page();
+    assert!((2..9).contains(&fake.count("stats.fetch")), "{:?}", fake.calls());
 }
 
 /// `core/dns_cache.c`, `dns_cache_mem_info`, adds two numbers: the used and the maximum size.
