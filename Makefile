@@ -1,4 +1,4 @@
-# "make run" and "make test" run the scripts in scripts/.
+# Most targets run a script of scripts/ or a program of bench/.
 
 LISTEN ?= :9494
 

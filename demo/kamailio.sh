@@ -13,7 +13,7 @@ dir=$1
 address=$2
 shift 2
 demo=$(cd "$(dirname "$0")" && pwd)
-# Debian's daemons are in /usr/sbin, which is not on everybody's PATH.
+# Debian's daemons are in /usr/sbin, which is not on the PATH of every user.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 callee=$address:25070

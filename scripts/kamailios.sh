@@ -28,7 +28,7 @@ main() {
 		[ "$suite" != "$own" ] || continue
 		! is_there "$suite" || continue
 		echo "kamailios: fetching Kamailio of Debian $suite into $trees/$suite"
-		# Side by side: most of the time is the network's.
+		# In parallel, because the network takes most of the time.
 		fetch "$suite" &
 		eval "pid_$suite=$!"
 	done

@@ -72,7 +72,7 @@ programs() {
 	esac
 }
 
-# Which of their tests run. Those of the library with a real Kamailio check nothing that the others do not.
+# Selects the tests to run. The library's tests with a real Kamailio check nothing that the other tests do not.
 tests() {
 	case $1 in
 	kamailio-binrpc | crates/binrpc/*) echo "--skip a_real_kamailio" ;;

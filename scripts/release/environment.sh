@@ -17,7 +17,7 @@ names() {
 	sed -n 's/^\([a-z0-9-]*\) .*/\1/p' packaging/targets
 }
 
-# column NAME NUMBER: of the line of a target.
+# column NAME NUMBER: prints a column of a target's line.
 column() {
 	awk -v name="$1" -v number="$2" '$1 == name { print $number }' packaging/targets
 }

@@ -9,5 +9,5 @@ cargo cyclonedx --quiet --manifest-path crates/exporter/Cargo.toml --format json
 	--spec-version 1.5 --target x86_64-unknown-linux-gnu --no-build-deps
 # The directory of the build is of no interest, and differs between machines.
 sed "s|file://$PWD|file:///kamailio_exporter|g" "crates/exporter/$file.json" >"$dist/$file.json"
-# One for each crate of the workspace: only that of the program is wanted.
+# cargo cyclonedx writes a file for each crate; only the program's is kept.
 find crates testing bench -name "$file.json" -delete

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the image of the static program of this machine, unpacks it, and runs it from its own root, as user 65534 and with
-# nothing else in it: it has to serve, and its health check has to tell a running exporter from none.
+# nothing else in it: it has to serve, and its health check has to fail without a running exporter.
 set -eu
 cd "$(dirname "$0")/../.."
 . scripts/release/environment.sh
@@ -22,7 +22,7 @@ main() {
 	[ "$(cd "$root" && find . ! -type d | sort | tr '\n' ' ')" = "./LICENSE-APACHE ./LICENSE-MIT ./NOTICE ./kamailio_exporter " ] ||
 		wrong "the image has other files: $(find "$root")"
 	! in_root healthcheck "http://127.0.0.1:$port/-/healthy" 2>/dev/null || wrong "a health check without an exporter succeeds"
-	# No function, whose process ID would be that of a shell.
+	# Not through a function, because `$!` would be the process ID of a shell.
 	chroot --userspec=65534:65534 --groups= "$root" /kamailio_exporter --web.listen-address="127.0.0.1:$port" \
 		>"$work/log" 2>&1 &
 	exporter=$!

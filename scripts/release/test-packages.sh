@@ -116,7 +116,7 @@ with_tarball() {
 	rm "$tree/usr/local/bin/kamailio_exporter" "$tree/etc/default/$package"
 }
 
-# Without rpm's database of installed packages, which a Debian has not: dependencies are checked by name.
+# Debian has no database of installed rpm packages: dependencies are checked by name.
 with_rpm() {
 	rpm --query --package --requires "$rpm" | grep -q '^glibc >= 2.31' || wrong "the rpm does not require glibc 2.31"
 	cp "$rpm" "$work/package.rpm"
@@ -128,7 +128,7 @@ with_rpm() {
 	! [ -e "$tree/usr/bin/kamailio_exporter" ] || wrong "removing the rpm leaves the program"
 }
 
-# As the unit does: as its user, with ARGS. There is no systemd in a chroot.
+# Starts the exporter as the unit does, with its user and ARGS. There is no systemd in a chroot.
 serves() {
 	# shellcheck disable=SC2016 # for the shell in the tree
 	chroot --userspec=prometheus: "$tree" sh -c 'PATH=/usr/local/bin:/usr/bin

@@ -7,7 +7,7 @@ main() {
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	git clone --quiet --no-local --depth 1 . "$work/clone"
-	# What is not committed yet is tested too.
+	# Test the working copy of check-tag.sh, even if it is not committed.
 	cp scripts/release/check-tag.sh "$work/check-tag.sh"
 	cd "$work/clone"
 	mkdir -p scripts/release

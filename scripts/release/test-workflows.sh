@@ -16,7 +16,7 @@ main() {
 	for script in $(grep -ho 'scripts/[a-z/.-]*' .github/workflows/*.yml | sort -u); do
 		[ -x "$script" ] || wrong "a workflow calls $script, which does not exist"
 	done
-	# Names the libraries of the workspace in an order in which each can be published.
+	# publish.sh includes the first library, and pushes the static images.
 	DRY_RUN=1 scripts/release/publish.sh crates | grep -q 'publish --locked --package kamailio-binrpc' || wrong "publish.sh crates"
 	DRY_RUN=1 scripts/release/publish.sh image ghcr.io/example/name | grep -q "image.sh docker://ghcr.io/example/name:$(cat VERSION) amd64-static arm64-static" ||
 		wrong "publish.sh image"

@@ -27,8 +27,8 @@ impl Deadline {
 
 /// The shortest time that a scrape gets: many times what an idle Kamailio needs.
 const MIN: Duration = Duration::from_millis(50);
-/// With less time than this, a timeout does not say anything about Kamailio. A Prometheus with the shortest usual timeout,
-/// one second, allows this much.
+/// With less time than this, a timeout is not a failure of Kamailio. A Prometheus with the shortest usual timeout, one second,
+/// allows this much.
 const FAIR: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

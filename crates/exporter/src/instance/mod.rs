@@ -110,7 +110,7 @@ impl Instance {
         Self::with_limits(None, target, settings, Some(&Resolution::FINE), MemoryBudget::new(), log_limit)
     }
 
-    /// Creates the same without a history, for a program without a status page.
+    /// Creates an instance without a history, for commands without a status page.
     pub fn without_history(target: Target, settings: Arc<Settings>) -> Arc<Self> {
         Self::with_limits(
             None,
@@ -324,7 +324,7 @@ impl Instance {
                 state.server = Some(if self.allow.is_some() { server.compact() } else { server });
             }
         } else if !scrape.timed_out() {
-            // Running out of time says nothing about Kamailio; a restart meanwhile is detected by the uptime.
+            // A timeout does not show that Kamailio restarted; the uptime does.
             state.server = None;
         }
         if scrape.cut_short {

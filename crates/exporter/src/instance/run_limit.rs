@@ -75,8 +75,8 @@ impl RunLimit {
     }
 }
 
-/// The number of targets that have to be busy before a limit is used up, and the parts of it of which one is for targets
-/// that a rule spells out.
+/// The number of parts that a limit is divided into. A target can use one part, and one part is reserved for targets that a
+/// rule spells out.
 const PARTS: usize = 4;
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ pub(super) struct LogContext<'a> {
 impl ScrapeLog {
     /// Logs how a scrape differs from the logged state.
     pub(super) fn update(&mut self, context: LogContext<'_>, scrape: &Scrape) {
-        // Without capabilities, Kamailio closed the connection during the discovery.
+        // Without capabilities, the exchange ended during the discovery.
         let succeeded = scrape.answered && scrape.preparation.capabilities.is_some();
         let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
         let failure = (!succeeded).then_some(error.as_str());

@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-/// The state of the program beside its scrapes.
+/// The state of the program apart from its scrapes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Program {
     /// Whether to add the metrics of the process.

@@ -6,8 +6,8 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-/// The runs that are under way, each for a key. The requests that wait for a run own it: the last of them to go away ends
-/// the run.
+/// The runs that are under way, each for a key. The requests that wait for a run own the run, which ends when the last of their
+/// clients disconnects.
 pub struct SingleFlight<K, T: Clone> {
     running: Mutex<Vec<Running<K, T>>>,
 }
@@ -28,7 +28,7 @@ impl<K: PartialEq, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
     /// the number of runs that are under way.
     ///
     /// # Errors
-    /// That of `start`. Joining a run never fails.
+    /// The error of `start`. Joining a run never fails.
     pub fn join<F, E>(
         &self,
         key: K,

@@ -35,8 +35,8 @@ struct KeptInstance {
 }
 
 impl Targets {
-    /// Creates instances that all have the same settings, but without the external metrics page, which belongs to one
-    /// Kamailio.
+    /// Keeps instances that share these settings, apart from the external metrics page and the certificate files, which belong
+    /// to one Kamailio.
     pub(crate) fn new(allow: AllowList, settings: &Settings) -> Self {
         let selection = Arc::new(Selection::clone(&settings.selection).without_page_and_files());
         let settings = Settings { selection, ..settings.clone() };

@@ -29,7 +29,7 @@ pub struct Reply<'a> {
     pub kind: Kind,
     /// The records as BINRPC, with the code and the reason of a fault.
     pub body: &'a [u8],
-    /// Whether these may be only the last of several records.
+    /// Whether `records` may be only the last of several records.
     pub last_record_only: bool,
     /// Number of bytes received.
     pub received: usize,

@@ -114,7 +114,7 @@ pub(super) fn missing(collector: &Collector, is_local: bool) -> String {
     format!("{}{or} remove {} from --kamailio.methods", without_method(collector), collector.name)
 }
 
-/// Returns that Kamailio lacks the method of a collector, and where it is from.
+/// Returns a message that Kamailio lacks a collector's method, with the module that provides the method.
 fn without_method(collector: &Collector) -> String {
     let Collector { method, module, .. } = collector;
     match *module {

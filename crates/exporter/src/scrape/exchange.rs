@@ -67,7 +67,7 @@ impl<'a> Exchange<'a> {
     pub(super) async fn run(&mut self) -> Result<(), Error> {
         let ScrapeRequest { target, allow, deadline, .. } = self.request;
         let mut known = self.scrape.preparation.capabilities.clone();
-        // Kamailio, which the connection wakes, finds the calls at once if they are queued before.
+        // The calls are queued before the connection is opened, so that Kamailio finds them when the connection wakes it.
         let early = match known.take_if(|_| target.is_binrpc()) {
             Some(capabilities) => {
                 let mut session = Session::of(target.address());
@@ -102,7 +102,8 @@ impl<'a> Exchange<'a> {
 
     /// Ends the scrape. An error that ended the exchange is the failure of all collectors that had none before.
     pub(super) fn finish(mut self, exchanged: Result<(), Error>) -> Scrape {
-        // The connection's memory is free again, so less is reserved now; if even that fails, the reservation stays.
+        // The connection's memory is free again, so the reservation shrinks. If that fails, the reservation stays as large as
+        // it was.
         let _ = self.scrape.reservation.resize(self.scrape.samples.memory());
         if let Err(error) = exchanged {
             self.fail_rest(self.request.selection, &error);
@@ -382,7 +383,7 @@ fn is_answer(records: &Result<Members<'_>, Error>) -> bool {
     matches!(records, Ok(_) | Err(Error::Fault { .. }))
 }
 
-/// Returns whether a fault of `stats.fetch` says that the statistics did not fit into a struct (`kex/core_stats.c`,
+/// Returns whether a fault of `stats.fetch` reports that the statistics did not fit into a struct (`kex/core_stats.c`,
 /// `rpc_fetch_add_stat`).
 fn is_struct_overflow(error: &Error) -> bool {
     matches!(error, Error::Fault { code: 500, reason } if reason.starts_with("Internal error"))

@@ -90,8 +90,8 @@ impl Drop for Reservation {
     }
 }
 
-/// Bytes of all reservations. A scrape that is alone may have half: a reply of the largest size (8 MiB), the most values
-/// (6 MiB), and some samples.
+/// Maximum number of bytes of all reservations. A scrape that runs alone is limited to half of them: a reply of the largest
+/// size (8 MiB), the most values (6 MiB), and some samples.
 const TOTAL: usize = 32 << 20;
 /// Bytes of all external metrics pages and of what is written from them, until it is sent. A page of the largest size takes
 /// 7 MiB, and its exposition 4 MiB. Together with what connections take, this stays under 16 MiB.

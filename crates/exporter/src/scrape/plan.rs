@@ -12,7 +12,7 @@ pub struct Plan {
     pub calls: Vec<PlannedCall>,
     /// The collectors that the scrape has a result for, by their index in [`ALL`], in that order.
     pub collectors: Vec<usize>,
-    /// The collectors of these that the operator named and whose method the server lacks.
+    /// The members of `collectors` that the operator named and whose method the server lacks.
     pub missing: Vec<usize>,
     /// The listings that arguments of the calls are taken from.
     pub listings: Vec<Listing>,
@@ -186,9 +186,9 @@ const ALL_GROUPS: &str = "all";
 /// The method that fetches statistics.
 pub(super) const STATISTICS: &str = "stats.fetch";
 
-/// The methods that are called first, in this order: the counters of SIP, and then the statistics. Their reply takes longest
-/// to read, so it is read while Kamailio works on the calls after it. If the connection breaks there, the counters of SIP are
-/// kept; and no long list takes the statistics' share of the samples.
+/// The methods that are called first, in this order: the uptime, the counters of SIP, the statistics. The reply with the
+/// statistics takes longest to read, so it is read while Kamailio works on the later calls. If the connection breaks there, the
+/// counters of SIP are kept; and no long list takes the statistics' share of the samples.
 const FIRST: &[&str] = &[UPTIME.method, "tm.stats", "sl.stats", STATISTICS];
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ impl Selection {
         Ok(Self { groups, groups_named: true, ..self })
     }
 
-    /// The same without the collectors that need groups of statistics.
+    /// Removes the collectors that need groups of statistics.
     fn without_groups(mut self) -> Self {
         for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
             if collector.call == Call::NamedGroups {
@@ -185,7 +185,8 @@ impl Selection {
         Self { certificates: files, ..self }
     }
 
-    /// Removes what belongs to one Kamailio, even where its collector was named: the external metrics page, and the files.
+    /// Removes the external metrics page and the certificate files, which belong to one Kamailio, even if their collectors were
+    /// named.
     pub fn without_page_and_files(mut self) -> Self {
         for (collector, requirement) in ALL.iter().zip(&mut self.requirements) {
             if matches!(collector.call, Call::Page | Call::Files) {

@@ -27,7 +27,7 @@ fn seconds_of_hour(ctime: &[u8]) -> Option<i64> {
     (minute < 60 && second <= 60).then(|| i64::from(minute) * 60 + i64::from(second))
 }
 
-/// Seconds that the offsets of time zones from UTC are multiples of.
+/// Offsets of time zones from UTC are multiples of this number of seconds.
 const OFFSET_UNIT: i64 = 15 * 60;
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ impl Rtpengine {
         Self { fetches, limit, memory, failed: AtomicBool::new(false), line_limit }
     }
 
-    /// Logs that rtpengine's metrics have become unavailable or available again. Without a line left, a later request does.
+    /// Logs that rtpengine's metrics have become unavailable or available again. If the limit on log lines is reached, a later
+    /// request logs the change.
     fn log(&self, error: Option<&String>) {
         let failed = error.is_some();
         if self.failed.load(Ordering::Relaxed) == failed || !self.line_limit.take() {
@@ -77,7 +78,7 @@ impl Site {
             Ok(fetch) => fetch.await,
             Err(message) => return text(StatusCode::SERVICE_UNAVAILABLE, message + "\n"),
         };
-        // Too little time of a client says nothing about rtpengine.
+        // A failure under a client's short deadline is not a failure of rtpengine.
         if !hurried || page.is_ok() {
             self.rtpengine.log(page.as_ref().err());
         }
@@ -123,8 +124,8 @@ fn is_metrics(content_type: &str) -> bool {
     ["text/plain", "application/openmetrics-text"].iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
-/// The content type of a page that declares none of metrics.
+/// The content type for a page that does not declare a metrics format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Log lines besides one in each interval, as for a Kamailio: enough for the outages of an hour.
+/// Maximum number of log lines at once; one more is allowed in each interval.
 const LINE_BURST: u32 = 20;
 const LINE_INTERVAL: Duration = Duration::from_secs(10);

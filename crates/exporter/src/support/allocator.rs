@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-/// Lets glibc keep up to 2 MiB of freed memory, which the next scrape uses again. By default it returns to the kernel what is
-/// free at the end of the heap, from 128 KiB on, and the next scrape pays for it with a page fault for each 4 KiB. It keeps
-/// twice the size of the largest block that was freed and had a mapping of its own (`mallopt(3)`, `M_MMAP_THRESHOLD`). Other
-/// allocators are not affected.
+/// Makes glibc keep up to 2 MiB of freed memory for the next scrape. By default, glibc returns free memory at the end of the
+/// heap to the kernel above 128 KiB, which costs the next scrape a page fault for each 4 KiB. Once a block with a mapping of
+/// its own was freed, glibc keeps twice the size of that block (`mallopt(3)`, `M_MMAP_THRESHOLD`). Other allocators are not
+/// affected.
 pub(crate) fn keep_freed() {
     // The block is never written, so it takes no memory.
     drop(black_box(Vec::<u8>::with_capacity(KEPT / 2)));

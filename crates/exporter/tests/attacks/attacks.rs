@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A password of a usual cost: its check takes a quarter of a second.
+/// Returns the configuration of one user. The check of the password takes a quarter of a second, which is usual.
 fn users() -> String {
     format!("basic_auth_users: {{prometheus: {}}}\n", bcrypt::hash("secret", 12).unwrap())
 }

@@ -236,7 +236,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const DURATION: Duration = Duration::from_secs(7);
 const HEARTBEAT: Duration = Duration::from_millis(5);
 const THREADS: usize = 2;
-/// The pace of each thread: 4,000 attacks a second of both. More than a kernel hands over would keep out any client.
+/// Interval between the attacks of a thread: the two threads make 4,000 attacks a second. At a higher rate, the kernel itself
+/// would drop connections of other clients.
 const CALL: Duration = Duration::from_micros(500);
 const MAX_HELD: Duration = Duration::from_millis(50);
 const MAX_MEMORY: u64 = 64 << 20;

@@ -216,8 +216,8 @@ fn concurrent_fetches_of_rtpengines_page_share_their_memory() {
 const MAX_HELD: Duration = Duration::from_millis(20);
 /// The size limit of external pages.
 const PAGE: usize = 4 << 20;
-/// MiB for connections and the other samples of the expositions, which take 4 MiB of 34 requests for an empty page, and for
-/// what the allocator cannot reuse.
+/// MiB for connections, for the other samples of the expositions (34 requests for an empty page take 4 MiB) and for memory that
+/// the allocator cannot reuse.
 const OF_REQUESTS: f64 = 6.0;
 /// Collectors whose exclusion or selection gives a selection of its own.
 const COLLECTORS: [&str; 17] = [

@@ -305,7 +305,7 @@ fn every_family_of_a_table_is_in_a_capture() {
     }
 }
 
-/// Malformed texts and structs fail their own collector and no other.
+/// Malformed texts and structs fail their collectors, and Kamailio is still reported as up.
 #[test]
 fn malformed_replies_are_counted() {
     let texts: [&[u8]; 6] =

@@ -112,7 +112,7 @@ fn request_headers_that_are_too_long_are_refused() {
     let mut stream = TcpStream::connect(exporter.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let head = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(1 << 20));
-    // The answer, and the end of the connection, may come before all of it is written.
+    // The exporter may respond and close the connection before it has read all request headers.
     let _ = stream.write_all(head.as_bytes());
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

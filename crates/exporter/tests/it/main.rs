@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "each of the two test programs uses some of it")]
+#[allow(dead_code, reason = "each of the test programs uses some of it")]
 mod support;
 
 /// `call`.

@@ -9,8 +9,8 @@ use prometheus_exposition::{Kind, Number};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// Statistics without a meaning: Kamailio registers three and never updates them, the fourth returns the value of
-/// another statistic, and the fifth does not count what it is called after.
+/// Statistics without a meaning: Kamailio always reports three as 0, the fourth has the value of another statistic, and the
+/// fifth does not count what its name states.
 const LEFT_OUT: [&str; 5] = [
     "sl.sent_err_replies",
     "sst.expired_sst",

@@ -45,7 +45,7 @@ fn every_transport_has_the_same_families() {
 
 pub(crate) fn every_transport(kamailio: &Kamailio) {
     let families = |uri: &str| {
-        // The kernel tells only over a unix stream socket who is at its other end.
+        // The kernel reports only the peer process of unix stream sockets.
         let exporter = Exporter::start(&["-u", uri, "-m", "auto,-kernel.processes,-kernel.sockets"]);
         let page = exporter.page();
         assert!(page.contains("\nkamailio_up 1\n"), "{uri}: {page}");

@@ -88,7 +88,7 @@ pub enum Call {
     Observed,
     /// One call for each value that another method lists at the first contact.
     EachOf(Listing),
-    /// The same for a method whose argument is an int.
+    /// One call for each value that another method lists, with the value as an int.
     EachNumberOf(Listing),
 }
 
@@ -145,8 +145,8 @@ impl Collector {
         labels.any(|label| matches!(label.value, LabelValue::Parameters(_)))
     }
 
-    /// Returns whether these records may be the last of several. Versions in which a struct has a struct for each of the
-    /// former records return that struct alone.
+    /// Returns whether earlier records may be missing before these. Newer versions of Kamailio return one struct that contains
+    /// a struct for each former record; that reply is complete.
     pub(crate) fn lacks_records(&self, records: Members<'_>) -> bool {
         let is_complete =
             |members: Members<'_>| members.iter().all(|member| member.value.members().is_some());

@@ -43,7 +43,7 @@ pub(super) static FETCH: Collector = Collector {
     ..Collector::new("stats.fetch", "kex", "Statistics of the groups named by --kamailio.stats-groups.")
 };
 
-/// The same reply as typed metrics: a field for each known statistic; unknown statistics keep their name as a label.
+/// The statistics as typed metrics: a field for each known statistic; unknown statistics keep their name as a label.
 pub(super) static TYPED: Collector = Collector {
     method: "stats.fetch",
     call: Call::AllGroups,
@@ -175,12 +175,12 @@ fn milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     divided(value, 1e3)
 }
 
-/// The same for a counter.
+/// Reads milliseconds as seconds, for a counter.
 fn counted_milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     not_negative(value).and_then(|_| milliseconds(value))
 }
 
-/// The same for an average, which Kamailio reports as 0 as long as there is nothing to average.
+/// Reads milliseconds as seconds, for an average, which Kamailio reports as 0 as long as there is nothing to average.
 fn average_milliseconds(value: Value<'_>) -> Result<Option<Number>, Unreadable> {
     milliseconds(value).map(unless_zero)
 }

@@ -95,5 +95,5 @@ impl Format {
 }
 
 const FAULT: u8 = 1;
-/// It is unknown whether Kamailio executed the method.
+/// The exit code if there is no reply. Kamailio may have executed the method.
 const NO_REPLY: u8 = 2;

@@ -75,7 +75,7 @@ fn significant(number: u64) -> usize {
 const STRUCT_LIMIT: usize = 8 * 1024;
 /// The default of `binrpc_max_body_size`, in bytes.
 const BODY_LIMIT: usize = 32 * 1024;
-/// A reply is close to a limit from this share of it on.
+/// Percentage of a limit from which a reply counts as close to the limit.
 const NEAR_PERCENT: usize = 80;
 
 #[cfg(test)]

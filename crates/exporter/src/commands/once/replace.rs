@@ -72,7 +72,7 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
-/// node_exporter runs as another user.
+/// The mode of a new file: node_exporter runs as another user.
 const NEW_MODE: u32 = 0o644;
 const SUFFIX: &str = ".tmp";
 /// Far longer than a write takes.

@@ -69,7 +69,7 @@ pub(super) struct Reader<'s> {
 pub(super) struct Value<'s> {
     /// The sum, or the largest quotient.
     pub(super) number: f64,
-    /// The name of the largest, still escaped.
+    /// The label value of the largest quotient, still escaped.
     pub(super) name: Option<&'s [u8]>,
 }
 

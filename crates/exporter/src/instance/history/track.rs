@@ -9,7 +9,7 @@ pub(super) struct Track {
     ring: Ring<f32>,
     /// The time and the value of the last sample: the raw value of a counter.
     last: Option<(Moment, f64)>,
-    /// Seconds of the newest bucket of which its rate is the mean.
+    /// Number of seconds that the rate of the newest bucket covers.
     weight: f64,
     /// The index of the reading that the values come from.
     pub(super) reading: usize,

@@ -105,7 +105,8 @@ struct Checked {
     _file: Option<OwnedFd>,
 }
 
-/// The kind is one for which no advice is given: it was not the system that refused.
+/// Returns the error for a target that the rules do not allow. Its kind is one for which no advice is logged, because the
+/// system did not refuse the connection.
 fn not_allowed(what: &str) -> io::Error {
     io::Error::other(format!("{what} is not allowed by --probe.allow"))
 }

@@ -54,7 +54,7 @@ impl Resolver {
         let running = self.running.lock_unpoisoned().get(endpoint.host()).cloned();
         let lookup = match running {
             Some(running) => running,
-            // There are no more such names than rules.
+            // No limit is needed: there are no more names that rules spell out than rules.
             None if is_literal => self.start(endpoint, None),
             None => {
                 let permit = self.permits.clone().acquire_owned().await.map_err(io::Error::other)?;

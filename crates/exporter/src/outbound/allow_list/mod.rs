@@ -1,4 +1,4 @@
-//! The targets that clients may have scraped.
+//! The targets that clients may probe.
 //!
 //! The exporter connects to exactly what it checked: it looks a name up once and connects to the addresses it found, and
 //! it opens a socket's file before it checks where the path leads.
@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub struct AllowList {
     rules: Vec<Rule>,
     resolver: Resolver,
-    /// For HTTP targets of rules with credentials, and for those of other rules.
+    /// The access to HTTP targets: with the credentials, and without.
     access: [Arc<Access>; 2],
 }
 

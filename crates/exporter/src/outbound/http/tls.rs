@@ -142,8 +142,8 @@ fn message(error: &io::Error) -> String {
     }
 }
 
-/// Returns whether no trusted authority signed the certificate. A certificate that signed itself, as those of
-/// `openssl req -x509`, is an authority too, and webpki refuses it for that, before looking for another one.
+/// Returns whether no trusted authority signed the certificate. Self-signed certificates, such as those of `openssl req -x509`,
+/// are authorities too. webpki refuses them as server certificates before it looks for an issuer.
 fn is_unknown(error: &CertificateError) -> bool {
     match error {
         CertificateError::UnknownIssuer => true,

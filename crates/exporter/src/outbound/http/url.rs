@@ -45,7 +45,7 @@ impl Url {
         self.uri.host().unwrap_or_default().trim_matches(['[', ']'])
     }
 
-    /// Returns whether the host is this machine, as far as its name says.
+    /// Returns whether the host is this machine, judged by its name alone.
     pub fn is_local(&self) -> bool {
         let host = self.host();
         host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())

@@ -138,7 +138,8 @@ impl Client {
         Ok(outcome)
     }
 
-    /// Kamailio does not say that a reply does not fit into a datagram, so one call does not get all of the time.
+    /// Returns when to give up a call over datagrams. Kamailio sends nothing if a reply does not fit into a datagram, so one
+    /// call does not get all of the time.
     fn datagram_deadline(&self) -> Instant {
         let now = Instant::now();
         let left = self.deadline.saturating_duration_since(now);

@@ -28,7 +28,7 @@ pub(super) struct Written<'b> {
     pub(super) place: Place,
 }
 
-/// Where a value stands.
+/// The position of a value in a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// The result: an array has the records, and anything else is the only one.

@@ -1,4 +1,4 @@
-//! The discovery of a server's capabilities: which queries to make, and what their replies say.
+//! The discovery of a server's capabilities: which queries to make, and how to read their replies.
 
 use super::Capabilities;
 use super::query::{CapabilityQuery, known_methods};
@@ -31,7 +31,8 @@ impl Discovery {
         Self { struct_bytes: statistics::SMALLEST_STRUCT_BYTES, ..Self::default() }
     }
 
-    /// Returns the queries to make next: first for methods and groups, then about each of them. Ends with none.
+    /// Returns the queries to make next; none if the discovery is complete. The first are for the methods and the groups, the
+    /// next for the statistics of each group, the listings and the descriptions.
     pub fn queries(&mut self, selection: &Selection) -> Vec<CapabilityQuery> {
         let mut queries = vec![CapabilityQuery::Methods, CapabilityQuery::Groups];
         for collector in selection.collectors().filter(|_| self.capabilities.knows_methods()) {

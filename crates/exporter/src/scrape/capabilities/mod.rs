@@ -27,7 +27,7 @@ pub struct Capabilities {
     help: HashMap<String, String>,
     /// Whether a limit on names or bytes left something out.
     truncated: bool,
-    /// Whether the server is reached over a unix socket, so that its machine is this one.
+    /// Whether the server is reached over a unix stream socket, and therefore runs on this machine.
     local: bool,
 }
 
@@ -95,7 +95,7 @@ impl Capabilities {
         Self { local, ..self }
     }
 
-    /// Returns the bytes of the server's own that these capabilities take in memory.
+    /// Returns the number of bytes that the server's names and texts take in memory.
     pub fn size(&self) -> usize {
         let split = self.split_groups.values().flatten();
         let statistics = self.statistics_calls.iter().chain(split).flatten().map(String::len);

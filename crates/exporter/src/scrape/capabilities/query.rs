@@ -1,4 +1,4 @@
-//! The calls that discover what a server has.
+//! The calls that discover a server's capabilities.
 
 use crate::collectors::ALL;
 use crate::collectors::schema::{Call, Collector, Listing};

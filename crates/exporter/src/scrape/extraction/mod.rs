@@ -171,7 +171,8 @@ impl<'r> Extractor<'_, 'r> {
         }
     }
 
-    /// Reads a row of a wide table: each value has one field, found by name or else by the first selector that matches.
+    /// Reads a row of a table whose fields are looked up by name: each value has one field, found by its name or else by the
+    /// first matcher that accepts the name.
     fn wide_row(&mut self, table: &'static Table, first: usize, labels: Labels, row: Value<'r>) {
         let families = self.call.families;
         for member in row.members().unwrap_or_default() {
@@ -400,7 +401,7 @@ mod tests {
         assert_eq!(memory(LIMIT), memory(1_000));
     }
 
-    /// Returns the page with the samples of this list of destinations.
+    /// Returns the exposition with the samples of this list of destinations.
     fn served(list: &[(Option<&str>, Arg<'_>)]) -> String {
         let (samples, omissions) = read(list);
         assert_eq!(omissions, Omissions::default());

@@ -4,7 +4,7 @@ use crate::collectors::kernel;
 use kamailio_binrpc::{Members, Value};
 use std::net::{IpAddr, SocketAddr};
 
-/// The processes and sockets of a Kamailio by its own account, and its process by the kernel's.
+/// The processes and sockets that Kamailio lists, and the process that the kernel reports at the other end of the socket.
 #[derive(Debug, Default)]
 pub struct Listed {
     /// The process at the other end of the unix socket; `None` if the kernel does not show it here.

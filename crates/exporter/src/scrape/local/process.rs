@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Process {
     pub(super) pid: u32,
     stat: File,
-    /// Takes a third of the time that `stat` takes, and has the CPU time of one thread. `None` where the kernel has none.
+    /// The file with the CPU time of the first thread, read in a third of the time of `stat`; `None` if the kernel does not
+    /// provide the file.
     schedstat: Option<File>,
     /// The limit of open file descriptors. It is read once, because the file has all sixteen limits and Kamailio sets its
     /// limits before it forks.

@@ -19,7 +19,7 @@ pub(super) struct Processes {
     turn: usize,
 }
 
-/// The sums of one type.
+/// The values of one type of process: sums, except for the most open descriptors and the lowest limit of any process.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     count: u64,

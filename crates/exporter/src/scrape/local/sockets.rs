@@ -83,8 +83,8 @@ fn push(socket: &ListedSocket, state: SocketState, samples: &mut Samples) {
 }
 
 const NOT_FOUND: &str = "the kernel reports none of the sockets that Kamailio lists";
-/// After none of the sockets was found: without its module for queries, the kernel starts a program that looks for the module,
-/// once for each query.
+/// Time until sockets are queried again after none was found. If the kernel's module for such queries is not loaded, each query
+/// starts a program that looks for the module.
 const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::scrape::diagnosis::CollectorState;
 use crate::support::build_info;
 use maud::{DOCTYPE, Markup, html};
 
-/// The links and the surroundings of the page, which do not depend on the Kamailio.
+/// The parts of the page around its content: links and the table of targets.
 pub(crate) struct Surroundings {
     /// The prefix of every path for a browser.
     pub(crate) prefix: String,
