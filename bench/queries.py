@@ -31,7 +31,7 @@ GOAL = 1.0
 
 
 def main():
-    instances, destinations = (int(argument) for argument in [*sys.argv[1:], "200", "500"][:2])
+    instances, destinations = map(int, (sys.argv[1:] + ["200", "500"][len(sys.argv[1:]) :])[:2])
     end = int(time.time()) // HOUR * HOUR
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
