@@ -1,4 +1,4 @@
-//! The cost of the page: its history to each scrape, and the drawing of 500 destinations.
+//! The cost of the status page: what its history adds to each scrape, and rendering 500 destinations.
 
 use crate::row;
 use bench::http::Http;
@@ -50,12 +50,12 @@ fn history(what: &str, uri: &str, rounds: usize) {
     let scrape = |instance: &Arc<Instance>| {
         let run = instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(5)));
         let scrape = runtime.block_on(run);
-        assert!(scrape.answered, "Kamailio answers");
+        assert!(scrape.responded, "Kamailio responds");
         Format::TEXT.write(catalogue().families(), &[&scrape.samples])
     };
     let mut results: [[Vec<f64>; 2]; 2] = Default::default();
     for round in 0..rounds * TURNS {
-        // In turns that are short, so that what else the machine does hits both.
+        // Short turns alternate, so that other load on the machine affects both.
         for index in [round % 2, 1 - round % 2] {
             let instance = [&without, &with][index];
             let ([times, processor], before) = (&mut results[index], cpu(std::process::id()));

@@ -27,7 +27,7 @@ pub fn scrape(input: &[u8]) {
             page: None,
             samples: Samples::for_scrape(limit),
             results: Vec::new(),
-            answered: true,
+            responded: true,
             error: None,
             page_timed_out: false,
             cut_short: false,

@@ -59,7 +59,7 @@ impl Service {
 
     /// Returns the exposition under `/metrics`.
     #[must_use]
-    pub fn page(&self) -> String {
+    pub fn exposition(&self) -> String {
         self.get("/metrics")
     }
 

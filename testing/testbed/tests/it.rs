@@ -315,7 +315,7 @@ fn the_pushgateway_exposes_what_is_pushed() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.0 200"), "{answer}\n{}", gateway.log());
-    assert!(gateway.page().contains("\na{instance=\"\",job=\"j\"} 1\n"), "{}", gateway.page());
+    assert!(gateway.exposition().contains("\na{instance=\"\",job=\"j\"} 1\n"), "{}", gateway.exposition());
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn the_node_exporter_reads_textfiles() {
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("a.prom"), "a 1\n").unwrap();
     let node = Service::node_exporter(&directory);
-    let (page, log) = (node.page(), node.log());
+    let (page, log) = (node.exposition(), node.log());
     fs::remove_dir_all(&directory).unwrap();
     assert!(page.contains("\na 1\n") && page.contains("\nnode_textfile_scrape_error 0\n"), "{page}\n{log}");
 }

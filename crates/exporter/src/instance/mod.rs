@@ -69,7 +69,7 @@ pub struct Instance {
 #[derive(PartialEq, Eq)]
 struct RunKey {
     selection: Arc<Selection>,
-    hurried: bool,
+    is_short: bool,
 }
 
 #[derive(Default)]
@@ -199,7 +199,7 @@ impl Instance {
         deadline: Deadline,
         permit: impl FnOnce(usize) -> Result<Option<Permit>, E>,
     ) -> Result<Flight<Arc<Scrape>>, E> {
-        let key = RunKey { selection: selection.clone(), hurried: deadline.hurried };
+        let key = RunKey { selection: selection.clone(), is_short: deadline.is_short };
         self.runs
             .join(key, deadline.at, |running| Ok(self.clone().run(selection, deadline, permit(running)?)))
     }
@@ -208,7 +208,7 @@ impl Instance {
     /// is under way. Does nothing if the limit on scrapes at the same time is reached.
     pub(crate) fn refresh(self: &Arc<Self>, timeout: Duration, limit: &RunLimit) {
         let selection = self.selection();
-        let running = self.runs.is_running(&RunKey { selection: selection.clone(), hurried: false });
+        let running = self.runs.is_running(&RunKey { selection: selection.clone(), is_short: false });
         let mut state = self.state.lock_unpoisoned();
         let recent = |time: Instant| time.elapsed() < REFRESH_INTERVAL;
         let is_fresh = state.last.as_ref().is_some_and(|last| recent(last.end));
@@ -291,14 +291,14 @@ impl Instance {
                 scrape = scrape::run(request, preparation).await;
             }
         }
-        if scrape.answered {
+        if scrape.responded {
             let family = catalogue().own(&SET_INFO);
             for (set, name) in &self.settings.dispatcher_set_names {
                 let labels = scrape.samples.labels([("setid", set), ("name", name)]);
                 scrape.samples.push(family, labels, Number::Unsigned(1));
             }
         }
-        scrape.cut_short = deadline.hurried && scrape.is_cut_off();
+        scrape.cut_short = deadline.is_short && scrape.is_cut_off();
         self.counters.count_run(&scrape);
         let mut preparation = scrape.preparation.clone();
         if smallest_structs != preparation.smallest_structs {
@@ -317,7 +317,7 @@ impl Instance {
         duration: Duration,
     ) {
         let mut state = self.state.lock_unpoisoned();
-        if scrape.answered && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
+        if scrape.responded && scrape.up_since.is_some() && scrape.preparation.capabilities.is_some() {
             let up_since = scrape.up_since.clone();
             let server = Server { up_since, preparation, selection: selection.clone() };
             if !state.server.as_ref().is_some_and(|known| known.knows_more_than(&server)) {
@@ -416,17 +416,17 @@ mod tests {
             instance.scrape(selection.clone(), Deadline::after(Duration::from_secs(10)))
         };
         let logged = |instance: &Instance| instance.state.lock_unpoisoned().log.summary();
-        assert!(!scrape(&instance).await.answered);
+        assert!(!scrape(&instance).await.responded);
         assert_eq!(logged(&instance), (Some(false), 0));
         let fake = Fake::listen(Captures::of("5.6.3"), &[target.address().clone()]).unwrap();
-        assert!(scrape(&instance).await.answered);
+        assert!(scrape(&instance).await.responded);
         assert_eq!(logged(&instance), (Some(false), 0), "no line was left");
         Arc::get_mut(&mut instance).unwrap().line_limit = one_line();
         fake.skip("tm.stats");
-        assert!(scrape(&instance).await.answered);
+        assert!(scrape(&instance).await.responded);
         assert_eq!(logged(&instance), (Some(true), 0));
         Arc::get_mut(&mut instance).unwrap().line_limit = one_line();
-        assert!(scrape(&instance).await.answered);
+        assert!(scrape(&instance).await.responded);
         assert_eq!(logged(&instance), (Some(true), 1));
     }
 }

@@ -82,7 +82,7 @@ impl ScrapeLog {
     /// Logs how a scrape differs from the logged state.
     pub(super) fn update(&mut self, context: LogContext<'_>, scrape: &Scrape) {
         // Without capabilities, the exchange ended during the discovery.
-        let succeeded = scrape.answered && scrape.preparation.capabilities.is_some();
+        let succeeded = scrape.responded && scrape.preparation.capabilities.is_some();
         let error = scrape.error.as_ref().map(ToString::to_string).unwrap_or_default();
         let failure = (!succeeded).then_some(error.as_str());
         match self.scrapes.update(failure, || context.limit.take()) {

@@ -82,7 +82,7 @@ impl Counters {
             [&COLLECTOR_SUCCESS, &COLLECTOR_DURATION, &UNREADABLE_VALUES, &DUPLICATE_ROWS, &DROPPED_SAMPLES];
         let own = own.map(|family| catalogue().own(family));
         let load = |counter: &AtomicU64| Number::Unsigned(counter.load(Ordering::Relaxed));
-        one(samples, &UP, Number::Unsigned(scrape.answered.into()));
+        one(samples, &UP, Number::Unsigned(scrape.responded.into()));
         one(samples, &TOTAL_SCRAPES, load(&self.total_scrapes));
         one(samples, &FAILED_SCRAPES, load(&self.failed_scrapes));
         for result in &scrape.results {

@@ -33,7 +33,7 @@ pub(crate) enum CollectorState {
 /// The summary of a scrape that the status page and `check` show: the state of Kamailio and of its collectors.
 pub(crate) struct Summary {
     /// Whether Kamailio responded.
-    pub(crate) answered: bool,
+    pub(crate) responded: bool,
     /// Why the exchange with Kamailio ended early, with advice.
     pub(crate) error: Option<String>,
     /// The collectors that were scraped, by their index in [`ALL`], with their failures.
@@ -52,7 +52,7 @@ impl Summary {
             (result.collector, result.failure.as_deref().map(|failure| shortened(failure).to_owned()))
         });
         Self {
-            answered: scrape.answered,
+            responded: scrape.responded,
             error,
             failures: failures.collect(),
             capabilities: scrape.preparation.capabilities.clone(),
@@ -85,7 +85,7 @@ impl Summary {
         }
         let missing = without_method(ALL[index]) + ".";
         match call {
-            _ if is_selected && !self.answered => {
+            _ if is_selected && !self.responded => {
                 (CollectorState::Unknown, "Kamailio did not respond.".to_owned())
             }
             _ if is_selected && is_called => (CollectorState::Absent, missing),
@@ -367,7 +367,7 @@ mod tests {
 
     fn summary(capabilities: Capabilities) -> Summary {
         let capabilities = Some(Arc::new(capabilities));
-        Summary { answered: true, error: None, failures: Vec::new(), capabilities }
+        Summary { responded: true, error: None, failures: Vec::new(), capabilities }
     }
 
     #[test]
@@ -395,7 +395,7 @@ mod tests {
         let selection = Selection::parse("tm.stats").unwrap();
         let mut summary = summary(Capabilities::none());
         assert_eq!(summary.state(index, &selection).0, CollectorState::Absent);
-        summary.answered = false;
+        summary.responded = false;
         assert_eq!(
             summary.state(index, &selection),
             (CollectorState::Unknown, "Kamailio did not respond.".to_owned())

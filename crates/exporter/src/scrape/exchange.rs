@@ -47,7 +47,7 @@ impl<'a> Exchange<'a> {
         let scrape = Scrape {
             samples: Samples::for_scrape(request.max_series),
             results: Vec::new(),
-            answered: false,
+            responded: false,
             error: None,
             page_timed_out: false,
             cut_short: false,
@@ -144,7 +144,7 @@ impl<'a> Exchange<'a> {
         let reservation = &mut self.scrape.reservation;
         while let Some(reply) = client.receive_within(|session| reservation.resize(session)).await? {
             let records = reply.records;
-            self.scrape.answered |= is_answer(&records);
+            self.scrape.responded |= is_valid_reply(&records);
             let query = sent.iter().find(|(cookie, _)| *cookie == reply.cookie).map(|(_, query)| query);
             match (records, query) {
                 (Ok(records), Some(query)) => discovery.record(query, records),
@@ -265,7 +265,7 @@ impl<'a> Exchange<'a> {
         capabilities: &Capabilities,
     ) {
         let records = &reply.records;
-        self.scrape.answered |= is_answer(records);
+        self.scrape.responded |= is_valid_reply(records);
         self.scrape.struct_overflow |=
             call.method == STATISTICS && records.as_ref().is_err_and(is_struct_overflow);
         if let Ok(records) = records
@@ -379,7 +379,7 @@ pub(crate) fn argument(text: &str, is_number: bool) -> Arg<'_> {
     }
 }
 
-fn is_answer(records: &Result<Members<'_>, Error>) -> bool {
+fn is_valid_reply(records: &Result<Members<'_>, Error>) -> bool {
     matches!(records, Ok(_) | Err(Error::Fault { .. }))
 }
 
@@ -413,8 +413,8 @@ mod tests {
     #[test]
     fn a_fault_is_an_answer_and_a_lost_reply_is_none() {
         let fault = |code, reason: &str| Error::Fault { code, reason: reason.to_owned() };
-        assert!(is_answer(&Err(fault(500, "x"))));
-        assert!(!is_answer(&Err(Error::NoReply)));
+        assert!(is_valid_reply(&Err(fault(500, "x"))));
+        assert!(!is_valid_reply(&Err(Error::NoReply)));
         assert!(is_struct_overflow(&fault(500, "Internal error - cannot add")));
         assert!(!is_struct_overflow(&fault(500, "No such statistic")));
         assert!(!is_struct_overflow(&fault(400, "Internal error - cannot add")));

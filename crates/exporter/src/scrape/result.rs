@@ -24,7 +24,7 @@ pub struct Scrape {
     /// One result for each collector of the plan, in the order of [`ALL`].
     pub results: Vec<CollectorResult>,
     /// Whether Kamailio sent at least one valid reply; a fault is one.
-    pub answered: bool,
+    pub responded: bool,
     /// Why the exchange ended before its last reply.
     pub error: Option<Error>,
     /// Whether the time ran out before the external page was complete.
@@ -94,7 +94,7 @@ impl Scrape {
     /// Returns whether Kamailio did not respond, the exchange ended early, or a collector failed. A scrape that its client cut
     /// short is not a failure.
     pub fn failed(&self) -> bool {
-        let incomplete = !self.answered || self.error.is_some();
+        let incomplete = !self.responded || self.error.is_some();
         !self.cut_short && (incomplete || self.results.iter().any(|result| result.failure.is_some()))
     }
 
@@ -234,7 +234,7 @@ mod tests {
                     failure: failure.map(str::to_owned),
                     ..CollectorResult::new(collector)
                 }],
-                answered: true,
+                responded: true,
                 error: None,
                 page_timed_out: false,
                 cut_short: false,

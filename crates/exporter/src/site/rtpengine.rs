@@ -65,7 +65,7 @@ impl Site {
             Ok(deadline) => deadline,
             Err(message) => return text(StatusCode::BAD_REQUEST, message + "\n"),
         };
-        let Deadline { at: deadline, hurried } = deadline;
+        let Deadline { at: deadline, is_short } = deadline;
         let Rtpengine { fetches, limit, memory, .. } = &self.rtpengine;
         let fetch = fetches.join((), deadline, |running| {
             let (permit, url, memory) = (limit.permit(running, true)?, url.clone(), memory.reservation());
@@ -79,7 +79,7 @@ impl Site {
             Err(message) => return text(StatusCode::SERVICE_UNAVAILABLE, message + "\n"),
         };
         // A failure under a client's short deadline is not a failure of rtpengine.
-        if !hurried || page.is_ok() {
+        if !is_short || page.is_ok() {
             self.rtpengine.log(page.as_ref().err());
         }
         match page {

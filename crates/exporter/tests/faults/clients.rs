@@ -167,7 +167,7 @@ fn trial(clients: &Clients) {
     assert_eq!(page["kamailio_up"], 1.0, "{what}");
     assert!(page["process_open_fds"] < 300.0, "{what}: {} descriptors", page["process_open_fds"]);
     drop(open);
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0, "{what}");
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0, "{what}");
     assert!(exporter.peak_memory() < 32 << 20, "{what}: {} bytes", exporter.peak_memory());
     assert!(!exporter.log().contains("panicked"), "{what}: {}", exporter.log());
     eventually(|| match fake.connections().open {

@@ -130,7 +130,7 @@ fn no_page_takes_more_than_16_mib_however_many_requests_wait_for_it() {
             "--kamailio.custom-metrics-url",
             &server.url,
         ]);
-        assert!(exporter.page().contains("\nsmall 1\n"));
+        assert!(exporter.exposition().contains("\nsmall 1\n"));
         let before = exporter.memory();
         *server.page.lock().unwrap() = content;
         let start = Instant::now();
@@ -163,7 +163,10 @@ fn no_page_takes_more_than_16_mib_however_many_requests_wait_for_it() {
             2 * COLLECTORS.len()
         );
         assert!(longest < MAX_HELD, "{shape}: a request waited for {longest:?}");
-        assert!(one < 16.0 && all < 16.0 + OF_REQUESTS, "{shape}: {one} MiB for one request, {all} for all");
+        assert!(
+            one < 16.0 && all < 16.0 + REQUEST_OVERHEAD_MIB,
+            "{shape}: {one} MiB for one request, {all} for all"
+        );
         assert_eq!(fetched, 1, "{shape}");
     }
 }
@@ -208,7 +211,7 @@ fn concurrent_fetches_of_rtpengines_page_share_their_memory() {
     let most = (most - before) / 1_048_576.0;
     let fetched = server.requests.load(Ordering::SeqCst) - 1;
     println!("rtpengine: {most:.1} MiB for {fetched} fetches; responds within {longest:.0?}");
-    assert!(fetched > 10 && most < 16.0 + OF_REQUESTS, "{most} MiB for {fetched} fetches");
+    assert!(fetched > 10 && most < 16.0 + REQUEST_OVERHEAD_MIB, "{most} MiB for {fetched} fetches");
     assert_eq!(exporter.get("/rtpengine").status, 200);
 }
 
@@ -218,7 +221,7 @@ const MAX_HELD: Duration = Duration::from_millis(20);
 const PAGE: usize = 4 << 20;
 /// MiB for connections, for the other samples of the expositions (34 requests for an empty page take 4 MiB) and for memory that
 /// the allocator cannot reuse.
-const OF_REQUESTS: f64 = 6.0;
+const REQUEST_OVERHEAD_MIB: f64 = 6.0;
 /// Collectors whose exclusion or selection gives a selection of its own.
 const COLLECTORS: [&str; 17] = [
     "tm.stats",

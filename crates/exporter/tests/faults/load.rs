@@ -25,7 +25,7 @@ fn a_scrape_opens_one_connection_and_a_second_only_after_a_restart_of_kamailio()
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix()]);
     for _ in 0..10 {
-        assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
+        assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0);
         wait_until_closed(&fake);
     }
     assert_eq!((fake.connections().most, fake.connections().accepted), (1, 10));
@@ -38,7 +38,7 @@ fn a_scrape_opens_one_connection_and_a_second_only_after_a_restart_of_kamailio()
     });
     let exporter = Exporter::start(&["-u", &fake.unix()]);
     for _ in 0..10 {
-        assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
+        assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0);
         wait_until_closed(&fake);
     }
     assert_eq!(fake.connections().accepted, 19, "all scrapes but the first have to start again");
@@ -50,7 +50,7 @@ fn a_scrape_opens_one_connection_and_a_second_only_after_a_restart_of_kamailio()
 fn scrapes_of_different_selections_open_one_connection_each_and_close_it() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix()]);
-    exporter.page();
+    exporter.exposition();
     wait_until_closed(&fake);
     let collectors = ["tm.stats", "sl.stats", "core.uptime", "core.shmmem", "core.tcp_info"];
     // The delay keeps all runs open at once. A request after the end of its run would start a second run, whose connection
@@ -76,14 +76,14 @@ fn scrapes_of_different_selections_open_one_connection_each_and_close_it() {
 fn the_number_of_calls_in_flight_is_limited() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "-t", "1s"]);
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0);
     let before = fake.calls().len();
     fake.silent(true);
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 0.0);
     assert_eq!(fake.calls().len() - before, MAX_IN_FLIGHT);
     let exporter = Exporter::start(&["-u", &fake.udp(), "-m", "all", "-t", "1s"]);
     let before = fake.calls().len();
-    exporter.page();
+    exporter.exposition();
     assert_eq!(fake.calls().len() - before, 1, "over datagrams the limit is one");
 }
 
@@ -91,9 +91,9 @@ fn the_number_of_calls_in_flight_is_limited() {
 fn calls_with_large_replies_come_last() {
     let fake = Fake::replay(Captures::of("6.2-dev"));
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
-    exporter.page();
+    exporter.exposition();
     let before = fake.calls().len();
-    exporter.page();
+    exporter.exposition();
     let is_large = |call: &String| {
         let method = call.split(' ').next();
         let mut collectors = ALL.iter().filter(|collector| Some(collector.method) == method);

@@ -109,13 +109,13 @@ fn trial(fault: &Fault, case: &Case, transport: Transport) -> Result<Measured, S
     }
     peer.behave();
     let never_broken = Exporter::start(&["-u", &healthy(transport), "-m", fault.methods]);
-    let (expected, page) = (lines(&never_broken.page()), lines(&page(&exporter)?));
+    let (expected, page) = (lines(&never_broken.exposition()), lines(&page(&exporter)?));
     if let Some(line) = page.symmetric_difference(&expected).next() {
         let change = if page.contains(line) { "added" } else { "missing" };
         return Err(format!("after the fault, this line is {change}: {line}"));
     }
     let memory = exporter.peak_memory();
-    if memory > MOST_MEMORY + extra_memory() {
+    if memory > MAX_MEMORY + extra_memory() {
         return Err(format!("the exporter took {:.1} MiB of memory", memory as f64 / 1_048_576.0));
     }
     if exporter.log().contains("panicked") {
@@ -341,4 +341,4 @@ const TRIES: usize = 5;
 /// The time allowed from the deadline to the last byte of the response.
 const SLACK: Duration = Duration::from_millis(100);
 /// The limit on the memory of the exporter.
-const MOST_MEMORY: u64 = 32 << 20;
+const MAX_MEMORY: u64 = 32 << 20;

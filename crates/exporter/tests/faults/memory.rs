@@ -122,7 +122,7 @@ fn five_thousand_destinations_are_served_with_all_that_they_have() {
             assert_eq!(exporter.request("GET", "/metrics", &headers).status, 200);
         }
     }
-    let page = exporter.page();
+    let page = exporter.exposition();
     for family in [
         "list_target",
         "destination_up",
@@ -136,7 +136,7 @@ fn five_thousand_destinations_are_served_with_all_that_they_have() {
     }
     let dropped = |line: &&str| line.contains("_dropped_samples_total{") && !line.ends_with(" 0");
     assert_eq!(page.lines().find(dropped), None);
-    takes(&exporter, MOST_MEMORY, "a Kamailio with 5,000 destinations and all that they can have");
+    takes(&exporter, MAX_MEMORY, "a Kamailio with 5,000 destinations and all that they can have");
 }
 
 /// Several replies at their limits together need more than 32 MiB. The scrape ends where it has used its share of the
@@ -154,15 +154,15 @@ fn everything_is_at_its_limit_in_one_scrape() {
     for encoding in ["identity", "gzip", "identity"] {
         assert_eq!(exporter.request("GET", "/metrics", &[("Accept-Encoding", encoding)]).status, 200);
     }
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert!(has(&page, "sl.stats") && !has(&page, "tm.stats"), "{page}");
-    takes(&exporter, MOST_OF_ONE, "everything at its limit in one scrape");
+    takes(&exporter, MAX_OF_ONE, "everything at its limit in one scrape");
 }
 
 #[test]
 fn forty_selections_at_once_share_their_memory() {
     let selections = |exporter: &Exporter| -> Vec<String> {
-        let page = exporter.page();
+        let page = exporter.exposition();
         let name = |line: &str| Some(line.strip_prefix(SUCCESS)?.split_once('"')?.0.to_owned());
         let names: Vec<_> = page.lines().filter_map(name).collect();
         let without = |(place, first)| {
@@ -182,7 +182,7 @@ fn forty_selections_at_once_share_their_memory() {
         assert_eq!(samples(&answer.text())["kamailio_exporter_failed_scrapes"], 0.0);
     }
     assert!(usual.connections().most > 30, "they were not at the same time: {:?}", usual.connections());
-    takes(&exporter, MOST_MEMORY, "40 selections at once");
+    takes(&exporter, MAX_MEMORY, "40 selections at once");
 
     for (stalls, what) in [
         (false, "40 selections at once of a Kamailio that sends the largest replies"),
@@ -195,10 +195,10 @@ fn forty_selections_at_once_share_their_memory() {
             assert_eq!(answer.status, 200, "{}", answer.text());
             assert_eq!(samples(&answer.text())["kamailio_up"], 1.0);
         }
-        takes(&exporter, MOST_TOGETHER, what);
+        takes(&exporter, MAX_TOGETHER, what);
         assert!(exporter.log().contains(OVER), "{}", exporter.log());
         fake.behave();
-        eventually(|| match exporter.page() {
+        eventually(|| match exporter.exposition() {
             page if has(&page, "dispatcher.list") => Ok(()),
             page => Err(page),
         });
@@ -242,17 +242,17 @@ fn two_hundred_hostile_targets_share_their_memory_and_leave_enough_to_another() 
             assert!(time < Duration::from_secs(10), "{time:?}");
         }
     });
-    takes(&exporter, MOST_TOGETHER, "200 hostile targets at once");
+    takes(&exporter, MAX_TOGETHER, "200 hostile targets at once");
     assert!(!exporter.log().contains("panicked"), "{}", exporter.log());
 }
 
 const SUCCESS: &str = "kamailio_scrape_collector_success{collector=\"";
 const OVER: &str = "bytes of memory; all scrapes share 33554432 bytes";
 /// The limit for one scrape, or for several of the usual size, with the history of the page.
-const MOST_MEMORY: u64 = 36 << 20;
+const MAX_MEMORY: u64 = 36 << 20;
 /// The limit for a scrape that reaches every other limit: its share of 16 MiB, the same again for the exposition, and the
 /// program.
-const MOST_OF_ONE: u64 = 40 << 20;
+const MAX_OF_ONE: u64 = 40 << 20;
 /// The limit for all scrapes of hostile Kamailios: the 32 MiB that they share (`memory_budget.rs`) with the gaps between
 /// allocations, the 128 KiB that each may always use, and the program.
-const MOST_TOGETHER: u64 = 96 << 20;
+const MAX_TOGETHER: u64 = 96 << 20;

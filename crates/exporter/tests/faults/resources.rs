@@ -40,7 +40,7 @@ impl Started {
         Ok(stream)
     }
 
-    fn page(&self) -> Result<String, String> {
+    fn exposition(&self) -> Result<String, String> {
         let mut stream = self.connect()?;
         let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         stream.write_all(request).map_err(|error| error.to_string())?;
@@ -50,7 +50,7 @@ impl Started {
     }
 
     fn up(&self) -> Result<(), String> {
-        let page = self.page()?;
+        let page = self.exposition()?;
         if page.contains("\nkamailio_up 1\n") { Ok(()) } else { Err(page) }
     }
 }
@@ -93,7 +93,7 @@ fn closed_standard_streams_do_not_stop_scrapes() {
     shell.args(["-c", script, &program()]);
     let started = Started::new(&mut shell, &["-u", &fake.unix()]);
     fake.refuse(true);
-    assert!(started.page().unwrap().contains("\nkamailio_up 0\n"));
+    assert!(started.exposition().unwrap().contains("\nkamailio_up 0\n"));
     fake.behave();
     started.up().unwrap();
 }
@@ -106,7 +106,7 @@ fn a_closed_log_pipe_does_not_stop_scrapes() {
     let mut started = Started::new(&mut program, &["-u", &fake.unix()]);
     drop(started.child.stderr.take());
     fake.refuse(true);
-    assert!(started.page().unwrap().contains("\nkamailio_up 0\n"));
+    assert!(started.exposition().unwrap().contains("\nkamailio_up 0\n"));
     fake.behave();
     started.up().unwrap();
 }
@@ -183,7 +183,7 @@ fn files_that_become_a_pipe_a_device_a_directory_or_huge_stop_nothing() {
                 "directory" => std::fs::create_dir(&file).unwrap(),
                 _ => File::create(&file).unwrap().set_len(300 << 20).unwrap(),
             }
-            let page = started.page().unwrap();
+            let page = started.exposition().unwrap();
             let failed = ["\nkamailio_up 0\n", "success{collector=\"tls.certificates\"} 0\n"];
             assert!(failed.iter().any(|failed| page.contains(failed)), "{name} as {kind}: {page}");
         }
@@ -217,7 +217,7 @@ fn the_exporter_works_with_64_mib_and_ends_with_a_message_when_memory_runs_out()
     let mut program = limited(&format!("-v {}", size + 2048));
     program.stderr(File::create(&log).unwrap());
     let mut started = Started::new(&mut program, &["-u", &fake.unix(), "-t", "20s"]);
-    let _ = started.page();
+    let _ = started.exposition();
     let status = eventually(|| {
         started.child.try_wait().unwrap().ok_or_else(|| "the exporter is still running".to_owned())
     });
@@ -229,7 +229,7 @@ fn the_exporter_works_with_64_mib_and_ends_with_a_message_when_memory_runs_out()
 fn a_stopped_process_continues() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "1s"]);
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0);
     fake.delay_method("core.uptime", Duration::from_millis(300));
     std::thread::scope(|scope| {
         let under_way = scope.spawn(|| exporter.get("/metrics").status);
@@ -247,7 +247,7 @@ fn a_stopped_process_continues() {
         assert!(waiting.into_iter().all(|client| client.join().unwrap() == 200));
     });
     fake.behave();
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0);
 }
 
 /// The test preloads a `clock_gettime` that adds an offset, because the program reads the time of day through the C library.
@@ -279,7 +279,7 @@ fn a_clock_that_jumps_changes_no_deadline() {
         });
         let start = Instant::now();
         fake.silent(true);
-        assert!(started.page().unwrap().contains("\nkamailio_up 0\n"));
+        assert!(started.exposition().unwrap().contains("\nkamailio_up 0\n"));
         fake.silent(false);
         let waited = start.elapsed();
         assert!((1.9..8.0).contains(&waited.as_secs_f64()), "{waited:?}");

@@ -323,14 +323,14 @@ fn malformed_replies_are_counted() {
         fake.answer(collector.method, Kind::Reply, &reply);
     }
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", &names.join(",")]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_up"], 1.0);
     for method in ["rl.stats", "secfilter.stats", "call_obj.stats", "cdp.list_peers", "rtpengine.show"] {
         let of = |name: &str| page[&format!("{name}{{collector=\"{method}\"}}")];
         assert!(of("kamailio_exporter_unreadable_values_total") > 0.0, "{method}");
         assert_eq!(of("kamailio_scrape_collector_success"), 0.0, "{method}");
     }
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0);
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn secrets_are_neither_served_nor_logged() {
         let fake = Fake::replay(Captures::of(version));
         let methods = "uac.reg_dump,dbcl.list_connections";
         let exporter = Exporter::start(&["-u", &fake.unix(), "-m", methods, "--log.level", "debug"]);
-        let page = exporter.page();
+        let page = exporter.exposition();
         assert!(
             page.contains("kamailio_uac_registration_up{")
                 && page.contains("kamailio_db_cluster_connection_up{")

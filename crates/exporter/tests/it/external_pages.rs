@@ -34,12 +34,12 @@ fn success(page: &str) -> f64 {
 }
 
 #[test]
-fn a_custom_page_is_joined_to_ours() {
+fn an_external_page_is_merged_into_the_exposition() {
     let page = "# TYPE calls_total counter\n# HELP calls_total Calls of \"mine\".\ncalls_total 7 1795355190000\n\
          kamailio_up 0 1795355190000\nkamailio_tm_stats_codes_total{code=\"2xx\"} 0\nplain{x=\"1\"} -0.5\nplain{x=\"1\"} 2\n";
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "--kamailio.custom-metrics-url", &server(ok(page))]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert!(
         page.contains("# HELP calls_total Calls of \"mine\".\n# TYPE calls_total counter\ncalls_total 7\n"),
         "{page}"
@@ -57,13 +57,13 @@ fn a_custom_page_is_joined_to_ours() {
 }
 
 #[test]
-fn every_sample_of_a_large_custom_page_gets_the_labels() {
+fn every_sample_of_a_large_external_page_gets_the_labels() {
     let page: String = (0..40_000).map(|number| format!("large{{number=\"{number}\"}} 1\n")).collect();
     let url = server(ok(&page));
     let limits = ["--collector.max-series", "100000", "--label", "site=berlin"];
     let arguments = [&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url], &limits[..]];
     let exporter = Exporter::start(&arguments.concat());
-    let page = exporter.page();
+    let page = exporter.exposition();
     let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(samples.iter().filter(|line| line.starts_with("large{")).count(), 40_000);
     for sample in samples {
@@ -72,7 +72,7 @@ fn every_sample_of_a_large_custom_page_gets_the_labels() {
 }
 
 #[test]
-fn an_unavailable_custom_page_fails_only_its_collector() {
+fn an_unavailable_external_page_fails_only_its_collector() {
     let large = format!("# {}\n", "x".repeat(1000)).repeat(8 << 10);
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], "the response is 404 Not Found"),
@@ -83,7 +83,7 @@ fn an_unavailable_custom_page_fails_only_its_collector() {
         let fake = Fake::start();
         let exporter =
             Exporter::start(&["-u", &fake.unix(), "--kamailio.custom-metrics-url", &server(answer)]);
-        let page = exporter.page();
+        let page = exporter.exposition();
         assert_eq!((samples(&page)["kamailio_up"], success(&page)), (1.0, 0.0), "{reason}");
         assert!(page.contains("kamailio_tm_stats_current"));
         exporter.wait_for_log(reason);
@@ -91,33 +91,33 @@ fn an_unavailable_custom_page_fails_only_its_collector() {
 }
 
 #[test]
-fn a_custom_page_has_the_deadline_of_the_scrape() {
+fn an_external_page_has_the_deadline_of_the_scrape() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
     let fake = Fake::start();
     let exporter =
         Exporter::start(&["-u", &fake.unix(), "--kamailio.custom-metrics-url", &url, "-t", "500ms"]);
     let start = Instant::now();
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!((samples(&page)["kamailio_up"], success(&page)), (1.0, 0.0));
     exporter.wait_for_log("no response before the deadline");
 }
 
 #[test]
-fn a_custom_page_is_served_without_kamailio() {
+fn an_external_page_is_served_without_kamailio() {
     let url = server(ok("mine 1\n"));
     let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert_eq!((samples(&page)["kamailio_up"], samples(&page)["mine"], success(&page)), (0.0, 1.0, 1.0));
 }
 
 #[test]
-fn the_failure_of_a_custom_page_is_logged_without_kamailio() {
+fn the_failure_of_an_external_page_is_logged_without_kamailio() {
     let url = server("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--kamailio.custom-metrics-url", &url]);
     for _ in 0..2 {
-        let page = exporter.page();
+        let page = exporter.exposition();
         assert_eq!((samples(&page)["kamailio_up"], success(&page)), (0.0, 0.0));
     }
     exporter.wait_for_log("scrape failed");
@@ -131,7 +131,7 @@ fn rtpengines_page_has_a_path_of_its_own() {
     let exporter = Exporter::start(&["-u", "unix:/nonexistent/ctl", "--rtpengine.metrics-url", &url]);
     assert_eq!(exporter.get("/rtpengine").text(), "rtpengine_sessions 3\n");
     assert!(exporter.get("/").text().contains("href=\"/rtpengine\""));
-    assert!(!exporter.page().contains("rtpengine_sessions"));
+    assert!(!exporter.exposition().contains("rtpengine_sessions"));
 
     let exporter =
         Exporter::start(&["-u", "unix:/nonexistent/ctl", "--rtpengine.metrics-url", "http://127.0.0.1:1/"]);
@@ -212,7 +212,7 @@ fn an_outage_of_rtpengines_page_and_its_end_are_logged_once() {
     assert_eq!(log.matches("rtpengine metrics recovered").count(), 1, "{log}");
 }
 
-/// Serves a page that takes longer than a client in a hurry waits, and not as long as Prometheus does.
+/// Serves a page that takes longer than a client in a scrape_with_deadline waits, and not as long as Prometheus does.
 fn slow() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -251,7 +251,7 @@ fn a_page_that_only_its_client_cuts_short_is_not_a_failure() {
         );
     }
     assert_eq!(exporter.get("/rtpengine").status, 200);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert_eq!(success(&page), 1.0);
     let took = samples(&page)["kamailio_scrape_collector_duration_seconds{collector=\"custom\"}"];
     assert!((0.7..10.0).contains(&took), "{took} s");
@@ -275,7 +275,7 @@ fn dispatcher_sets_have_the_configured_names() {
         "--collector.dispatcher.mapping",
         "1:media servers",
     ]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_dispatcher_set_info{name=\"carriers\",setid=\"0\"}"], 1.0);
     assert_eq!(page["kamailio_dispatcher_set_info{name=\"media servers\",setid=\"1\"}"], 1.0);
 }

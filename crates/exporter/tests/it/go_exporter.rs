@@ -84,7 +84,7 @@ fn a_named_method_has_exactly_the_families_of_the_go_exporter() {
             || FAMILIES.lines().filter(|row| !row.is_empty()).map(|row| row.split(' ').collect::<Vec<_>>());
         for method in rows().map(|row| row[0]).collect::<BTreeSet<_>>() {
             let exporter = Exporter::start(&["-u", &fake.unix(), "-m", method]);
-            let mut served = families(&exporter.page());
+            let mut served = families(&exporter.exposition());
             for (name, kind) in OWN {
                 let family = served.remove(name).unwrap_or_else(|| panic!("{name} is not served"));
                 assert_eq!(family.0, kind, "{name}");

@@ -6,11 +6,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 #[test]
 fn each_path_responds_with_its_page() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&UNREACHABLE);
     for (path, status, content_type, part) in [
         ("/", 200, "text/html; charset=UTF-8", "Kamailio exporter</a></h1>"),
         (
@@ -32,7 +32,7 @@ fn each_path_responds_with_its_page() {
 
 #[test]
 fn every_link_of_the_status_page_works() {
-    let exporter = Exporter::start(&["--web.telemetry-path", "/other", NOBODY[0], NOBODY[1]]);
+    let exporter = Exporter::start(&["--web.telemetry-path", "/other", UNREACHABLE[0], UNREACHABLE[1]]);
     let page = exporter.get("/").text();
     let links: Vec<_> = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(links.contains(&"/other"), "{links:?}");
@@ -44,7 +44,7 @@ fn every_link_of_the_status_page_works() {
 
 #[test]
 fn only_get_and_head_are_allowed() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&UNREACHABLE);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"] {
         for path in ["/metrics", "/", "/-/healthy"] {
             let answer = exporter.request(method, path, &[]);
@@ -54,12 +54,12 @@ fn only_get_and_head_are_allowed() {
     let head = exporter.request("HEAD", "/metrics", &[]);
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert!(head.header("content-type").starts_with("text/plain; version=0.0.4"));
-    assert_eq!(samples(&exporter.page())["kamailio_exporter_total_scrapes"], 1.0, "HEAD has scraped");
+    assert_eq!(samples(&exporter.exposition())["kamailio_exporter_total_scrapes"], 1.0, "HEAD has scraped");
 }
 
 #[test]
 fn openmetrics_and_gzip_are_negotiated() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&UNREACHABLE);
     let answer = exporter.request(
         "GET",
         "/metrics",
@@ -75,7 +75,7 @@ fn openmetrics_and_gzip_are_negotiated() {
 
 #[test]
 fn bad_requests_are_refused_with_a_reason() {
-    let exporter = Exporter::start(&["-m", "tm.stats", NOBODY[0], NOBODY[1]]);
+    let exporter = Exporter::start(&["-m", "tm.stats", UNREACHABLE[0], UNREACHABLE[1]]);
     for (query, part) in [
         ("?collect[]=nope", "missing collector: nope"),
         ("?collect[]=tls.info", "disabled collector: tls.info"),
@@ -95,7 +95,7 @@ fn bad_requests_are_refused_with_a_reason() {
 
 #[test]
 fn requests_to_a_proxy_are_refused() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&UNREACHABLE);
     for request in ["CONNECT localhost:443", "GET localhost:443", "CONNECT [::1]:9494", "OPTIONS *"] {
         let mut stream = TcpStream::connect(exporter.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -108,7 +108,7 @@ fn requests_to_a_proxy_are_refused() {
 
 #[test]
 fn request_headers_that_are_too_long_are_refused() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&UNREACHABLE);
     let mut stream = TcpStream::connect(exporter.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let head = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(1 << 20));
@@ -123,7 +123,7 @@ fn request_headers_that_are_too_long_are_refused() {
 
 #[test]
 fn half_open_connections_do_not_stop_a_scrape() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&UNREACHABLE);
     let half_open: Vec<_> = (0..300)
         .map(|_| {
             let mut stream = TcpStream::connect(exporter.address()).unwrap();
@@ -131,7 +131,7 @@ fn half_open_connections_do_not_stop_a_scrape() {
             stream
         })
         .collect();
-    assert!(exporter.page().contains("kamailio_up"));
+    assert!(exporter.exposition().contains("kamailio_up"));
     drop(half_open);
 }
 

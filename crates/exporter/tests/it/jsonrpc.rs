@@ -12,7 +12,7 @@ const METHODS: &str = "core.uptime,core.shmmem,tm.stats,sl.stats";
 fn values_arrive_over_one_connection() {
     let server = Server::start();
     let exporter = Exporter::start(&["-u", &server.http(), "-m", METHODS]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_up"], 1.0, "{}", exporter.log());
     assert_eq!(page["kamailio_core_uptime_uptime_total"], 60.0);
     assert_eq!(page["kamailio_core_shmmem_total"], 5_242_880_000.0);
@@ -25,7 +25,7 @@ fn values_arrive_over_one_connection() {
     assert_eq!((first.path.as_str(), &first.authorization), ("/RPC", &None));
     assert_eq!(first.body["jsonrpc"], "2.0");
     assert!(first.body.get("params").is_none(), "an empty list would be an argument that is missing");
-    exporter.page();
+    exporter.exposition();
     assert_eq!(server.accepted(), 2, "one for each scrape");
 }
 
@@ -34,7 +34,7 @@ fn a_server_that_is_not_a_kamailio_gets_no_further_call() {
     let server = Server::start();
     server.respond("*", Response::Bytes("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()));
     let exporter = Exporter::start(&["-u", &server.http(), "-m", METHODS]);
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 0.0);
     assert_eq!(server.requests().len(), 1, "{:?}", server.requests());
 }
 
@@ -47,7 +47,7 @@ fn the_password_is_read_from_its_file() {
     let file = file.to_str().unwrap();
     let credentials = ["--kamailio.basic-auth.username", "user", "--kamailio.basic-auth.password-file", file];
     let exporter = Exporter::start(&[&["-u", &server.http(), "-m", METHODS], &credentials[..]].concat());
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0);
     assert!(
         server
             .requests()
@@ -56,7 +56,7 @@ fn the_password_is_read_from_its_file() {
     );
     std::fs::remove_file(file).unwrap();
     let before = server.requests().len();
-    assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_up"], 0.0);
     exporter.wait_for_log("cannot read the password in");
     assert_eq!(server.requests().len(), before);
     assert!(!exporter.log().contains("secret"));
@@ -75,7 +75,7 @@ fn statistics_of_a_large_group_are_one_call_each_over_jsonrpc_and_few_calls_over
     let listed = format!("{{\"jsonrpc\": \"2.0\", \"result\": {listed}, \"id\": {{id}}}}");
     server.respond("cnt.list_vars", Response::Json(listed));
     server.respond("stats.fetch", Response::Result("{}"));
-    Exporter::start(&["-u", &server.http(), "-m", "stats"]).page();
+    Exporter::start(&["-u", &server.http(), "-m", "stats"]).exposition();
     let requests = server.requests().into_iter().map(|request| request.body);
     let params: Vec<_> = requests
         .filter(|body| body["method"] == "stats.fetch")
@@ -87,7 +87,7 @@ fn statistics_of_a_large_group_are_one_call_each_over_jsonrpc_and_few_calls_over
     let names: Vec<_> = names.iter().map(|name| Arg::from(name.as_str())).collect();
     fake.answer("cnt.list_groups", Kind::Reply, &body(&["core".into()]));
     fake.answer("cnt.list_vars", Kind::Reply, &body(&names));
-    Exporter::start(&["-u", &fake.unix(), "-m", "stats"]).page();
+    Exporter::start(&["-u", &fake.unix(), "-m", "stats"]).exposition();
     assert!((2..9).contains(&fake.count("stats.fetch")), "{:?}", fake.calls());
 }
 
@@ -101,7 +101,7 @@ fn the_last_of_several_records_is_not_taken_for_the_first() {
     server
         .respond("secfilter.stats", Response::Result(r#"{"Blacklist": {"User-Agent": 2}, "Whitelist": {}}"#));
     let exporter = Exporter::start(&["-u", &server.http(), "-m", "all"]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_exporter_failed_scrapes"], 0.0, "{}", exporter.log());
     assert!(!page.keys().any(|series| series.starts_with("kamailio_dns_cache_")));
     assert!(
@@ -109,13 +109,13 @@ fn the_last_of_several_records_is_not_taken_for_the_first() {
         "a struct of structs is complete"
     );
     let exporter = Exporter::start(&["-u", &server.http(), "-m", "dns.mem_info"]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"dns.mem_info\"}"], 0.0);
     exporter.wait_for_log("module jsonrpcs returns only the last record of dns.mem_info: use BINRPC");
 }
 
 #[test]
-fn a_probe_sends_the_credentials_only_if_its_rule_says_so() {
+fn a_probe_sends_the_credentials_only_if_its_rule_has_credentials() {
     let server = Server::start();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("password");
@@ -218,6 +218,6 @@ fn datagrams_carry_one_call_each() {
     });
     let uri = format!("jsonrpc+unix:{}", path.display());
     let exporter = Exporter::start(&["-u", &uri, "-m", "core.uptime,tm.stats"]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!((page["kamailio_up"], page["kamailio_tm_stats_current"]), (1.0, 7.0), "{}", exporter.log());
 }

@@ -70,7 +70,7 @@ fn the_exporter_listens_without_kamailio_and_does_not_scrape_at_the_start() {
     let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "200ms"]);
     assert_eq!(exporter.get("/-/ready").status, 200);
     assert!(silent.accept().is_err(), "the exporter connected without a request");
-    assert!(exporter.page().contains("\nkamailio_exporter_total_scrapes 1\n"));
+    assert!(exporter.exposition().contains("\nkamailio_exporter_total_scrapes 1\n"));
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn arguments_can_come_from_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     writeln!(&file, "# Kamailio\n--kamailio.scrape-uri=unix:/nonexistent/from-file\n\n-t\n100ms").unwrap();
     let exporter = Exporter::start(&[&format!("@{}", file.path().display())]);
-    exporter.page();
+    exporter.exposition();
     exporter.wait_for_log("/nonexistent/from-file");
 }
 
@@ -215,7 +215,7 @@ fn json_logs_are_json() {
 fn an_unreachable_kamailio_is_logged_once_with_the_reason() {
     let exporter = Exporter::start(&UNREACHABLE);
     for _ in 0..3 {
-        let page = exporter.page();
+        let page = exporter.exposition();
         assert!(page.contains("\nkamailio_up 0\n"), "{page}");
         assert!(!page.contains("kamailio_tm_"), "{page}");
     }
@@ -240,7 +240,7 @@ fn the_exporter_listens_on_several_addresses() {
 }
 
 #[test]
-fn healthcheck_tells_a_running_exporter_from_none() {
+fn healthcheck_fails_without_a_running_exporter() {
     let mut exporter = Exporter::start(&UNREACHABLE);
     let url = format!("http://{}/-/healthy", exporter.address());
     assert!(run(&["healthcheck", &url]).status.success());

@@ -50,14 +50,14 @@ fn slow_clients(exporter: &Exporter, incomplete: &[u8], scrape: impl Fn() -> Str
 #[test]
 fn a_thousand_half_open_connections_do_not_stop_a_scrape() {
     let exporter = Exporter::start(&UNREACHABLE);
-    slow_clients(&exporter, INCOMPLETE, || exporter.page());
+    slow_clients(&exporter, INCOMPLETE, || exporter.exposition());
 }
 
 #[test]
 fn a_thousand_connections_with_long_request_headers_do_not_fill_the_memory() {
     let exporter = Exporter::start(&UNREACHABLE);
     let incomplete = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", "y".repeat(30_000));
-    slow_clients(&exporter, incomplete.as_bytes(), || exporter.page());
+    slow_clients(&exporter, incomplete.as_bytes(), || exporter.exposition());
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn with_many_statistics() -> Fake {
 fn a_hundred_clients_that_read_one_byte_per_second_do_not_fill_the_memory() {
     let fake = with_many_statistics();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "stats.fetch"]);
-    let len = exporter.page().len();
+    let len = exporter.exposition().len();
     assert!(len > 1_000_000, "the exposition has only {len} bytes");
     let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     let mut slow: Vec<_> = (0..100).map(|_| connect(&exporter, request)).collect();
@@ -97,7 +97,7 @@ fn a_hundred_clients_that_read_one_byte_per_second_do_not_fill_the_memory() {
         for stream in &mut slow {
             let _ = stream.read(&mut [0; 1]);
         }
-        exporter.page();
+        exporter.exposition();
         assert!(exporter.memory() < 32.0 * MIB, "{}", exporter.memory() / MIB);
         std::thread::sleep(Duration::from_secs(1));
     }
@@ -112,7 +112,7 @@ fn a_client_that_does_not_read_is_disconnected() {
     let address = format!("unix:{}", path.display());
     let common = ["-u", &fake.unix(), "-m", "stats.fetch", "--web.listen-address", &address];
     let exporter = Exporter::start(&[&common[..], &["--web.write-timeout", "300ms"]].concat());
-    let len = exporter.page().len();
+    let len = exporter.exposition().len();
     // The buffers of a unix socket hold a few hundred kilobytes, less than the response.
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -209,7 +209,7 @@ fn the_size_of_request_headers_is_limited() {
 #[test]
 fn process_metrics_can_be_disabled() {
     let exporter = Exporter::start(&["--web.disable-exporter-metrics", UNREACHABLE[0], UNREACHABLE[1]]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert!(page.contains("kamailio_up") && page.contains("kamailio_exporter_build_info"), "{page}");
     assert!(!page.contains("process_"), "{page}");
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 /// Standard output, exit code, and standard error.
 fn ended(output: Output) -> (String, Option<i32>, String) {
@@ -47,7 +47,7 @@ fn the_exposition_is_that_of_the_server_without_process_metrics() {
     let (page, code, log) = once(&["-u", &fake.unix()]);
     assert_eq!((code, log.as_str()), (Some(0), ""), "without problems there is no output for cron to mail");
     let printed: BTreeSet<_> = samples(&page).into_keys().collect();
-    let served = samples(&Exporter::start(&["-u", &fake.unix()]).page());
+    let served = samples(&Exporter::start(&["-u", &fake.unix()]).exposition());
     let served: BTreeSet<_> = served.into_keys().filter(|name| !name.starts_with("process_")).collect();
     assert!(printed.len() > 100, "{page}");
     let only_one_has: Vec<_> = printed.symmetric_difference(&served).collect();
@@ -65,12 +65,12 @@ fn the_exposition_is_that_of_the_server_without_process_metrics() {
 fn an_unreachable_kamailio_is_up_0_and_exit_code_1() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("kamailio.prom");
-    let (page, code, log) = once(&NOBODY);
+    let (page, code, log) = once(&UNREACHABLE);
     assert_eq!((code, samples(&page)["kamailio_up"]), (Some(1), 0.0));
     assert!(log.contains("There is no directory /nonexistent"), "{log}");
 
     let output = file.to_str().unwrap();
-    let (page, code, log) = once(&[&NOBODY[..], &["-o", output]].concat());
+    let (page, code, log) = once(&[&UNREACHABLE[..], &["-o", output]].concat());
     assert_eq!((page.as_str(), code), ("", Some(1)));
     assert_eq!(samples(&fs::read_to_string(&file).unwrap())["kamailio_up"], 0.0, "{log}");
 }

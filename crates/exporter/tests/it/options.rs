@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::SystemTime;
 
-const NO_KAMAILIO: [&str; 2] = ["-u", "unix:/nonexistent/ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/ctl"];
 
 /// Standard output, standard error and exit code.
 fn output(mut command: Command) -> (String, String, Option<i32>) {
@@ -90,7 +90,7 @@ fn the_variable_of_a_format_names_the_command() {
 
 #[test]
 fn the_log_names_target_and_methods_at_the_start() {
-    let exporter = Exporter::start(&[&NO_KAMAILIO[..], &["-m", "tm.stats,core.uptime"]].concat());
+    let exporter = Exporter::start(&[&UNREACHABLE[..], &["-m", "tm.stats,core.uptime"]].concat());
     let log = exporter.log();
     assert!(log.contains("target=unix:/nonexistent/ctl methods=tm.stats,core.uptime"), "{log}");
 }
@@ -132,7 +132,7 @@ fn sets_with_names_join_their_destinations() {
     let names =
         ["--collector.dispatcher.mapping", "0:carriers", "--collector.dispatcher.mapping", "1:media servers"];
     let exporter = Exporter::start(&[&["-u", &*fake.unix()], &names[..]].concat());
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_dispatcher_set_info{name=\"media servers\",setid=\"1\"}"], 1.0);
     assert!(
         page.keys()
@@ -163,12 +163,12 @@ fn labels_are_added_to_every_series() {
     let page = String::from_utf8_lossy(&once.stdout).into_owned();
     assert!(clashes(&page) > 3);
     assert_eq!(kept(&page), clashes(&page), "once has only one exposition to count them in");
-    let pages: Vec<_> = (0..3).map(|_| exporter.page()).collect();
+    let pages: Vec<_> = (0..3).map(|_| exporter.exposition()).collect();
     assert_eq!(
         pages.iter().map(|page| kept(page)).collect::<Vec<_>>(),
         [0, clashes(&page), 2 * clashes(&page)]
     );
-    for page in [String::from_utf8(once.stdout).unwrap(), exporter.page()] {
+    for page in [String::from_utf8(once.stdout).unwrap(), exporter.exposition()] {
         let lines: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
         assert!(lines.len() > 100 && lines.iter().all(|line| line.contains("{site=\"Ústí, 2\"")), "{page}");
         assert!(page.contains("kamailio_up{site=\"Ústí, 2\",setid=\"none\"} 1"), "{page}");
@@ -194,7 +194,7 @@ fn certificates_of_kamailio_are_read_from_the_files_that_the_operator_names() {
     let fake = Fake::start();
     for (uri, up) in [(fake.unix(), 1.0), ("unix:/nonexistent/ctl".to_owned(), 0.0)] {
         let exporter = Exporter::start(&[&["-u", &uri], &arguments[..]].concat());
-        let page = samples(&exporter.page());
+        let page = samples(&exporter.exposition());
         assert_eq!(page["kamailio_up"], up);
         let series =
             format!("kamailio_tls_certificate_not_after_timestamp_seconds{{file=\"{file}\",subject=");
@@ -206,7 +206,7 @@ fn certificates_of_kamailio_are_read_from_the_files_that_the_operator_names() {
     let exporter = Exporter::start(
         &[&["-u", &fake.unix()], &arguments[..], &["--kamailio.tls-certificates", &missing]].concat(),
     );
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"tls.certificates\"}"], 0.0);
     assert!(
         page.keys().any(|name| name.contains("not_after_timestamp_seconds{")),

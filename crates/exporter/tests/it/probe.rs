@@ -9,12 +9,12 @@ use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 /// Starts an exporter whose own Kamailio is down, and that may probe these targets.
 fn start(allow: &[&str], arguments: &[&str]) -> Exporter {
     let allow: Vec<_> = allow.iter().flat_map(|rule| ["--probe.allow", rule]).collect();
-    Exporter::start(&[&NOBODY, &allow[..], arguments].concat())
+    Exporter::start(&[&UNREACHABLE, &allow[..], arguments].concat())
 }
 
 fn probe(exporter: &Exporter, target: &str) -> ClientResponse {
@@ -43,7 +43,7 @@ fn without_rules_there_is_no_probe_endpoint() {
 fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
     let fake = Fake::start();
     let direct = Exporter::start(&["-u", &fake.unix()]);
-    let direct = samples(&direct.page());
+    let direct = samples(&direct.exposition());
     let own = |name: &&String| name.starts_with("process_") || name.contains("exporter_build_info");
     let expected: Vec<_> = direct.keys().filter(|name| !own(name)).collect();
     let exporter = start(&["unix:/*/*/ctl", "unixd:/*/*/ctld", "tcp:127.0.0.1:*", "udp:127.0.0.1:*"], &[]);
@@ -60,7 +60,7 @@ fn every_transport_brings_the_metrics_of_the_target_and_no_others() {
         }
     }
     assert_eq!(
-        samples(&exporter.page())["kamailio_up"],
+        samples(&exporter.exposition())["kamailio_up"],
         0.0,
         "the exporter's own Kamailio is not the target"
     );
@@ -166,7 +166,7 @@ fn probes_do_not_fetch_the_external_page() {
     assert!(listener.accept().is_err(), "a probe fetched the external page");
     let answer = exporter.get(&format!("/probe?target={}&collect[]=custom", fake.unix()));
     assert_eq!(answer.status, 400);
-    exporter.page();
+    exporter.exposition();
     assert!(listener.accept().is_ok(), "/metrics does not fetch the external page either");
 }
 
@@ -201,7 +201,7 @@ fn large_capabilities_of_a_target_are_not_kept() {
         assert_eq!(probed(&exporter, &fake.unix())["kamailio_up"], 1.0);
         assert_eq!(fake.count("system.listMethods"), asked);
     }
-    (0..2).for_each(|_| drop(own.page()));
+    (0..2).for_each(|_| drop(own.exposition()));
     assert_eq!(
         fake.count("system.listMethods"),
         4,
@@ -241,7 +241,7 @@ fn hung_targets_delay_neither_other_targets_nor_the_metrics() {
         let refused = probe(&exporter, &other.unix());
         let sentence = "Limit of concurrent probes of targets that only a pattern allows reached (30), try again later.\n";
         assert_eq!((refused.status, refused.text().as_str()), (503, sentence));
-        assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0);
+        assert_eq!(samples(&exporter.exposition())["kamailio_up"], 0.0);
         assert!(
             probes.iter().all(|probe| !probe.is_finished()),
             "the hung targets did not hang all the time"
@@ -316,7 +316,7 @@ fn hundreds_of_targets_leave_no_file_behind_and_little_memory() {
     let _fake = Fake::listen(Captures::of("5.6.3"), &targets).unwrap();
     let exporter = start(&["unix:/*/*/*"], &[]);
     probed(&exporter, &target(0));
-    let memory = || samples(&exporter.page())["process_resident_memory_bytes"] / 1024.0;
+    let memory = || samples(&exporter.exposition())["process_resident_memory_bytes"] / 1024.0;
     // The first exposition opens files of /proc that stay open.
     let (before, files) = (memory(), exporter.open_files());
     for number in 1..250 {

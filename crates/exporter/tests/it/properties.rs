@@ -154,7 +154,7 @@ fn pages_are_a_function_of_the_replies() {
         prepare(&fake);
         let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "all", "-t", "60s"]);
         // The second scrape makes other calls than the first, which learns what there is.
-        let pages = [exporter.page(), exporter.page()].join("");
+        let pages = [exporter.exposition(), exporter.exposition()].join("");
         pages.lines().filter(|line| is_stable(line)).map(str::to_owned).collect()
     };
     let expected = page(&|_| {});

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 fn push(url: &str, arguments: &[&str]) -> Process {
     Process::start(&[&["push", "--gateway", url, "--interval", "1s"], arguments].concat())
@@ -58,7 +58,7 @@ fn every_push_replaces_the_group() {
 #[test]
 fn the_default_instance_is_the_host_name() {
     let gateway = Gateway::start();
-    let _process = push(&gateway.url(), &NOBODY);
+    let _process = push(&gateway.url(), &UNREACHABLE);
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(gateway.request(1).path, format!("/metrics/job/kamailio/instance/{}", host.trim()));
 }
@@ -134,24 +134,24 @@ fn errors_of_the_gateway_are_logged_with_advice() {
         (&large, &format!("the response is 500 Internal Server Error: {}\"", "x".repeat(400))),
     ] {
         let gateway = Gateway::start();
-        gateway.answer_raw(answer);
-        let process = push(&gateway.url(), &[&NOBODY[..], &["--instance", "i"]].concat());
+        gateway.respond_raw(answer);
+        let process = push(&gateway.url(), &[&UNREACHABLE[..], &["--instance", "i"]].concat());
         process
             .wait_for_log(&format!("error=\"cannot PUT {}/metrics/job/kamailio/instance/i: ", gateway.url()));
         process.wait_for_log(sentence);
     }
-    let process = push("http://127.0.0.1:1", &NOBODY);
+    let process = push("http://127.0.0.1:1", &UNREACHABLE);
     process.wait_for_log("Connection refused");
 }
 
 #[test]
 fn a_redirect_is_not_followed() {
     let (gateway, other) = (Gateway::start(), Gateway::start());
-    gateway.answer_raw(format!(
+    gateway.respond_raw(format!(
         "HTTP/1.1 307 Temporary Redirect\r\nLocation: {}/\r\nContent-Length: 0\r\n\r\n",
         other.url()
     ));
-    let process = push(&gateway.url(), &NOBODY);
+    let process = push(&gateway.url(), &UNREACHABLE);
     process.wait_for_log("redirects are not followed");
     assert_eq!(other.requests().len(), 0);
 }
@@ -160,7 +160,7 @@ fn a_redirect_is_not_followed() {
 fn the_group_is_deleted_at_a_clean_stop_on_request() {
     for (signal, arguments, deleted) in [("TERM", &["--delete-on-exit"][..], true), ("INT", &[], false)] {
         let gateway = Gateway::start();
-        let mut process = push(&gateway.url(), &[&NOBODY[..], arguments].concat());
+        let mut process = push(&gateway.url(), &[&UNREACHABLE[..], arguments].concat());
         let pushed = gateway.request(1);
         process.wait_for_log("first push succeeded");
         gateway.answer("202 Accepted", "");
@@ -174,8 +174,8 @@ fn the_group_is_deleted_at_a_clean_stop_on_request() {
 #[test]
 fn a_stop_does_not_wait_for_a_push_in_progress() {
     let gateway = Gateway::start();
-    gateway.answer_raw("");
-    let mut process = push(&gateway.url(), &NOBODY);
+    gateway.respond_raw("");
+    let mut process = push(&gateway.url(), &UNREACHABLE);
     gateway.request(1);
     process.signal("TERM");
     assert_eq!(process.wait(), Some(0));
@@ -185,8 +185,8 @@ fn a_stop_does_not_wait_for_a_push_in_progress() {
 #[test]
 fn a_hung_gateway_delays_a_stop_for_a_limited_time() {
     let gateway = Gateway::start();
-    gateway.answer_raw("");
-    let mut process = push(&gateway.url(), &[&NOBODY[..], &["--delete-on-exit"]].concat());
+    gateway.respond_raw("");
+    let mut process = push(&gateway.url(), &[&UNREACHABLE[..], &["--delete-on-exit"]].concat());
     gateway.request(1);
     process.signal("TERM");
     assert_eq!(process.wait(), Some(1));
@@ -200,7 +200,7 @@ fn a_hung_gateway_delays_a_stop_for_a_limited_time() {
 fn the_deletion_waits_for_a_push_in_progress() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let mut process = push(&url, &[&NOBODY[..], &["--delete-on-exit"]].concat());
+    let mut process = push(&url, &[&UNREACHABLE[..], &["--delete-on-exit"]].concat());
     let (mut first, _) = listener.accept().unwrap();
     let mut method = [0; 4];
     first.read_exact(&mut method).unwrap();
@@ -240,7 +240,7 @@ fn the_password_is_read_for_each_push_and_never_printed() {
     let mut process = push(
         &gateway.url(),
         &[
-            &NOBODY[..],
+            &UNREACHABLE[..],
             &[
                 "--basic-auth.username",
                 "me",
@@ -307,7 +307,8 @@ fn the_certificate_of_the_gateway_is_verified() {
         ("127.0.0.2:0", "self", false, &["--tls.ca-file", &own], Some("certificate not valid for name")),
     ] {
         let gateway = Gateway::start_on(address, tls(&directory, name, clients));
-        let process = push(&format!("https://{}", gateway.address()), &[&NOBODY[..], arguments].concat());
+        let process =
+            push(&format!("https://{}", gateway.address()), &[&UNREACHABLE[..], arguments].concat());
         match complaint {
             None => assert_eq!(gateway.request(1).method, "PUT"),
             Some(complaint) => {
@@ -321,7 +322,7 @@ fn the_certificate_of_the_gateway_is_verified() {
 #[test]
 fn a_gateway_without_tls_is_reported() {
     let gateway = Gateway::start();
-    let process = push(&format!("https://{}", gateway.address()), &NOBODY);
+    let process = push(&format!("https://{}", gateway.address()), &UNREACHABLE);
     process.wait_for_log("TLS handshake failed");
 }
 
@@ -333,7 +334,7 @@ fn systemd_is_notified() {
     let gateway = Gateway::start();
     let mut child = command()
         .args(["push", "--gateway", &gateway.url()])
-        .args(NOBODY)
+        .args(UNREACHABLE)
         .env("NOTIFY_SOCKET", directory.path().join("notify"))
         .stderr(Stdio::null())
         .spawn()

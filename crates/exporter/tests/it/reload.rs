@@ -3,10 +3,10 @@
 use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, eventually, run, samples};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 fn start(file: &str, more: &[&str]) -> Exporter {
-    Exporter::start(&[&["--web.config.file", file, NOBODY[0], NOBODY[1]], more].concat())
+    Exporter::start(&[&["--web.config.file", file, UNREACHABLE[0], UNREACHABLE[1]], more].concat())
 }
 
 fn successful(exporter: &Exporter, user: &str, password: &str) -> (f64, f64) {

@@ -89,7 +89,7 @@ pub(crate) fn answer_uncaptured(fake: &Fake) {
 
 pub(crate) fn served(fake: &Fake, methods: &str, arguments: &[&str]) -> BTreeMap<String, f64> {
     let exporter = Exporter::start(&[&["-u", &fake.unix(), "-m", methods], arguments].concat());
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     for (series, value) in &page {
         let expected = match series.split('{').next().unwrap() {
             "kamailio_exporter_unreadable_values_total" | "kamailio_exporter_duplicate_rows_total" => 0.0,
@@ -108,5 +108,5 @@ pub(crate) fn expect(page: &BTreeMap<String, f64>, series: &str, value: f64) {
 
 pub(crate) fn overload_control(fake: &Fake) -> BTreeMap<String, f64> {
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "dispatcher.oclist"]);
-    samples(&exporter.page())
+    samples(&exporter.exposition())
 }

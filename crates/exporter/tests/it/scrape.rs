@@ -33,7 +33,7 @@ pub(crate) fn success(page: &str, collector: &str) -> f64 {
 
 /// Returns the page, on which only this collector failed.
 fn page_where_only(exporter: &Exporter, failed: &str) -> String {
-    let page = exporter.page();
+    let page = exporter.exposition();
     for collector in TEN {
         assert_eq!(success(&page, collector) == 1.0, collector != failed, "{collector}\n{}", exporter.log());
     }
@@ -46,11 +46,11 @@ fn page_where_only(exporter: &Exporter, failed: &str) -> String {
 fn a_scrape_is_one_connection_and_in_steady_state_only_its_calls() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
-    exporter.page();
+    exporter.exposition();
     let first = fake.calls();
     assert_eq!(&first[..2], ["system.listMethods", "cnt.list_groups"]);
     assert_eq!(fake.connections().accepted, 1);
-    exporter.page();
+    exporter.exposition();
     let second = &fake.calls()[first.len()..];
     assert!(first.ends_with(second), "{first:?} {second:?}");
     assert_eq!(second.len(), TEN.len());
@@ -110,7 +110,7 @@ fn a_counter_below_zero_is_unreadable() {
     fake.answer("benchmark.timer_list", Kind::Reply, &body(&[Arg::Struct(&timer)]));
     fake.answer("system.listMethods", Kind::Reply, &body(&["benchmark.timer_list".into()]));
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "benchmark.timer_list"]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert!(!page.contains("kamailio_benchmark_timer_runs") && !page.contains("timer_seconds"), "{page}");
     let unreadable = "kamailio_exporter_unreadable_values_total{collector=\"benchmark.timer_list\"}";
     assert_eq!(samples(&page)[unreadable], 2.0, "{page}");
@@ -138,7 +138,7 @@ fn counters_are_unsigned_and_statistics_signed() {
     ];
     fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
     let exporter = start(&fake, &[]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     for line in [
         "kamailio_tm_stats_total_total 4294967291",
         "kamailio_tm_stats_codes_total{code=\"2xx\"} 2147483648",
@@ -162,7 +162,7 @@ fn destinations_may_be_in_set_0_equal_and_of_any_bytes() {
     let reply = [(Some("NRSETS"), Arg::Int(1)), (Some("RECORDS"), Arg::Struct(&records))];
     fake.answer("dispatcher.list", Kind::Reply, &body(&[Arg::Struct(&reply)]));
     let exporter = start(&fake, &[]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     let targets: Vec<_> =
         page.lines().filter(|line| line.starts_with("kamailio_dispatcher_list_target{")).collect();
     assert_eq!(
@@ -183,7 +183,7 @@ fn a_fault_that_means_none_configured_is_not_a_failure() {
     fake.answer_with("dispatcher.list.0dest");
     fake.answer("core.tcp_info", Kind::Fault, &body(&[Arg::Int(500), "tcp support disabled".into()]));
     let exporter = start(&fake, &[]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert_eq!((success(&page, "dispatcher.list"), success(&page, "core.tcp_info")), (1.0, 1.0));
     assert!(!page.contains("kamailio_dispatcher_list_target"));
 }
@@ -230,9 +230,9 @@ fn a_missing_method_fails_only_if_it_is_named() {
     let fake = Fake::start();
     fake.remove("dmq.list_nodes");
     let exporter = start(&fake, &[]);
-    assert!(!exporter.page().contains("dmq.list_nodes"));
+    assert!(!exporter.exposition().contains("dmq.list_nodes"));
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,dmq.list_nodes"]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert_eq!((success(&page, "tm.stats"), success(&page, "dmq.list_nodes")), (1.0, 0.0));
     assert_eq!(fake.count("dmq.list_nodes"), 0);
 }
@@ -246,7 +246,7 @@ fn a_missing_group_of_statistics_fails_only_if_it_is_named() {
     exporter.wait_for_log("Kamailio has no statistics in the group nosuch");
     fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&[])]));
     let exporter = start(&fake, &[]);
-    assert_eq!(success(&exporter.page(), "stats.fetch"), 1.0, "script is only the default");
+    assert_eq!(success(&exporter.exposition(), "stats.fetch"), 1.0, "script is only the default");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn statistics_with_known_name_patterns_have_families_of_their_own() {
     ];
     fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "auto,-stats.fetch"]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     for part in [
         "# HELP kamailio_script_calls_total Calls \"seen\"\n# TYPE kamailio_script_calls_total counter\n\
          kamailio_script_calls_total 7\n",
@@ -277,7 +277,7 @@ fn statistics_with_known_name_patterns_have_families_of_their_own() {
         assert!(page.contains(part), "{part} is not in\n{page}");
     }
     let calls = fake.calls().len();
-    exporter.page();
+    exporter.exposition();
     assert!(
         !fake.calls()[calls..].iter().any(|call| call.starts_with("cnt.")),
         "the exporter fetches the capabilities again"
@@ -312,7 +312,7 @@ fn replies_that_arrive_together_have_one_wait() {
             }
         });
         let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-m", "tm.stats,sl.stats,tls.info"]);
-        let page = samples(&exporter.page());
+        let page = samples(&exporter.exposition());
         let durations =
             page.iter().filter(|(name, _)| name.starts_with("kamailio_scrape_collector_duration_seconds"));
         let durations: Vec<_> = durations.map(|(_, duration)| *duration).collect();
@@ -321,7 +321,7 @@ fn replies_that_arrive_together_have_one_wait() {
     });
     fake.delay_method("sl.stats", wait);
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,sl.stats,tls.info"]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     let duration =
         |name| page[&format!("kamailio_scrape_collector_duration_seconds{{collector=\"{name}\"}}")];
     assert!(
@@ -339,7 +339,7 @@ fn shared_memory_of_4_gib_is_exact_without_corex() {
         [(Some("shmem.total_size"), "5242880000".into()), (Some("shmem.free_size"), "5240106688".into())];
     fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "core.shmmem"]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(
         (page["kamailio_core_shmmem_total"], page["kamailio_core_shmmem_free"]),
         (5242880000.0, 5240106688.0)
@@ -352,12 +352,12 @@ fn a_family_has_no_more_series_than_its_limit() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.50dest");
     let exporter = start(&fake, &["--collector.max-series", "20"]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert_eq!(page.matches("\nkamailio_dispatcher_list_target{").count(), 20);
     let dropped = samples(&page)["kamailio_exporter_dropped_samples_total{collector=\"dispatcher.list\"}"];
     assert!(dropped >= 30.0, "{dropped}");
     assert_eq!(success(&page, "dispatcher.list"), 1.0);
-    exporter.page();
+    exporter.exposition();
     assert_eq!(exporter.log().matches("samples over the limit dropped").count(), 1, "{}", exporter.log());
 }
 
@@ -367,9 +367,9 @@ fn scrapes_of_a_long_list_reuse_the_memory_of_those_before() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.1000dest");
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "dispatcher.list"]);
-    (0..10).for_each(|_| drop(exporter.page()));
+    (0..10).for_each(|_| drop(exporter.exposition()));
     let before = exporter.page_faults();
-    (0..SCRAPES).for_each(|_| drop(exporter.page()));
+    (0..SCRAPES).for_each(|_| drop(exporter.exposition()));
     let faults = exporter.page_faults() - before;
     assert!(faults < 10 * SCRAPES, "{faults} page faults in {SCRAPES} scrapes");
 }

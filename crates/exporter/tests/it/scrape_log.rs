@@ -1,5 +1,5 @@
 use crate::scrape::{start, success};
-use crate::sharing::hurry;
+use crate::sharing::scrape_with_deadline;
 use crate::support::{Exporter, eventually, samples};
 use fake_kamailio::{Captures, Fake, Then, body};
 use kamailio_binrpc::wire::Kind;
@@ -13,11 +13,11 @@ fn dropped_samples_are_logged_once() {
     let row = [(Some("2xx"), Arg::Int(3)), (Some("2xx"), Arg::Int(4))];
     fake.answer("sl.stats", Kind::Reply, &body(&[Arg::Struct(&row)]));
     let exporter = start(&fake, &[]);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert_eq!(samples(&page)["kamailio_sl_stats_codes_total{code=\"2xx\"}"], 3.0);
     assert_eq!(samples(&page)["kamailio_exporter_duplicate_rows_total{collector=\"sl.stats\"}"], 1.0);
     assert_eq!(success(&page, "sl.stats"), 1.0);
-    exporter.page();
+    exporter.exposition();
     assert_eq!(exporter.log().matches("duplicate samples dropped").count(), 1);
 }
 
@@ -26,9 +26,9 @@ fn the_start_and_the_end_of_a_failure_are_logged() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     fake.skip("tm.stats");
-    (0..3).for_each(|_| drop(exporter.page()));
+    (0..3).for_each(|_| drop(exporter.exposition()));
     fake.behave();
-    (0..3).for_each(|_| drop(exporter.page()));
+    (0..3).for_each(|_| drop(exporter.exposition()));
     exporter.wait_for_log("collector recovered");
     let log = exporter.log();
     let line = |message| format!("msg=\"{message}\" target={} collector=tm.stats", fake.unix());
@@ -42,12 +42,12 @@ fn collectors_that_fail_for_one_reason_share_a_line() {
     let fake = Fake::start();
     let exporter =
         Exporter::start(&["-u", &fake.unix(), "-m", "tm.stats,sl.stats,core.shmmem,tls.info,core.tcp_info"]);
-    drop(exporter.page());
+    drop(exporter.exposition());
     for method in ["tm.stats", "sl.stats", "tls.info"] {
         fake.answer(method, Kind::Fault, &body(&[Arg::Int(500), "busy".into()]));
     }
     fake.answer("core.tcp_info", Kind::Fault, &body(&[Arg::Int(500), "locked".into()]));
-    (0..3).for_each(|_| drop(exporter.page()));
+    (0..3).for_each(|_| drop(exporter.exposition()));
     exporter.wait_for_log("collector failed");
     let log = exporter.log();
     let line = log.lines().find(|line| line.contains("msg=\"collectors failed\"")).unwrap();
@@ -59,7 +59,7 @@ fn collectors_that_fail_for_one_reason_share_a_line() {
     ["tm.stats", "sl.stats", "tls.info", "core.tcp_info"]
         .into_iter()
         .for_each(|method| fake.answer_with(method));
-    (0..3).for_each(|_| drop(exporter.page()));
+    (0..3).for_each(|_| drop(exporter.exposition()));
     exporter.wait_for_log("recovered");
     let log = exporter.log();
     assert!(log.contains("count=4 collectors=tm.stats,sl.stats,core.tcp_info,tls.info failed_for="), "{log}");
@@ -96,7 +96,7 @@ fn a_collector_that_cannot_be_scraped_fails_with_the_reason() {
         (fake.unix(), "kernel.processes", "This Kamailio has no method core.psa: remove".to_owned()),
     ] {
         let exporter = Exporter::start(&["-u", &uri, "-m", name]);
-        assert_eq!(success(&exporter.page(), name), 0.0, "{uri} {name}");
+        assert_eq!(success(&exporter.exposition(), name), 0.0, "{uri} {name}");
         exporter.wait_for_log("collector failed");
         let log = exporter.log();
         assert!(log.contains(&reason), "{uri} {name}: {log}");
@@ -107,9 +107,9 @@ fn a_collector_that_cannot_be_scraped_fails_with_the_reason() {
 fn a_hung_method_is_one_line_for_all_collectors_behind_it() {
     let fake = Fake::start();
     let exporter = Exporter::start(&["-u", &fake.unix(), "-t", "1s"]);
-    drop(exporter.page());
+    drop(exporter.exposition());
     fake.delay_method("tm.stats", Duration::from_secs(60));
-    (0..2).for_each(|_| drop(exporter.page()));
+    (0..2).for_each(|_| drop(exporter.exposition()));
     exporter.wait_for_log("collectors failed");
     let log = exporter.log();
     assert_eq!(log.matches("level=WARN").count(), 1, "{log}");
@@ -122,7 +122,7 @@ fn another_reason_of_a_failure_is_logged() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("ctl");
     let exporter = Exporter::start(&["-u", socket.to_str().unwrap(), "-t", "1s"]);
-    let scrape = || (0..3).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0));
+    let scrape = || (0..3).for_each(|_| assert_eq!(samples(&exporter.exposition())["kamailio_up"], 0.0));
     scrape();
     exporter.wait_for_log("No such file");
     // A socket that a killed process left behind.
@@ -138,7 +138,7 @@ fn another_reason_of_a_failure_is_logged() {
     std::fs::remove_file(&socket).unwrap();
     let target: Target = format!("unix:{}", socket.display()).parse().unwrap();
     let fake = Fake::listen(Captures::of("5.6.3"), &[target]).unwrap();
-    (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
+    (0..2).for_each(|_| assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0));
     exporter.wait_for_log("scrape recovered");
     let log = exporter.log();
     let failed_for = log.split("failed_for=").nth(1).unwrap().split('s').next().unwrap();
@@ -148,7 +148,7 @@ fn another_reason_of_a_failure_is_logged() {
         [(500, "no memory"), (500, "no memory"), (501, "busy"), (502, "busy"), (500, "no memory")]
     {
         fake.answer("tm.stats", Kind::Fault, &body(&[Arg::Int(code), reason.into()]));
-        exporter.page();
+        exporter.exposition();
     }
     // The reason of the last line is that of the first.
     let log = eventually(|| match exporter.log() {
@@ -165,9 +165,9 @@ fn clients_cannot_fill_the_log() {
     let exporter = start(&fake, &[]);
     for _ in 0..200 {
         fake.refuse(true);
-        hurry(&exporter, "0.001");
+        scrape_with_deadline(&exporter, "0.001");
         fake.refuse(false);
-        exporter.page();
+        exporter.exposition();
     }
     exporter.wait_for_log("scrape failed");
     let log = exporter.log();
@@ -180,7 +180,7 @@ fn outages_and_recoveries_are_logged_alternately() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     for _ in 0..3 {
-        let up = || (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 1.0));
+        let up = || (0..2).for_each(|_| assert_eq!(samples(&exporter.exposition())["kamailio_up"], 1.0));
         up();
         // Kamailio answers, but its start time is missing.
         fake.skip("core.uptime");
@@ -188,10 +188,10 @@ fn outages_and_recoveries_are_logged_alternately() {
         fake.behave();
         up();
         fake.refuse(true);
-        (0..2).for_each(|_| assert_eq!(samples(&exporter.page())["kamailio_up"], 0.0));
+        (0..2).for_each(|_| assert_eq!(samples(&exporter.exposition())["kamailio_up"], 0.0));
         fake.refuse(false);
     }
-    exporter.page();
+    exporter.exposition();
     exporter.wait_for_log("scrape failed");
     let log = exporter.log();
     let messages = ["scrape succeeded", "scrape failed", "scrape recovered"];
@@ -203,8 +203,8 @@ fn a_connection_lost_during_the_discovery_is_a_failed_scrape() {
     let fake = Fake::start();
     fake.truncate("cnt.list_groups", 6, Then::Close);
     let exporter = start(&fake, &[]);
-    (0..3).for_each(|_| drop(exporter.page()));
-    let page = samples(&exporter.page());
+    (0..3).for_each(|_| drop(exporter.exposition()));
+    let page = samples(&exporter.exposition());
     assert_eq!(
         (page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]),
         (1.0, 4.0),
@@ -213,5 +213,5 @@ fn a_connection_lost_during_the_discovery_is_a_failed_scrape() {
     exporter.wait_for_log("Kamailio closed the connection with 1 of 2 replies outstanding");
     assert_eq!(exporter.log().matches("scrape failed").count(), 1, "{}", exporter.log());
     fake.behave();
-    assert_eq!(success(&exporter.page(), "tm.stats"), 1.0);
+    assert_eq!(success(&exporter.exposition(), "tm.stats"), 1.0);
 }

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 fn capabilities_are_fetched_again_after_a_restart() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
-    assert!(exporter.page().contains("kamailio_tls_info"));
+    assert!(exporter.exposition().contains("kamailio_tls_info"));
     fake.remove("tls.info");
     let uptime = [(Some("up_since"), "Sun Nov 22 14:00:00 2026".into()), (Some("uptime"), Arg::Int(1))];
     fake.answer("core.uptime", Kind::Reply, &body(&[Arg::Struct(&uptime)]));
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert!(!page.contains("tls.info") && !page.contains("kamailio_tls_info"), "{page}");
     assert_eq!(samples(&page)["kamailio_exporter_failed_scrapes"], 0.0);
     assert_eq!(fake.count("system.listMethods"), 2);
@@ -39,7 +39,7 @@ fn running_for(fake: &Fake, uptime: u32) -> u64 {
 #[test]
 fn the_start_time_is_the_same_until_kamailio_restarts() {
     let fake = Fake::start();
-    let started = |exporter: &Exporter| samples(&exporter.page())["kamailio_start_time_seconds"] as u64;
+    let started = |exporter: &Exporter| samples(&exporter.exposition())["kamailio_start_time_seconds"] as u64;
     let [one, other] = [&["-m", "auto"][..], &["-m", "sl.stats", "-t", "3s"]]
         .map(|arguments| Exporter::start(&[&["-u", &fake.unix()], arguments].concat()));
     let start = running_for(&fake, 90_061);
@@ -64,7 +64,7 @@ fn statistics_that_do_not_fit_into_a_struct_are_fetched_in_small_parts() {
         let calls = fake.calls();
         calls[from..].iter().filter(|call| call.starts_with("stats.fetch ")).cloned().collect::<Vec<_>>()
     };
-    assert_eq!(success(&exporter.page(), "stats.fetch"), 0.0);
+    assert_eq!(success(&exporter.exposition(), "stats.fetch"), 0.0);
     let calls = fetches(0);
     assert_eq!(calls[0], "stats.fetch script:", "the group fits into a struct of the default size");
     let parts = &calls[1..];
@@ -78,7 +78,7 @@ fn statistics_that_do_not_fit_into_a_struct_are_fetched_in_small_parts() {
     let row = [(Some("script.statistic_07"), "7".into())];
     fake.answer("stats.fetch", Kind::Reply, &body(&[Arg::Struct(&row)]));
     let (made, accepted) = (fake.calls().len(), fake.connections().accepted);
-    (0..3).for_each(|_| assert_eq!(success(&exporter.page(), "stats.fetch"), 1.0));
+    (0..3).for_each(|_| assert_eq!(success(&exporter.exposition(), "stats.fetch"), 1.0));
     assert_eq!(fetches(made), [parts, parts, parts].concat());
     assert_eq!((fake.count("system.listMethods"), fake.connections().accepted), (2, accepted + 3));
     exporter.wait_for_log("binrpc_struct_max_body_size");
@@ -99,7 +99,7 @@ fn other_faults_leave_the_statistics_in_large_parts() {
         fake.answer("cnt.list_vars", Kind::Reply, &body(&names));
         fake.answer("stats.fetch", Kind::Fault, &body(&[Arg::Int(code), reason.into()]));
         let exporter = start(&fake, &[]);
-        assert_eq!(success(&exporter.page(), "stats.fetch"), 0.0);
+        assert_eq!(success(&exporter.exposition(), "stats.fetch"), 0.0);
         assert_eq!(fake.count("stats.fetch") > 1, is_small, "{code} {reason}: {:?}", fake.calls());
     }
 }
@@ -128,7 +128,7 @@ fn a_dispatcher_set_that_is_added_gets_its_calls_in_the_next_scrape() {
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "dispatcher.list,dispatcher.oclist"]);
     let scrape = || {
         let made = fake.calls().len();
-        assert_eq!(samples(&exporter.page())["kamailio_exporter_failed_scrapes"], 0.0);
+        assert_eq!(samples(&exporter.exposition())["kamailio_exporter_failed_scrapes"], 0.0);
         fake.calls()[made..].join(",")
     };
     scrape();

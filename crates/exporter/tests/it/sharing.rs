@@ -22,28 +22,28 @@ fn the_shorter_of_prometheus_timeout_and_ours_is_the_deadline() {
 fn concurrent_scrapes_share_a_run() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
-    exporter.page();
+    exporter.exposition();
     fake.delay_method("stats.fetch", Duration::from_secs(1));
     let before = fake.connections().accepted;
     let pages: Vec<_> = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..20).map(|_| scope.spawn(|| exporter.page())).collect();
+        let clients: Vec<_> = (0..20).map(|_| scope.spawn(|| exporter.exposition())).collect();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
     assert_eq!(fake.connections().accepted - before, 1);
     assert_eq!(samples(&pages[0])["kamailio_up"], 1.0);
     // Shared responses are equal. In separate ones, processor time and the number of scrapes would differ.
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
-    assert_eq!(samples(&exporter.page())["kamailio_exporter_total_scrapes"], 22.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_exporter_total_scrapes"], 22.0);
 }
 
 #[test]
 fn another_selection_or_an_earlier_deadline_is_another_run() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
-    exporter.page();
+    exporter.exposition();
     fake.delay_method("core.uptime", Duration::from_secs(2));
     std::thread::scope(|scope| {
-        scope.spawn(|| exporter.page());
+        scope.spawn(|| exporter.exposition());
         eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
         scope.spawn(|| exporter.get("/metrics?collect[]=tls.info"));
         scope.spawn(|| exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]));
@@ -84,13 +84,13 @@ fn a_scrape_ends_when_its_only_client_disconnects() {
 fn a_shared_scrape_continues_when_one_client_disconnects() {
     let fake = Fake::start();
     let exporter = start(&fake, &["-t", "60s"]);
-    exporter.page();
+    exporter.exposition();
     fake.delay_method("stats.fetch", Duration::from_secs(2));
     let mut client = TcpStream::connect(exporter.address()).unwrap();
     client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
     std::thread::scope(|scope| {
-        let other = scope.spawn(|| exporter.page());
+        let other = scope.spawn(|| exporter.exposition());
         std::thread::sleep(Duration::from_millis(300));
         drop(client);
         assert!(success(&other.join().unwrap(), "stats.fetch") == 1.0);
@@ -104,7 +104,7 @@ fn only_requests_that_need_a_scrape_of_their_own_are_limited() {
     fake.silent(true);
     let exporter = start(&fake, &["-t", "2s", "--web.max-requests", "1"]);
     std::thread::scope(|scope| {
-        let first = scope.spawn(|| exporter.page());
+        let first = scope.spawn(|| exporter.exposition());
         eventually(|| if fake.connections().open == 1 { Ok(()) } else { Err("no run".to_owned()) });
         let joined: Vec<_> = (0..5).map(|_| scope.spawn(|| exporter.get("/metrics"))).collect();
         let answer = exporter.get("/metrics?collect[]=sl.stats");
@@ -121,10 +121,10 @@ fn only_requests_that_need_a_scrape_of_their_own_are_limited() {
 }
 
 /// Requests the metrics and allows less time than Kamailio needs now.
-pub(crate) fn hurry(exporter: &Exporter, timeout: &str) -> String {
-    let hurried = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", timeout)]);
-    assert_eq!(hurried.status, 200);
-    hurried.text()
+pub(crate) fn scrape_with_deadline(exporter: &Exporter, timeout: &str) -> String {
+    let response = exporter.request("GET", "/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", timeout)]);
+    assert_eq!(response.status, 200);
+    response.text()
 }
 
 #[test]
@@ -132,9 +132,9 @@ fn capabilities_are_kept_when_a_client_allows_too_little_time() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
     for _ in 0..5 {
-        assert!(exporter.page().contains("\nkamailio_up 1\n"));
+        assert!(exporter.exposition().contains("\nkamailio_up 1\n"));
         fake.silent(true);
-        assert!(hurry(&exporter, "0.0002").contains("\nkamailio_up 0\n"));
+        assert!(scrape_with_deadline(&exporter, "0.0002").contains("\nkamailio_up 0\n"));
         fake.silent(false);
     }
     assert_eq!(fake.count("system.listMethods"), 1);
@@ -144,20 +144,20 @@ fn capabilities_are_kept_when_a_client_allows_too_little_time() {
 fn a_scrape_that_only_its_client_cuts_short_is_not_a_failure() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
-    exporter.page();
+    exporter.exposition();
     fake.delay_method("sl.stats", Duration::from_millis(700));
     for timeout in ["0.0000007", "0.02", "0.11", "0.8"] {
-        let page = samples(&hurry(&exporter, timeout));
+        let page = samples(&scrape_with_deadline(&exporter, timeout));
         assert_eq!(page["kamailio_scrape_collector_success{collector=\"stats.fetch\"}"], 0.0, "{timeout}");
         assert_eq!(page["kamailio_exporter_failed_scrapes"], 0.0, "{timeout}");
     }
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(
         (page["kamailio_exporter_failed_scrapes"], page["kamailio_exporter_total_scrapes"]),
         (0.0, 6.0)
     );
     // With an ordinary timeout, or without Kamailio, the scrape is a failure.
-    assert_eq!(samples(&hurry(&exporter, "1.1"))["kamailio_exporter_failed_scrapes"], 1.0);
+    assert_eq!(samples(&scrape_with_deadline(&exporter, "1.1"))["kamailio_exporter_failed_scrapes"], 1.0);
     let log = exporter.log();
     assert_eq!(
         (log.matches("scrape failed").count(), log.matches("collectors failed").count()),
@@ -166,7 +166,7 @@ fn a_scrape_that_only_its_client_cuts_short_is_not_a_failure() {
     );
     assert!(log.contains(" count=8 collectors="), "{log}");
     fake.refuse(true);
-    assert_eq!(samples(&hurry(&exporter, "0.02"))["kamailio_exporter_failed_scrapes"], 2.0);
+    assert_eq!(samples(&scrape_with_deadline(&exporter, "0.02"))["kamailio_exporter_failed_scrapes"], 2.0);
     exporter.wait_for_log("scrape failed");
 }
 
@@ -174,9 +174,12 @@ fn a_scrape_that_only_its_client_cuts_short_is_not_a_failure() {
 fn a_client_gets_at_least_the_time_that_a_scrape_needs() {
     let fake = Fake::start();
     let exporter = start(&fake, &[]);
-    exporter.page();
+    exporter.exposition();
     let complete = |page: String| {
         samples(&page)["kamailio_exporter_failed_scrapes"] == 0.0 && success(&page, "stats.fetch") == 1.0
     };
-    assert!((0..10).any(|_| complete(hurry(&exporter, "0.000000001"))), "the deadline is not raised");
+    assert!(
+        (0..10).any(|_| complete(scrape_with_deadline(&exporter, "0.000000001"))),
+        "the deadline is not raised"
+    );
 }

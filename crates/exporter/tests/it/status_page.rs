@@ -9,11 +9,11 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 /// Returns the status page after a scrape.
 fn page(exporter: &Exporter) -> String {
-    exporter.page();
+    exporter.exposition();
     exporter.get("/").text()
 }
 
@@ -45,7 +45,7 @@ fn links(page: &str) -> Vec<String> {
 
 #[test]
 fn the_page_can_load_its_own_files_and_nothing_else() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&UNREACHABLE);
     for path in ["/", "/-/status"] {
         let answer = exporter.get(path);
         assert_eq!(
@@ -75,7 +75,7 @@ fn the_page_can_load_its_own_files_and_nothing_else() {
 fn the_page_and_its_files_are_for_users_only() {
     let directory = Directory::new();
     let file = directory.write("web.yml", &format!("basic_auth_users: {{a: {}}}\n", hash("b")));
-    let exporter = Exporter::start(&[&NOBODY[..], &["--web.config.file", &file]].concat());
+    let exporter = Exporter::start(&[&UNREACHABLE[..], &["--web.config.file", &file]].concat());
     for path in ["/", "/-/status", "/-/page.css", "/-/page.js", "/-/page.svg"] {
         assert_eq!(exporter.get(path).status, 401, "{path}");
         let answer = exporter.request("GET", path, &[("Authorization", &basic("a", "b"))]);
@@ -85,7 +85,7 @@ fn the_page_and_its_files_are_for_users_only() {
 
 #[test]
 fn without_kamailio_the_page_shows_the_reason_with_advice() {
-    let page = page(&Exporter::start(&["-m", "auto,tls.info", NOBODY[0], NOBODY[1]]));
+    let page = page(&Exporter::start(&["-m", "auto,tls.info", UNREACHABLE[0], UNREACHABLE[1]]));
     for part in [
         "<span class=\"target\"><bdi>unix:/nonexistent/kamailio_ctl</bdi></span>",
         "<h2><bdi>Kamailio does not respond</bdi></h2>",
@@ -138,7 +138,7 @@ fn charts_show_what_the_server_has_and_nothing_else() {
     let fake = Fake::start();
     fake.answer_with("dispatcher.list.50dest");
     let exporter = Exporter::start(&["-u", &fake.unix(), "-m", "auto,-tls.info,-core.tcp_info"]);
-    let metrics = samples(&exporter.page());
+    let metrics = samples(&exporter.exposition());
     let page = exporter.get("/").text();
     for chart in ["requests", "replies", "shared_memory", "private_memory", "transactions"] {
         assert!(page.contains(&format!("id=\"chart-{chart}\"")), "{chart}: {page}");
@@ -153,7 +153,7 @@ fn charts_show_what_the_server_has_and_nothing_else() {
     assert_eq!(value("transactions"), Some(metrics["kamailio_tm_stats_current"]));
     assert_eq!(status["destinations"].as_array().unwrap().len(), 50);
     assert_eq!(status["kamailio"]["version"], "5.6.3");
-    assert_eq!(status["scrape"]["answered"], true);
+    assert_eq!(status["scrape"]["responded"], true);
     // All of them are the same: the table shows those that are not up, and folds the others.
     let up = status["destinations"].as_array().unwrap().iter().filter(|row| row["state"] == "up").count();
     assert!(up == 0 || page.contains(&format!("<summary>{up} destinations are up</summary>")), "{page}");
@@ -183,7 +183,7 @@ fn names_from_kamailio_cannot_become_markup() {
 fn probed_targets_have_a_table_and_pages_of_their_own() {
     let (fake, hung) = (Fake::start(), Fake::start());
     hung.silent(true);
-    let rules = ["--probe.allow", "unix:/*/*/ctl", "-t", "1s", NOBODY[0], NOBODY[1]];
+    let rules = ["--probe.allow", "unix:/*/*/ctl", "-t", "1s", UNREACHABLE[0], UNREACHABLE[1]];
     let exporter = Exporter::start(&rules);
     assert!(exporter.get("/").text().contains("Targets probed in the last hour"));
     for target in [fake.unix(), hung.unix()] {
@@ -191,7 +191,7 @@ fn probed_targets_have_a_table_and_pages_of_their_own() {
     }
     let status = status(&exporter, "/-/status");
     let targets: Vec<_> = status["targets"].as_array().unwrap().iter().collect();
-    assert_eq!(targets.iter().map(|row| &row["answered"]).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(targets.iter().map(|row| &row["responded"]).collect::<Vec<_>>(), [false, true]);
     let page = exporter.get("/").text();
     let link = links(&page).into_iter().filter(|link| link.starts_with("/?target=")).nth(1).unwrap();
     let page = exporter.get(&link).text();
@@ -210,7 +210,7 @@ fn probed_targets_have_a_table_and_pages_of_their_own() {
     ] {
         assert_eq!(exporter.get(path).status, expected, "{path}");
     }
-    assert_eq!(Exporter::start(&NOBODY).get("/?target=unix:/x").status, 404);
+    assert_eq!(Exporter::start(&UNREACHABLE).get("/?target=unix:/x").status, 404);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn the_status_page_never_waits_for_kamailio() {
     (0..20).for_each(|_| drop(status_page()));
     assert_eq!(fake.connections().accepted, 1, "a scrape for each page");
     // Requests for the metrics share the scrape.
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert_eq!((samples(&page)["kamailio_up"], fake.connections().accepted), (0.0, 1));
     let page = status_page();
     assert!(page.contains("Kamailio does not respond") && page.contains("busy with another RPC"), "{page}");
@@ -262,7 +262,7 @@ fn a_scrape_that_hangs_is_shown_before_it_fails() {
         page => Err(page),
     });
     let status = status(&exporter, "/-/status");
-    assert_eq!((&status["level"], &status["scrape"]["answered"]), (&"warning".into(), &true.into()));
+    assert_eq!((&status["level"], &status["scrape"]["responded"]), (&"warning".into(), &true.into()));
     // A client that gives up ends the scrape.
     drop(client);
     eventually(|| match status_page() {
@@ -289,15 +289,20 @@ fn without_requests_nothing_is_scraped() {
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!((accepted, fake.connections().accepted), (1, 1), "a scrape without a request");
     // A scrape for Prometheus is the state of the page, too.
-    exporter.page();
+    exporter.exposition();
     assert!(exporter.get("/").text().contains("Scraped just now"));
     assert_eq!(fake.connections().accepted, 2);
 }
 
 #[test]
 fn every_path_can_have_a_prefix() {
-    let exporter =
-        Exporter::start(&["--web.route-prefix", "/kam/", "--web.enable-lifecycle", NOBODY[0], NOBODY[1]]);
+    let exporter = Exporter::start(&[
+        "--web.route-prefix",
+        "/kam/",
+        "--web.enable-lifecycle",
+        UNREACHABLE[0],
+        UNREACHABLE[1],
+    ]);
     for link in links(&exporter.get("/kam/").text()) {
         assert!(link.starts_with("/kam/"), "{link}");
         assert_eq!(exporter.get(&link).status, 200, "{link}");
@@ -314,11 +319,15 @@ fn every_path_can_have_a_prefix() {
 
 #[test]
 fn links_have_the_address_that_a_proxy_gives_them() {
-    let exporter =
-        Exporter::start(&["--web.external-url", "https://example.org/sip/kam/", NOBODY[0], NOBODY[1]]);
+    let exporter = Exporter::start(&[
+        "--web.external-url",
+        "https://example.org/sip/kam/",
+        UNREACHABLE[0],
+        UNREACHABLE[1],
+    ]);
     assert_eq!(exporter.get("/sip/kam/metrics").status, 200);
     let external = ["--web.external-url", "https://example.org/sip", "--web.route-prefix", "/"];
-    let exporter = Exporter::start(&[&external[..], &NOBODY].concat());
+    let exporter = Exporter::start(&[&external[..], &UNREACHABLE].concat());
     assert_eq!(exporter.get("/metrics").status, 200);
     let page = exporter.get("/").text();
     assert!(links(&page).contains(&"/sip/metrics".to_owned()), "{page}");

@@ -3,10 +3,10 @@
 use crate::support::web::{Directory, basic, hash};
 use crate::support::{Exporter, run};
 
-const NOBODY: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 fn start(file: &str) -> Exporter {
-    Exporter::start(&["--web.config.file", file, NOBODY[0], NOBODY[1]])
+    Exporter::start(&["--web.config.file", file, UNREACHABLE[0], UNREACHABLE[1]])
 }
 
 #[test]
@@ -38,10 +38,10 @@ fn tls_users_and_headers_apply_to_the_pages() {
 }
 
 #[test]
-fn health_checks_need_no_password_only_if_the_operator_says_so() {
+fn health_checks_need_no_password_only_if_configured() {
     let directory = Directory::new();
     let file = directory.write("web.yml", &format!("basic_auth_users: {{admin: {}}}\n", hash("secret")));
-    let common = ["--web.config.file", &file, NOBODY[0], NOBODY[1]];
+    let common = ["--web.config.file", &file, UNREACHABLE[0], UNREACHABLE[1]];
     let closed = Exporter::start(&common);
     let open =
         Exporter::start(&[&common[..], &["--web.health-without-auth", "--web.route-prefix=/k"]].concat());
@@ -73,8 +73,13 @@ fn health_checks_without_a_password_need_the_client_certificate() {
     let section = "client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem";
     let rest = format!("basic_auth_users: {{admin: {}}}\n", hash("secret"));
     let file = directory.tls(section, &rest);
-    let exporter =
-        Exporter::start(&["--web.health-without-auth", "--web.config.file", &file, NOBODY[0], NOBODY[1]]);
+    let exporter = Exporter::start(&[
+        "--web.health-without-auth",
+        "--web.config.file",
+        &file,
+        UNREACHABLE[0],
+        UNREACHABLE[1],
+    ]);
     let url = format!("https://{}/-/ready", exporter.address());
     assert_eq!(directory.curl(&["--cacert", "ca.pem", &url]).status, 0);
     let certificate = ["--cacert", "ca.pem", "--cert", "client.pem", "--key", "client.key", &url];

@@ -20,8 +20,8 @@ fn the_page_of_xhttp_prom_is_joined_to_ours() {
     let kamailio = Kamailio::builder().config(XHTTP_PROM).start();
     let url = format!("http://{}:25060/metrics", kamailio.ip());
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.custom-metrics-url", &url]);
-    exporter.page();
-    let page = exporter.page();
+    exporter.exposition();
+    let page = exporter.exposition();
     let values = samples(&page);
     assert_eq!(
         values["kamailio_scrape_collector_success{collector=\"custom\"}"],

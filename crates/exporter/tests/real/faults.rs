@@ -13,7 +13,7 @@ use std::time::Duration;
 use testbed::Kamailio;
 
 fn up(exporter: &Exporter) -> f64 {
-    samples(&exporter.page())["kamailio_up"]
+    samples(&exporter.exposition())["kamailio_up"]
 }
 
 fn wait_until_up(exporter: &Exporter) {

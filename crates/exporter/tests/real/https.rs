@@ -21,7 +21,7 @@ fn both_sides_verify_certificates() {
     };
 
     let trusted = exporter(&[trust, identity]);
-    let page = samples(&trusted.page());
+    let page = samples(&trusted.exposition());
     assert_eq!(page["kamailio_up"], 1.0, "{}", trusted.log());
     assert_eq!(page["kamailio_exporter_failed_scrapes"], 0.0, "{}", trusted.log());
     assert_eq!(page["kamailio_core_shmmem_total"], 67_108_864.0);
@@ -32,7 +32,7 @@ fn both_sides_verify_certificates() {
         (&[trust], "no reply from https://"),
     ] {
         let refused = exporter(files);
-        let page = samples(&refused.page());
+        let page = samples(&refused.exposition());
         assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (0.0, 1.0), "{reason}");
         refused.wait_for_log(reason);
     }

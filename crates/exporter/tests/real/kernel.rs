@@ -48,7 +48,7 @@ fn processes_and_sockets_are_seen(release: Release) {
     }
     let kamailio = Kamailio::builder().release(release).start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     let listed = kamailio.kamcmd(&["core.psa"]).matches("pid:").count();
     let seen: f64 = family(&page, "kamailio_processes").iter().map(|(_, count)| count).sum();
     assert_eq!((page["kamailio_processes_visible"], seen), (1.0, listed as f64), "{release:?}");
@@ -80,7 +80,7 @@ fn the_cpu_time_is_that_of_the_workers_that_a_script_keeps_busy() {
     let kamailio = Kamailio::builder().config(busy).start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
     let cpu = |page: &Page, kind| of_type(page, "kamailio_process_cpu_seconds_total", kind);
-    let before = samples(&exporter.page());
+    let before = samples(&exporter.exposition());
     let reply = format!(
         "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {}:{SIP_PORT};branch=z9hG4bKbusy.0\r\nVia: SIP/2.0/UDP {}:9\r\n\
          From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>;tag=2\r\nCall-ID: busy\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
@@ -91,7 +91,7 @@ fn the_cpu_time_is_that_of_the_workers_that_a_script_keeps_busy() {
     let after = loop {
         send(&kamailio, 20, reply.as_bytes());
         thread::sleep(Duration::from_millis(20));
-        let after = samples(&exporter.page());
+        let after = samples(&exporter.exposition());
         if cpu(&after, "udp receiver") > cpu(&before, "udp receiver") + 0.7 {
             break after;
         }
@@ -117,7 +117,7 @@ fn ticks(pid: u32) -> u64 {
 fn a_flood_that_overflows_the_receive_buffer_is_counted_to_the_packet() {
     let kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    let before = samples(&exporter.page());
+    let before = samples(&exporter.exposition());
     let drops = |page: &Page| udp(page, "kamailio_socket_receive_drops_total", &kamailio);
     let queue = |page: &Page| udp(page, "kamailio_socket_receive_queue_bytes", &kamailio);
     let signal = |signal| {
@@ -129,7 +129,7 @@ fn a_flood_that_overflows_the_receive_buffer_is_counted_to_the_packet() {
     // Keepalives, which Kamailio reads and ignores.
     let sent = 5000;
     send(&kamailio, sent, b"\r\n\r\n");
-    let full = samples(&exporter.page());
+    let full = samples(&exporter.exposition());
     let buffer = udp(&full, "kamailio_socket_receive_buffer_bytes", &kamailio);
     assert!(queue(&full) > 0.9 * buffer, "{} of {buffer}", queue(&full));
     let dropped = drops(&full) - drops(&before);
@@ -141,7 +141,7 @@ fn a_flood_that_overflows_the_receive_buffer_is_counted_to_the_packet() {
     assert_eq!(line.split_whitespace().last().unwrap().parse::<f64>().unwrap(), drops(&full), "{line}");
     signal(Signal::CONT);
     let after = eventually(|| {
-        let page = samples(&exporter.page());
+        let page = samples(&exporter.exposition());
         if queue(&page) == 0.0 { Ok(page) } else { Err(format!("{} bytes wait", queue(&page))) }
     });
     assert_eq!(drops(&after), drops(&full));
@@ -155,7 +155,7 @@ fn connections_that_are_not_accepted_are_in_the_queue() {
         let tcp = format!("address=\"{}\",port=\"{SIP_PORT}\",proto=\"tcp\"", kamailio.ip());
         page[&format!("kamailio_socket_accept_queue_connections{{{tcp}}}")]
     };
-    assert_eq!(queue(&samples(&exporter.page())), 0.0);
+    assert_eq!(queue(&samples(&exporter.exposition())), 0.0);
     let signal = |signal| {
         for pid in pids(&kamailio, "tcp main process") {
             kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
@@ -166,7 +166,7 @@ fn connections_that_are_not_accepted_are_in_the_queue() {
         .map(|_| TcpStream::connect(SocketAddr::new(kamailio.ip().into(), SIP_PORT)).unwrap())
         .collect();
     let wait_for = |expected: f64| {
-        eventually(|| match queue(&samples(&exporter.page())) {
+        eventually(|| match queue(&samples(&exporter.exposition())) {
             count if count == expected => Ok(()),
             count => Err(format!("{count} connections wait")),
         });
@@ -188,7 +188,7 @@ fn memory_switches_and_files_are_those_in_proc() {
         line.split_whitespace().next().unwrap().parse().unwrap()
     };
     let voluntary = "voluntary_ctxt_switches:";
-    let (before, page, after) = (status(voluntary), samples(&exporter.page()), status(voluntary));
+    let (before, page, after) = (status(voluntary), samples(&exporter.exposition()), status(voluntary));
     let switches =
         page[&format!("kamailio_process_context_switches_total{{kind=\"voluntary\",type=\"{kind}\"}}")];
     assert!((before..=after).contains(&switches), "{switches} is not in {before} to {after}");
@@ -241,11 +241,11 @@ fn another_namespace_is_reported_and_not_mistaken_for_this_one() {
 #[test]
 fn over_tcp_the_kernel_is_not_asked() {
     let kamailio = Kamailio::start();
-    let page = Exporter::start(&["-u", &kamailio.tcp()]).page();
+    let page = Exporter::start(&["-u", &kamailio.tcp()]).exposition();
     assert!(page.contains("kamailio_up 1\n"), "{page}");
     assert!(!page.contains("_visible") && !page.contains("collector=\"kernel"), "{page}");
     let exporter = Exporter::start(&["-u", &kamailio.tcp(), "-m", "auto,kernel.processes"]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"kernel.processes\"}"], 0.0);
     exporter.wait_for_log("the collector needs a Kamailio on the same machine");
 }
@@ -254,10 +254,10 @@ fn over_tcp_the_kernel_is_not_asked() {
 fn a_restarted_kamailio_is_seen_with_its_new_processes() {
     let mut kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    let first = samples(&exporter.page());
+    let first = samples(&exporter.exposition());
     kamailio.restart();
     let second = eventually(|| {
-        let page = samples(&exporter.page());
+        let page = samples(&exporter.exposition());
         if page["kamailio_up"] == 1.0 { Ok(page) } else { Err("down".to_owned()) }
     });
     let counts = |page: &Page| {

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use testbed::Kamailio;
 
 fn up(exporter: &Exporter) -> f64 {
-    samples(&exporter.page())["kamailio_up"]
+    samples(&exporter.exposition())["kamailio_up"]
 }
 
 /// Returns the number of open files once the connection of the last request is closed.
@@ -44,7 +44,7 @@ fn each_restart_changes_the_start_time() {
     let started = |exporter: &Exporter| -> f64 {
         let mut start = None;
         eventually(|| {
-            start = samples(&exporter.page()).get("kamailio_start_time_seconds").copied();
+            start = samples(&exporter.exposition()).get("kamailio_start_time_seconds").copied();
             start.map(|_| ()).ok_or_else(|| "no start time".to_owned())
         });
         start.unwrap()
@@ -80,7 +80,7 @@ fn all_statistics_are_served_for_structs_of_any_size() {
         let exporter = Exporter::start(&["-u", &kamailio.unix(), "--kamailio.stats-groups", "all"]);
         let mut counts = Vec::new();
         for _ in 0..4 {
-            let page = samples(&exporter.page());
+            let page = samples(&exporter.exposition());
             assert_eq!(page["kamailio_exporter_failed_scrapes"], 0.0, "{kibibytes} KiB: {}", exporter.log());
             let statistics = page.keys().filter(|series| series.starts_with("kamailio_stats_fetch_value{"));
             counts.push((statistics.count(), errors()));
@@ -99,12 +99,12 @@ fn three_hundred_scrapes_leave_no_connection_behind() {
 
 pub(crate) fn three_hundred_scrapes(kamailio: &Kamailio) {
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    exporter.page();
+    exporter.exposition();
     let open_files = idle_open_files(&exporter);
     for _ in 0..300 {
-        exporter.page();
+        exporter.exposition();
     }
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (1.0, 0.0));
     assert_eq!(idle_open_files(&exporter), open_files);
     // Kamailio notices the end of a connection with a delay.
@@ -141,7 +141,7 @@ fn in_steady_state_a_scrape_is_one_connection_without_a_fault() {
     let kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "all", "--kamailio.stats-groups", "all"]);
     for _ in 0..50 {
-        exporter.page();
+        exporter.exposition();
     }
     let log = kamailio.log();
     let complaints: Vec<_> =

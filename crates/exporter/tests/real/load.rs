@@ -15,7 +15,7 @@ fn everything(kamailio: &Kamailio) -> Exporter {
 }
 
 fn failed(exporter: &Exporter) -> Vec<String> {
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     let failed = page.iter().filter(|(name, value)| {
         let tells = name.contains("_success{") || *name == "kamailio_up";
         tells && **value != 1.0
@@ -31,7 +31,7 @@ fn a_thousand_scrapes_leave_no_line_in_kamailios_log() {
     let exporter = everything(&kamailio);
     let log = kamailio.log();
     for _ in 0..1_000 {
-        exporter.page();
+        exporter.exposition();
     }
     assert_eq!(failed(&exporter), [""; 0]);
     assert_eq!(kamailio.log().strip_prefix(&log), Some(""), "new lines");
@@ -48,7 +48,7 @@ fn a_thousand_scrapes_of_many_modules_leave_no_line_of_the_ctl_process() {
     let of_handler = || kamailio.log().matches(&format!("({pid})")).count();
     let before = of_handler();
     for _ in 0..1_000 {
-        exporter.page();
+        exporter.exposition();
     }
     let log = kamailio.log();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(&format!("({pid})"))).skip(before).collect();
@@ -62,7 +62,7 @@ fn a_hundred_scrapes_leave_no_connection() {
     let connections = || kamailio.kamcmd(&["ctl.connections"]).trim().to_owned();
     let exporter = everything(&kamailio);
     for _ in 0..100 {
-        exporter.page();
+        exporter.exposition();
         // This client disconnects without reading the response.
         let mut client = TcpStream::connect(exporter.address()).unwrap();
         client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -82,7 +82,7 @@ fn five_thousand_destinations_are_served() {
         .start();
     for uri in [kamailio.unix(), kamailio.tcp()] {
         let exporter = Exporter::start(&["-u", &uri]);
-        let page = exporter.page();
+        let page = exporter.exposition();
         for family in ["kamailio_dispatcher_list_target{", "kamailio_dispatcher_destination_up{"] {
             let count = page.lines().filter(|line| line.starts_with(family)).count();
             assert_eq!(count, 5_000, "{family} over {uri}: {}", exporter.log());
@@ -106,7 +106,7 @@ fn a_hundred_dialog_profiles_are_served() {
     assert_eq!(failed(&exporter), [""; 0]);
     let sizes = ALL.iter().find(|collector| collector.name == "dlg.profile_get_size").unwrap();
     let family = sizes.fields().next().unwrap().family.name;
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     let sizes: Vec<_> = page.iter().filter(|(name, _)| name.starts_with(&format!("{family}{{"))).collect();
     assert_eq!(sizes.len(), 100, "{sizes:?}");
     assert_eq!(sizes.iter().map(|(_, size)| **size).sum::<f64>(), 2.0, "{sizes:?}");
@@ -128,7 +128,7 @@ fn three_hundred_statistics_of_the_script_come_in_batches() {
     assert!(kamailio.kamcmd(&["stats.fetch", "script:"]).starts_with("error: 500"));
     let exporter = everything(&kamailio);
     let log = kamailio.log();
-    let text = exporter.page();
+    let text = exporter.exposition();
     assert_eq!(failed(&exporter), [""; 0]);
     let page = samples(&text);
     for number in 0..300 {
@@ -145,7 +145,7 @@ fn the_first_scrape_after_a_restart_has_the_new_modules() {
     let mut kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
     let collectors = || {
-        let page = samples(&exporter.page());
+        let page = samples(&exporter.exposition());
         assert_eq!(page["kamailio_up"], 1.0, "{}", exporter.log());
         let successes = page.iter().filter_map(|(name, value)| {
             let name = name.strip_prefix("kamailio_scrape_collector_success{collector=\"")?;

@@ -14,7 +14,7 @@ fn starting<'p>(page: &'p Page, start: &str) -> Vec<(&'p str, f64)> {
 /// Scrapes until the condition holds.
 fn wait_for(exporter: &Exporter, condition: impl Fn(&Page) -> bool) -> Page {
     eventually(|| {
-        let page = samples(&exporter.page());
+        let page = samples(&exporter.exposition());
         if condition(&page) { Ok(page) } else { Err(format!("not yet: {page:#?}")) }
     })
 }
@@ -65,7 +65,7 @@ fn a_script_total_below_zero_is_a_gauge_and_labels_are_trimmed() {
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
     let page = wait_for(&exporter, |page| page["kamailio_script_open_total"] < 0.0);
     assert_eq!(page["kamailio_script_open_total"] % 13.0, 0.0);
-    let page = exporter.page();
+    let page = exporter.exposition();
     assert!(page.contains("# TYPE kamailio_script_open_total gauge\n"), "{page}");
     let info = page.lines().find(|line| line.starts_with("kamailio_build_info{")).unwrap();
     assert!(kamailio.kamcmd(&["core.runinfo"]).contains("sourceid: unknown \n"));
@@ -77,7 +77,7 @@ fn the_attributes_of_a_destination_join_its_values() {
     let kamailio = Kamailio::builder().many_modules().start();
     let arguments = ["-u", &kamailio.unix(), "--collector.dispatcher.attributes", "place,weight"];
     let exporter = Exporter::start(&arguments);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     let key = |labels: &str| {
         let labels = labels.trim_end_matches('}').split(',');
         let key = labels.filter(|label| {
@@ -110,7 +110,7 @@ fn a_changed_configuration_file_is_seen() {
     let certificate = kamailio.socket_path().with_file_name("tls.crt").display().to_string();
     let arguments = ["-u", &kamailio.unix(), "-m", methods, "--kamailio.tls-certificates", &certificate];
     let exporter = Exporter::start(&arguments);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!(page["kamailio_config_unchanged"], 1.0);
     let expiry = starting(&page, "tls_certificate_not_after_timestamp_seconds{");
     let seconds = |text: &str| {
@@ -140,7 +140,7 @@ fn a_changed_configuration_file_is_seen() {
         starting(&page, "socket_info{").into_iter().map(|(labels, _)| labels.to_owned()).collect();
     assert_eq!(served, sockets.collect());
     std::fs::write(&file, "two").unwrap();
-    assert_eq!(samples(&exporter.page())["kamailio_config_unchanged"], 0.0);
+    assert_eq!(samples(&exporter.exposition())["kamailio_config_unchanged"], 0.0);
 }
 
 #[test]

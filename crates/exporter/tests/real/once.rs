@@ -36,7 +36,7 @@ fn node_exporter_exposes_the_file() {
         assert_eq!(page.get(series), Some(value), "{series}\n{}", node.log());
     }
     assert_eq!(page["node_textfile_scrape_error"], 0.0, "{}", node.log());
-    let page = node.page();
+    let page = node.exposition();
     assert!(page.contains("# TYPE kamailio_tm_stats_codes_total counter\n"), "{page}");
 
     kamailio.kill();
@@ -60,7 +60,7 @@ fn node_exporter_does_not_read_openmetrics() {
     assert_eq!(openmetrics(&page).status.code(), Some(0));
     std::fs::rename(&page, &file).unwrap();
     let node = Service::node_exporter(directory.path());
-    assert_eq!(samples(&node.page())["node_textfile_scrape_error"], 1.0, "{}", node.log());
+    assert_eq!(samples(&node.exposition())["node_textfile_scrape_error"], 1.0, "{}", node.log());
     assert!(node.log().contains("unknown metric type"), "{}", node.log());
 }
 
@@ -73,5 +73,5 @@ fn served(node: &Service) -> BTreeMap<String, f64> {
         }
         None => series.to_owned(),
     };
-    samples(&node.page()).iter().map(|(series, value)| (without_empty(series), *value)).collect()
+    samples(&node.exposition()).iter().map(|(series, value)| (without_empty(series), *value)).collect()
 }

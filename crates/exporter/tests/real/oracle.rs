@@ -102,7 +102,7 @@ fn compare(kamailio: &Kamailio, channels: &[String], tally: &mut Tally) {
     for _ in 0..ROUNDS {
         let call = |collector: &'static Collector| answers(kamailio, collector, &methods);
         let before: Vec<_> = rest.iter().map(|collector| call(collector)).collect();
-        let texts: Vec<_> = exporters.iter().map(|(_, exporter)| exporter.page()).collect();
+        let texts: Vec<_> = exporters.iter().map(|(_, exporter)| exporter.exposition()).collect();
         let after: Vec<_> = rest.iter().map(|collector| call(collector)).collect();
         for (text, (_, exporter)) in texts.iter().zip(&exporters) {
             assert_healthy(text, exporter);

@@ -51,7 +51,7 @@ fn what_was_counted_before_the_first_scrape_is_an_increase() {
     let exporter = Exporter::start(&arguments);
     kamailio.traffic();
     let served =
-        |exporter: &Exporter| samples(&exporter.page())["kamailio_sl_stats_codes_total{code=\"200\"}"];
+        |exporter: &Exporter| samples(&exporter.exposition())["kamailio_sl_stats_codes_total{code=\"200\"}"];
     let first = served(&exporter);
     assert!(first > 0.0);
     let start = |arguments: &[&str]| {
@@ -173,12 +173,12 @@ pub(crate) const DROP_IN_FINDINGS: [&str; 3] =
     ["kamailio_core_shmmem_total", "kamailio_exporter_failed_scrapes", "kamailio_exporter_total_scrapes"];
 
 #[test]
-fn promtool_and_the_strict_openmetrics_parser_accept_it() {
+fn promtool_and_the_strict_openmetrics_parser_accept_the_exposition() {
     for (kamailio, least) in [(Kamailio::start(), 200), (Kamailio::many_modules(), 1000)] {
         kamailio.traffic();
         let arguments = ["-u", &kamailio.unix(), "-m", "all", "--kamailio.stats-groups", "all"];
         let exporter = Exporter::start(&arguments);
-        let mut findings = promtool_check_metrics(&exporter.page());
+        let mut findings = promtool_check_metrics(&exporter.exposition());
         findings.sort_unstable();
         assert_eq!(findings.len(), DROP_IN_FINDINGS.len(), "{findings:?}");
         for (finding, name) in findings.iter().zip(DROP_IN_FINDINGS) {

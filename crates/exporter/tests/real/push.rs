@@ -46,7 +46,7 @@ fn prometheus_scrapes_the_pushed_metrics_from_the_gateway() {
 
     process.signal("TERM");
     assert_eq!(process.wait(), Some(0), "{}", process.log());
-    assert!(!gateway.page().contains("kamailio"), "{}", gateway.page());
+    assert!(!gateway.exposition().contains("kamailio"), "{}", gateway.exposition());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn an_unreachable_kamailio_leaves_only_up_0_at_the_gateway() {
     let mut process = push(&gateway, &kamailio, &group);
     let up = |expected: f64| {
         eventually(|| {
-            let page = samples(&gateway.page());
+            let page = samples(&gateway.exposition());
             match page.get(UP) {
                 Some(up) if *up == expected => Ok(page),
                 up => Err(format!("{up:?}\n{}\n{}", process.log(), gateway.log())),
@@ -73,7 +73,7 @@ fn an_unreachable_kamailio_leaves_only_up_0_at_the_gateway() {
 
     process.signal("TERM");
     assert_eq!(process.wait(), Some(0));
-    assert!(samples(&gateway.page()).contains_key(UP), "the group is kept without --delete-on-exit");
+    assert!(samples(&gateway.exposition()).contains_key(UP), "the group is kept without --delete-on-exit");
 }
 
 const UP: &str = "kamailio_up{instance=\"sip/1\",job=\"kamailio\",site=\"Nový Jičín; 1\"}";

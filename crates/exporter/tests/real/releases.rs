@@ -33,7 +33,7 @@ fn drop_in_families(release: Release) {
     let families = |kamailio: &Kamailio| {
         kamailio.traffic();
         let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", DROP_IN]);
-        let text = exporter.page();
+        let text = exporter.exposition();
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(str::to_owned);
         let labels = page(&text).into_iter().map(|(family, samples)| {
             let names = samples.into_iter().flat_map(|sample| sample.labels).map(|(name, _)| name);
@@ -71,7 +71,7 @@ fn a_set_that_is_added_by_a_reload_has_its_overload_control() {
         let kamailio = Kamailio::builder().release(release).destinations(3).start();
         let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,dispatcher.oclist"]);
         let sets = || {
-            let page = page(&exporter.page());
+            let page = page(&exporter.exposition());
             let samples = page.get("kamailio_dispatcher_destination_overload_rate").into_iter().flatten();
             let set = |sample: &crate::wanted::Sample| {
                 sample.labels.iter().find(|(name, _)| name == "setid").unwrap().1.clone()
@@ -102,7 +102,7 @@ fn limits_of_overload_control_are_those_of_the_destination() {
         fs::write(&list, destination).unwrap();
         assert!(kamailio.kamcmd(&["dispatcher.reload"]).contains("Ok"), "{release:?}");
         let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "auto,dispatcher.oclist"]);
-        let page = page(&exporter.page());
+        let page = page(&exporter.exposition());
         for (name, expected) in [
             ("ocmin", 13.0),
             ("ocmax", 67.0),
@@ -134,7 +134,7 @@ fn probes_that_fail_are_counted_up_to_the_threshold() {
         count.unwrap().parse().unwrap()
     };
     eventually(|| {
-        let (before, page, after) = (counted(), page(&exporter.page()), counted());
+        let (before, page, after) = (counted(), page(&exporter.exposition()), counted());
         let samples = &page["kamailio_dispatcher_destination_probing_count"];
         let is_it =
             |sample: &&crate::wanted::Sample| sample.labels.iter().any(|(_, uri)| uri.contains(&nobody));

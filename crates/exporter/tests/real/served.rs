@@ -7,7 +7,7 @@ fn texts_are_served_as_labels() {
     kamailio.traffic();
     let arguments = ["-u", &kamailio.unix(), "-m", "all", "--kamailio.stats-groups", "all"];
     let exporter = Exporter::start(&arguments);
-    let page = exporter.page();
+    let page = exporter.exposition();
 
     let list = kamailio.kamcmd(&["dispatcher.list"]);
     let (mut set, mut uri, mut destinations) = ("", "", 0);
@@ -47,7 +47,7 @@ pub(crate) fn every_transport(kamailio: &Kamailio) {
     let families = |uri: &str| {
         // The kernel reports only the peer process of unix stream sockets.
         let exporter = Exporter::start(&["-u", uri, "-m", "auto,-kernel.processes,-kernel.sockets"]);
-        let page = exporter.page();
+        let page = exporter.exposition();
         assert!(page.contains("\nkamailio_up 1\n"), "{uri}: {page}");
         let lines = page.lines().filter(|line| line.starts_with("# TYPE "));
         lines.map(str::to_owned).collect::<Vec<_>>()
@@ -63,7 +63,7 @@ fn five_hundred_destinations_are_served_over_every_transport() {
     let kamailio = Kamailio::builder().destinations(500).start();
     for uri in [kamailio.unix(), kamailio.unixd(), kamailio.tcp(), kamailio.udp()] {
         let exporter = Exporter::start(&["-u", &uri, "-m", "dispatcher.list"]);
-        let targets = exporter.page().matches("\nkamailio_dispatcher_list_target{").count();
+        let targets = exporter.exposition().matches("\nkamailio_dispatcher_list_target{").count();
         assert_eq!(targets, 500, "{uri}");
     }
 }
@@ -72,13 +72,13 @@ fn five_hundred_destinations_are_served_over_every_transport() {
 fn a_missing_module_is_omitted_or_reported_as_failed_if_named() {
     let kamailio = Kamailio::builder().without("dispatcher").without("dmq").without("tcp").start();
     let exporter = Exporter::start(&["-u", &kamailio.unix()]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (1.0, 0.0));
     assert!(!page.keys().any(|series| series.contains("dispatcher") || series.contains("dmq")));
     assert!(!page.keys().any(|series| series.starts_with("kamailio_core_tcp_info")), "TCP is disabled");
 
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-m", "tm.stats,dmq.list_nodes"]);
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!((page["kamailio_up"], page["kamailio_exporter_failed_scrapes"]), (1.0, 1.0));
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"tm.stats\"}"], 1.0);
     assert_eq!(page["kamailio_scrape_collector_success{collector=\"dmq.list_nodes\"}"], 0.0);

@@ -68,10 +68,10 @@ fn every_chart_has_the_value_that_prometheus_gives() {
 }
 
 #[test]
-fn a_stopped_kamailio_does_not_delay_the_page_which_says_so() {
+fn a_stopped_kamailio_is_shown_and_does_not_delay_the_page() {
     let kamailio = Kamailio::start();
     let exporter = Exporter::start(&["-u", &kamailio.unix(), "-t", "1s"]);
-    exporter.page();
+    exporter.exposition();
     kamailio.suspend();
     let mut durations: Vec<_> = (0..30)
         .map(|_| {
@@ -88,12 +88,12 @@ fn a_stopped_kamailio_does_not_delay_the_page_which_says_so() {
         page => Err(page),
     });
     let stopped = status(&exporter);
-    assert_eq!((&stopped["level"], &stopped["scrape"]["answered"]), (&"bad".into(), &false.into()));
+    assert_eq!((&stopped["level"], &stopped["scrape"]["responded"]), (&"bad".into(), &false.into()));
     let reason = stopped["problems"][0]["details"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("stopped or still starting"), "{reason}");
     kamailio.resume();
     eventually(|| match status(&exporter) {
-        status if status["scrape"]["answered"] == true => Ok(()),
+        status if status["scrape"]["responded"] == true => Ok(()),
         status => Err(status["headline"].to_string()),
     });
 }
@@ -108,7 +108,7 @@ fn a_restart_and_a_destination_that_dies_are_problems_with_a_time() {
         rows.into_iter().filter(|row| row["state"] == "down").collect::<Vec<_>>()
     };
     let refreshed = || {
-        exporter.page();
+        exporter.exposition();
         status(&exporter)
     };
     let before = eventually(|| match down(&refreshed()).len() {

@@ -64,11 +64,11 @@ impl Gateway {
 
     /// Sets the response to further requests.
     pub(crate) fn answer(&self, status: &str, body: &str) {
-        self.answer_raw(answer(status, body));
+        self.respond_raw(answer(status, body));
     }
 
     /// Sends these bytes and closes the connection. Without bytes, stays silent until the client disconnects.
-    pub(crate) fn answer_raw(&self, answer: impl Into<Vec<u8>>) {
+    pub(crate) fn respond_raw(&self, answer: impl Into<Vec<u8>>) {
         *self.shared.answer.lock().unwrap() = answer.into();
     }
 

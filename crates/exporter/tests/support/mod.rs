@@ -61,7 +61,7 @@ impl Exporter {
     }
 
     /// Returns the metrics, whose status must be 200.
-    pub(crate) fn page(&self) -> String {
+    pub(crate) fn exposition(&self) -> String {
         let answer = self.get("/metrics");
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.text()

@@ -59,13 +59,13 @@ pub(super) async fn examine(
     if let Address::Unix(path) | Address::UnixDatagram(path) = target.address() {
         report.socket = socket(path, user, &scrape, &mut report.problems);
     }
-    if scrape.answered {
+    if scrape.responded {
         report.duration_warning(timeout);
     } else {
         report.problems.insert(0, unreachable(target, scrape.error.as_ref()));
     }
     let mut measured = Vec::new();
-    if let Some(capabilities) = scrape.preparation.capabilities.as_ref().filter(|_| scrape.answered) {
+    if let Some(capabilities) = scrape.preparation.capabilities.as_ref().filter(|_| scrape.responded) {
         let plan = Plan::new(&settings.selection, capabilities);
         let mut server = Server::default();
         if let Err(error) = measure(target, timeout, plan, &mut server, &mut measured, progress).await {
@@ -82,7 +82,7 @@ pub(super) async fn examine(
         let Collector { name, method, module, .. } = **collector;
         report.collectors.push(CollectorReport { name, method, module, state, reason, calls });
     }
-    if scrape.answered {
+    if scrape.responded {
         report.failures();
         report.findings(&scrape, settings);
         let grows = |call: &&(PlannedCall, MeasuredCall)| !is_split(&call.0, settings);

@@ -31,7 +31,7 @@ pub(crate) struct Once {
 pub(crate) struct Exposition {
     pub(crate) content: Vec<u8>,
     /// Whether Kamailio responded.
-    pub(crate) answered: bool,
+    pub(crate) responded: bool,
 }
 
 impl Once {
@@ -48,7 +48,7 @@ impl Once {
                 written.context("cannot write to standard output")?;
             }
         }
-        Ok(exposition.answered)
+        Ok(exposition.responded)
     }
 }
 
@@ -73,5 +73,5 @@ pub(crate) async fn expose(
         // There may be no further exposition to count them in.
         content = write();
     }
-    Exposition { content, answered: scrape.answered }
+    Exposition { content, responded: scrape.responded }
 }

@@ -32,13 +32,13 @@ pub(crate) struct History {
     pub(crate) destinations: Nodes,
     pub(crate) rtpengine: Nodes,
     /// Whether Kamailio responded, by interval.
-    answers: Ring<Answer>,
+    availability: Ring<Availability>,
     /// Whether Kamailio responded to the last scrape, and when that state began; `None` if it has not changed since the
     /// first scrape.
-    pub(crate) state: Option<(Answer, Option<f64>)>,
+    pub(crate) state: Option<(Availability, Option<f64>)>,
     /// The time of the last scrape, and of the last one to which Kamailio responded.
     last: Option<f64>,
-    last_answer: Option<f64>,
+    last_response: Option<f64>,
     /// The start of Kamailio, as Kamailio prints it.
     up_since: Option<Vec<u8>>,
     pub(crate) restarts: VecDeque<f64>,
@@ -58,10 +58,10 @@ pub(crate) struct Server {
 
 /// Whether Kamailio responded in an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Answer {
+pub(crate) enum Availability {
     #[default]
     Unknown,
-    Answered,
+    Responded,
     Silent,
 }
 
@@ -103,7 +103,7 @@ struct Moment {
 /// One scrape, as the history needs it.
 struct Observation<'s> {
     samples: &'s Samples,
-    answered: bool,
+    responded: bool,
     up_since: Option<&'s [u8]>,
 }
 
@@ -117,10 +117,10 @@ impl History {
             tracks_memory: 0,
             destinations: Nodes::new(Kind::Destinations),
             rtpengine: Nodes::new(Kind::Rtpengine),
-            answers: Ring::new(Answer::Unknown),
+            availability: Ring::new(Availability::Unknown),
             state: None,
             last: None,
-            last_answer: None,
+            last_response: None,
             up_since: None,
             restarts: VecDeque::new(),
             failing: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl History {
     pub(super) fn record(&mut self, now: Instant, scrape: &Scrape) {
         let time = self.time(now);
         let (samples, up_since) = (&scrape.samples, scrape.up_since.as_deref());
-        self.observe(time, &Observation { samples, answered: scrape.answered, up_since });
+        self.observe(time, &Observation { samples, responded: scrape.responded, up_since });
         let failed = scrape.results.iter().filter(|result| result.failure.is_some());
         let before = std::mem::take(&mut self.failing);
         self.failing = failed
@@ -141,9 +141,9 @@ impl History {
     }
 
     fn observe(&mut self, time: f64, scrape: &Observation<'_>) {
-        let answer = if scrape.answered { Answer::Answered } else { Answer::Silent };
-        self.record_answer(time, answer);
-        if !scrape.answered {
+        let availability = if scrape.responded { Availability::Responded } else { Availability::Silent };
+        self.record_availability(time, availability);
+        if !scrape.responded {
             return;
         }
         let restarted = scrape.up_since.is_some()
@@ -186,24 +186,24 @@ impl History {
         self.rtpengine.record(time, scrape.samples, for_rtpengine, resolution);
     }
 
-    fn record_answer(&mut self, time: f64, answer: Answer) {
-        let before = self.state.map(|(answer, _)| answer);
+    fn record_availability(&mut self, time: f64, availability: Availability) {
+        let before = self.state.map(|(availability, _)| availability);
         let resolution = self.resolution;
-        let mut record = |bucket, answer: Answer| {
-            if let Some(slot) = self.answers.slot(bucket, resolution.buckets) {
-                *slot = answer.max(*slot);
+        let mut record = |bucket, availability: Availability| {
+            if let Some(slot) = self.availability.slot(bucket, resolution.buckets) {
+                *slot = availability.max(*slot);
             }
         };
         if let (Some(last), Some(before)) = (self.last.filter(|last| time - last <= MAX_GAP), before) {
             (resolution.bucket(last) + 1..resolution.bucket(time)).for_each(|bucket| record(bucket, before));
         }
-        record(resolution.bucket(time), answer);
-        if before != Some(answer) {
-            self.state = Some((answer, before.map(|_| time)));
+        record(resolution.bucket(time), availability);
+        if before != Some(availability) {
+            self.state = Some((availability, before.map(|_| time)));
         }
         self.last = Some(time);
-        if answer == Answer::Answered {
-            self.last_answer = Some(time);
+        if availability == Availability::Responded {
+            self.last_response = Some(time);
         }
     }
 
@@ -224,8 +224,8 @@ impl History {
     }
 
     /// Returns whether Kamailio responded in a bucket.
-    pub(crate) fn answer(&self, bucket: Bucket) -> Answer {
-        self.answers.at(bucket)
+    pub(crate) fn availability(&self, bucket: Bucket) -> Availability {
+        self.availability.at(bucket)
     }
 
     /// Returns the value of a series in the last scrape to which Kamailio responded: a gauge, or the rate of the last two
@@ -236,14 +236,14 @@ impl History {
             Unit::PerSecond => track.rate(WINDOW, self.resolution)?,
             _ => track.value()?,
         };
-        (Some(time) == self.last_answer).then_some(value)
+        (Some(time) == self.last_response).then_some(value)
     }
 
     /// Returns whether a series was in the last scrape to which Kamailio responded; the first sample of a counter gives no
     /// rate yet.
     pub(crate) fn has(&self, series: usize) -> bool {
         let last = self.tracks.get(series).and_then(Track::value);
-        last.is_some_and(|(time, _)| Some(time) == self.last_answer)
+        last.is_some_and(|(time, _)| Some(time) == self.last_response)
     }
 
     /// Returns the value of a series in a bucket.
@@ -272,7 +272,7 @@ impl History {
         size_of::<Self>()
             + self.tracks_memory
             + self.tracks.capacity() * size_of::<Track>()
-            + self.answers.memory()
+            + self.availability.memory()
             + self.restarts.capacity() * size_of::<f64>()
             + self.failing.len() * 4 * size_of::<(usize, f64)>()
     }
@@ -312,12 +312,12 @@ const MAX_VERSION: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Answer::{Answered, Silent, Unknown};
+    use Availability::{Responded, Silent, Unknown};
     use prometheus_exposition::Labels;
 
     fn observe(history: &mut History, time: f64, up_since: &str, samples: &Samples) {
         let observation =
-            Observation { samples, answered: !up_since.is_empty(), up_since: Some(up_since.as_bytes()) };
+            Observation { samples, responded: !up_since.is_empty(), up_since: Some(up_since.as_bytes()) };
         history.observe(time, &observation);
     }
 
@@ -378,7 +378,7 @@ mod tests {
         };
         let (rate, current) = (series::index("replies_2xx"), series::index("transactions"));
         observe(&mut history, 0.0, "a", &codes(1000));
-        assert_eq!((history.state, history.now(rate)), (Some((Answered, None)), None));
+        assert_eq!((history.state, history.now(rate)), (Some((Responded, None)), None));
         observe(&mut history, 15.0, "a", &codes(1030));
         assert_eq!((history.now(rate), history.now(current)), (Some(2.0), Some(1030.0)));
         observe(&mut history, 30.0, "", &codes(0));
@@ -387,12 +387,12 @@ mod tests {
         observe(&mut history, 45.0, "", &codes(0));
         assert_eq!(history.state, Some((Silent, Some(30.0))));
         observe(&mut history, 75.0, "b", &codes(2000));
-        assert_eq!(history.state, Some((Answered, Some(75.0))));
+        assert_eq!(history.state, Some((Responded, Some(75.0))));
         assert_eq!(history.restarts, [75.0]);
         // 2,000 in a minute, although the counter is larger than before.
         assert_eq!(history.at(rate, 4), Some(2000.0 / 60.0).map(|rate: f64| f64::from(rate as f32)));
-        let answers: Vec<_> = (0..7).map(|bucket| history.answer(bucket)).collect();
-        assert_eq!(answers, [Answered, Answered, Silent, Silent, Silent, Answered, Unknown]);
+        let availability: Vec<_> = (0..7).map(|bucket| history.availability(bucket)).collect();
+        assert_eq!(availability, [Responded, Responded, Silent, Silent, Silent, Responded, Unknown]);
         assert_eq!(history.promql(rate), "sum(rate(kamailio_tm_stats_codes_total{code=\"2xx\"}[2m]))");
         // A series that is no longer there has no value.
         observe(&mut history, 90.0, "b", &Samples::new(0));

@@ -29,7 +29,7 @@ pub struct Client {
     calls: u32,
     finishing: bool,
     /// Whether one valid reply was received.
-    answered: bool,
+    responded: bool,
     /// The last reply.
     body: Body,
     nodes: Nodes,
@@ -58,7 +58,7 @@ impl Client {
             queued: VecDeque::new(),
             calls: 0,
             finishing: false,
-            answered: false,
+            responded: false,
             body: Body::new(),
             nodes: Nodes::new(),
         })
@@ -118,10 +118,10 @@ impl Client {
         let (kind, body) = match outcome {
             Ok(Outcome::Result { .. }) => (Kind::Reply, self.body.as_bytes()),
             Ok(Outcome::Fault { .. }) => (Kind::Fault, self.body.as_bytes()),
-            Err(error) if !self.answered => return Err(self.channel.context(error).into()),
+            Err(error) if !self.responded => return Err(self.channel.context(error).into()),
             Err(_) => (Kind::Reply, &[][..]),
         };
-        self.answered |= outcome.is_ok();
+        self.responded |= outcome.is_ok();
         let records = match outcome {
             Ok(Outcome::Result { .. }) => Ok(self.nodes.members(self.body.as_bytes())),
             Ok(Outcome::Fault { code, reason }) => Err(Error::Fault { code, reason }),
@@ -143,7 +143,7 @@ impl Client {
     fn datagram_deadline(&self) -> Instant {
         let now = Instant::now();
         let left = self.deadline.saturating_duration_since(now);
-        if self.answered { now + left / 4 } else { self.deadline }
+        if self.responded { now + left / 4 } else { self.deadline }
     }
 
     fn timed_out(&self, cookie: Cookie) -> io::Error {

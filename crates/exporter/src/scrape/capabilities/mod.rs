@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_remote_unless_it_is_said_to_be_local() {
+    fn a_server_is_remote_by_default() {
         assert!(!Capabilities::none().is_local());
         assert!(Capabilities::none().with_local(true).is_local());
     }

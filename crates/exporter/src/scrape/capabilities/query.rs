@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_names_what_it_asks_about() {
+    fn a_query_has_its_method_and_arguments() {
         let call = |query: CapabilityQuery| [&[query.method()], &query.arguments()[..]].concat().join(" ");
         assert_eq!(call(CapabilityQuery::Methods), "system.listMethods");
         assert_eq!(call(CapabilityQuery::Groups), "cnt.list_groups");

@@ -38,7 +38,7 @@ pub(crate) struct Detail {
 pub(super) fn find(page: &Page, error: Option<&str>) -> Vec<Finding> {
     let waiting = waiting(page);
     let Some(scrape) = page.scrape else { return Vec::from_iter(waiting) };
-    if !scrape.answered {
+    if !scrape.responded {
         let reason = Shown::message(capitalized(error.unwrap_or("no valid reply.")));
         let detail = Detail {
             subject: Shown::new("Kamailio"),

@@ -134,7 +134,7 @@ fn since(page: &Page, moment: Moment) -> Markup {
 
 fn charts(page: &Page) -> Markup {
     let (wide, small): (Vec<_>, Vec<_>) = page.charts.iter().partition(|chart| chart.wide);
-    let class = |size: &str| format!("row {size}{}", if page.answered() { "" } else { " stale" });
+    let class = |size: &str| format!("row {size}{}", if page.responded() { "" } else { " stale" });
     html! {
         @if !wide.is_empty() {
             div #wide-charts class=(class("wide")) { @for chart in wide { (figure(page, chart)) } }
@@ -243,7 +243,7 @@ fn nodes(page: &Page, table: &NodeTable, id: &str, title: &str, noun: &str) -> M
                 h2.name { (title) }
                 span.value {
                     (number(up as f64)) " up"
-                    @if !page.answered() { small { " when Kamailio last responded" } }
+                    @if !page.responded() { small { " when Kamailio last responded" } }
                     small { @for state in [Down, Trying, Disabled, Unknown] {
                         @let number = with_state(state).count();
                         @if number > 0 { ", " span class=(format!("count {}", node_state(state).0)) { (number) " " (node_state(state).0) } }
@@ -363,7 +363,7 @@ fn collector_row(row: &CollectorRow, state: &str) -> Markup {
 }
 
 fn target_table(targets: &[TargetRow], prefix: &str) -> Markup {
-    let silent = targets.iter().filter(|row| !row.scrape.answered).count();
+    let silent = targets.iter().filter(|row| !row.scrape.responded).count();
     html! {
         section.card #targets aria-label="Targets" {
             div.heading {
@@ -386,8 +386,8 @@ fn target_table(targets: &[TargetRow], prefix: &str) -> Markup {
 }
 
 fn target_row(row: &TargetRow, prefix: &str) -> Markup {
-    let ScrapeFacts { answered, since, age, duration: seconds, .. } = row.scrape;
-    let state = if answered { "up" } else { "down" };
+    let ScrapeFacts { responded, since, age, duration: seconds, .. } = row.scrape;
+    let state = if responded { "up" } else { "down" };
     html! {
         tr {
             td.address { a href={ (prefix) "/" (row.query) } { (row.target) } }

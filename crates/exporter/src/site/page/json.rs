@@ -61,7 +61,7 @@ pub(crate) fn status(page: &Page, targets: Option<&[TargetRow]>) -> String {
     });
     let scrape = page.scrape.map(|scrape| {
         json!({
-            "answered": scrape.answered,
+            "responded": scrape.responded,
             "since": seconds(scrape.since),
             "age_seconds": finite(Some(scrape.age)),
             "duration_seconds": finite(Some(scrape.duration)),
@@ -71,7 +71,7 @@ pub(crate) fn status(page: &Page, targets: Option<&[TargetRow]>) -> String {
         let targets = targets.iter().map(|row| {
             json!({
                 "target": row.target.as_str(),
-                "answered": row.scrape.answered,
+                "responded": row.scrape.responded,
                 "since": seconds(row.scrape.since),
                 "age_seconds": finite(Some(row.scrape.age)),
                 "duration_seconds": finite(Some(row.scrape.duration)),

@@ -113,7 +113,7 @@ impl Site {
             })
             .collect();
         rows.sort_by(|a, b| {
-            (a.scrape.answered, a.target.as_str()).cmp(&(b.scrape.answered, b.target.as_str()))
+            (a.scrape.responded, a.target.as_str()).cmp(&(b.scrape.responded, b.target.as_str()))
         });
         Some(rows)
     }

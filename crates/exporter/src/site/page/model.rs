@@ -7,7 +7,7 @@ use super::svg::{Frame, Values, runs};
 use super::text::{Moment, Shown, count, duration, number};
 use crate::collectors::ALL;
 use crate::instance::history::series::SERIES;
-use crate::instance::history::{Answer, Bucket, HOUR, History, Node, NodeState, Nodes};
+use crate::instance::history::{Availability, Bucket, HOUR, History, Node, NodeState, Nodes};
 use crate::instance::{Instance, LastScrape};
 use crate::scrape::diagnosis::{self, CollectorState};
 use crate::scrape::selection::Selection;
@@ -60,7 +60,7 @@ pub(crate) struct Server {
 /// The facts about the last scrape.
 #[derive(Clone, Copy)]
 pub(crate) struct ScrapeFacts {
-    pub(crate) answered: bool,
+    pub(crate) responded: bool,
     /// When Kamailio began to respond or not to respond; `None` if that has not changed since the first scrape.
     pub(crate) since: Option<Moment>,
     /// The first scrape since the exporter was started.
@@ -209,7 +209,7 @@ impl Page {
         if let Some(version) = &self.server.version {
             facts += &format!("Kamailio {}", version.as_str());
         }
-        if let Some(start) = self.server.start.filter(|_| self.answered()) {
+        if let Some(start) = self.server.start.filter(|_| self.responded()) {
             let separator = if facts.is_empty() { "Up" } else { ", up" };
             facts += &format!("{separator} {}", duration(clock.unix - start.0 as f64));
         }
@@ -239,8 +239,8 @@ impl Page {
         facts
     }
 
-    pub(super) fn answered(&self) -> bool {
-        self.scrape.is_some_and(|scrape| scrape.answered)
+    pub(super) fn responded(&self) -> bool {
+        self.scrape.is_some_and(|scrape| scrape.responded)
     }
 }
 
@@ -309,7 +309,7 @@ impl ScrapeFacts {
     fn new(last: &LastScrape, clock: Clock) -> Self {
         let since = last.history.state.and_then(|(_, since)| since);
         Self {
-            answered: last.summary.answered,
+            responded: last.summary.responded,
             since: since.map(|time| clock.moment(time)),
             first: clock.moment(HOUR),
             age: last.end.elapsed().as_secs_f64(),
@@ -359,8 +359,8 @@ impl NodeRow {
 fn frame(history: &History, buckets: Range<Bucket>) -> Frame {
     let mut outages = Vec::new();
     let mut start = 0;
-    for (answer, length) in runs(buckets.clone().map(|bucket| history.answer(bucket))) {
-        if answer == Answer::Silent {
+    for (availability, length) in runs(buckets.clone().map(|bucket| history.availability(bucket))) {
+        if availability == Availability::Silent {
             outages.push((start, length));
         }
         start += length;

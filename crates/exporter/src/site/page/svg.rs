@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_stacked_and_odd_numbers_stay_inside() {
+    fn layers_are_stacked_and_non_finite_values_stay_inside_the_chart() {
         let (lower, upper) = (vec![Some(1.0), Some(1.0), None, None], vec![Some(1.0), None, Some(3.0), None]);
         assert_eq!(stacked(&lower, &upper), [Some(2.0), Some(1.0), Some(3.0), None]);
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -5.0, 1e300] {

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 /// A page with every part, in which each text that comes from elsewhere is this one.
 fn everything(text: &str) -> (Page, Surroundings) {
     let scrape = ScrapeFacts {
-        answered: true,
+        responded: true,
         since: Some(Moment(1_000_000)),
         first: Moment(999_000),
         age: 3.0,
@@ -236,7 +236,7 @@ fn the_headline_ends_with_the_number_of_other_problems_however_long_the_first_ar
 }
 
 #[test]
-fn a_scrape_that_hangs_comes_before_what_may_be_over_and_the_level_is_the_worst() {
+fn a_hanging_scrape_is_the_first_finding_and_the_headline_has_the_worst_level() {
     let (page, _) = everything("x");
     let findings = findings::find(&page, None);
     assert_eq!((findings[0].level, findings[1].level), (Level::Warning, Level::Bad));

@@ -260,7 +260,7 @@ fn overload_control_is_queried_by_set() {
 }
 
 #[test]
-fn overload_control_says_until_when_it_is_valid() {
+fn overload_control_has_an_expiry_time() {
     let destination = |uri: &'static str, sequence, seconds, microseconds| {
         [
             (Some("group"), Arg::Int(3)),

@@ -21,7 +21,7 @@ fn the_kernels_values_are_those_of_the_listed_processes_and_sockets() {
         (Some("PORT"), Arg::from(&*port)),
     ];
     fake.answer("corex.list_sockets", Kind::Reply, &body(&[Arg::Struct(&listed)]));
-    let page = samples(&exporter.page());
+    let page = samples(&exporter.exposition());
     assert_eq!((page["kamailio_processes_visible"], page["kamailio_sockets_visible"]), (1.0, 1.0));
     assert_eq!(page["kamailio_processes{type=\"worker\"}"], 1.0);
     let queue =
@@ -37,7 +37,7 @@ fn processes_that_cannot_be_seen_are_a_failure_only_if_they_were_asked_for() {
     let fake = Fake::start();
     for (methods, success) in [("kernel.processes", 0.0), ("auto", 1.0)] {
         let exporter = Exporter::start(&["-u", &fake.unix(), "-m", methods]);
-        let page = samples(&exporter.page());
+        let page = samples(&exporter.exposition());
         assert_eq!(page["kamailio_processes_visible"], 0.0, "{methods}");
         assert_eq!(
             page["kamailio_scrape_collector_success{collector=\"kernel.processes\"}"], success,
