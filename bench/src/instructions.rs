@@ -1,7 +1,8 @@
 //! Counts instructions and allocations, which do not depend on the load of the machine: `make bench-instructions`.
 //!
 //! This program runs itself under valgrind, once with few replies and once with more; the difference is the cost of a reply.
-//! The counts depend on the compiler and on the processor, so the reference file states both.
+//! The counts depend on the compiler and on the processor; the reference file states the versions of the compiler and of
+//! valgrind.
 
 use crate::support::{Reply, Stage};
 use std::collections::HashMap;
@@ -87,7 +88,7 @@ fn header() -> String {
         String::from_utf8_lossy(&output.unwrap_or_default()).trim().to_owned()
     };
     format!(
-        "# What a reply costs, counted by valgrind on {}, {}, {}.\n# `make bench-instructions REFRESH=1` writes this file.\n",
+        "# The cost of a reply, counted by valgrind on {}, {}, {}.\n# `make bench-instructions REFRESH=1` writes this file.\n",
         said("date", &["+%F"]),
         said("rustc", &["--version"]),
         said("valgrind", &["--version"]),

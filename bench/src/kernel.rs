@@ -21,7 +21,7 @@ pub(crate) fn measure() {
     };
     let first = read();
     let mut times: Vec<_> = (0..ROUNDS).map(|_| read()).collect();
-    // The best: the median of a busy machine is that of its other programs.
+    // On a busy machine, other programs distort the median, but not the best time.
     let (median, best) = (bench::median(&mut times), times[0]);
     println!(
         "kernel's values of {WORKERS} processes: first {first:.0} us, best {best:.0} us, median {median:.0} us a scrape{:>11}",

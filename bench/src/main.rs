@@ -103,7 +103,7 @@ fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant
                     floor.scrape();
                 });
                 push(&mut floors, measured);
-                // Each contestant has each place in the order, because the place may matter.
+                // Each contestant takes each position in turn, because the order may matter.
                 for place in 0..contestants.len() {
                     let index = (turn + place) % contestants.len();
                     let measured = measure(exporters[index].pid(), ctl, || {
@@ -137,7 +137,8 @@ fn latency(kamailio: &Kamailio, floor: &mut Floor, contestants: &mut [Contestant
     }
 }
 
-/// Returns the median of several starts: the first one reads the program from disk.
+/// Returns the median time from a start to the first response. Several starts, because the first one reads the program from
+/// disk.
 fn first_answer(contestant: &Contestant, uri: &str) -> f64 {
     let start = |_| Exporter::start(&contestant.binary, uri, METHODS, "all").first_answer.as_secs_f64();
     percentile(&mut (0..STARTS).map(start).collect::<Vec<_>>(), 50)
@@ -159,7 +160,7 @@ fn resources(contestants: &[Contestant], uri: &str) {
     });
     row("binary, MiB", size, "<= 6");
     let start = contestants.iter().map(|contestant| format!("{:.1}", first_answer(contestant, uri) * 1e3));
-    row("start to first answer, ms", start, "<= 5");
+    row("start to first response, ms", start, "<= 5");
 }
 
 /// Compares fifty concurrent requests with single ones, by medians over rounds.
@@ -176,7 +177,7 @@ fn concurrency(contestants: &[Contestant], ctl: u32) {
         median(&mut crowd.at_once) / median(&mut crowd.alone)
     });
     line("runs of RPCs for these 50", "", 2, |crowd| median(&mut crowd.runs));
-    line("runs for 50 that are there together", "1", 2, |crowd| median(&mut crowd.runs_together));
+    line("runs for 50 simultaneous requests", "1", 2, |crowd| median(&mut crowd.runs_together));
 }
 
 /// Measures the processor time of a scrape of a thousand destinations.

@@ -22,7 +22,7 @@ impl Exporter {
     pub fn start(binary: &str, uri: &str, methods: &str, groups: &str) -> Self {
         let mut command = Command::new(binary);
         command.args(["-u", uri, "-m", methods, "--kamailio.stats-groups", groups]);
-        // Only our exporter has a limit of concurrent requests, and this flag.
+        // Only our exporter limits concurrent requests and reads this variable.
         Self::run(command.env("KAMAILIO_EXPORTER_WEB_MAX_REQUESTS", "0"))
     }
 

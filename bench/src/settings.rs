@@ -2,10 +2,10 @@
 
 use std::env;
 
-/// Returns the number in a variable, such as ROUNDS, or the default.
+/// Returns the number in an environment variable such as ROUNDS, or `None` if the variable is not set.
 ///
 /// # Panics
-/// If it is not a number.
+/// If the value is not a number.
 pub fn number(name: &str) -> Option<usize> {
     let value = env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value:?}")))

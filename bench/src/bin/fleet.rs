@@ -84,7 +84,7 @@ impl Fleet {
                 1..=HUNG => Kind::Hung,
                 _ => Kind::Healthy,
             };
-            // One of each kind in turn.
+            // Unix sockets and TCP ports alternate within each kind.
             let uri = if (number / GROUP + number).is_multiple_of(2) {
                 format!("unix:{}/{number}", directory.display())
             } else {

@@ -1,8 +1,8 @@
 //! Measures what one scrape per second costs a Kamailio at its capacity limit: `make bench-load`.
 //!
-//! Kamailio has a core of its own, and gets as many calls as it can handle. sipp and the exporter have another core.
-//! Completed calls are counted for some seconds with scrapes and for some without, in turn; ROUNDS is the number of such
-//! pairs. The calls lose what ctl works, so its processor time predicts the ratio, with less noise than the calls.
+//! Kamailio has a core of its own, and gets as many calls as it can handle. sipp and the exporter have another core. Completed
+//! calls are counted for some seconds with scrapes and for some without, in turn; ROUNDS is the number of such pairs. The
+//! processor time that ctl uses is lost to calls, so it predicts the ratio with less noise than the number of calls.
 
 use bench::process::{Exporter, cpu, ctl_process};
 use bench::{cores, median, settings};
@@ -106,7 +106,7 @@ fn report(pairs: &[[Counts; 2]]) {
     row("calls completed a second", 1.0, |turn| turn.calls);
     row("calls completed a second of Kamailio's CPU", 1.0, |turn| turn.calls / turn.kamailio);
     let [busy, _] = row("Kamailio, % of its core", 100.0, |turn| turn.kamailio);
-    row("nobody, % of Kamailio's core", 100.0, |turn| turn.idle);
+    row("idle, % of Kamailio's core", 100.0, |turn| turn.idle);
     row("sipp, % of its core", 100.0, |turn| turn.sipp);
     let ctl = row("ctl's CPU, us a second", 1e6, |turn| turn.ctl);
     for (what, which) in [("without", 0), ("with", 1)] {
@@ -122,9 +122,7 @@ fn report(pairs: &[[Counts; 2]]) {
     println!("expected of ctl's {:.0} us a scrape: {:.4}", cost * 1e6, 1.0 - cost / busy);
     if busy < AT_THE_LIMIT {
         let busy = busy * 100.0;
-        println!(
-            "NOT AT THE LIMIT: Kamailio had {busy:.1}% of its core, others the rest; try a quiet machine"
-        );
+        println!("NOT AT THE LIMIT: Kamailio used only {busy:.1}% of its core; try a quiet machine");
     }
 }
 

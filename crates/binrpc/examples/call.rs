@@ -1,6 +1,6 @@
 //! Calls one method and prints the reply: `call URI METHOD [ARGUMENT]...`
 //!
-//! An argument is a string, unless it begins with `i:` (an int) or `d:` (a double); `s:` says that it is a string.
+//! An argument is a string, unless it begins with `i:` (an int) or `d:` (a double); `s:` marks a string.
 
 use kamailio_binrpc::{Arg, Client, Members, Target, Value};
 use std::error::Error;

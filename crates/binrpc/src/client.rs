@@ -62,9 +62,9 @@ impl Client {
     /// A [`Duration`](std::time::Duration) limits this call and each later one, an [`Instant`](std::time::Instant) is a
     /// deadline for all of them: see [`Timeout`].
     ///
-    /// std has no timeouts for looking up a name or for connecting to a unix socket. Both happen on a thread, which is left
-    /// behind if the time is over: until the resolver gives up, or Kamailio accepts a connection again. There are at most 256
-    /// such threads in a process.
+    /// std has no timeouts for looking up a name or for connecting to a unix socket. Therefore a thread looks up the name and
+    /// connects. If the time runs out, that thread lives on until the resolver gives up or Kamailio accepts a connection. There
+    /// are at most 256 such threads in a process.
     ///
     /// # Errors
     /// [`Error::Io`] of the kind that the system reports, such as not found, permission denied or connection refused, or
@@ -152,8 +152,8 @@ impl Client {
     /// # Errors
     /// * [`Error::Io`] of the kind [`io::ErrorKind::TimedOut`]: the reply has not arrived yet. Call the method again to go on
     ///   waiting. A stream can also make other calls: the reply to an abandoned [`call`](Self::call) is discarded when it
-    ///   arrives. A datagram may be lost, so that a client over datagrams makes no other calls until the reply has arrived:
-    ///   connect again.
+    ///   arrives. A datagram may be lost, so a client over datagrams makes no other calls until the reply has arrived: connect
+    ///   again.
     /// * Any other [`Error::Io`], and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding.
     ///   Replies received before the loss have been returned. Connect again.
     pub fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {
@@ -275,7 +275,7 @@ impl AsFd for Client {
     }
 }
 
-/// The budget of callers without one.
+/// Reserves without limit, for callers that have no memory budget.
 fn unlimited(_: usize) -> io::Result<()> {
     Ok(())
 }

@@ -16,9 +16,10 @@ use serde::de::Deserialize;
 /// A type that is a sequence, such as `Vec` or a tuple, is read from all records; any other type is read from the only
 /// record of the reply. Within a record:
 ///
-/// * Numbers are read from ints, from whole doubles and from decimal text. An int is unsigned for an unsigned type and
-///   signed for a signed type: read counters into unsigned types. It is signed for a float, too.
-/// * A field that is a sequence collects the members with its name, or the members without names of the only one.
+/// * Numbers are read from ints, from whole doubles and from decimal text. An int is unsigned for an unsigned type and signed
+///   for a signed type: read counters into unsigned types. An int is signed for a float, too.
+/// * A field that is a sequence collects all members with its name. If there is only one, and it is a struct whose members have
+///   no names, the field collects those members.
 /// * A field that is an `Option` is `None` for `<null string>`, and for a double that means "no value".
 /// * A `String` contains U+FFFD where the text is not UTF-8. `&str` and bytes are borrowed from the reply.
 ///

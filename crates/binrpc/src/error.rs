@@ -10,7 +10,7 @@ pub(crate) use encode::Misfit;
 
 use std::{fmt, io};
 
-/// Why a call has no records.
+/// An error of a connection or of a call.
 ///
 /// The message includes the message of the cause. [`source`](std::error::Error::source) returns the cause itself, so that
 /// for instance the code of the operating system is not lost.

@@ -13,7 +13,7 @@ pub(crate) enum Values<'a> {
 /// The names of a struct in the order of their first occurrence, each with its values. Members without a name in a struct
 /// that also has names are collected under the empty name.
 ///
-/// Replies with hundreds of thousands of names are within the limits, so that names are looked up in a hash map.
+/// Replies with hundreds of thousands of names are within the limits, so names are looked up in a hash map.
 pub(crate) fn by_name(members: Members<'_>) -> Vec<(&[u8], Values<'_>)> {
     let mut names: Vec<(&[u8], Values<'_>)> = Vec::new();
     let mut indices = HashMap::new();

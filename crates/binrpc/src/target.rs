@@ -107,8 +107,7 @@ impl Endpoint {
     /// ```
     ///
     /// # Errors
-    /// Those of a [`Target`] with this host and port: the host is not a name, it is an address of the other IP version, or the
-    /// port is 0.
+    /// The host is neither a host name nor an IP address, it is an address of the other IP version, or the port is 0.
     pub fn new(host: &str, port: u16, family: Family) -> Result<Self, ParseTargetError> {
         parse::endpoint_of(host, port, family)
     }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
-    /// The time that connecting may take, and each `call` and `receive` afterwards, from the moment it begins.
+    /// The time limit for connecting and for each later `call` and `receive`, counted from the start of that operation.
     PerCall(Duration),
     /// The point in time at which everything must be over, from connecting to the last reply.
     Deadline(Instant),
@@ -72,7 +72,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// In place of durations that end after the last point in time.
+/// Replaces durations that would end after the last representable `Instant`.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_may_be_longer_than_time() {
+    fn a_timeout_may_exceed_the_range_of_instant() {
         let day = Duration::from_secs(86_400);
         assert!(Timeout::PerCall(Duration::MAX).begin().left() > 300 * day);
     }

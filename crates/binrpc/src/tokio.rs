@@ -17,7 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// A connection to Kamailio whose methods are those of the blocking [`Client`](crate::Client), and [`adopt`](Self::adopt) and
+/// An async connection to Kamailio, with the methods of the blocking [`Client`](crate::Client) plus [`adopt`](Self::adopt) and
 /// [`peer_pid`](Self::peer_pid).
 ///
 /// ```
@@ -116,8 +116,8 @@ impl Client {
         self.timeout = timeout.into();
     }
 
-    /// Makes the calls that were queued in a session before the connection was open, and writes them at once: Kamailio, which
-    /// the connection wakes, need not wait for them. [`receive`](Self::receive) returns their replies.
+    /// Makes the calls that were queued in a session before the connection was open, and writes them at once, so that Kamailio,
+    /// which wakes up when the client connects, does not wait for them. [`receive`](Self::receive) returns their replies.
     ///
     /// ```
     /// use kamailio_binrpc::{Session, Target, tokio::Client};
@@ -141,11 +141,11 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`] of the kind [`io::ErrorKind::InvalidInput`] if the client has made calls before, or if the session is not
-    /// [of such a target](Session::of). Nothing is written then.
+    /// [`Error::Io`] of the kind [`io::ErrorKind::InvalidInput`] if the client has made calls before, or if the session is for
+    /// [another kind of socket](Session::of). Nothing is written then.
     pub fn adopt(&mut self, session: Session) -> Result<(), Error> {
         if self.session.calls() > 0 || !session.is_like(&self.session) {
-            let message = "a client adopts a session only before its first call, and only one for its kind of socket (Session::of)";
+            let message = "a client can adopt a session only before its first call, and only a session for its own kind of socket (see Session::of)";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         }
         self.session = session;
@@ -186,8 +186,8 @@ impl Client {
     /// # Errors
     /// * [`Error::Io`] of the kind [`io::ErrorKind::TimedOut`]: the reply has not arrived yet. Call the method again to go on
     ///   waiting. A stream can also make other calls: the reply to an abandoned [`call`](Self::call) is discarded when it
-    ///   arrives. A datagram may be lost, so that a client over datagrams makes no other calls until the reply has arrived:
-    ///   connect again.
+    ///   arrives. A datagram may be lost, so a client over datagrams makes no other calls until the reply has arrived: connect
+    ///   again.
     /// * Any other [`Error::Io`], and [`Error::Decode`]: the connection is lost, and with it the replies that are outstanding.
     ///   Replies received before the loss have been returned. Connect again.
     pub async fn receive(&mut self) -> Result<Option<Reply<'_>>, Error> {

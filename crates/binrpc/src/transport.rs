@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_limit_of_the_system_is_told_from_that_of_the_caller() {
+    fn a_timeout_of_the_system_is_distinguished_from_the_callers() {
         let target = "tcp:127.0.0.1:2049".parse().unwrap();
         let late = || io::Error::from(io::ErrorKind::TimedOut);
         let early = cannot_connect(&target, Timeout::PerCall(Duration::from_secs(60)).begin(), late());

@@ -19,8 +19,8 @@ use std::fmt;
 
 /// A decoded value, borrowed from the reply that contains it.
 ///
-/// The accessors are named as those of `serde_json::Value`. A value of another type is `None`; an int never is, because the
-/// protocol does not say [whether it is signed](Int).
+/// The accessors are named as those of `serde_json::Value`, and return `None` for a value of another type. `as_u64` and `as_i64`
+/// both accept every int, because the protocol does not transmit [whether an int is signed](Int).
 ///
 /// ```
 /// use kamailio_binrpc::{Int, Value};

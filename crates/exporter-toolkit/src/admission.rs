@@ -49,8 +49,8 @@ impl Admission {
         &self.web_config
     }
 
-    /// Returns the configuration that applies to the request, or the response that refuses the request. The `authorization`
-    /// is the value of that header; a request without the outer `Some` needs none.
+    /// Returns the configuration that applies to the request, or the response that refuses the request. `authorization` is
+    /// `None` if the request is public, and otherwise the value of the header `Authorization`, if any.
     pub(crate) async fn admit(
         &self,
         authorization: Option<Option<&HeaderValue>>,

@@ -108,7 +108,7 @@ impl<S: Service> Connection<S> {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         graceful: Watcher,
     ) -> Result<(), String> {
-        // h2 refuses headers of the size that it is given.
+        // h2 refuses headers of exactly this size, too.
         let max_header = u32::try_from(self.handler.max_header + 1).unwrap_or(u32::MAX);
         let connection = Arc::new(self);
         let service = service_fn(move |request| connection.clone().respond(request));

@@ -22,12 +22,12 @@ pub(crate) struct ConnectionPool {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the TLS handshake with the headers of the first request, and for the headers of each later request. Default:
-    /// 10 s.
+    /// Maximum time for the TLS handshake with the headers of the first request, and for the headers of each later request.
+    /// Default: 10 s.
     pub header: Duration,
-    /// Between two requests. Default: 6 min, because Prometheus closes its idle connections after 5.
+    /// Maximum time between two requests. Default: 6 min, because Prometheus closes its idle connections after 5.
     pub idle: Duration,
-    /// For a client to read more of a response. Default: 30 s.
+    /// Maximum time in which a client reads nothing of a response. Default: 30 s.
     pub write: Duration,
 }
 
@@ -236,8 +236,8 @@ impl Drop for Slot {
         let mut state = self.pool.lock();
         state.remove(self.id);
         state.slots -= 1;
-        // The worker of the handshakes can be the last to hold a slot. Under the lock, it would wake up the serving thread
-        // only to keep it waiting.
+        // The worker of the handshakes can be the last to hold a slot. If it notified while holding the lock, the serving
+        // thread would wake up only to wait for the lock.
         drop(state);
         self.pool.freed.notify_one();
     }
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sockets_that_are_still_open_count() {
+    async fn open_sockets_of_evicted_connections_count_towards_the_limit() {
         let pool = pool(2);
         let mut slots: Vec<_> = (0..2 + MAX_CLOSING as u32).filter_map(|_| enter(&pool, 1)).collect();
         assert_eq!(slots.len(), 2 + MAX_CLOSING);

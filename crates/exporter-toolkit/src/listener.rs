@@ -168,8 +168,8 @@ impl FromStr for ListenAddress {
     fn from_str(text: &str) -> Result<Self, Error> {
         let invalid = || {
             Error::new(format!(
-                "--web.listen-address \"{text}\" is not [HOST]:PORT, for example :9494, 127.0.0.1:9494 or \
-                 [::1]:9494, and not unix:/PATH or vsock://:PORT"
+                "invalid --web.listen-address \"{text}\"; expected [HOST]:PORT, unix:/PATH or vsock://:PORT, for example \
+                 :9494, 127.0.0.1:9494 or [::1]:9494"
             ))
         };
         if let Some(port) = text.strip_prefix("vsock://:") {

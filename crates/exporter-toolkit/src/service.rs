@@ -40,8 +40,8 @@ pub fn text(status: StatusCode, content: impl Into<Bytes>) -> Response {
 
 /// Creates a response with a body of this media type. A media type that cannot be a header value is left out.
 ///
-/// Browsers do not guess another media type, because parts of a body can come from elsewhere, and load and run nothing. A
-/// page with scripts or styles needs a `Content-Security-Policy` of its own.
+/// Headers forbid browsers to guess another media type, or to load or run anything, because parts of a body can come from
+/// elsewhere. A page with scripts or styles needs a `Content-Security-Policy` of its own.
 pub fn with_body(status: StatusCode, content_type: &str, content: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Full::new(content.into()));
     *response.status_mut() = status;

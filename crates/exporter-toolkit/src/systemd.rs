@@ -2,17 +2,17 @@
 
 use sd_notify::NotifyState;
 
-/// Tells systemd that the service is ready.
+/// Notifies systemd that the service is ready.
 pub fn notify_ready() {
     notify(&[NotifyState::Ready]);
 }
 
-/// Tells systemd that the service stops.
+/// Notifies systemd that the service stops.
 pub fn notify_stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// Tells systemd that the service reloads its configuration, until it is ready again.
+/// Notifies systemd that the service reloads its configuration, until it is ready again.
 pub(crate) fn notify_reloading() {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         notify(&[NotifyState::Reloading, now]);

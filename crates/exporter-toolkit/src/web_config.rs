@@ -159,7 +159,8 @@ impl Active {
         }
     }
 
-    /// Returns the protection that `next` would remove. A reload refuses to, because half of a file is often a valid file.
+    /// Returns the protection that `next` would remove. A reload that would do so is refused, because a half-written file is
+    /// often valid.
     fn lost_in(&self, next: &Config) -> Option<&'static str> {
         let old = &self.config;
         if !old.users.is_empty() && next.users.is_empty() {

@@ -64,7 +64,7 @@ impl Worker {
             state.jobs.push(turn.network, turn.known, Box::new(job));
         }
         drop(state);
-        // Under the lock, the thread would wake up only to wait for it.
+        // If the lock were held, the thread would wake up only to wait for it.
         self.shared.changed.notify_one();
         receiver
     }

@@ -5,7 +5,7 @@ use crate::metric::{FamilyId, Number};
 use hashbrown::HashSet;
 use std::num::NonZeroU32;
 
-/// A sample: its labels, its value, and the index of its family's next sample, which is never the first of all.
+/// A sample: its labels, its value, and the index of its family's next sample, which is never 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     labels: Labels,
@@ -115,5 +115,5 @@ impl Chain {
     }
 }
 
-/// Samples of a chain that is searched one by one, which takes no longer than hashing.
+/// Maximum number of samples of a chain that is searched one by one, which takes no longer than hashing.
 const SHORT: usize = 16;

@@ -38,8 +38,8 @@ fn is_plain(value: &[u8]) -> bool {
     value.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'\\' | b'"' | b'\n'))
 }
 
-/// Returns whether eight bytes are ASCII and need no escape. The highest bit of any other byte is set in `bad`: that of a byte to
-/// escape by the borrow of the subtraction.
+/// Returns whether eight bytes are ASCII and need no escape. In `bad`, every other byte has its highest bit set: a byte outside
+/// ASCII has it already, and for a byte to escape the subtraction borrows it.
 fn are_plain(eight: [u8; 8]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_ne_bytes(eight);

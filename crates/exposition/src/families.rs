@@ -76,8 +76,8 @@ impl Families {
             || name.strip_suffix("_total").is_some_and(|name| self.ids.contains_key(name))
     }
 
-    /// Returns whether the name belongs to a family: it is the family's, or followed by one of the suffixes that a format
-    /// gives to samples, whatever the family's type.
+    /// Returns whether the name belongs to a family: the name is the family's, alone or followed by one of the suffixes that a
+    /// format gives to samples, whatever the family's type.
     pub fn reserves(&self, name: &str) -> bool {
         let base = |suffix: &str| name.strip_suffix(suffix).is_some_and(|base| self.ids.contains_key(base));
         self.ids.contains_key(name) || SUFFIXES.iter().any(|suffix| base(suffix))
@@ -134,7 +134,7 @@ impl AnnouncedFamily {
         self.family
     }
 
-    /// Returns the name that its samples have.
+    /// Returns the name of the family's samples.
     pub fn sample_name(&self) -> &str {
         self.text.get(HELP.len()..HELP.len() + self.name_len).unwrap_or_default()
     }

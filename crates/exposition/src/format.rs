@@ -2,10 +2,10 @@
 
 /// A format of an exposition.
 ///
-/// It includes how names with other characters than `[a-zA-Z0-9_:]` are escaped, which the client chooses and the content
-/// type repeats; there are no such names here. The scheme `dots` would change names of letters, digits and underscores too: each
-/// underscore would be doubled. Names here have the same form for every client, so a client that asks for `dots` gets
-/// `underscores`, and its content type says so.
+/// The format includes the escaping scheme for names with characters other than `[a-zA-Z0-9_:]`, which the client requests and
+/// the content type repeats; this crate writes no names that need escaping. The scheme `dots` would change names of letters,
+/// digits and underscores too: each underscore would be doubled. Names here have the same form for every client, so a client
+/// that asks for `dots` gets `underscores`, as the content type states.
 ///
 /// ```
 /// use prometheus_exposition::Format;

@@ -117,7 +117,7 @@ impl LabelBuffer {
         self.text.truncate(checkpoint.text);
     }
 
-    /// Makes the labels permanent that were written since the checkpoint.
+    /// Makes the labels that were written since the checkpoint permanent.
     pub(crate) fn keep(&mut self, checkpoint: Checkpoint) {
         self.fresh.truncate(checkpoint.fresh);
     }

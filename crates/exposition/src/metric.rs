@@ -36,7 +36,7 @@ pub struct Family {
 pub enum Kind {
     /// A number that only grows, from 0 at a restart. The exposition appends `_total` to the name.
     Counter,
-    /// A counter with an established name that does not end in `_total`. OpenMetrics, which requires that, calls the type
+    /// A counter with an established name that does not end in `_total`. OpenMetrics requires the suffix, so its type there is
     /// `unknown`.
     BareCounter,
     /// A number that goes up and down.
@@ -82,7 +82,7 @@ pub enum Number {
 pub enum Pushed {
     /// The sample was added.
     Added,
-    /// The sample was left out: an earlier one of its family has the same labels.
+    /// The sample was left out: its series exists already, or its family's name or type conflicts with an earlier family.
     Duplicate,
     /// The sample was left out: its family, or all samples together, have reached a limit.
     OverLimit,

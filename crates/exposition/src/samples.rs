@@ -74,7 +74,7 @@ pub struct Checkpoint {
 }
 
 impl Samples {
-    /// Returns an empty list, in which each family may have up to `limit` samples.
+    /// Returns an empty list that is limited to `limit` samples in each family.
     pub fn new(limit: usize) -> Self {
         Self::with_capacity(limit, 0)
     }
@@ -139,8 +139,8 @@ impl Samples {
         pushed
     }
 
-    /// Adds an external metrics page, which other `Samples` may share, in place of an earlier one. Its families whose
-    /// names were [pushed](Self::push_external) are left out, and the number of their samples is returned.
+    /// Sets the external metrics page, which other `Samples` may share. Leaves out the page's families whose names were
+    /// [pushed](Self::push_external), and returns the number of samples that were left out.
     ///
     /// ```
     /// use prometheus_exposition::{Families, Format, PageParser, Samples};
@@ -235,12 +235,12 @@ impl Samples {
         self.chain(family).and_then(|chain| self.chains.get(chain)).map_or(0, Chain::len)
     }
 
-    /// Returns about how many bytes their exposition has, without that of an external page.
+    /// Returns the approximate size in bytes of the samples' exposition, without an external page.
     pub fn written_len(&self) -> usize {
         (MAX_SIZE - self.remaining).saturating_sub(self.labels.len())
     }
 
-    /// Returns about how many bytes of memory they take, without an external page.
+    /// Returns the approximate number of bytes of memory that the samples take, without an external page.
     pub fn memory(&self) -> usize {
         self.samples.len() * size_of::<Sample>() + self.labels.memory() + self.external.memory()
     }

@@ -32,8 +32,8 @@ impl Captures {
             .unwrap_or_else(|error| panic!("cannot read captures in {}: {error}", directory.display()))
     }
 
-    /// Loads all `NAME.req` of a directory, each with its `NAME.reply`. Of several with the same payload, the one with the
-    /// shortest name is replayed, unless another is chosen ([`Fake::answer_with`](crate::Fake::answer_with)).
+    /// Loads all `NAME.req` of a directory, each with its `NAME.reply`. If several requests have the same payload, the capture
+    /// with the shortest name is replayed, unless another is chosen ([`Fake::answer_with`](crate::Fake::answer_with)).
     ///
     /// # Errors
     /// A directory or file that cannot be read, a file that is not one packet, a directory without captures.

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, fs, io, process};
 
-/// A running server. A change of its behaviour applies to all calls without a reply so far. Instead of a method, `*`
-/// stands for every method. Dropping the server closes its connections and removes its sockets.
+/// A running server. A change of its behaviour applies to all calls without a reply so far. The method `*` stands for every
+/// method that is not named, except in [`remove`](Self::remove). Dropping the server closes its connections and removes its
+/// sockets.
 pub struct Fake {
     server: Server,
     targets: Vec<Target>,
@@ -41,7 +42,7 @@ impl Fake {
         Self::replay(Captures::of("5.6.3"))
     }
 
-    /// Like [`start`](Self::start), with other captures.
+    /// Starts a server that replays these captures, on one socket of each transport.
     ///
     /// # Panics
     /// If the server cannot be started.

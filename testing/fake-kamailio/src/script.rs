@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The event after a truncated reply.
+/// The event after a truncated or mangled reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// The next reply, as when Kamailio drops the rest of a reply that the client reads too slowly.

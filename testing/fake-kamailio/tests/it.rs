@@ -290,7 +290,7 @@ fn drop_removes_sockets_and_threads() {
 fn wait_for(mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(5);
     while !condition() {
-        assert!(Instant::now() < until, "it did not come to pass within 5 s");
+        assert!(Instant::now() < until, "the condition was not met within 5 s");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

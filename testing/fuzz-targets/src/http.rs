@@ -31,7 +31,7 @@ pub fn http(input: &[u8]) {
     }
 }
 
-/// Checks that values parse to the same after printing, and that errors are one-line messages.
+/// Checks that printed values parse to the same values, and that errors have a message.
 fn texts(text: &str) {
     round_trip::<Target>(text);
     round_trip::<ListenAddress>(text);

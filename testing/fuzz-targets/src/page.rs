@@ -7,8 +7,9 @@ use prometheus_exposition::{
 use std::sync::{Arc, LazyLock};
 use testbed::{Syntax, check_exposition};
 
-/// The input is a page after two bytes for the limit and the length of its pieces. The pieces make no difference, the
-/// expositions are valid and have every sample, none has a name that belongs to others, and a page is parsed to itself.
+/// The input is a page after two bytes for the limit and the length of its pieces. Checks that the length of the pieces makes
+/// no difference, that the expositions are valid and complete, that no sample has a reserved name, and that a written page
+/// parses to the same page.
 pub fn page(input: &[u8]) {
     let mut input = Input::new(input);
     let limit = [1, 3, 40, 100_000][input.below(4)];

@@ -16,7 +16,7 @@ pub(crate) fn reply(collector: &Collector, input: &mut Input<'_>) -> Vec<u8> {
     body.bytes
 }
 
-/// Generates the body of a reply of strings: methods, groups, statistics.
+/// Generates the body of a flat reply, such as a list of methods, groups or statistics, with values of any type.
 pub(crate) fn texts(input: &mut Input<'_>) -> Vec<u8> {
     let mut body = Body::default();
     for _ in 0..input.below(MAX_MEMBERS) {

@@ -215,5 +215,5 @@ fn packet(kind: u8, cookie: Cookie, body: &[u8], out: &mut Vec<u8>) {
 const PIECES: usize = 8;
 /// Maximum number of calls and packets of an input.
 const MAX_EVENTS: usize = 80;
-/// First cookies that only cookies of the same size follow.
+/// First cookies after which all later cookies also take four bytes.
 const FOUR_BYTES: std::ops::Range<u32> = 1 << 24..u32::MAX - MAX_EVENTS as u32;

@@ -16,7 +16,7 @@ use crate::{
 /// A running Kamailio with the project's demo configuration, killed and removed on drop.
 #[derive(Debug)]
 pub struct Kamailio {
-    // Dropped in this order: the senders, Kamailio, the directory, the address.
+    // Dropped in this order: the callee, Kamailio, rtpengine, the directory, the address.
     callee: OnceLock<Group>,
     group: Option<Group>,
     media_proxy: Option<Group>,
@@ -56,7 +56,7 @@ impl Kamailio {
         Self::builder().many_modules().start()
     }
 
-    /// Starts from the demo configuration, to change parts of it.
+    /// Returns a builder that changes parts of the demo configuration.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -273,7 +273,7 @@ impl Kamailio {
         self.callee.take();
     }
 
-    /// Stops rtpengine. Kamailio notices when it next uses or pings it.
+    /// Stops rtpengine. Kamailio notices at its next request or ping to rtpengine.
     pub fn stop_media_proxy(&mut self) {
         self.media_proxy = None;
     }
@@ -406,7 +406,7 @@ fn rtpengine(ip: Ipv4Addr, dir: &Path) -> Group {
 /// The ports of demo/kamailio.sh, the first for ctl over TCP and UDP.
 const CTL_PORT: u16 = 25_049;
 const TLS_PORT: u16 = 25_061;
-/// Its UDP port in demo/kamailio.sh, its TCP port in demo/many-modules.sh.
+/// The port of JSON-RPC: UDP in demo/kamailio.sh, TCP in demo/many-modules.sh.
 const JSONRPC_PORT: u16 = 25_063;
 
 /// The other ports of demo/many-modules.sh.

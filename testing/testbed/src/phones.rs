@@ -34,7 +34,7 @@ impl Phones {
     }
 }
 
-/// OpenSSL's client takes what it sends from a pipe that stays open, and so does the connection.
+/// Registers a phone over TLS with OpenSSL's client, whose input pipe stays open and so keeps the connection open.
 fn over_tls(ip: Ipv4Addr, dir: &Path) -> Group {
     let (message, log) = (dir.join("phone-tls"), dir.join("phone-tls-log"));
     fs::write(&message, register("tls", ip))

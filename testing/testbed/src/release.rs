@@ -35,8 +35,8 @@ impl Release {
         }
     }
 
-    /// Returns whether its programs are on this machine. If scripts/kamailios.sh could not get them, this prints the reason;
-    /// if that script has not run, this panics.
+    /// Returns whether the release's programs are on this machine. Prints the reason if scripts/kamailios.sh could not fetch
+    /// them, and panics if the script has not run.
     #[must_use]
     pub fn is_available(self) -> bool {
         if self.is_own() || self.tree().join("bin/kamailio").is_file() {

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_to_write_write() {
+    fn write_now_and_try_write_send_all_bytes() {
         let (socket, mut peer) = net::UnixStream::pair().unwrap();
         runtime().block_on(async {
             socket.set_nonblocking(true).unwrap();

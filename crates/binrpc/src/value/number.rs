@@ -71,8 +71,8 @@ impl From<u32> for Int {
     }
 }
 
-/// A number that fits into an `i32` is the same as the one made from that, as Kamailio would send it. No number changes its
-/// sign: those from 2³¹ to 2³² have five bytes.
+/// A number that fits into an `i32` becomes the same `Int` as the `i32`, as Kamailio would send it. No number changes its sign:
+/// those from 2³¹ to 2³² have five bytes.
 impl From<i64> for Int {
     fn from(number: i64) -> Self {
         i32::try_from(number).map_or_else(|_| Self::unambiguous(number as u64), Self::from)

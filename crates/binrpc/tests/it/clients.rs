@@ -1,4 +1,4 @@
-//! Features of both clients beside calls, tested over one kind of socket where the kind does not matter.
+//! Features of both clients besides calls, tested over one kind of socket where the kind does not matter.
 
 #[cfg(feature = "tokio")]
 use crate::driver::Async;
@@ -90,7 +90,7 @@ fn waits_while_the_backlog_is_full<D: Driver>() {
     std::fs::remove_file(&path).unwrap();
 }
 
-/// The addresses decide where the client connects to, in their order; the target is only named.
+/// The client tries the addresses in order; the target appears only in errors.
 fn connects_to_resolved_addresses<D: Driver>() {
     let fake = Fake::start();
     let address = |uri: &str| uri.split_once(':').unwrap().1.parse().unwrap();
@@ -211,13 +211,13 @@ fn does_not_use_a_lost_connection<D: Driver>() {
     }
 }
 
-/// A UDP port on which nobody listens: the system reports that to the sender.
+/// A UDP port on which no process listens: the system reports that to the sender.
 fn closed_udp() -> Target {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     format!("udp:{}", socket.local_addr().unwrap()).parse().unwrap()
 }
 
-/// Kamailio splits a reply between structs only, so that a datagram can be larger than any of UDP.
+/// Kamailio splits a reply between structs only, so a unix datagram can be larger than any UDP datagram.
 fn receives_a_datagram_as_large_as_the_socket_allows<D: Driver>() {
     let fake = Fake::start();
     let text = [b'x'; 65_000];

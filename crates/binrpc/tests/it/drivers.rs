@@ -309,7 +309,7 @@ macro_rules! tests {
         )*
 
         #[test]
-        fn a_real_kamailio() {
+        fn a_real_kamailio_replies_to_all_calls() {
             with_kamailio::<$driver>(Kamailio::$uri);
         }
     };

@@ -292,7 +292,7 @@ fn a_string_may_have_no_bytes_at_all() {
 }
 
 #[test]
-fn what_is_cut_is_named() {
+fn errors_name_the_type_of_a_truncated_value() {
     for (body, what) in [
         (&b"\x10"[..], "int"),
         (b"\x21a", "string"),

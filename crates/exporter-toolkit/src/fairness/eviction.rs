@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The order in which connections are evicted.
 ///
-/// A new connection evicts a connection of the network with the most connections: first one that was never served, then the
-/// one that has been idle longest, and one with a request in progress last. Protected connections are neither counted nor
-/// evicted: those that have authenticated, and the first few of a known network. Part of the pool is never protected.
+/// A new connection evicts a connection of the network with the most connections: first one that was never served, then the one
+/// that has been idle longest, and one with a request in progress last. Protected connections are not counted, and not evicted
+/// for another network: those that have authenticated, and the first few of a known network. Part of the pool is never
+/// protected.
 #[derive(Default)]
 pub(crate) struct Eviction {
     /// The number of connections that can be protected.
@@ -72,7 +73,8 @@ impl Eviction {
         (self.max_reserved() / RESERVED_PER_NETWORK).max(1)
     }
 
-    /// Returns half of the number of protected connections. The others are for clients that authenticate.
+    /// Returns the maximum number of reserved connections: half of the connections that can be protected. The other half is for
+    /// clients that authenticate.
     fn max_reserved(&self) -> usize {
         self.max_protected / 2
     }
@@ -156,8 +158,8 @@ impl Eviction {
     /// Returns the connection to close for a new one of this network; `None` if the new one is to be refused.
     pub(crate) fn victim(&self, newcomer: Network, known: bool) -> Option<u64> {
         let own = self.networks.get(&newcomer).map_or(0, |members| members.unprotected.len());
-        // Another network loses a waiting connection only if the newcomer's network will not have more, and a request in
-        // progress only if it will still not have less or if the newcomer is known.
+        // A waiting connection of another network is evicted only if that network has more connections than the newcomer's; one
+        // with a request in progress only if it has at least two more, or if the newcomer is known.
         let evictable = |(Reverse(count), first, network): &&(Reverse<usize>, Rank, Network)| match first.busy
         {
             false => *network == newcomer || *count > own,

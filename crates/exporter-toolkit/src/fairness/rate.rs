@@ -23,7 +23,7 @@ impl NetworkRate {
         if self.full_at.len() >= MAX_NETWORKS && !self.full_at.contains_key(&network) {
             self.full_at.retain(|_, full_at| *full_at > now);
             if self.full_at.len() >= MAX_NETWORKS {
-                // Only memory is limited here. The turns of the networks still are fair.
+                // This limit is only for memory; networks still take turns.
                 return true;
             }
         }

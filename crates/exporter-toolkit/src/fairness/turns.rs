@@ -26,8 +26,9 @@ impl<T> Turns<T> {
         Self { per_network, capacity, known: Lane::new(), unknown: Lane::new(), last_known: false }
     }
 
-    /// Appends an item, and returns whether it was accepted. In a full queue, it displaces the last item of an unknown
-    /// network that has more items waiting than its own.
+    /// Appends an item, and returns whether it was accepted. If the queue is full, the item displaces the last item of the
+    /// unknown network with the most items waiting: always for a known network, and for an unknown one only if the other has at
+    /// least two more.
     pub(crate) fn push(&mut self, network: Network, known: bool, item: T) -> bool {
         let own = self.known.waiting(network) + self.unknown.waiting(network);
         if own >= self.per_network {

@@ -16,7 +16,7 @@ use x509_cert::Certificate;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// Verifies as the modes of Go's `tls.ClientAuthType` do that request a certificate.
+/// Verifies client certificates as Go does in the modes of `tls.ClientAuthType` that request a certificate.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     /// Whether clients without a certificate are refused.

@@ -13,7 +13,7 @@ use x509_cert::ext::pkix::ExtendedKeyUsage;
 /// The purpose of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A client proves who it is.
+    /// Client authentication.
     Client,
     /// A server proves who it is.
     Server,
@@ -27,8 +27,8 @@ pub(crate) fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Err
     Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
 }
 
-/// Checks the validity period and the extended key usage of a trust anchor, which is all that a chain of one trusted
-/// certificate leaves to check.
+/// Checks the validity period and the extended key usage of a trust anchor, the only properties left to check if the chain is a
+/// single trusted certificate.
 ///
 /// # Errors
 /// If the certificate is not valid at `now` or not for `purpose`.

@@ -90,7 +90,8 @@ impl Scenario {
         })
     }
 
-    /// Runs an attack and checks what holds for each. On a machine that is busy with other work, it may need some tries.
+    /// Runs an attack and checks the guarantees that hold under every attack. On a machine that is busy with other work, it may
+    /// need some tries.
     pub(crate) fn survives(&self, name: &str, threads: usize, attack: impl Fn(usize, usize) + Sync) {
         let mut failures = Vec::new();
         while failures.len() < TRIES {
@@ -215,7 +216,7 @@ const TRIES: usize = 3;
 const SCRAPES: usize = 12;
 /// Prometheus' default.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
-/// 4,000 attacks a second of two threads. More than a kernel hands over would keep out any client.
+/// 4,000 calls a second from two threads. At a higher rate the kernel's accept queue would overflow and keep out any client.
 const CALL: Duration = Duration::from_micros(500);
 const INTERVAL: Duration = Duration::from_millis(20);
 /// The round trip of a distant client, in which attackers can fill the pool.

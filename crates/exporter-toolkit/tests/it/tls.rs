@@ -81,7 +81,7 @@ fn no_session_is_resumed() {
 }
 
 #[test]
-fn certificate_inline() {
+fn an_inline_certificate_is_accepted() {
     let directory = Directory::new();
     let indented =
         |name| directory.text(name).lines().map(|line| format!("    {line}\n")).collect::<String>();
@@ -356,14 +356,14 @@ const VERIFIED: &str =
     "client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem\nclient_allowed_sans: ";
 
 #[test]
-fn client_san_good() {
+fn a_client_with_an_allowed_san_is_accepted() {
     for san in ["prometheus.example", "10.0.0.1", "scraper@example", "spiffe://example/prometheus"] {
         with_clients(&format!("{VERIFIED}[other, '{san}']")).accepts(&CLIENT);
     }
 }
 
 #[test]
-fn client_san_bad() {
+fn a_client_without_an_allowed_san_is_refused() {
     let server = with_clients(&format!("{VERIFIED}[bad, PROMETHEUS.example, 10.0.0.2]"));
     server.refuses(&CLIENT);
     server.server.wait_for_log("the client certificate has none of the allowed SANs");

@@ -100,12 +100,12 @@ impl Directory {
         std::fs::rename(self.path("new"), self.path(name)).unwrap();
     }
 
-    /// Writes `web.yml` with TLS, these further lines of the TLS section, and then these of the file.
+    /// Writes `web.yml`: a TLS section with the further lines `section`, followed by `rest`.
     pub(crate) fn tls(&self, section: &str, rest: &str) -> String {
         self.write("web.yml", &self.tls_text(section, rest))
     }
 
-    /// Returns the text of such a file.
+    /// Returns the text that [`tls`](Self::tls) writes.
     pub(crate) fn tls_text(&self, section: &str, rest: &str) -> String {
         let section: String = section.lines().map(|line| format!("  {line}\n")).collect();
         format!("tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n{section}{rest}")

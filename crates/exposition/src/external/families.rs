@@ -204,12 +204,12 @@ impl ExternalFamilies {
         (record.state == State::Announced).then(|| sample_names(record.name.of(&self.texts), record.kind))
     }
 
-    /// Leaves out the samples of a family that has none yet.
+    /// Refuses all future samples of a family that has no samples yet.
     pub(super) fn refuse(&mut self, family: usize) {
         self.families[family].state = State::Refused(Pushed::Duplicate);
     }
 
-    /// Finds the family that the samples of this name belong to, and what they have after its name.
+    /// Returns the family to which samples of this name belong, and their suffix.
     pub(super) fn split<'n>(&self, name: &'n str) -> Option<(usize, &'n str)> {
         SUFFIXES.iter().find_map(|suffix| {
             let family = self.find(name.strip_suffix(suffix)?)?;

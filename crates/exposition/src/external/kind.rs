@@ -51,7 +51,7 @@ impl ExternalKind {
         }
     }
 
-    /// Returns what the names of samples may have after the family's name, besides nothing.
+    /// Returns the suffixes that sample names can have after the family's name, without the empty one.
     pub(crate) fn suffixes(self) -> &'static [&'static str] {
         match self {
             Self::Histogram => &["_bucket", "_sum", "_count"],

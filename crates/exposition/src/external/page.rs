@@ -202,8 +202,8 @@ fn unescape_quotes(help: &str) -> String {
     unescaped
 }
 
-/// Checks the labels that make a sample a bucket or a quantile, as the receivers of a page do: one that is not a number
-/// fails the whole page there (`expfmt/text_parse.go`, `startLabelValue`).
+/// Checks the labels that make a sample a bucket or a quantile, as Prometheus does, which rejects a whole page if one of these
+/// labels is not a number (`expfmt/text_parse.go`, `startLabelValue`).
 fn check_labels(kind: ExternalKind, suffix: &str, labels: &[(&str, &str)]) -> Result<(), &'static str> {
     let (label, is_needed, is_valid): (_, _, fn(f64) -> bool) = match kind {
         ExternalKind::Histogram if suffix.is_empty() => {
