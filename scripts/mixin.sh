@@ -60,7 +60,7 @@ check() {
 	$python -B mixin/tests/names.py
 }
 
-# test_rules PROMTOOL: which takes the rules' files relative to the test's file.
+# test_rules PROMTOOL: tests the rules. promtool resolves the paths of rule files relative to the test file.
 test_rules() {
 	version=$("$1" --version 2>&1 | sed -n 's/^promtool, version \([0-9.]*\).*/\1/p')
 	echo "promtool $version"

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 /// # Panics
 /// If there is only one.
 pub fn two() -> [usize; 2] {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("Linux tells");
+    let status = std::fs::read_to_string("/proc/self/status").expect("procfs is mounted");
+    let list =
+        status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("procfs is mounted");
     let mut numbers = list.trim().split([',', '-']).map(|number| number.parse().expect("a processor"));
     let first = numbers.next().expect("a processor");
     let last = numbers.next_back().unwrap_or(first);
@@ -29,7 +30,7 @@ pub fn pin(pid: u32, core: usize) {
 
 /// Returns the idle time of a processor since boot, in seconds.
 pub fn idle(core: usize) -> f64 {
-    let stat = std::fs::read_to_string("/proc/stat").expect("Linux tells");
+    let stat = std::fs::read_to_string("/proc/stat").expect("procfs is mounted");
     let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{core} "))).expect("a processor");
     // "user nice system idle iowait …"
     let ticks = line.split(' ').skip(3).take(2).map(|ticks| ticks.parse::<f64>().expect("a number"));

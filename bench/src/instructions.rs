@@ -79,7 +79,7 @@ fn valgrind(tool: &[&str], arguments: &[String], words: &str) -> f64 {
     let said = String::from_utf8_lossy(&output.stderr);
     let number = said.split(words).nth(1).and_then(|rest| rest.split_whitespace().next());
     let number = number.and_then(|number| number.replace(',', "").parse().ok());
-    number.unwrap_or_else(|| panic!("valgrind says nothing of \"{words}\": {said}"))
+    number.unwrap_or_else(|| panic!("valgrind did not report \"{words}\": {said}"))
 }
 
 fn header() -> String {

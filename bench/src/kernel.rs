@@ -24,7 +24,7 @@ pub(crate) fn measure() {
     // On a busy machine, other programs distort the median, but not the best time.
     let (median, best) = (bench::median(&mut times), times[0]);
     println!(
-        "kernel's values of {WORKERS} processes: first {first:.0} us, best {best:.0} us, median {median:.0} us a scrape{:>11}",
+        "kernel's values of {PROCESSES} processes: first {first:.0} us, best {best:.0} us, median {median:.0} us a scrape{:>11}",
         "<= 150 us"
     );
 }
@@ -34,7 +34,7 @@ struct Workers(Vec<Child>);
 impl Workers {
     fn start() -> Self {
         let start = |_| Command::new("sleep").arg("600").spawn().expect("sleep is there");
-        Self((1..WORKERS).map(start).collect())
+        Self((1..PROCESSES).map(start).collect())
     }
 }
 
@@ -48,5 +48,5 @@ impl Drop for Workers {
 }
 
 /// With this process, which stands for the main process.
-const WORKERS: usize = 64;
+const PROCESSES: usize = 64;
 const ROUNDS: usize = 2000;

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-# Of 10, lower is better. What remains is the network, unix sockets and the file system to read.
+# Maximum exposure level, from 0 (best) to 10. The service still needs the network, unix sockets and the file system to read.
 most=2.0
 
 if ! command -v systemd-analyze >/dev/null; then

@@ -72,8 +72,8 @@ impl Server {
             Target::UnixDatagram(path) => {
                 let _ = fs::remove_file(path);
                 let socket = UnixDatagram::bind(path)?;
-                socket.set_read_timeout(Some(LOOK_UP))?;
-                socket.set_write_timeout(Some(PATIENCE))?;
+                socket.set_read_timeout(Some(STOP_CHECK_INTERVAL))?;
+                socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
                 let sender = socket.try_clone()?;
                 self.serve(
                     || true,
@@ -103,7 +103,7 @@ impl Server {
 
     pub(crate) fn listen_udp(&mut self, host: &str, port: u16) -> io::Result<Target> {
         let socket = UdpSocket::bind((host, port))?;
-        socket.set_read_timeout(Some(LOOK_UP))?;
+        socket.set_read_timeout(Some(STOP_CHECK_INTERVAL))?;
         let target = format!("udp:{}", socket.local_addr()?).parse().map_err(io::Error::other)?;
         let sender = socket.try_clone()?;
         self.serve(
@@ -224,7 +224,7 @@ fn accept(shared: &Arc<Shared>, next: impl Fn() -> io::Result<Stream>) {
             return;
         }
         let Ok(stream) = accepted else {
-            shared.pause(BREATH);
+            shared.pause(PAUSE);
             continue;
         };
         let mut counts = lock(&shared.counts);
@@ -349,7 +349,7 @@ fn answer_datagrams<P: Send + 'static>(
         // UDP does not report that a peer has gone, so other clients are served meanwhile.
         if !reaction.repeat.is_empty() {
             let (shared, send) = (shared.clone(), send.clone());
-            thread::spawn(move || while shared.goes_on(BREATH) && send(&reaction.repeat, &peer).is_ok() {});
+            thread::spawn(move || while shared.goes_on(PAUSE) && send(&reaction.repeat, &peer).is_ok() {});
         }
     }
 }
@@ -371,8 +371,8 @@ const MOST_CONNECTIONS: usize = 128;
 /// `STREAM_BUF_SIZE` and `DGRAM_BUF_SIZE`.
 const MOST_BYTES: usize = 65_535;
 /// The pause after a failed accept, for example without free descriptors, and between repeated datagrams.
-const BREATH: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(10);
 /// The interval at which a thread that waits for a datagram checks whether the server has stopped.
-const LOOK_UP: Duration = Duration::from_millis(20);
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// The time to wait for space in the client's queue of datagrams.
-const PATIENCE: Duration = Duration::from_secs(1);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -71,7 +71,7 @@ impl Reader {
         }
         let (keyword, rest) = comment.split_once(' ').ok_or("a comment of another kind")?;
         let (name, text) = rest.split_once(' ').ok_or("nothing follows the name")?;
-        is_name(name)?;
+        check_name(name)?;
         if self.family.name != name || !self.family.names.is_empty() {
             self.open(name)?;
         }
@@ -123,7 +123,7 @@ impl Reader {
     fn sample(&mut self, line: &str) -> Result<(), String> {
         let end = line.find(['{', ' ']).ok_or("a line without a value")?;
         let (name, rest) = line.split_at(end);
-        is_name(name)?;
+        check_name(name)?;
         let owned = name.strip_prefix(self.family.name.as_str()).is_some_and(|suffix| {
             !self.family.name.is_empty()
                 && suffixes(self.syntax, self.family.kind.as_deref()).contains(&suffix)
@@ -160,7 +160,7 @@ fn labels(mut rest: &str) -> Result<(BTreeMap<String, String>, &str), String> {
     let mut names = HashSet::new();
     loop {
         let (name, after) = rest.split_once("=\"").ok_or("a label without a quoted value")?;
-        is_name(name)?;
+        check_name(name)?;
         if name.contains(':') || name.starts_with("__") {
             return Err(format!("{name} is not the name of a label"));
         }
@@ -221,7 +221,7 @@ fn number(text: &str) -> Result<f64, String> {
     if valid { text.parse().map_err(|_| wrong()) } else { Err(wrong()) }
 }
 
-fn is_name(name: &str) -> Result<(), String> {
+fn check_name(name: &str) -> Result<(), String> {
     let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | ':');
     if name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit()) {
         Ok(())

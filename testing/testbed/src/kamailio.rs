@@ -208,7 +208,7 @@ impl Kamailio {
     /// [`Traffic`] has the numbers.
     pub fn traffic(&self) {
         self.callee();
-        sipp::some(
+        sipp::run_scenarios(
             self.address.ip,
             self.directory.path(),
             !self.launch.defines.iter().any(|d| d == "WITHOUT_TCP"),

@@ -50,7 +50,7 @@ impl Traffic {
 }
 
 /// Sends the traffic of [`Kamailio::traffic`](crate::Kamailio::traffic), all scenarios at the same time.
-pub(crate) fn some(ip: Ipv4Addr, dir: &Path, tcp: bool) {
+pub(crate) fn run_scenarios(ip: Ipv4Addr, dir: &Path, tcp: bool) {
     let scenarios = [
         "register.xml -m 5",
         "options.xml -m 3",

@@ -329,7 +329,7 @@ impl<'de, I: Iterator<Item = Value<'de>>> Elements<'de, I> {
         match self.values.next() {
             None => Ok(tuple),
             Some((read, _)) => Err(DeserializeError::custom(format_args!(
-                "{} values, expected a tuple of {read}",
+                "invalid length {}, expected a tuple of size {read}",
                 read + 1 + self.values.count()
             ))),
         }

@@ -350,7 +350,7 @@ fn the_only_record_or_all_records_are_the_type() {
 #[test]
 fn a_tuple_is_all_values() {
     let three: Struct<'_> = &[(None, 1.into()), (None, 2.into()), (None, 3.into())];
-    let message = "3 values, expected a tuple of 2";
+    let message = "invalid length 3, expected a tuple of size 2";
     #[derive(Debug, Deserialize, PartialEq)]
     struct Pair(u32, u32);
     for record in [Arg::Struct(three), Arg::Array(&[1.into(), 2.into(), 3.into()])] {

@@ -84,7 +84,7 @@ fn split(text: &str) -> Vec<String> {
     values.into_iter().map(|value| value.trim().to_owned()).collect()
 }
 
-/// Kubernetes sets such variables for a service named kamailio-exporter.
+/// Returns whether Kubernetes sets this variable, for a service named kamailio-exporter.
 fn is_kubernetes(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or(name);
     rest == "PORT" || ["PORT_", "SERVICE_"].iter().any(|prefix| rest.starts_with(prefix))

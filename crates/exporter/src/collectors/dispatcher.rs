@@ -252,11 +252,11 @@ const fn destinations<const STATE: u8>() -> Field {
     field(at(&["TARGETS"]), Kind::Gauge, "kamailio_dispatcher_set_destinations", help, count::<STATE>)
 }
 
-fn has<const PLACE: usize, const LETTER: u8>(flags: Value<'_>) -> Reading {
-    boolean(flags.as_bytes().ok_or(Unreadable)?.get(PLACE) == Some(&LETTER))
+fn has<const INDEX: usize, const LETTER: u8>(flags: Value<'_>) -> Reading {
+    boolean(flags.as_bytes().ok_or(Unreadable)?.get(INDEX) == Some(&LETTER))
 }
 
-/// A destination in state trying is still used.
+/// Returns 1 for a destination in state active or trying, because a destination in state trying is still used.
 fn is_up(flags: Value<'_>) -> Reading {
     boolean(matches!(flags.as_bytes().ok_or(Unreadable)?.first(), Some(b'A' | b'T')))
 }

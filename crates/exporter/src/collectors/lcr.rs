@@ -32,12 +32,13 @@ pub(super) static DUMP_GWS: Collector = Collector {
     ..Collector::opt_in("lcr.dump_gws", "lcr", "Gateways for least cost routing.")
 };
 
-/// Higher states mean that the gateway has failed, but fewer times than allowed.
+/// Returns 0 for an inactive gateway, and otherwise 1: higher states mean that the gateway has failed, but fewer times than
+/// allowed.
 fn is_not_inactive(state: Value<'_>) -> Result<Option<Number>, Unreadable> {
     boolean(state.as_u64().ok_or(Unreadable)? != INACTIVE)
 }
 
-/// 0 means that the gateway was never declared defunct.
+/// Reads the time until which a gateway is defunct. 0 means that the gateway was never declared defunct.
 fn until(text: Value<'_>) -> Result<Option<Number>, Unreadable> {
     Ok(statistic(text)?.filter(|number| *number != Number::Signed(0)))
 }

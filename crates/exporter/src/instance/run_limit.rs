@@ -37,8 +37,8 @@ impl RunLimit {
         }
     }
 
-    /// Creates a limit for many targets, of which each may use a quarter; `None` is any number. Another quarter is for the
-    /// targets that a rule spells out, because a client can name any number of those that a pattern allows.
+    /// Creates a limit for many targets; `None` is any number. Each target can use a quarter. Another quarter is reserved for
+    /// targets that a rule spells out, because a client can name any number of targets that a pattern allows.
     pub(crate) fn of_many_targets(noun: &'static str, max: Option<usize>) -> Self {
         let limit = Self::of_one_target(noun, max);
         let max_by_patterns = limit.max - limit.max / PARTS;

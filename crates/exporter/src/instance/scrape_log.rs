@@ -36,7 +36,7 @@ struct Outages {
 enum Change {
     /// The first success, if the subject was not known before.
     Succeeded,
-    /// The first success after a failure that lasted so long.
+    /// The first success after a failure, with the failure's duration.
     Recovered(Duration),
     /// A failure, or one of another kind than before.
     Failed,

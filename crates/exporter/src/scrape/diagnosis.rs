@@ -214,8 +214,8 @@ pub(crate) fn advice(target: &Target, error: &Error) -> Option<String> {
     }
 }
 
-/// Returns whether a unix socket is one for datagrams where a stream was expected, or the reverse. No kind of error is only
-/// that, and the address is in front of the system's message.
+/// Returns whether a unix socket is one for datagrams where a stream was expected, or the reverse. [`ErrorKind`] has no kind for
+/// this error, so the end of the message is compared: the address precedes the system's message.
 fn is_of_another_kind(error: &io::Error) -> bool {
     error.to_string().ends_with(&io::Error::from(Errno::PROTOTYPE).to_string())
 }

@@ -43,7 +43,7 @@ impl MemoryBudget {
         Reservation { budget: Some(self.clone()), reserved: 0 }
     }
 
-    /// No code that holds the lock can panic.
+    /// Locks the number of free bytes. No code that holds the lock can panic.
     fn free(&self) -> MutexGuard<'_, usize> {
         self.free.lock_unpoisoned()
     }

@@ -36,7 +36,7 @@ fn greedy(fake: &Fake, stalls: bool) {
     });
 }
 
-/// Makes a Kamailio list so many destinations with all their attributes, in sets of 1,000.
+/// Makes a Kamailio list `count` destinations with all their attributes, in sets of 1,000.
 fn large(fake: &Fake, count: usize) {
     let texts: Vec<_> = (0..count)
         .map(|number| {

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep_until};
 enum Step {
     /// A request of [`REQUESTS`] arrives.
     Arrive(usize),
-    /// Its client goes away.
+    /// The client of a request disconnects.
     Abort(usize),
-    /// Kamailio answers the run that was started so many runs ago.
+    /// Kamailio replies to the run that has this many later runs.
     Answer(usize),
     /// A second passes, and with it a deadline.
     Tick,

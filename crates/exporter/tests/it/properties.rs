@@ -134,8 +134,8 @@ proptest! {
         let mut nodes = Nodes::new();
         nodes.decode(&body).unwrap();
         let mut samples = Samples::new(20);
-        for (place, collector) in ALL.iter().enumerate().filter(|(_, found)| found.method == "stats.fetch") {
-            let (families, arguments, capabilities) = (catalogue().collector(place), [], Capabilities::default());
+        for (index, collector) in ALL.iter().enumerate().filter(|(_, found)| found.method == "stats.fetch") {
+            let (families, arguments, capabilities) = (catalogue().collector(index), [], Capabilities::default());
             let (arguments, capabilities) = (&arguments, &capabilities);
             let parameters = &["name".to_owned()];
             let call =
@@ -165,9 +165,9 @@ fn pages_are_a_function_of_the_replies() {
             "pieces of {bytes} bytes make a difference"
         );
     }
-    for (place, method) in ["core.uptime", "system.listMethods", "tm.stats", "stats.fetch"].iter().enumerate()
+    for (index, method) in ["core.uptime", "system.listMethods", "tm.stats", "stats.fetch"].iter().enumerate()
     {
-        let delay = Duration::from_millis(20 * place as u64 + 5);
+        let delay = Duration::from_millis(20 * index as u64 + 5);
         assert!(
             page(&|fake| fake.delay_method(method, delay)) == expected,
             "{method} late makes a difference"

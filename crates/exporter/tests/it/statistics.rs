@@ -57,8 +57,8 @@ fn row(line: &str) -> Row {
 }
 
 fn collector() -> (&'static Collector, &'static CollectorFamilies) {
-    let place = ALL.iter().position(|collector| collector.name == "stats").unwrap();
-    (ALL[place], catalogue().collector(place))
+    let index = ALL.iter().position(|collector| collector.name == "stats").unwrap();
+    (ALL[index], catalogue().collector(index))
 }
 
 fn walked(body: &[u8]) -> (Samples, Omissions, usize) {
@@ -119,8 +119,8 @@ fn every_statistic_has_one_field_of_its_type() {
         let named = fields_named(&name);
         assert!(named.len() < 2, "{name} has {} fields", named.len());
         let selected = || {
-            let (place, _) = collector().1.matching(name.as_bytes())?;
-            collector().0.fields().nth(place)
+            let (index, _) = collector().1.matching(name.as_bytes())?;
+            collector().0.fields().nth(index)
         };
         let field = named.first().copied().or_else(selected);
         known.insert(name.clone());

@@ -44,23 +44,23 @@ impl Wanted<'_> {
         let left_out = LEFT_OUT
             .iter()
             .position(|entry| excepted((entry.collector, entry.leaf)) && (unset || !entry.only_zero));
-        if let Some(place) = left_out {
+        if let Some(index) = left_out {
             // An exception for a value with its own field is no longer needed.
-            if LEFT_OUT[place].only_zero || !self.has_own_field() {
-                found.used.insert(("LEFT_OUT", place));
+            if LEFT_OUT[index].only_zero || !self.has_own_field() {
+                found.used.insert(("LEFT_OUT", index));
             }
             found.left_out += 1;
             return Ok(());
         }
         let has_member = |member| self.leaf.row.iter().any(|(name, _)| name == member);
         let mut read_as = (0..READ_AS.len())
-            .filter(|place| excepted((READ_AS[*place].collector, READ_AS[*place].leaf)))
-            .filter(|place| READ_AS[*place].member.is_none_or(|(member, has)| has_member(member) == has))
+            .filter(|index| excepted((READ_AS[*index].collector, READ_AS[*index].leaf)))
+            .filter(|index| READ_AS[*index].member.is_none_or(|(member, has)| has_member(member) == has))
             .peekable();
         if read_as.peek().is_some() {
-            return read_as.try_for_each(|place| {
-                found.used.insert(("READ_AS", place));
-                self.is_read_as(place, found)
+            return read_as.try_for_each(|index| {
+                found.used.insert(("READ_AS", index));
+                self.is_read_as(index, found)
             });
         }
         let fields = self.fields();
@@ -91,8 +91,8 @@ impl Wanted<'_> {
     }
 
     /// Looks up the value in the family that the exception names, after its conversion.
-    fn is_read_as(&self, place: usize, found: &mut Tally) -> Result<(), Mismatch> {
-        let entry = &READ_AS[place];
+    fn is_read_as(&self, index: usize, found: &mut Tally) -> Result<(), Mismatch> {
+        let entry = &READ_AS[index];
         let values = [(entry.value)(self.leaf.value), (entry.value)(self.second.value)];
         let served: Vec<_> = self
             .samples(entry.family)

@@ -60,7 +60,8 @@ fn remove_abandoned(directory: &Path, prefix: &str) {
     }
 }
 
-/// The permissions that another user gave to a file may allow more than the current user intends.
+/// Returns the mode of the new file: that of the old one, unless the old file is another user's, who may have allowed more than
+/// the current user intends.
 fn kept_mode(old: &Metadata, user: u32) -> u32 {
     if old.uid() == user { old.permissions().mode() & 0o777 } else { NEW_MODE }
 }

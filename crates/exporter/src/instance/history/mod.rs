@@ -33,11 +33,12 @@ pub(crate) struct History {
     pub(crate) rtpengine: Nodes,
     /// Whether Kamailio responded, by interval.
     availability: Ring<Availability>,
-    /// Whether Kamailio responded to the last scrape, and when that state began; `None` if it has not changed since the
-    /// first scrape.
+    /// Whether Kamailio responded to the last scrape, and when that state began. The time is `None` if the state has not changed
+    /// since the first scrape.
     pub(crate) state: Option<(Availability, Option<f64>)>,
-    /// The time of the last scrape, and of the last one to which Kamailio responded.
+    /// The time of the last scrape.
     last: Option<f64>,
+    /// The time of the last scrape to which Kamailio responded.
     last_response: Option<f64>,
     /// The start of Kamailio, as Kamailio prints it.
     up_since: Option<Vec<u8>>,

@@ -42,8 +42,9 @@ pub(crate) struct Node {
 pub(crate) struct Nodes {
     kind: Kind,
     nodes: Vec<Node>,
-    /// The newest bucket, and the time of the last scrape.
+    /// The newest bucket.
     newest: Bucket,
+    /// The time of the last scrape.
     last: f64,
     /// Bytes that the nodes take.
     memory: usize,
@@ -255,8 +256,9 @@ fn rows<'s>(families: &'static Families, samples: &'s Samples) -> impl Iterator<
 
 /// Maximum number of bytes of a node's labels. A URI that Kamailio parses has at most 1,024 (`MAX_URI_SIZE`, core/config.h).
 const MAX_LABELS: usize = 2048;
-/// Maximum number of bytes shown of an address, of the number of a set, and of a name.
+/// Maximum number of bytes shown of an address or a name.
 const MAX_ADDRESS: usize = 256;
+/// Maximum number of bytes shown of the number of a set.
 const MAX_SET: usize = 32;
 
 #[cfg(test)]

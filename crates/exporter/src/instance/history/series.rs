@@ -61,7 +61,7 @@ pub(super) struct Reader<'s> {
     samples: &'s Samples,
     /// The family and label that were read last, because most rows have those of the previous row.
     split: Option<(FamilyId, &'static str)>,
-    /// Its samples: the label's value, still escaped, and the number.
+    /// The samples of `split`: the label's value, still escaped, and the number.
     parts: Vec<(&'s [u8], f64)>,
 }
 

@@ -1,6 +1,6 @@
 //! Reads the JSON of a reply into the body of a BINRPC reply, in one pass, so that nothing above knows JSON.
 
-use super::value::{Name, Place, Written};
+use super::value::{Name, Position, Written};
 use kamailio_binrpc::wire::Body;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -107,7 +107,7 @@ impl<'de> Visitor<'de> for Envelope<'_> {
             match name.as_str() {
                 "result" if parsed.result.is_some() => return Err(Error::duplicate_field("result")),
                 "result" => {
-                    let written = Written { body: &mut *self.body, place: Place::Result };
+                    let written = Written { body: &mut *self.body, position: Position::Result };
                     parsed.result = Some(members.next_value_seed(written)?);
                 }
                 "error" => parsed.fault = members.next_value()?,

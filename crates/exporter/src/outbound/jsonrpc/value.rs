@@ -25,12 +25,12 @@ impl<'de> Deserialize<'de> for Name {
 /// Writes a value into the body, and returns whether the value is an array.
 pub(super) struct Written<'b> {
     pub(super) body: &'b mut Body,
-    pub(super) place: Place,
+    pub(super) position: Position,
 }
 
 /// The position of a value in a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Position {
     /// The result: an array has the records, and anything else is the only one.
     Result,
     /// A record, or the value of a member.
@@ -88,12 +88,12 @@ impl<'de> Visitor<'de> for Written<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<bool, A::Error> {
-        let (at, is_result) = (self.body.len(), self.place == Place::Result);
-        let place = if is_result { Place::Inside } else { Place::Array };
+        let (at, is_result) = (self.body.len(), self.position == Position::Result);
+        let position = if is_result { Position::Inside } else { Position::Array };
         if !is_result {
             self.body.begin(at);
         }
-        while values.next_element_seed(Written { body: &mut *self.body, place })?.is_some() {}
+        while values.next_element_seed(Written { body: &mut *self.body, position })?.is_some() {}
         if !is_result {
             self.body.end();
         }
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Written<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
         let at = self.body.len();
         let mut count = 0_u32;
-        let mut begun = self.place != Place::Array;
+        let mut begun = self.position != Position::Array;
         if begun {
             self.body.begin(at);
         }
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Written<'_> {
             }
             count = count.saturating_add(1);
             self.body.name(name.as_bytes());
-            members.next_value_seed(Written { body: &mut *self.body, place: Place::Inside })?;
+            members.next_value_seed(Written { body: &mut *self.body, position: Position::Inside })?;
         }
         match (begun, count) {
             (true, _) => self.body.end(),

@@ -149,8 +149,8 @@ impl<'r> Extractor<'_, 'r> {
         let more = if self.call.extra_fields { table.extra_fields } else { &[] };
         let fields = table.fields.iter().map(|field| (field, labels));
         let extra_fields = more.iter().map(|field| (field, extra_labels));
-        for (place, (field, labels)) in fields.chain(extra_fields).enumerate() {
-            let family = self.call.families.of(first + place);
+        for (index, (field, labels)) in fields.chain(extra_fields).enumerate() {
+            let family = self.call.families.of(first + index);
             match field.key {
                 Key::At(path) => {
                     if let Some(value) = row.path(path) {
@@ -177,20 +177,20 @@ impl<'r> Extractor<'_, 'r> {
         let families = self.call.families;
         for member in row.members().unwrap_or_default() {
             let Some(name) = member.name else { continue };
-            let named = families.named(name).map(|place| (place, None));
-            let found = named.or_else(|| families.matching(name).map(|(place, pairs)| (place, Some(pairs))));
-            let Some((place, pairs)) = found else {
+            let named = families.named(name).map(|index| (index, None));
+            let found = named.or_else(|| families.matching(name).map(|(index, pairs)| (index, Some(pairs))));
+            let Some((index, pairs)) = found else {
                 self.rest(table, first, labels, name, member.value);
                 continue;
             };
-            let Some(field) = place.checked_sub(first).and_then(|place| table.fields.get(place)) else {
+            let Some(field) = index.checked_sub(first).and_then(|index| table.fields.get(index)) else {
                 continue;
             };
             let checkpoint = self.samples.checkpoint();
             let labels = self.labels(labels, field.labels, row);
             match pairs {
-                Some(pairs) => self.read_with(field, families.of(place), labels, pairs, member.value),
-                None => self.read(field, families.of(place), labels, member.value),
+                Some(pairs) => self.read_with(field, families.of(index), labels, pairs, member.value),
+                None => self.read(field, families.of(index), labels, member.value),
             }
             self.samples.rewind(checkpoint);
         }
@@ -206,7 +206,7 @@ impl<'r> Extractor<'_, 'r> {
         value: Value<'r>,
     ) {
         // The field for the rest is the last of hundreds.
-        let Some((place, field)) = table.fields.iter().enumerate().next_back() else { return };
+        let Some((index, field)) = table.fields.iter().enumerate().next_back() else { return };
         let Key::Remaining(by_name, select) = field.key else { return };
         if let Some((family, kind)) = by_name(name).filter(|(family, _)| !catalogue().has(family)) {
             match (field.read)(value) {
@@ -225,16 +225,16 @@ impl<'r> Extractor<'_, 'r> {
                 Err(_) => self.unreadable(field),
             }
         } else if let Some(pairs) = select(name) {
-            self.read_with(field, self.call.families.of(first + place), labels, pairs, value);
+            self.read_with(field, self.call.families.of(first + index), labels, pairs, value);
         }
     }
 
     fn mapped(&mut self, map: CustomReader, records: Members<'_>) {
-        map(records, self.call.arguments, &mut |place, labels, number| {
-            let Some(field) = self.call.collector.fields().nth(place) else { return };
+        map(records, self.call.arguments, &mut |index, labels, number| {
+            let Some(field) = self.call.collector.fields().nth(index) else { return };
             let labels = self.samples.labels(labels.iter().copied());
             match number {
-                Some(number) => self.push(field, self.call.families.of(place), labels, number),
+                Some(number) => self.push(field, self.call.families.of(index), labels, number),
                 None => self.unreadable(field),
             }
         });

@@ -81,7 +81,7 @@ impl Process {
         Some(self)
     }
 
-    /// Sets the CPU time, unless it is later already: `stat` counts whole clock ticks, and a counter must not decrease.
+    /// Raises the CPU time to this value, if the value is larger: `stat` counts whole clock ticks, and a counter must not decrease.
     fn advance(&mut self, cpu: u64) {
         self.values.cpu = self.values.cpu.max(cpu);
     }

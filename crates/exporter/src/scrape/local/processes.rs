@@ -237,7 +237,7 @@ pub(super) mod tests {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             std::thread::sleep(Duration::from_millis(50));
-            // All details are read within so many scrapes.
+            // All details are read within one detail interval.
             let texts: Vec<_> = (0..detail_interval(listed.processes.len()))
                 .map(|_| read(&mut processes, &listed).unwrap())
                 .collect();

@@ -59,8 +59,9 @@ pub(crate) struct Chart {
     /// The indices of the series, with the class that gives the colour.
     pub(crate) layers: Vec<(usize, &'static str)>,
     pub(crate) line: Option<usize>,
-    /// The value at the top of the chart, and as text.
+    /// The value at the top of the chart.
     pub(crate) top: f64,
+    /// The same value as text.
     pub(crate) top_text: String,
     /// The highest value in the time shown.
     pub(crate) highest: String,

@@ -65,8 +65,9 @@ pub(crate) struct ScrapeFacts {
     pub(crate) since: Option<Moment>,
     /// The first scrape since the exporter was started.
     pub(crate) first: Moment,
-    /// Seconds since the end of the scrape, and its duration.
+    /// Seconds since the end of the scrape.
     pub(crate) age: f64,
+    /// Duration of the scrape in seconds.
     pub(crate) duration: f64,
 }
 
@@ -132,8 +133,9 @@ impl TargetRow {
 /// Converts times of the history into times since 1970.
 #[derive(Clone, Copy)]
 pub(super) struct Clock {
-    /// The current time in the history's seconds (see [`History::time`]), and in seconds since 1970.
+    /// The current time in the history's seconds (see [`History::time`]).
     pub(super) now: f64,
+    /// The current time in seconds since 1970.
     pub(super) unix: f64,
 }
 
