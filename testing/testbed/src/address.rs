@@ -1,3 +1,5 @@
+//! Loopback addresses whose ports are free.
+
 use std::{
     net::{Ipv4Addr, TcpListener},
     process,

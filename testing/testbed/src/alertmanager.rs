@@ -1,3 +1,5 @@
+//! Starts an Alertmanager.
+
 use std::fs;
 
 use serde_json::Value;

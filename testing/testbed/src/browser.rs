@@ -1,3 +1,5 @@
+//! Starts a Chromium, and controls it by the DevTools protocol.
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},

@@ -1,3 +1,5 @@
+//! The settings of a Kamailio that differ from the demo configuration.
+
 use std::{fmt::Write as _, fs};
 
 use crate::{

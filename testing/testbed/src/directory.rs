@@ -1,3 +1,5 @@
+//! Temporary directories that are removed even if the tests are killed.
+
 use std::{
     env, fs,
     os::unix::process::CommandExt,

@@ -1,3 +1,5 @@
+//! Programs that are killed with all their children.
+
 use std::{
     ffi::OsStr,
     fs::{self, File},

@@ -1,3 +1,5 @@
+//! Starts a Kamailio, with its callee and its rtpengine.
+
 use std::{
     ffi::{OsStr, OsString},
     fs,

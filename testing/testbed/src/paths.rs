@@ -1,3 +1,5 @@
+//! The paths of programs and of the files of the repository.
+
 use std::{
     env,
     path::{Path, PathBuf},

@@ -1,3 +1,5 @@
+//! Phones that are registered over TCP, TLS and websocket.
+
 use std::{
     fs,
     io::{Read, Write},

@@ -1,3 +1,5 @@
+//! Starts a Prometheus of any version.
+
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use serde_json::Value;

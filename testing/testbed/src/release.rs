@@ -1,3 +1,5 @@
+//! The releases of Debian, with the Kamailio and the Prometheus of each.
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

@@ -1,3 +1,5 @@
+//! Starts a program that has an HTTP server.
+
 use std::{
     ffi::OsStr,
     fs,

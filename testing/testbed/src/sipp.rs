@@ -1,3 +1,5 @@
+//! SIP traffic, made with SIPp.
+
 use std::{ffi::OsString, fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use crate::{

@@ -1,3 +1,5 @@
+//! Programs that validate expositions and configurations.
+
 use std::{
     io::Write,
     path::Path,

@@ -1,3 +1,5 @@
+//! Tests of samples: labels, duplicates, limits, and the sizes that are reported.
+
 use super::*;
 use crate::labels::MAX_VALUE;
 use crate::{Families, Format, PageParser};

@@ -1,3 +1,5 @@
+//! Tests of external pages: what is parsed, left out and written again.
+
 mod hostile;
 mod limits;
 mod names;
