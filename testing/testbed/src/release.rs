@@ -1,4 +1,4 @@
-//! The releases of Debian, with the Kamailio and the Prometheus of each.
+//! The releases of Debian, each with another version of Kamailio.
 
 use std::{
     env, fs,
