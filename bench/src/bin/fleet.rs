@@ -77,6 +77,8 @@ struct Fleet {
 impl Fleet {
     fn start(count: usize) -> Self {
         let directory = directory();
+        // A killed process with the same id may have left one.
+        let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir(&directory).expect("a new directory");
         let target = |number: usize| {
             let kind = match number % GROUP {

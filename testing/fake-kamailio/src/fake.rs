@@ -6,11 +6,13 @@ use crate::script::{Mangled, Script, Then};
 use crate::server::Server;
 use kamailio_binrpc::wire::Kind;
 use kamailio_binrpc::{Cookie, Target};
-use std::path::{Path, PathBuf};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use std::{env, fs, io, process};
+use std::{fs, io};
+use tempfile::{Builder, TempDir};
 
 /// A running server. A change of its behaviour applies to all calls without a reply so far. The method `*` stands for every
 /// method that is not named, except in [`remove`](Self::remove). Dropping the server closes its connections and removes its
@@ -19,7 +21,7 @@ pub struct Fake {
     server: Server,
     targets: Vec<Target>,
     /// The directory to remove on drop.
-    directory: Option<PathBuf>,
+    directory: Option<TempDir>,
 }
 
 /// Counts of stream connections.
@@ -47,15 +49,15 @@ impl Fake {
     /// # Panics
     /// If the server cannot be started.
     pub fn replay(captures: Captures) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let directory = env::temp_dir().join(format!("fake-kamailio-{}-{count}", process::id()));
-        let started = fs::create_dir(&directory).and_then(|()| Self::listen_in(captures, &directory));
-        let mut fake = started.unwrap_or_else(|error| {
-            panic!("cannot start a fake Kamailio in {}: {error}", directory.display())
+        // Other users may enter it: only the socket's mode decides who can connect.
+        let directory =
+            Builder::new().prefix("fake-kamailio-").permissions(Permissions::from_mode(0o755)).tempdir();
+        let started = directory.and_then(|directory| {
+            let mut fake = Self::listen_in(captures, directory.path())?;
+            fake.directory = Some(directory);
+            Ok(fake)
         });
-        fake.directory = Some(directory);
-        fake
+        started.unwrap_or_else(|error| panic!("cannot start a fake Kamailio: {error}"))
     }
 
     /// Starts a server on the unix sockets `ctl` and `ctld` in a directory, and on free TCP and UDP ports of 127.0.0.1.
@@ -232,9 +234,6 @@ impl Drop for Fake {
             if let Target::Unix(path) | Target::UnixDatagram(path) = target {
                 let _ = fs::remove_file(path);
             }
-        }
-        if let Some(directory) = &self.directory {
-            let _ = fs::remove_dir(directory);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Temporary directories that are removed even if the tests are killed.
 
 use std::{
-    env, fs,
-    os::unix::process::CommandExt,
+    fs::{self, Permissions},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{self, Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    process::{Child, Command, Stdio},
 };
 
 /// A temporary directory that is removed on drop, and also if this process is killed.
@@ -17,12 +16,10 @@ pub(crate) struct Directory {
 
 impl Directory {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-
-        // The path of a unix socket has at most 107 bytes.
-        let name = format!("testbed-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap_or_else(|e| panic!("cannot create {}: {e}", path.display()));
+        // Short, because the path of a unix socket has at most 107 bytes. Servers that run as another user may enter it.
+        let directory =
+            tempfile::Builder::new().prefix("testbed-").permissions(Permissions::from_mode(0o755)).tempdir();
+        let path = directory.unwrap_or_else(|e| panic!("cannot create a temporary directory: {e}")).keep();
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "testbed-directory"])
             .arg(&path)

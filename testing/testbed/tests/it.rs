@@ -4,7 +4,7 @@ use std::{
     env, fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::net::UnixStream,
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     process::{self, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -320,12 +320,12 @@ fn the_pushgateway_exposes_what_is_pushed() {
 
 #[test]
 fn the_node_exporter_reads_textfiles() {
-    let directory = env::temp_dir().join(format!("testbed-textfiles-{}", process::id()));
-    fs::create_dir(&directory).unwrap();
-    fs::write(directory.join("a.prom"), "a 1\n").unwrap();
-    let node = Service::node_exporter(&directory);
+    let directory = tempfile::tempdir().unwrap();
+    // node_exporter may run as another user.
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(directory.path().join("a.prom"), "a 1\n").unwrap();
+    let node = Service::node_exporter(directory.path());
     let (page, log) = (node.exposition(), node.log());
-    fs::remove_dir_all(&directory).unwrap();
     assert!(page.contains("\na 1\n") && page.contains("\nnode_textfile_scrape_error 0\n"), "{page}\n{log}");
 }
 
