@@ -31,7 +31,7 @@ local cases = [
     begins: 10,
     lasts: 5,
     resolved: 31,
-    description: 'Prometheus has been unable to scrape the exporter a for 5 minutes. Nothing is known of its Kamailio.',
+    description: 'Prometheus has been unable to scrape the exporter a for 5 minutes. The state of its Kamailio is unknown.',
   },
   {
     alert: 'KamailioScrapesFailing',
