@@ -15,7 +15,7 @@ use x509_cert::ext::pkix::ExtendedKeyUsage;
 pub enum Purpose {
     /// Client authentication.
     Client,
-    /// A server proves who it is.
+    /// Server authentication.
     Server,
 }
 

@@ -30,6 +30,19 @@ pub(crate) enum CollectorState {
     Unknown,
 }
 
+impl CollectorState {
+    /// Returns the name of the state in JSON, in the report of `check` and in the status.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Absent => "absent",
+            Self::NotSelected => "not_selected",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The summary of a scrape that the status page and `check` show: the state of Kamailio and of its collectors.
 pub(crate) struct Summary {
     /// Whether Kamailio responded.

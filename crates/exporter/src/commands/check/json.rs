@@ -1,7 +1,6 @@
 //! The report as JSON, as `docs/operations.md` describes it.
 
 use super::report::{CollectorReport, MeasuredCall, Report, Verdict};
-use crate::scrape::diagnosis::CollectorState;
 use serde_json::{Value, json};
 
 /// Writes the report as an object, on one line.
@@ -36,15 +35,8 @@ pub(super) fn write(report: &Report) -> String {
 
 fn collector(collector: &CollectorReport) -> Value {
     let CollectorReport { name, method, module, state, reason, calls } = collector;
-    let state = match state {
-        CollectorState::Ok => "ok",
-        CollectorState::Failed => "failed",
-        CollectorState::Absent => "absent",
-        CollectorState::NotSelected => "not_selected",
-        CollectorState::Unknown => "unknown",
-    };
     let calls: Value = calls.iter().map(call).collect();
-    json!({ "name": name, "method": method, "module": module, "state": state, "reason": reason, "calls": calls })
+    json!({ "name": name, "method": method, "module": module, "state": state.name(), "reason": reason, "calls": calls })
 }
 
 fn call(call: &MeasuredCall) -> Value {

@@ -4,7 +4,6 @@ use super::html::node_state;
 use super::model::{Level, NodeTable, Page, TargetRow};
 use super::text::{Moment, Shown};
 use crate::instance::history::series::Unit;
-use crate::scrape::diagnosis::CollectorState;
 use crate::support::build_info;
 use serde_json::{Value, json};
 
@@ -54,7 +53,7 @@ pub(crate) fn status(page: &Page, targets: Option<&[TargetRow]>) -> String {
     let collectors = page.collectors.iter().map(|row| {
         json!({
             "name": row.name,
-            "state": state(row.state),
+            "state": row.state.name(),
             "since": seconds(row.since),
             "reason": text(&row.reason),
         })
@@ -141,16 +140,6 @@ fn level(level: Level) -> &'static str {
         Level::Good => "good",
         Level::Warning => "warning",
         Level::Bad => "bad",
-    }
-}
-
-fn state(state: CollectorState) -> &'static str {
-    match state {
-        CollectorState::Ok => "ok",
-        CollectorState::Failed => "failed",
-        CollectorState::Absent => "absent",
-        CollectorState::NotSelected => "not_selected",
-        CollectorState::Unknown => "unknown",
     }
 }
 
