@@ -50,7 +50,7 @@ impl Timeout {
     }
 }
 
-/// The limit of one operation. `Display` says which limit has passed.
+/// The limit of one operation. `Display` prints which limit has passed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     timeout: Timeout,

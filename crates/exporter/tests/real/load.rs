@@ -17,8 +17,8 @@ fn everything(kamailio: &Kamailio) -> Exporter {
 fn failed(exporter: &Exporter) -> Vec<String> {
     let page = samples(&exporter.exposition());
     let failed = page.iter().filter(|(name, value)| {
-        let tells = name.contains("_success{") || *name == "kamailio_up";
-        tells && **value != 1.0
+        let is_status = name.contains("_success{") || *name == "kamailio_up";
+        is_status && **value != 1.0
     });
     failed.map(|(name, _)| name.clone()).collect()
 }
