@@ -1,12 +1,10 @@
-use crate::support::{Exporter, samples};
+use crate::support::{Exporter, UNREACHABLE, samples};
 use fake_kamailio::Fake;
 use flate2::read::GzDecoder;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 #[test]
 fn each_path_responds_with_its_page() {

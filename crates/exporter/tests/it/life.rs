@@ -1,12 +1,10 @@
-use crate::support::{Exporter, command, run};
+use crate::support::{Exporter, UNREACHABLE, command, run};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 #[test]
 fn a_signal_stops_the_exporter_with_exit_code_0() {

@@ -1,15 +1,13 @@
 //! Limits on slow, numerous and greedy clients.
 
 use crate::support::web::{Directory, hash};
-use crate::support::{ClientResponse, Exporter, samples};
+use crate::support::{ClientResponse, Exporter, UNREACHABLE, samples};
 use fake_kamailio::{Fake, body};
 use kamailio_binrpc::wire::{Arg, Kind};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 fn connect(exporter: &Exporter, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(exporter.address()).unwrap();

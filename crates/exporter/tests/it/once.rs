@@ -1,4 +1,4 @@
-use crate::support::{Exporter, command, run, samples};
+use crate::support::{Exporter, UNREACHABLE, command, run, samples};
 use fake_kamailio::Fake;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -6,8 +6,6 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 /// Standard output, exit code, and standard error.
 fn ended(output: Output) -> (String, Option<i32>, String) {

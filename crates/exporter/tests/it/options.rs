@@ -1,11 +1,9 @@
 use crate::support::web::Directory;
-use crate::support::{Exporter, command, run, samples};
+use crate::support::{Exporter, UNREACHABLE, command, run, samples};
 use fake_kamailio::Fake;
 use std::fs;
 use std::process::Command;
 use std::time::SystemTime;
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/ctl"];
 
 /// Standard output, standard error and exit code.
 fn output(mut command: Command) -> (String, String, Option<i32>) {
@@ -55,7 +53,7 @@ fn variables_separate_values_by_commas_and_the_command_line_does_not() {
 fn unknown_variables_are_warnings_with_the_nearest_name() {
     let mut process = command();
     process
-        .args(["once", "-u", "unix:/nonexistent/ctl"])
+        .args(["once", "-u", "unix:/nonexistent/kamailio_ctl"])
         .env("KAMAILIO_EXPORTER_KAMAILIO_SCRAPE_URL", "tcp:h:1")
         .env("KAMAILIO_EXPORTER_VERSION", "9")
         .env("KAMAILIO_EXPORTER_SERVICE_HOST", "10.0.0.1")
@@ -92,7 +90,7 @@ fn the_variable_of_a_format_names_the_command() {
 fn the_log_names_target_and_methods_at_the_start() {
     let exporter = Exporter::start(&[&UNREACHABLE[..], &["-m", "tm.stats,core.uptime"]].concat());
     let log = exporter.log();
-    assert!(log.contains("target=unix:/nonexistent/ctl methods=tm.stats,core.uptime"), "{log}");
+    assert!(log.contains("target=unix:/nonexistent/kamailio_ctl methods=tm.stats,core.uptime"), "{log}");
 }
 
 #[test]
@@ -192,7 +190,7 @@ fn certificates_of_kamailio_are_read_from_the_files_that_the_operator_names() {
     let missing = directory.path("missing.pem").display().to_string();
     let arguments = ["-m", "tm.stats", "--kamailio.tls-certificates", &file];
     let fake = Fake::start();
-    for (uri, up) in [(fake.unix(), 1.0), ("unix:/nonexistent/ctl".to_owned(), 0.0)] {
+    for (uri, up) in [(fake.unix(), 1.0), ("unix:/nonexistent/kamailio_ctl".to_owned(), 0.0)] {
         let exporter = Exporter::start(&[&["-u", &uri], &arguments[..]].concat());
         let page = samples(&exporter.exposition());
         assert_eq!(page["kamailio_up"], up);

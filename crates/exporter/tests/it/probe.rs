@@ -1,6 +1,6 @@
 //! The metrics of the Kamailio that a request names.
 
-use crate::support::{ClientResponse, Exporter, eventually, samples};
+use crate::support::{ClientResponse, Exporter, UNREACHABLE, eventually, samples};
 use fake_kamailio::{Captures, Fake, body};
 use flate2::read::GzDecoder;
 use kamailio_binrpc::wire::Kind;
@@ -8,8 +8,6 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 /// Starts an exporter whose own Kamailio is down, and that may probe these targets.
 fn start(allow: &[&str], arguments: &[&str]) -> Exporter {

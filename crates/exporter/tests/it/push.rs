@@ -1,6 +1,6 @@
 use crate::support::gateway::Gateway;
 use crate::support::web::{Directory, basic};
-use crate::support::{Process, command, run, samples};
+use crate::support::{Process, UNREACHABLE, command, run, samples};
 use fake_kamailio::Fake;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -13,8 +13,6 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 fn push(url: &str, arguments: &[&str]) -> Process {
     Process::start(&[&["push", "--gateway", url, "--interval", "1s"], arguments].concat())

@@ -1,9 +1,7 @@
 //! Reloading the web configuration by a request or a signal. What a reload does is tested in the toolkit.
 
 use crate::support::web::{Directory, basic, hash};
-use crate::support::{Exporter, eventually, run, samples};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+use crate::support::{Exporter, UNREACHABLE, eventually, run, samples};
 
 fn start(file: &str, more: &[&str]) -> Exporter {
     Exporter::start(&[&["--web.config.file", file, UNREACHABLE[0], UNREACHABLE[1]], more].concat())

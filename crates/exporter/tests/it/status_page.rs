@@ -1,15 +1,13 @@
 //! The status page, and its path.
 
 use crate::support::web::{Directory, basic, hash};
-use crate::support::{Exporter, eventually, run, samples};
+use crate::support::{Exporter, UNREACHABLE, eventually, run, samples};
 use fake_kamailio::{Captures, Fake};
 use kamailio_binrpc::wire::{self, Arg, Cookie, Kind};
 use serde_json::Value;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
 
 /// Returns the status page after a scrape.
 fn page(exporter: &Exporter) -> String {

@@ -1,9 +1,7 @@
 //! The web configuration file applies to the exporter. The toolkit tests its details.
 
 use crate::support::web::{Directory, basic, hash};
-use crate::support::{Exporter, run};
-
-const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
+use crate::support::{Exporter, UNREACHABLE, run};
 
 fn start(file: &str) -> Exporter {
     Exporter::start(&["--web.config.file", file, UNREACHABLE[0], UNREACHABLE[1]])

@@ -214,3 +214,6 @@ pub(crate) fn samples(page: &str) -> BTreeMap<String, f64> {
     }
     samples
 }
+
+/// The arguments for a Kamailio that does not exist.
+pub(crate) const UNREACHABLE: [&str; 2] = ["-u", "unix:/nonexistent/kamailio_ctl"];
