@@ -36,13 +36,11 @@ pub mod internals {
     pub use crate::outbound::http::Url;
     pub use crate::outbound::{Target, jsonrpc_reply};
     pub use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
-    pub use crate::scrape::expositions::Expositions;
     pub use crate::scrape::extraction::{CallContext, extract};
     pub use crate::scrape::local::{Listed, ListedProcess, Observer};
-    pub use crate::scrape::memory_budget::Reservation;
     pub use crate::scrape::plan::Plan;
     pub use crate::scrape::selection::Selection;
-    pub use crate::scrape::{CollectorResult, Omissions, Preparation, Scrape, merge_page};
+    pub use crate::scrape::{CollectorResult, Omissions, Scrape, merge_page};
     pub use crate::site::{Options as SiteOptions, Paths, Site};
     pub use crate::support::build_info;
 }

@@ -4,8 +4,8 @@ use crate::input::Input;
 use crate::replies;
 use kamailio_binrpc::wire::Nodes;
 use kamailio_exporter::internals::{
-    ALL, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Expositions, Listed,
-    Omissions, Plan, Preparation, Reservation, Scrape, Selection, catalogue, merge_page,
+    ALL, Call, CallContext, Capabilities, CollectorResult, Counters, Discovery, Omissions, Plan, Scrape,
+    Selection, catalogue, merge_page,
 };
 use prometheus_exposition::{Format, Samples};
 use std::collections::HashSet;
@@ -21,22 +21,7 @@ pub fn scrape(input: &[u8]) {
     let limit = [3, 40, 10_000, 1_000_000][usize::from(mode >> 6)];
     let mut served = Served {
         limit,
-        scrape: Scrape {
-            reservation: Reservation::default(),
-            expositions: Expositions::default(),
-            page: None,
-            samples: Samples::for_scrape(limit),
-            results: Vec::new(),
-            responded: true,
-            error: None,
-            page_timed_out: false,
-            cut_short: false,
-            struct_overflow: false,
-            preparation: Preparation::default(),
-            up_since: None,
-            start: None,
-            listed: Listed::default(),
-        },
+        scrape: Scrape { responded: true, ..Scrape::new(Samples::for_scrape(limit)) },
         capabilities: Capabilities::default(),
         more: mode & 0x20 == 0,
         parameters: if mode & 0x10 == 0 { Vec::new() } else { vec!["name".to_owned(), "carrier".to_owned()] },

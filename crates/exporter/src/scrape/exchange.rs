@@ -7,9 +7,7 @@ use crate::collectors::{ALL, UPTIME};
 use crate::outbound::{Client, Reply};
 use crate::scrape::capabilities::{Capabilities, CapabilityQuery, Discovery};
 use crate::scrape::diagnosis::missing;
-use crate::scrape::expositions::Expositions;
 use crate::scrape::extraction::{CallContext, extract};
-use crate::scrape::local::Listed;
 use crate::scrape::plan::{Plan, PlannedCall, Reader, STATISTICS};
 use crate::scrape::selection::{Requirement, Selection};
 use crate::scrape::start_time::start_time;
@@ -44,22 +42,9 @@ struct QueuedCall {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(request: ScrapeRequest<'a>, preparation: Preparation) -> Self {
-        let scrape = Scrape {
-            samples: Samples::for_scrape(request.max_series),
-            results: Vec::new(),
-            responded: false,
-            error: None,
-            page_timed_out: false,
-            cut_short: false,
-            struct_overflow: false,
-            preparation,
-            up_since: None,
-            start: None,
-            expositions: Expositions::default(),
-            page: None,
-            listed: Listed::default(),
-            reservation: request.budget.reservation(),
-        };
+        let samples = Samples::for_scrape(request.max_series);
+        let reservation = request.budget.reservation();
+        let scrape = Scrape { preparation, reservation, ..Scrape::new(samples) };
         Self { request, scrape }
     }
 

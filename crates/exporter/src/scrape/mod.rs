@@ -15,7 +15,8 @@ mod start_time;
 
 pub(crate) use exchange::argument;
 pub use external_page::merge_page;
-pub use result::{CollectorResult, Omissions, Preparation, Scrape};
+pub(crate) use result::Preparation;
+pub use result::{CollectorResult, Omissions, Scrape};
 
 use crate::outbound::Target;
 use crate::outbound::allow_list::AllowList;

@@ -91,6 +91,26 @@ pub struct Omissions {
 }
 
 impl Scrape {
+    /// Returns the result of a scrape before its first call.
+    pub fn new(samples: Samples) -> Self {
+        Self {
+            samples,
+            results: Vec::new(),
+            responded: false,
+            error: None,
+            page_timed_out: false,
+            cut_short: false,
+            preparation: Preparation::default(),
+            struct_overflow: false,
+            up_since: None,
+            start: None,
+            expositions: Expositions::default(),
+            reservation: Reservation::default(),
+            listed: Listed::default(),
+            page: None,
+        }
+    }
+
     /// Returns whether Kamailio did not respond, the exchange ended early, or a collector failed. A scrape that its client cut
     /// short is not a failure.
     pub fn failed(&self) -> bool {
@@ -228,28 +248,14 @@ mod tests {
         let collector =
             ALL.iter().position(|collector| std::ptr::eq(*collector, &kernel::PROCESSES)).unwrap();
         let unseen = |failure: Option<&str>| {
-            let mut scrape = Scrape {
-                samples: Samples::new(10),
-                results: vec![CollectorResult {
-                    failure: failure.map(str::to_owned),
-                    ..CollectorResult::new(collector)
-                }],
-                responded: true,
-                error: None,
-                page_timed_out: false,
-                cut_short: false,
-                preparation: Preparation::default(),
-                struct_overflow: false,
-                up_since: None,
-                start: None,
-                expositions: Expositions::default(),
-                reservation: Reservation::default(),
-                listed: Listed::default(),
-                page: None,
-            };
+            let failure = failure.map(str::to_owned);
+            let mut scrape = Scrape::new(Samples::new(10));
+            scrape
+                .results
+                .push(CollectorResult { failure: failure.clone(), ..CollectorResult::new(collector) });
             scrape.observe(&request);
             let result = scrape.results.remove(0);
-            assert_eq!(result.failure.as_deref(), failure);
+            assert_eq!(result.failure, failure);
             result.unseen.is_some()
         };
         assert!(unseen(None), "Kamailio listed no process");
