@@ -11,7 +11,8 @@ static KEPT: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn add(labels: &ConstantLabels, exposition: Vec<u8>) -> Vec<u8> {
     let (exposition, kept) = labels.add(exposition);
     if kept > 0 && KEPT.fetch_add(kept as u64, Ordering::Relaxed) == 0 {
-        tracing::warn!(samples = kept, "label of --label not added to samples that have their own");
+        let advice = "choose names for --label that no metric has as a label";
+        tracing::warn!(samples = kept, advice, "label of --label not added to samples that have their own");
     }
     exposition
 }
