@@ -31,7 +31,8 @@ GOAL = 1.0
 
 
 def main():
-    instances, destinations = map(int, (sys.argv[1:] + ["200", "500"][len(sys.argv[1:]) :])[:2])
+    given = sys.argv[1:3]
+    instances, destinations = map(int, given + ["200", "500"][len(given) :])
     end = int(time.time()) // HOUR * HOUR
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)

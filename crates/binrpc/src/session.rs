@@ -247,7 +247,7 @@ impl Session {
 
     /// Returns whether both sessions are for streams, or both for datagrams.
     #[cfg(feature = "tokio")]
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn has_same_transport(&self, other: &Self) -> bool {
         self.max_in_flight == other.max_in_flight
     }
 

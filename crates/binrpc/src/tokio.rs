@@ -144,7 +144,7 @@ impl Client {
     /// [`Error::Io`] of the kind [`io::ErrorKind::InvalidInput`] if the client has made calls before, or if the session is for
     /// [another kind of socket](Session::of). Nothing is written then.
     pub fn adopt(&mut self, session: Session) -> Result<(), Error> {
-        if self.session.calls() > 0 || !session.is_like(&self.session) {
+        if self.session.calls() > 0 || !session.has_same_transport(&self.session) {
             let message = "a client can adopt a session only before its first call, and only a session for its own kind of socket (see Session::of)";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         }

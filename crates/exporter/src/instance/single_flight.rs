@@ -6,8 +6,8 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-/// The runs that are under way, each for a key. The requests that wait for a run own the run, which ends when the last of their
-/// clients disconnects.
+/// The runs that are under way, each for a key. The requests that wait for a run own the run: it is
+/// dropped when the last of their clients disconnects.
 pub struct SingleFlight<K, T: Clone> {
     running: Mutex<Vec<Running<K, T>>>,
 }

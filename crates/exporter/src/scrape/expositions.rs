@@ -10,12 +10,12 @@ use tokio::sync::OnceCell;
 #[derive(Default)]
 pub struct Expositions {
     /// By syntax, then plain and compressed.
-    written: [[OnceCell<Exposition>; 2]; 2],
+    written: [[OnceCell<WrittenExposition>; 2]; 2],
 }
 
 /// The body of a response.
 #[derive(Clone, Debug)]
-pub(crate) struct Exposition {
+pub(crate) struct WrittenExposition {
     /// The bytes.
     pub(crate) content: Bytes,
     /// Whether the bytes are compressed.
@@ -28,7 +28,7 @@ struct Reserved {
     _reservation: Arc<Reservation>,
 }
 
-impl Exposition {
+impl WrittenExposition {
     /// A body that is not compressed, and that keeps the reservation of its memory.
     pub(crate) fn plain(content: Vec<u8>, reservation: Option<&Arc<Reservation>>) -> Self {
         let content = match reservation {
@@ -48,12 +48,12 @@ impl AsRef<[u8]> for Reserved {
 impl Expositions {
     /// Returns the body in a format, compressed or not. The first request for it runs `write`, which is a function because its
     /// future is large, and would be moved several times.
-    pub(crate) async fn get<F: Future<Output = Exposition>>(
+    pub(crate) async fn get<F: Future<Output = WrittenExposition>>(
         &self,
         format: Format,
         gzip: bool,
         write: impl FnOnce() -> F,
-    ) -> Exposition {
+    ) -> WrittenExposition {
         let [text, openmetrics] = &self.written;
         let [plain, compressed] = if format.is_text() { text } else { openmetrics };
         if gzip { compressed } else { plain }.get_or_init(write).await.clone()

@@ -6,7 +6,7 @@ use crate::instance::run_limit::RunLimit;
 use crate::instance::self_metrics::{self, Program};
 use crate::instance::{Deadline, Instance, constant_labels};
 use crate::scrape::Scrape;
-use crate::scrape::expositions::Exposition;
+use crate::scrape::expositions::WrittenExposition;
 use bytes::Bytes;
 use exporter_toolkit::{Request, Response, text, with_body};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
@@ -75,7 +75,7 @@ impl Site {
         let write = || {
             let mut own = own.unwrap_or_else(|| own_samples(program));
             counters.add_samples(&scrape, &mut own);
-            self.body(format, gzip, &scrape, own)
+            self.write(format, gzip, &scrape, own)
         };
         let written = scrape.expositions.get(format, gzip, write).await;
         let mut response = with_body(StatusCode::OK, &format.content_type(), written.content);
@@ -86,7 +86,7 @@ impl Site {
     }
 
     /// Writes the exposition of a scrape, with the exporter's own samples.
-    async fn body(&self, format: Format, gzip: bool, scrape: &Scrape, own: Samples) -> Exposition {
+    async fn write(&self, format: Format, gzip: bool, scrape: &Scrape, own: Samples) -> WrittenExposition {
         let parts = [&scrape.samples, &own];
         let labels = &self.options.labels;
         let catalogue = catalogue();
@@ -95,12 +95,12 @@ impl Site {
         let writer = || Writer::new(format, catalogue.families(), &parts).with_created(created);
         if gzip {
             match compressed(writer(), labels).await {
-                Ok(content) => return Exposition { content: content.into(), gzip },
+                Ok(content) => return WrittenExposition { content: content.into(), gzip },
                 Err(error) => tracing::error!(%error, "failed to compress, sending uncompressed"),
             }
         }
         let reservation = scrape.page.as_ref().map(|(_, reservation)| reservation);
-        Exposition::plain(written(writer(), labels).await, reservation)
+        WrittenExposition::plain(written(writer(), labels).await, reservation)
     }
 
     /// Returns the time by which the scrape of a request has to end.

@@ -21,7 +21,7 @@ pub(super) struct Processes {
 
 /// The values of one type of process: sums, except for the most open descriptors and the lowest limit of any process.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+struct TypeValues {
     count: u64,
     cpu: u64,
     resident: u64,
@@ -44,7 +44,7 @@ impl Processes {
     }
 
     /// Returns the sums of each type, in the order of their names.
-    fn sums<'l>(&mut self, listed: &'l Listed) -> Result<Vec<(&'l str, Sums)>, String> {
+    fn sums<'l>(&mut self, listed: &'l Listed) -> Result<Vec<(&'l str, TypeValues)>, String> {
         let mut before: Vec<_> = std::mem::take(&mut self.kept).into_iter().map(Some).collect();
         let Some(main) = listed.peer else {
             return Err("Kamailio runs in another PID namespace".to_owned());
@@ -57,7 +57,7 @@ impl Processes {
         self.turn = self.turn.wrapping_add(1);
         let interval = detail_interval(listed.processes.len());
         let mut buffer = [0; MAX_FILE];
-        let mut sums: Vec<(&str, Sums)> = Vec::new();
+        let mut sums: Vec<(&str, TypeValues)> = Vec::new();
         // Process IDs and the times of their starts. The list is in the order of the starts, the parents before their children.
         let mut family: Vec<(u32, u64)> = Vec::with_capacity(listed.processes.len());
         for (index, process) in listed.processes.iter().enumerate() {
@@ -100,15 +100,15 @@ fn take(before: &mut [Option<Process>], index: usize, pid: u32) -> Option<Proces
 }
 
 /// Returns the sums of a type. Processes of the same type follow each other.
-fn of_type<'s, 'l>(sums: &'s mut Vec<(&'l str, Sums)>, kind: &'l str) -> &'s mut Sums {
+fn of_type<'s, 'l>(sums: &'s mut Vec<(&'l str, TypeValues)>, kind: &'l str) -> &'s mut TypeValues {
     let at = sums.iter().rposition(|(name, _)| *name == kind).unwrap_or_else(|| {
-        sums.push((kind, Sums::default()));
+        sums.push((kind, TypeValues::default()));
         sums.len() - 1
     });
     &mut sums[at].1
 }
 
-impl Sums {
+impl TypeValues {
     fn add(&mut self, details: Details, max_fds: Option<u64>) {
         let Details { private, switches, open_fds } = details;
         if let Some(private) = private {
@@ -312,7 +312,7 @@ pub(super) mod tests {
             switches: Some([value, 2 * value]),
             open_fds: Some(value),
         };
-        let mut sums = Sums::default();
+        let mut sums = TypeValues::default();
         sums.add(details(30), Some(1024));
         sums.add(details(12), Some(321));
         sums.add(Details::default(), None);
